@@ -1,0 +1,61 @@
+// What DuckDB reads through dl_scan(): a pull source of column batches (tail of a partition, rows from other nodes).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/types/column_batch.h"
+
+namespace dl {
+
+struct ScanColumn {
+    enum class Source : std::uint8_t {
+        field,      // the batch's column `field`; NULL, or default_text when set, for batches without it
+        offset,     // BIGINT: base_offset + row
+        operation,  // BOOLEAN: true = delete
+        time,       // TIMESTAMP: append time of the batch
+    };
+    std::string name;
+    Source source = Source::field;
+    FieldId field;
+    DataType type;
+    std::optional<std::string> default_text;
+};
+
+// Rows of one batch that take part.
+struct ScanUnit {
+    ColumnBatch batch;
+    Offset base_offset = 0;
+    std::int64_t append_time_us = 0;
+    bool all_rows = true;
+    std::vector<std::uint32_t> rows;  // when not all_rows, ascending
+};
+
+class ScanSource {
+  public:
+    virtual ~ScanSource() = default;
+    virtual const std::vector<ScanColumn>& columns() const = 0;
+    // Called once before reading with the positions of the columns that are needed (projection pushed down).
+    virtual void set_projection(const std::vector<std::size_t>& /*positions*/) {}
+    // Next unit, nullopt at the end. Called from several DuckDB threads at once; may block.
+    virtual Result<std::optional<ScanUnit>> next() = 0;
+    // About how many rows, for the optimizer.
+    virtual std::uint64_t row_estimate() const = 0;
+    // Several passes over the source by one query (a self join) each take a fresh cursor.
+    virtual std::shared_ptr<ScanSource> rewound() const = 0;
+};
+
+// Decides per physical row of a Parquet file whether it is live. Thread-safe.
+class RowFilter {
+  public:
+    virtual ~RowFilter() = default;
+    // keep[i] = row_numbers[i] is live.
+    virtual void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const = 0;
+};
+
+}  // namespace dl

@@ -1,0 +1,38 @@
+// A parsed user SELECT. DuckDB's own parser (json_serialize_sql) does the parsing; this wraps its JSON tree: the gate
+// walks it, planners read and rewrite it, to_sql() turns it back into text for DuckDB.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/duck/duck_database.h"
+
+namespace dl {
+
+class SelectAst {
+  public:
+    // SYNTAX_ERROR with DuckDB's message and position; NOT_SUPPORTED for anything but exactly one SELECT.
+    static Result<SelectAst> parse(DuckDatabase& database, std::string_view sql);
+    Result<std::string> to_sql(DuckDatabase& database) const;
+    nlohmann::json& tree() { return tree_; }
+    const nlohmann::json& tree() const { return tree_; }
+
+  private:
+    nlohmann::json tree_;
+};
+
+// What a statement that passed the gate uses.
+struct GateReport {
+    std::set<std::string> tables;  // lower-case names of base tables, CTE names left out
+    bool explain = false;
+};
+
+// Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest), and
+// refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the function
+// and says why). `table_exists` answers for lower-case names; TABLE_NOT_FOUND names the table.
+Result<GateReport> check_select(const SelectAst& ast, const std::function<bool(const std::string&)>& table_exists);
+
+}  // namespace dl

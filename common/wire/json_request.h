@@ -1,0 +1,72 @@
+// One request frame (PROTOCOL 1 and 2) parsed with simdjson: UTF-8, depth (limits::json_depth_max), trailing bytes and
+// duplicate keys are checked here, big numbers and strings kept exact. Holds the parsed document; movable, not copyable.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/ids.h"
+
+namespace dl {
+
+// PROTOCOL 2.3. Unknown options are INVALID_REQUEST naming the nearest known one.
+struct StatementOptions {
+    std::optional<std::int64_t> timeout_ms;
+    std::optional<std::string> batch_id;
+    bool meta = false;
+    std::map<std::uint32_t, Offset> min_offsets;  // partition -> next offset that must be visible
+    enum class Format : std::uint8_t { rows, json, columnar } format = Format::rows;
+    std::int64_t max_wait_ms = 0;
+    std::uint64_t min_rows = 1;
+};
+
+struct CreateRequest {
+    std::string table_name;  // as written
+    std::vector<std::pair<std::string, std::string>> columns;  // name, type text, in order
+    std::string major_key;
+    std::uint32_t partition_number = 1;
+    std::uint32_t replica_number = 1;
+    std::vector<std::string> not_null;
+    std::vector<std::pair<std::string, std::string>> defaults;  // column, text form
+};
+
+struct StreamReadRequest {
+    std::string table_name;
+    std::vector<std::pair<std::uint32_t, Offset>> partitions;  // empty: every partition from its first record
+    std::uint64_t read_count = 0;
+};
+
+class JsonRequest {
+  public:
+    enum class Kind : std::uint8_t {
+        create, insert, batch_insert, batch_insert_binary, query, stream_read, compress_table, metadata, sql
+    };
+    // SYNTAX_ERROR with the byte position for bad JSON; INVALID_REQUEST for a wrong shape, listing the statements known.
+    static Result<JsonRequest> parse(std::string_view frame);
+    JsonRequest(JsonRequest&&) noexcept;
+    JsonRequest& operator=(JsonRequest&&) noexcept;
+    ~JsonRequest();
+
+    Kind kind() const;
+    const StatementOptions& options() const;
+    // Table of insert, batch_insert, compress_table, metadata, as written.
+    const std::string& table_name() const;
+    const std::string& text() const;  // of query and sql
+    const CreateRequest& create() const;
+    const StreamReadRequest& stream_read() const;
+
+    struct Document;  // for batch_json.cc
+    const Document& document() const { return *document_; }
+
+  private:
+    JsonRequest();
+    std::unique_ptr<Document> document_;
+};
+
+}  // namespace dl

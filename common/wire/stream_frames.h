@@ -1,0 +1,64 @@
+// Encoding of stream_read replies (PROTOCOL 3.3 and docs/protocol.md). Pure: bytes in, bytes out.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/meta/table_meta.h"
+#include "common/types/column_batch.h"
+#include "common/wire/record_batch.h"
+
+namespace dl {
+
+// Which offsets the rows of a batch have: dense from base, or one by one (compacted history).
+struct RowOffsets {
+    Offset base = 0;
+    std::span<const Offset> each;  // empty: dense
+    Offset of(std::uint32_t row) const { return each.empty() ? base + row : each[row]; }
+};
+
+// Default format: collects the rows of one partition, finish() gives the snappy-compressed frame.
+class StreamRowsEncoder {
+  public:
+    StreamRowsEncoder(const TableMeta& table, PartitionId partition);
+    void add(const ColumnBatch& batch, std::uint32_t first_row, std::uint32_t end_row, const RowOffsets& offsets);
+    std::uint32_t rows() const { return rows_; }
+    std::size_t plain_bytes() const { return plain_.size(); }
+    std::string finish();  // and starts over
+
+  private:
+    const TableMeta& table_;
+    PartitionId partition_;
+    std::uint32_t rows_ = 0;
+    std::string plain_;
+    std::vector<std::string> column_prefix_;  // length-prefixed names
+    std::string table_prefix_, row_suffix_;
+};
+
+// "format":"json": one frame (without the i32 length) for one record.
+void append_stream_json(std::string& out, const TableMeta& table, PartitionId partition, const ColumnBatch& batch,
+                        std::uint32_t row, Offset offset, std::int64_t append_time_us);
+
+// "format":"columnar": the first frame is JSON {"table_name":S,"major_key":S,"columns":[{"id":N,"name":S,"type":S,"default":S|absent}]};
+// then a frame per batch: u32 first_row | u32 end_row | u32 offset count (0: dense) | u32 0 | i64 offsets... | record batch
+// header (96) | stored body. All little-endian. The frame is passed on as the log holds it.
+std::string columnar_schema_frame(const TableMeta& table);
+// Everything before the stored body.
+std::string columnar_batch_prefix(const RecordBatchHeader& header, std::uint32_t first_row, std::uint32_t end_row,
+                                  std::span<const Offset> offsets);
+struct ColumnarFrame {
+    RecordBatchHeader header;
+    ColumnBatch batch;
+    std::vector<Offset> offsets;
+    std::uint32_t first_row = 0;
+    std::uint32_t end_row = 0;
+};
+Result<ColumnarFrame> decode_columnar_frame(SharedBytes frame);
+
+// Query rows: `names` are the JSON-escaped column names with quotes, in select order; appends {"a":1,"b":"x"}.
+void append_row_json(std::string& out, std::span<const std::string> names, const ColumnBatch& batch, std::uint32_t row);
+
+}  // namespace dl

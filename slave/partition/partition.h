@@ -1,0 +1,115 @@
+// One partition of one table on this node: its log, tail, key index and snapshots behind one face. It coordinates and
+// decides nothing itself: writing is PartitionWriter, reading ReadView, flushing FlushJob, compaction CompactionJob.
+//
+// Threads: every call from any thread. append() returns at once and completes on the storage pool; pin() takes a short
+// lock; read(), compress() and close() block (storage, query or background pool).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/async/worker_pool.h"
+#include "common/duck/duck_database.h"
+#include "common/io/file_system.h"
+#include "common/meta/table_meta.h"
+#include "common/wire/record_batch.h"
+#include "slave/partition/read_view.h"
+
+namespace dl::slave {
+
+struct PartitionOptions {
+    std::uint64_t segment_bytes = 64u << 20;
+    std::uint32_t retained_closed_logs = 1;  // closed segments compress_table leaves besides the active one
+    bool sync = true;                        // false: acknowledged without fdatasync (named in the meta frame)
+    BodyCodec codec = BodyCodec::none;
+    std::uint64_t free_disk_bytes_min = 256u << 20;  // writes are refused with DISK_FULL below
+};
+
+// What a partition shares with the others of its node. All outlive it.
+struct PartitionContext {
+    FileSystem* files = nullptr;
+    WorkerPool* storage_pool = nullptr;     // appends, syncs, applying
+    WorkerPool* background_pool = nullptr;  // flush, compaction
+    std::shared_ptr<DuckDatabase> file_database;  // writable, for Parquet files
+    std::function<std::int64_t()> now_us;   // wall clock, microseconds UTC
+};
+
+struct AppendRequest {
+    SharedBytes body;          // encoded ColumnBatch, already decoded once by the caller's checks
+    ColumnBatch batch;         // the decoded view of body
+    std::uint32_t body_crc = 0;
+    SchemaId schema;
+    Hash128 batch_id;          // {0,0}: none
+};
+
+struct AppendAck {
+    Offset first = 0;
+    Offset last = 0;
+    bool duplicate = false;    // the batch id was applied before; first/last are those of then
+};
+
+// A contiguous run of records for stream_read, in offset order.
+struct ReadSlice {
+    RecordBatchHeader header;  // base_offset and count of the batch as stored; for compacted history a made-up header
+    SharedBytes stored_body;   // as in the log (pass-through); encoded anew for compacted history
+    ColumnBatch batch;         // decoded
+    std::vector<Offset> offsets;  // empty: dense from header.base_offset; else one per row (compacted history)
+    std::uint32_t first_row = 0;  // rows [first_row, end_row) are asked for
+    std::uint32_t end_row = 0;
+    Offset offset_of(std::uint32_t row) const { return offsets.empty() ? header.base_offset + row : offsets[row]; }
+};
+
+struct CompressProgress {
+    std::uint64_t rows_done = 0, rows_total = 0, bytes_done = 0;
+};
+
+struct PartitionStats {
+    Offset first_offset = 0, end_offset = 0, flushed_end = 0;
+    std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
+    std::uint64_t tail_rows = 0, tail_bytes = 0, index_bytes_resident = 0, index_bytes_mapped = 0;
+    std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
+};
+
+class Partition {
+  public:
+    // Creates the directory of a new partition (an existing one is an error TABLE_EXISTS).
+    static Result<void> create(FileSystem& files, const std::string& directory, const TableMeta& table, PartitionId id);
+    // Recovers: manifest, files, log from the last flush on; drops a torn tail; CORRUPT_DATA for damage in the middle.
+    static Result<std::shared_ptr<Partition>> open(std::string directory, const TableMeta& table, PartitionId id,
+                                                   const PartitionOptions& options, const PartitionContext& context);
+    virtual ~Partition() = default;
+
+    // `done` runs once, on the storage pool, after the rows are synced, applied and visible, or with an error:
+    // OVERLOADED (queue full), DISK_FULL, IO_ERROR (the partition has left service), UNAVAILABLE (closing).
+    virtual void append(AppendRequest request, std::function<void(Result<AppendAck>)> done) = 0;
+
+    // A consistent cut of now; holds files and chunks for as long as it lives.
+    virtual std::shared_ptr<const ReadView> pin() const = 0;
+
+    virtual Offset first_offset() const = 0;  // of the oldest stored record; = end_offset when empty
+    virtual Offset end_offset() const = 0;    // of the next record: everything below is synced and visible
+
+    // Records from `from` on, up to max_rows rows and about max_bytes of bodies (at least one record while there is
+    // one). Blocking: log or compacted files.
+    virtual Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows, std::uint64_t max_bytes) const = 0;
+
+    // Calls `wake` once, on any thread, as soon as end_offset() > beyond; at once if it is already.
+    // The returned token unsubscribes when destroyed.
+    virtual std::shared_ptr<void> notify_beyond(Offset beyond, std::function<void()> wake) = 0;
+
+    // Blocks until the compaction is complete (background pool). Online; concurrent calls share one run.
+    virtual Result<void> compress(const std::function<void(const CompressProgress&)>& progress) = 0;
+    // Blocks until every closed segment is flushed (tests, shutdown).
+    virtual Result<void> flush() = 0;
+
+    virtual void update_table(const TableMeta& table) = 0;
+    virtual PartitionStats stats() const = 0;
+    // Drains appends, syncs, closes files. Idempotent; later calls get UNAVAILABLE.
+    virtual void close() = 0;
+};
+
+}  // namespace dl::slave

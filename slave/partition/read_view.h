@@ -1,0 +1,33 @@
+// A pinned cut of one partition: the files of one manifest with their delete vectors, and the tail up to one offset.
+// Immutable, thread-safe; what it refers to is not deleted while it lives (INV-7).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/duck/scan_source.h"
+#include "common/meta/table_meta.h"
+
+namespace dl::slave {
+
+struct ViewFile {
+    std::string path;                  // Parquet
+    std::vector<FieldId> fields;       // fields it has, as f<id> columns
+    std::uint64_t rows = 0;
+    std::uint64_t dead_rows = 0;       // 0: scan without a predicate
+    std::shared_ptr<const RowFilter> filter;  // liveness by file row number; set when dead_rows > 0
+};
+
+class ReadView {
+  public:
+    virtual ~ReadView() = default;
+    virtual Offset end_offset() const = 0;  // the cut: rows below it
+    virtual const std::vector<ViewFile>& files() const = 0;
+    // Live rows of the tail as a source with exactly `columns`.
+    virtual std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const = 0;
+    virtual std::uint64_t tail_rows() const = 0;
+};
+
+}  // namespace dl::slave
