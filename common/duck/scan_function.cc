@@ -281,7 +281,7 @@ Result<void> fill_field(duckdb_vector vector, const BoundColumn& bound, const Ra
             }
             break;
         case PhysicalType::int128:
-            fill_converted<__int128, __int128>(data, *view, range);
+            fill_converted<Int128, Int128>(data, *view, range);
             break;
         case PhysicalType::bytes:
             fill_strings(vector, *view, range);
