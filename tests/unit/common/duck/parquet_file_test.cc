@@ -142,7 +142,7 @@ TEST(SqlText, QuotesWhateverIsInside) {
     auto database = open_database();
     auto session = open_session(*database);
     for (const std::string& text : {std::string("it's"), std::string("a\0b", 3), std::string("\\'; DROP"),
-                                   std::string("$$"), std::string()}) {
+                                    std::string("$$"), std::string()}) {
         EXPECT_EQ(rows(*session, "SELECT " + sql_literal(text)), (Rows{{text}}));
     }
     auto result = session->query("SELECT 1 AS " + sql_identifier("we\"ird; --"));
