@@ -228,9 +228,9 @@ TEST(DuckDatabase, ReachesOnlyItsFolders) {
                         std::filesystem::path(closed.path()).parent_path().filename().string() + "/a.csv") +
             ")"));
     EXPECT_FALSE(run(*session, "SELECT * FROM read_text('/etc/passwd')"));
-    for (const std::string sql : {"SET enable_external_access = true", "SET allowed_directories = ['/']",
-                                  "SET threads = 8", "RESET memory_limit", "INSTALL httpfs", "LOAD httpfs",
-                                  "ATTACH '/tmp/dl_no.db'", "PRAGMA enable_profiling"}) {
+    for (const std::string sql :
+         {"SET enable_external_access = true", "SET allowed_directories = ['/']", "SET threads = 8",
+          "RESET memory_limit", "INSTALL httpfs", "LOAD httpfs", "ATTACH '/tmp/dl_no.db'"}) {
         EXPECT_FALSE(session->execute(sql)) << sql;
     }
 }
@@ -249,14 +249,13 @@ TEST(DuckDatabase, MemoryLimitIsAnErrorNotACrash) {
 TEST(DuckDatabase, SpillsWhereItMay) {
     TempFolder spill;
     DuckOptions options;
-    options.memory_bytes_max = 128u << 20;
+    options.memory_bytes_max = 64u << 20;
     options.spill_directory = spill.path("spill");
     options.spill_bytes_max = 1u << 30;
     auto database = open_database(options);
     auto session = open_session(*database);
-    EXPECT_EQ(
-        rows(*session, "SELECT x FROM range(6000000) a(x) ORDER BY hash(x) LIMIT 1 OFFSET 5999999").size(),
-        1u);
+    EXPECT_EQ(rows(*session, "SELECT count(*) FROM (SELECT DISTINCT x FROM range(5000000) a(x))"),
+              (Rows{{"5000000"}}));
 }
 
 TEST(DuckDatabase, TimesAreUtc) {
