@@ -78,6 +78,9 @@ class TcpConnection {
     void close();
     // The same with a reset: nothing unsent lingers.
     void abort();
+    // After a last reply: no more is sent, what the peer still sends is dropped until it closes too or
+    // `patience` is over, so that the reply is not lost to a reset. Then close().
+    boost::asio::awaitable<void> finish(std::chrono::milliseconds patience = std::chrono::milliseconds(1000));
 
   private:
     struct State;
