@@ -16,7 +16,8 @@ BatchBuilder::BatchBuilder(std::string table, std::vector<std::string> columns)
     : table_(std::move(table)), columns_(std::move(columns)) {
     dl::append_string(header_, table_);
     dl::append_le(header_, static_cast<std::uint32_t>(columns_.size() + 1));
-    for (const auto& column : columns_) dl::append_string(header_, column);
+    for (const auto& column : columns_)
+        dl::append_string(header_, column);
     dl::append_string(header_, "_crud_type");
     dl::append_le(bytes_, static_cast<std::uint32_t>(columns_.size() + 1));
 }
@@ -52,7 +53,8 @@ void BatchBuilder::append_float(float value) {
     append_field({digits, static_cast<std::size_t>(end - digits)});
 }
 
-// bytes_ always ends with the value count of the row that is being built, so that a row is its slice of bytes_.
+// bytes_ always ends with the value count of the row that is being built, so that a row is its slice of
+// bytes_.
 Result<void> BatchBuilder::finish_row(Operation operation) {
     const auto fields = fields_in_row_;
     const bool null_text = null_text_in_row_;
@@ -66,9 +68,9 @@ Result<void> BatchBuilder::finish_row(Operation operation) {
     }
     bytes_.resize((row_ends_.empty() ? 0 : row_ends_.back()) + 4);
     if (null_text)
-        return Error(ErrorCode::invalid_argument,
-                     "table " + table_ + ", row " + std::to_string(rows()) +
-                         ": the text /~| stands for NULL in a binary batch and cannot be a value; send the row with insert()");
+        return Error(ErrorCode::invalid_argument, "table " + table_ + ", row " + std::to_string(rows()) +
+                                                      ": the text /~| stands for NULL in a binary batch and "
+                                                      "cannot be a value; send the row with insert()");
     return Error(ErrorCode::invalid_argument, "table " + table_ + ", row " + std::to_string(rows()) + ": " +
                                                   std::to_string(fields) + " values for " +
                                                   std::to_string(columns_.size()) + " columns");
@@ -77,11 +79,20 @@ Result<void> BatchBuilder::finish_row(Operation operation) {
 Result<void> BatchBuilder::add_row(const std::vector<Value>& values, Operation operation) {
     for (const auto& value : values) {
         switch (value.index()) {
-            case 0: append_null(); break;
-            case 1: append_bool(std::get<bool>(value)); break;
-            case 2: append_int(std::get<std::int64_t>(value)); break;
-            case 3: append_double(std::get<double>(value)); break;
-            default: append_text(std::get<std::string>(value));
+            case 0:
+                append_null();
+                break;
+            case 1:
+                append_bool(std::get<bool>(value));
+                break;
+            case 2:
+                append_int(std::get<std::int64_t>(value));
+                break;
+            case 3:
+                append_double(std::get<double>(value));
+                break;
+            default:
+                append_text(std::get<std::string>(value));
         }
     }
     return finish_row(operation);

@@ -53,8 +53,8 @@ void append_write_options(std::string& json, std::string_view batch_id) {
     json += ",\"meta\":true}}";
 }
 
-Result<InsertResult> run_write(Session& session, const std::string& json, std::optional<std::string_view> attachment,
-                               std::string batch_id) {
+Result<InsertResult> run_write(Session& session, const std::string& json,
+                               std::optional<std::string_view> attachment, std::string batch_id) {
     InsertResult result;
     std::string meta;
     auto done = session.run({json, attachment, Session::Resend::unfinished, false}, [&](ReplyItem&& item) {
@@ -64,7 +64,8 @@ Result<InsertResult> run_write(Session& session, const std::string& json, std::o
     if (!done.ok()) return done.error();
     result.batch_id = std::move(batch_id);
     if (const auto object = json_member(meta, "meta")) {
-        if (const auto offsets = json_member(object->raw, "offsets"); offsets && offsets->kind == JsonKind::object) {
+        if (const auto offsets = json_member(object->raw, "offsets");
+            offsets && offsets->kind == JsonKind::object) {
             JsonReader reader(offsets->raw);
             reader.enter();
             while (reader.next()) {
@@ -83,8 +84,9 @@ Result<InsertResult> run_write(Session& session, const std::string& json, std::o
 Result<std::string> batch_id_of(const SendOptions& options) {
     if (options.batch_id.empty()) return random_batch_id();
     if (options.batch_id.size() > kBatchIdBytesMax)
-        return Error(ErrorCode::invalid_argument, "the batch id has " + std::to_string(options.batch_id.size()) +
-                                                      " bytes; the longest is " + std::to_string(kBatchIdBytesMax));
+        return Error(ErrorCode::invalid_argument,
+                     "the batch id has " + std::to_string(options.batch_id.size()) +
+                         " bytes; the longest is " + std::to_string(kBatchIdBytesMax));
     return options.batch_id;
 }
 
@@ -105,11 +107,12 @@ std::string random_batch_id() {
 Result<void> check_sql_name(std::string_view what, std::string_view name) {
     bool good = !name.empty() && name.size() <= 128 && !(name[0] >= '0' && name[0] <= '9');
     for (const char c : name)
-        good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                        static_cast<unsigned char>(c) >= 0x80);
+        good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                        c == '_' || static_cast<unsigned char>(c) >= 0x80);
     if (good) return {};
     return Error(ErrorCode::invalid_argument, "\"" + std::string(name) + "\" is not the name of a " +
-                                                  std::string(what) + ": letters, digits and _, not a digit first");
+                                                  std::string(what) +
+                                                  ": letters, digits and _, not a digit first");
 }
 
 Result<TableInfo> parse_describe(std::string_view json) {
@@ -171,26 +174,38 @@ Result<Client> Client::connect(std::string_view address, const Options& options)
     return Client(std::move(impl));
 }
 
-const std::string& Client::address() const { return impl_->text; }
-void Client::cancel() { impl_->session.canceller().cancel(); }
+const std::string& Client::address() const {
+    return impl_->text;
+}
+void Client::cancel() {
+    impl_->session.canceller().cancel();
+}
 
 Result<ReplyKind> Client::execute(std::string_view json, std::optional<std::string_view> attachment,
                                   const std::function<bool(ReplyKind kind, std::string&& frame)>& on_frame) {
     const auto traits = statement_traits(json);
     if (traits.takes_attachment != attachment.has_value())
         return Error(ErrorCode::invalid_argument,
-                     attachment ? "this statement takes no second frame"
-                                : "the binary batch_insert takes a second frame; use BatchBuilder and send()");
+                     attachment
+                         ? "this statement takes no second frame"
+                         : "the binary batch_insert takes a second frame; use BatchBuilder and send()");
     auto resend = Session::Resend::never;
     if (traits.read_only) resend = Session::Resend::lost;
     if (traits.has_batch_id) resend = Session::Resend::unfinished;
     ReplyKind kind = ReplyKind::done;
     auto done = impl_->session.run({json, attachment, resend, traits.one_frame}, [&](ReplyItem&& item) {
         switch (item.kind) {
-            case ReplyItem::Kind::frame: kind = ReplyKind::frames; break;
-            case ReplyItem::Kind::describe: kind = ReplyKind::describe; break;
-            case ReplyItem::Kind::max_offset: kind = ReplyKind::max_offset; break;
-            default: return true;
+            case ReplyItem::Kind::frame:
+                kind = ReplyKind::frames;
+                break;
+            case ReplyItem::Kind::describe:
+                kind = ReplyKind::describe;
+                break;
+            case ReplyItem::Kind::max_offset:
+                kind = ReplyKind::max_offset;
+                break;
+            default:
+                return true;
         }
         return on_frame(kind, std::move(item.body));
     });
@@ -209,7 +224,9 @@ Result<Reply> Client::execute(std::string_view json, std::optional<std::string_v
     return reply;
 }
 
-Result<Reply> Client::sql(std::string_view text) { return execute(object_of("sql", text)); }
+Result<Reply> Client::sql(std::string_view text) {
+    return execute(object_of("sql", text));
+}
 
 Result<void> Client::create(const TableSpec& table) {
     std::string json = "{\"create\":{\"table_name\":";
@@ -268,7 +285,8 @@ Result<std::vector<std::string>> Client::tables() {
     if (reply->frames.size() != 1) return not_as_documented("show_table");
     JsonReader reader(reply->frames[0]);
     reader.enter();
-    while (reader.next()) names.push_back(reader.value().text());
+    while (reader.next())
+        names.push_back(reader.value().text());
     if (reader.failed()) return not_as_documented("show_table");
     return names;
 }
@@ -285,7 +303,8 @@ Result<std::map<std::uint32_t, std::int64_t>> Client::max_offset(std::string_vie
     if (auto good = check_sql_name("table", table); !good.ok()) return good.error();
     auto reply = sql("max_offset " + std::string(table));
     if (!reply.ok()) return reply.error();
-    if (reply->kind != ReplyKind::max_offset || reply->frames.size() != 1) return not_as_documented("max_offset");
+    if (reply->kind != ReplyKind::max_offset || reply->frames.size() != 1)
+        return not_as_documented("max_offset");
     return parse_offsets(reply->frames[0]);
 }
 
@@ -293,7 +312,8 @@ Result<InsertResult> Client::insert(std::string_view table, const Row& row, cons
     return insert(table, std::vector<Row>{row}, options);
 }
 
-Result<InsertResult> Client::insert(std::string_view table, const std::vector<Row>& rows, const SendOptions& options) {
+Result<InsertResult> Client::insert(std::string_view table, const std::vector<Row>& rows,
+                                    const SendOptions& options) {
     auto id = batch_id_of(options);
     if (!id.ok()) return id.error();
     std::string json = "{\"batch_insert\":{\"table_name\":";
@@ -327,9 +347,9 @@ Result<InsertResult> Client::send(const BatchBuilder& batch, std::uint32_t first
     if (!id.ok()) return id.error();
     const auto plain = batch.encode(first, end);
     if (plain.size() > kBatchPlainBytesMax)
-        return Error(ErrorCode::invalid_argument, "the batch has " + std::to_string(plain.size()) +
-                                                      " bytes; the server takes up to " +
-                                                      std::to_string(kBatchPlainBytesMax) + ": send fewer rows at once");
+        return Error(ErrorCode::invalid_argument,
+                     "the batch has " + std::to_string(plain.size()) + " bytes; the server takes up to " +
+                         std::to_string(kBatchPlainBytesMax) + ": send fewer rows at once");
     std::string packed;
     snappy::Compress(plain.data(), plain.size(), &packed);
     std::string json = "{\"batch_insert\":null";
@@ -354,7 +374,8 @@ Result<QueryResult> Client::query(std::string_view select, const QueryOptions& o
     if (!extra.empty()) json += ",\"options\":{" + extra.substr(1) + "}";
     json += '}';
     auto impl = std::make_unique<QueryResult::Impl>(impl_->session, options.meta);
-    if (auto begun = impl->begin({json, std::nullopt, Session::Resend::lost, false}); !begun.ok()) return begun.error();
+    if (auto begun = impl->begin({json, std::nullopt, Session::Resend::lost, false}); !begun.ok())
+        return begun.error();
     return QueryResult(std::move(impl));
 }
 

@@ -6,7 +6,8 @@
 namespace datalake {
 
 struct Client::Impl {
-    Impl(Address address, const Options& options) : session(std::move(address), options), text(session.address().text()) {}
+    Impl(Address address, const Options& options)
+        : session(std::move(address), options), text(session.address().text()) {}
     Session session;
     std::string text;  // host:port
 };

@@ -28,7 +28,9 @@ std::string errno_text(int error) {
     return ::strerror_r(error, text, sizeof text);
 }
 
-Error cancelled_error() { return Error(ErrorCode::cancelled, "cancelled", Outcome::maybe_done); }
+Error cancelled_error() {
+    return Error(ErrorCode::cancelled, "cancelled", Outcome::maybe_done);
+}
 
 struct AddressList {
     addrinfo* first = nullptr;
@@ -43,7 +45,8 @@ int connect_within(int fd, const addrinfo& to, int timeout_ms, const Canceller& 
     if (errno != EINPROGRESS) return errno;
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         pollfd waits[2] = {{fd, POLLOUT, 0}, {canceller.fd(), POLLIN, 0}};
         const int ready = ::poll(waits, 2, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
         if (canceller.cancelled()) return -1;
@@ -99,7 +102,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Address& address, con
     hints.ai_socktype = SOCK_STREAM;
     const int resolved = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &list.first);
     if (resolved != 0)
-        return Error(ErrorCode::connect_failed, "cannot resolve " + address.host + ": " + ::gai_strerror(resolved));
+        return Error(ErrorCode::connect_failed,
+                     "cannot resolve " + address.host + ": " + ::gai_strerror(resolved));
     int why = 0;
     for (const addrinfo* to = list.first; to != nullptr; to = to->ai_next) {
         const int fd = ::socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -107,14 +111,16 @@ Result<std::unique_ptr<Connection>> Connection::open(const Address& address, con
             why = errno;
             continue;
         }
-        const int error = connect_within(fd, *to, static_cast<int>(limits.connect_timeout.count()), canceller);
+        const int error =
+            connect_within(fd, *to, static_cast<int>(limits.connect_timeout.count()), canceller);
         if (error == 0) {
             const int on = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             return std::unique_ptr<Connection>(new Connection(fd, address.text(), limits, canceller));
         }
         ::close(fd);
-        if (error < 0) return Error(ErrorCode::cancelled, "cancelled while connecting", Outcome::nothing_done);
+        if (error < 0)
+            return Error(ErrorCode::cancelled, "cancelled while connecting", Outcome::nothing_done);
         why = error;
     }
     return Error(ErrorCode::connect_failed, "cannot connect to " + address.text() + ": " + errno_text(why));
@@ -127,7 +133,9 @@ Connection::Connection(int fd, std::string peer, const Limits& limits, const Can
       canceller_(canceller),
       buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
-Connection::~Connection() { ::close(fd_); }
+Connection::~Connection() {
+    ::close(fd_);
+}
 
 Error Connection::lost(std::string_view what) const {
     return Error(ErrorCode::connection_lost, "the connection to " + peer_ + " broke: " + std::string(what));
@@ -161,8 +169,8 @@ Result<void> Connection::send_frames(std::span<const std::string_view> frames) {
     std::vector<iovec> parts;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         if (frames[i].size() > 0x7fffffff)
-            return Error(ErrorCode::invalid_argument,
-                         "a frame of " + std::to_string(frames[i].size()) + " bytes; the protocol ends at 2147483647");
+            return Error(ErrorCode::invalid_argument, "a frame of " + std::to_string(frames[i].size()) +
+                                                          " bytes; the protocol ends at 2147483647");
         dl::store_be32(lengths.data() + i * 4, static_cast<std::uint32_t>(frames[i].size()));
         parts.push_back({lengths.data() + i * 4, 4});
         parts.push_back({const_cast<char*>(frames[i].data()), frames[i].size()});
@@ -266,11 +274,19 @@ Result<ReplyItem> Connection::next_item() {
     if (!code.ok()) return code.error();
     auto length = *code;
     switch (length) {
-        case -1: return item;
-        case -2: item.kind = ReplyItem::Kind::error; break;
-        case -3: item.kind = ReplyItem::Kind::describe; break;
-        case -4: item.kind = ReplyItem::Kind::max_offset; break;
-        default: item.kind = ReplyItem::Kind::frame;
+        case -1:
+            return item;
+        case -2:
+            item.kind = ReplyItem::Kind::error;
+            break;
+        case -3:
+            item.kind = ReplyItem::Kind::describe;
+            break;
+        case -4:
+            item.kind = ReplyItem::Kind::max_offset;
+            break;
+        default:
+            item.kind = ReplyItem::Kind::frame;
     }
     if (item.kind != ReplyItem::Kind::frame) {
         auto read = read_code();
@@ -279,8 +295,9 @@ Result<ReplyItem> Connection::next_item() {
     }
     const auto limit = item.kind == ReplyItem::Kind::error ? kErrorBytesMax : limits_.frame_bytes_max;
     if (length < 0 || static_cast<std::size_t>(length) > limit)
-        return Error(ErrorCode::protocol_error, "the reply of " + peer_ + " has a frame of " + std::to_string(length) +
-                                                    " bytes; the limit is " + std::to_string(limit));
+        return Error(ErrorCode::protocol_error, "the reply of " + peer_ + " has a frame of " +
+                                                    std::to_string(length) + " bytes; the limit is " +
+                                                    std::to_string(limit));
     if (auto read = read_body(length, item.body); !read.ok()) return read.error();
     return item;
 }

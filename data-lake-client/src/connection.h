@@ -1,5 +1,5 @@
-// One TCP connection: frames out, reply items in (docs/protocol.md, "Framing"). Blocking with a limit on every wait,
-// interruptible through the Canceller. One thread at a time.
+// One TCP connection: frames out, reply items in (docs/protocol.md, "Framing"). Blocking with a limit on
+// every wait, interruptible through the Canceller. One thread at a time.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,9 @@ namespace datalake {
 struct Address {
     std::string host;
     std::string port;
-    std::string text() const { return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port; }
+    std::string text() const {
+        return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
+    }
 };
 Result<Address> parse_address(std::string_view text);
 
@@ -41,8 +43,8 @@ class Connection {
 
     // The server has closed it, or bytes came that nobody asked for.
     bool is_stale();
-    // Each with its length in front. After an error the connection is of no use, except that the server may have
-    // said why: next_item() tells.
+    // Each with its length in front. After an error the connection is of no use, except that the server may
+    // have said why: next_item() tells.
     Result<void> send_frames(std::span<const std::string_view> frames);
     Result<ReplyItem> next_item();
     // Longest wait without progress, for the next calls.

@@ -68,7 +68,8 @@ Error Error::from_server(std::string_view text) {
     if (colon == std::string_view::npos || !is_code_word(text.substr(0, colon)))
         return Error(ErrorCode::unknown, std::string(text));
     auto message = text.substr(colon + 1);
-    while (!message.empty() && message.front() == ' ') message.remove_prefix(1);
+    while (!message.empty() && message.front() == ' ')
+        message.remove_prefix(1);
     const auto word = text.substr(0, colon);
     for (const auto& row : kCodes)
         if (row.name == word) return Error(row.code, std::string(message));

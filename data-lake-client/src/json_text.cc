@@ -6,7 +6,9 @@
 namespace datalake {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 void append_utf8(std::string& out, std::uint32_t code) {
     if (code < 0x80) {
@@ -74,11 +76,21 @@ std::string decode_json_string(std::string_view raw) {
         }
         const char c = raw[++at];
         switch (c) {
-            case 'n': out += '\n'; break;
-            case 't': out += '\t'; break;
-            case 'r': out += '\r'; break;
-            case 'b': out += '\b'; break;
-            case 'f': out += '\f'; break;
+            case 'n':
+                out += '\n';
+                break;
+            case 't':
+                out += '\t';
+                break;
+            case 'r':
+                out += '\r';
+                break;
+            case 'b':
+                out += '\b';
+                break;
+            case 'f':
+                out += '\f';
+                break;
             case 'u': {
                 auto code = hex4(raw, at + 1);
                 if (!code) {
@@ -97,7 +109,8 @@ std::string decode_json_string(std::string_view raw) {
                 append_utf8(out, *code >= 0xd800 && *code < 0xe000 ? 0xfffd : *code);
                 break;
             }
-            default: out += c;
+            default:
+                out += c;
         }
     }
     return out;
@@ -118,7 +131,8 @@ std::optional<std::int64_t> JsonSlice::integer() const {
 }
 
 void JsonReader::skip_blanks() {
-    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
+    while (at_ < text_.size() && is_blank(text_[at_]))
+        ++at_;
 }
 
 bool JsonReader::fail() {
@@ -154,7 +168,8 @@ bool JsonReader::read_value() {
         value_.kind = c == '{' ? JsonKind::object : JsonKind::array;
         end = skip_nested(text_, at_);
     } else {
-        while (end < text_.size() && text_[end] != ',' && text_[end] != '}' && text_[end] != ']' && !is_blank(text_[end]))
+        while (end < text_.size() && text_[end] != ',' && text_[end] != '}' && text_[end] != ']' &&
+               !is_blank(text_[end]))
             ++end;
         const auto word = text_.substr(at_, end - at_);
         if (word == "null") {
@@ -200,7 +215,9 @@ bool JsonReader::next() {
     return read_value();
 }
 
-std::string JsonReader::key() const { return decode_json_string(key_); }
+std::string JsonReader::key() const {
+    return decode_json_string(key_);
+}
 
 std::optional<JsonSlice> json_member(std::string_view object, std::string_view key) {
     JsonReader reader(object);
@@ -215,11 +232,21 @@ void append_json_string(std::string& out, std::string_view text) {
     out += '"';
     for (const char c : text) {
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
             default:
                 if (static_cast<unsigned char>(c) < 0x20) {
                     out += "\\u00";
@@ -236,8 +263,12 @@ void append_json_string(std::string& out, std::string_view text) {
 void append_json_value(std::string& out, const Value& value) {
     char digits[32];
     switch (value.index()) {
-        case 0: out += "null"; return;
-        case 1: out += std::get<bool>(value) ? "true" : "false"; return;
+        case 0:
+            out += "null";
+            return;
+        case 1:
+            out += std::get<bool>(value) ? "true" : "false";
+            return;
         case 2: {
             const auto end = std::to_chars(digits, digits + sizeof digits, std::get<std::int64_t>(value)).ptr;
             out.append(digits, end);
@@ -254,7 +285,8 @@ void append_json_value(std::string& out, const Value& value) {
             }
             return;
         }
-        default: append_json_string(out, std::get<std::string>(value));
+        default:
+            append_json_string(out, std::get<std::string>(value));
     }
 }
 

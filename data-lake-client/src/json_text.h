@@ -1,6 +1,6 @@
-// The little JSON the client needs: writing values, and reading objects and arrays member by member without building
-// a tree. The reader is strict about structure where it looks (members, commas, ends) and takes nested values as
-// they are. No recursion.
+// The little JSON the client needs: writing values, and reading objects and arrays member by member without
+// building a tree. The reader is strict about structure where it looks (members, commas, ends) and takes
+// nested values as they are. No recursion.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +32,12 @@ class JsonReader {
     explicit JsonReader(std::string_view text) : text_(text) {}
     // `raw` must be an object or array, else failed() is true and next() false.
     bool enter();
-    // The next member or element; false at the end or when the text is bad (then failed()). After the end of the
-    // outermost value only blanks may follow.
+    // The next member or element; false at the end or when the text is bad (then failed()). After the end of
+    // the outermost value only blanks may follow.
     bool next();
     bool failed() const { return failed_; }
-    // Of the current member: key with its escapes (raw, without quotes), and value. In arrays the key is empty.
+    // Of the current member: key with its escapes (raw, without quotes), and value. In arrays the key is
+    // empty.
     std::string_view raw_key() const { return key_; }
     std::string key() const;
     const JsonSlice& value() const { return value_; }

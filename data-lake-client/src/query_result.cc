@@ -1,6 +1,6 @@
-#include "data-lake-client/src/query_result_impl.h"
-
 #include <charconv>
+
+#include "data-lake-client/src/query_result_impl.h"
 
 namespace datalake {
 
@@ -38,7 +38,9 @@ Result<void> QueryResult::Impl::take(ReplyItem&& item) {
                 }
             }
             return {};
-        case ReplyItem::Kind::frame: waiting.push_back(std::move(item.body)); return {};
+        case ReplyItem::Kind::frame:
+            waiting.push_back(std::move(item.body));
+            return {};
         default:
             session.finish();
             ended = true;
@@ -63,7 +65,8 @@ void QueryResult::Impl::take_meta_columns() {
 Result<void> QueryResult::Impl::read_names(std::string_view frame) {
     JsonReader reader(frame);
     reader.enter();
-    while (reader.next()) columns.push_back(reader.key());
+    while (reader.next())
+        columns.push_back(reader.key());
     if (!reader.failed()) return {};
     session.finish();
     ended = true;
@@ -74,7 +77,8 @@ Result<void> QueryResult::Impl::read_row() {
     cells.clear();
     JsonReader reader(row);
     reader.enter();
-    while (reader.next()) cells.push_back(reader.value());
+    while (reader.next())
+        cells.push_back(reader.value());
     if (!reader.failed() && cells.size() == columns.size()) return {};
     session.finish();
     ended = true;
@@ -109,31 +113,47 @@ QueryResult::QueryResult(QueryResult&&) noexcept = default;
 QueryResult& QueryResult::operator=(QueryResult&&) noexcept = default;
 QueryResult::~QueryResult() = default;
 
-const std::vector<std::string>& QueryResult::columns() const { return impl_->columns; }
-Result<bool> QueryResult::next() { return impl_->next(); }
-std::uint64_t QueryResult::rows() const { return impl_->rows; }
-const std::string& QueryResult::meta() const { return impl_->meta; }
+const std::vector<std::string>& QueryResult::columns() const {
+    return impl_->columns;
+}
+Result<bool> QueryResult::next() {
+    return impl_->next();
+}
+std::uint64_t QueryResult::rows() const {
+    return impl_->rows;
+}
+const std::string& QueryResult::meta() const {
+    return impl_->meta;
+}
 
 CellKind QueryResult::kind(std::size_t column) const {
     switch (impl_->cells[column].kind) {
-        case JsonKind::null: return CellKind::null;
-        case JsonKind::boolean: return CellKind::boolean;
-        case JsonKind::number: return CellKind::number;
-        case JsonKind::string: return CellKind::text;
-        default: return CellKind::nested;
+        case JsonKind::null:
+            return CellKind::null;
+        case JsonKind::boolean:
+            return CellKind::boolean;
+        case JsonKind::number:
+            return CellKind::number;
+        case JsonKind::string:
+            return CellKind::text;
+        default:
+            return CellKind::nested;
     }
 }
 
 Value QueryResult::value(std::size_t column) const {
     const auto& cell = impl_->cells[column];
     switch (cell.kind) {
-        case JsonKind::null: return std::monostate();
-        case JsonKind::boolean: return cell.is_true();
+        case JsonKind::null:
+            return std::monostate();
+        case JsonKind::boolean:
+            return cell.is_true();
         case JsonKind::number:
             if (const auto whole = cell.integer()) return *whole;
             if (cell.raw.find_first_of(".eE") == std::string_view::npos) return std::string(cell.raw);
             return float64(column);
-        default: return cell.text();
+        default:
+            return cell.text();
     }
 }
 
@@ -148,7 +168,8 @@ std::int64_t QueryResult::int64(std::size_t column) const {
 double QueryResult::float64(std::size_t column) const {
     const auto raw = impl_->cells[column].raw;
     double number = 0;
-    if (impl_->cells[column].kind == JsonKind::number) std::from_chars(raw.data(), raw.data() + raw.size(), number);
+    if (impl_->cells[column].kind == JsonKind::number)
+        std::from_chars(raw.data(), raw.data() + raw.size(), number);
     return number;
 }
 
@@ -157,6 +178,8 @@ std::string QueryResult::text(std::size_t column) const {
     return cell.kind == JsonKind::null ? std::string() : cell.text();
 }
 
-std::string_view QueryResult::json(std::size_t column) const { return impl_->cells[column].raw; }
+std::string_view QueryResult::json(std::size_t column) const {
+    return impl_->cells[column].raw;
+}
 
 }  // namespace datalake

@@ -11,13 +11,17 @@ using Clock = std::chrono::steady_clock;
 
 bool may_resend(const Error& error, Session::Resend resend, bool sent) {
     switch (error.code()) {
-        case ErrorCode::connect_failed: return true;
-        case ErrorCode::connection_lost: return !sent || resend != Session::Resend::never;
+        case ErrorCode::connect_failed:
+            return true;
+        case ErrorCode::connection_lost:
+            return !sent || resend != Session::Resend::never;
         case ErrorCode::unavailable:
         case ErrorCode::overloaded:
         case ErrorCode::unknown_outcome:
-        case ErrorCode::partial: return resend == Session::Resend::unfinished;
-        default: return false;
+        case ErrorCode::partial:
+            return resend == Session::Resend::unfinished;
+        default:
+            return false;
     }
 }
 
@@ -84,8 +88,9 @@ Result<ReplyItem> Session::attempt(const Request& request) {
 
 Result<ReplyItem> Session::start(const Request& request) {
     if (busy_)
-        return Error(ErrorCode::invalid_argument,
-                     "the connection still reads the result of a query; read it to its end or destroy it first");
+        return Error(
+            ErrorCode::invalid_argument,
+            "the connection still reads the result of a query; read it to its end or destroy it first");
     if (request.json.empty()) return Error(ErrorCode::invalid_argument, "the statement is empty");
     one_frame_ = request.one_frame;
     reading_ = request.resend == Resend::lost;
@@ -111,7 +116,8 @@ Result<ReplyItem> Session::start(const Request& request) {
         }
         if (!canceller_.sleep_ms(static_cast<int>(pause.count()))) {
             canceller_.end();
-            return Error(ErrorCode::cancelled, "cancelled while waiting to try again after " + item.error().to_text(),
+            return Error(ErrorCode::cancelled,
+                         "cancelled while waiting to try again after " + item.error().to_text(),
                          item.error().outcome());
         }
         pause = std::min(pause * 2, options_.retry_pause_max);

@@ -18,13 +18,13 @@ class Session {
 
     // How often a statement may be sent.
     enum class Resend : std::uint8_t {
-        never,        // only while nothing was sent
-        lost,         // again after a lost connection: reads
-        unfinished,   // also after errors that leave it open or ask to come back: batches with an id
+        never,       // only while nothing was sent
+        lost,        // again after a lost connection: reads
+        unfinished,  // also after errors that leave it open or ask to come back: batches with an id
     };
-    // Sends one statement and hands its reply items (never `error` ones) to `on_item`; the last one is `end` or a
-    // describe / max_offset item, or the only frame when `one_frame`. `on_item` returning false closes the connection
-    // and ends well. A statement is not sent again once an item was handed out.
+    // Sends one statement and hands its reply items (never `error` ones) to `on_item`; the last one is `end`
+    // or a describe / max_offset item, or the only frame when `one_frame`. `on_item` returning false closes
+    // the connection and ends well. A statement is not sent again once an item was handed out.
     struct Request {
         std::string_view json;
         std::optional<std::string_view> attachment;
@@ -33,8 +33,8 @@ class Session {
     };
     Result<void> run(const Request& request, const std::function<bool(ReplyItem&&)>& on_item);
 
-    // Steps of run(), for results that are read bit by bit: start() returns the first item, next() the further ones;
-    // the statement is over with the first error or last item, or with finish().
+    // Steps of run(), for results that are read bit by bit: start() returns the first item, next() the
+    // further ones; the statement is over with the first error or last item, or with finish().
     Result<ReplyItem> start(const Request& request);
     Result<ReplyItem> next();
     // Ends the running statement; gives the connection up when its reply was not read to the end.

@@ -21,14 +21,15 @@ std::string lower_word(std::string_view text) {
     return word;
 }
 
-constexpr std::array<std::string_view, 9> kReadingVerbs = {"select", "with",     "desc",       "describe", "show_table",
-                                                           "values", "from",     "max_offset", "explain"};
+constexpr std::array<std::string_view, 9> kReadingVerbs = {
+    "select", "with", "desc", "describe", "show_table", "values", "from", "max_offset", "explain"};
 
 }  // namespace
 
 std::string_view skip_sql_blanks(std::string_view sql) {
     for (;;) {
-        while (!sql.empty() && (sql[0] == ' ' || sql[0] == '\t' || sql[0] == '\n' || sql[0] == '\r')) sql.remove_prefix(1);
+        while (!sql.empty() && (sql[0] == ' ' || sql[0] == '\t' || sql[0] == '\n' || sql[0] == '\r'))
+            sql.remove_prefix(1);
         if (sql.starts_with("--")) {
             const auto end = sql.find('\n');
             sql = end == std::string_view::npos ? std::string_view() : sql.substr(end + 1);
@@ -69,7 +70,8 @@ StatementTraits statement_traits(std::string_view json) {
         const auto key = reader.key();
         const auto& value = reader.value();
         if (key == "options") {
-            traits.has_batch_id = value.kind == JsonKind::object && json_member(value.raw, "batch_id").has_value();
+            traits.has_batch_id =
+                value.kind == JsonKind::object && json_member(value.raw, "batch_id").has_value();
             continue;
         }
         if (!traits.name.empty()) continue;

@@ -1,4 +1,5 @@
-// What the client must know of a statement before sending it: which reply to expect and whether it may be sent twice.
+// What the client must know of a statement before sending it: which reply to expect and whether it may be
+// sent twice.
 #pragma once
 
 #include <string>
@@ -7,10 +8,10 @@
 namespace datalake {
 
 struct StatementTraits {
-    std::string name;            // "create", "query", ... ; empty when the JSON is not understood
-    std::string sql_verb;        // first word of a sql statement, lower-case
-    bool read_only = false;      // sending it twice changes nothing
-    bool one_frame = false;      // show_table: no -1 behind the frame
+    std::string name;               // "create", "query", ... ; empty when the JSON is not understood
+    std::string sql_verb;           // first word of a sql statement, lower-case
+    bool read_only = false;         // sending it twice changes nothing
+    bool one_frame = false;         // show_table: no -1 behind the frame
     bool takes_attachment = false;  // binary batch
     bool has_batch_id = false;
 };

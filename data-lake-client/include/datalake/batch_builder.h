@@ -1,10 +1,12 @@
-// Rows for one table in the binary batch form: the fastest way to write. Reusable after clear(). Not thread-safe.
+// Rows for one table in the binary batch form: the fastest way to write. Reusable after clear(). Not
+// thread-safe.
 //
 //   BatchBuilder batch("users", {"id", "name"});
 //   batch.add_row({std::int64_t{1}, std::string("Ada")});
 //   client.send(batch);
 //
-// In this form a NULL in a column that has a DEFAULT means the DEFAULT; Client::insert() sends a real NULL. The text
+// In this form a NULL in a column that has a DEFAULT means the DEFAULT; Client::insert() sends a real NULL.
+// The text
 // `/~|` stands for NULL on the wire and is refused as a value.
 #pragma once
 
@@ -25,8 +27,8 @@ class BatchBuilder {
     // Columns that are left out get their DEFAULT or NULL. The key column must be among them.
     BatchBuilder(std::string table, std::vector<std::string> columns);
 
-    // One row, values in the order of the columns. INVALID_ARGUMENT (and no row added) when the count is wrong or a
-    // text cannot be sent. A delete needs the key only: give NULL for the rest.
+    // One row, values in the order of the columns. INVALID_ARGUMENT (and no row added) when the count is
+    // wrong or a text cannot be sent. A delete needs the key only: give NULL for the rest.
     Result<void> add_row(const std::vector<Value>& values, Operation operation = Operation::insert);
     // The same from text forms; nullopt is NULL.
     Result<void> add_text_row(const std::vector<std::optional<std::string_view>>& values,
@@ -42,7 +44,8 @@ class BatchBuilder {
     Result<void> finish_row(Operation operation = Operation::insert);
 
     std::uint32_t rows() const { return static_cast<std::uint32_t>(row_ends_.size()); }
-    // Plain bytes so far. The server takes up to 1 GiB plain and 256 MiB compressed; 1 to 16 MiB is a good size.
+    // Plain bytes so far. The server takes up to 1 GiB plain and 256 MiB compressed; 1 to 16 MiB is a good
+    // size.
     std::size_t bytes() const { return bytes_.size(); }
     const std::string& table() const { return table_; }
     const std::vector<std::string>& columns() const { return columns_; }

@@ -4,10 +4,10 @@
 //   if (!client.ok()) return fail(client.error().to_text());
 //   client->sql("create table users(id long primary key, name string)");
 //
-// Threads: one statement at a time, from one thread at a time; only cancel() may be called from others. Use one Client
-// per thread to work in parallel. The connection is made again when it broke: statements that only read, and batches
-// (which carry a batch id), are sent again by themselves for up to Options::retry_for; anything else reports
-// CONNECTION_LOST with the outcome maybe_done.
+// Threads: one statement at a time, from one thread at a time; only cancel() may be called from others. Use
+// one Client per thread to work in parallel. The connection is made again when it broke: statements that only
+// read, and batches (which carry a batch id), are sent again by themselves for up to Options::retry_for;
+// anything else reports CONNECTION_LOST with the outcome maybe_done.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,8 @@ namespace datalake {
 
 struct Options {
     std::chrono::milliseconds connect_timeout{5'000};
-    // The longest wait without a byte sent or received; then TIMEOUT and the connection is given up. 0: for ever.
+    // The longest wait without a byte sent or received; then TIMEOUT and the connection is given up. 0: for
+    // ever.
     std::chrono::milliseconds timeout{90'000};
     // How long lost connections and busy or unreachable servers are tried again. 0: never.
     std::chrono::milliseconds retry_for{30'000};
@@ -90,9 +91,9 @@ struct InsertResult {
 };
 
 struct QueryOptions {
-    bool meta = false;                         // see QueryResult::meta()
-    std::optional<std::int64_t> timeout_ms;    // for the server; the default is the server's
-    Positions min_offsets;                     // wait until these are visible
+    bool meta = false;                       // see QueryResult::meta()
+    std::optional<std::int64_t> timeout_ms;  // for the server; the default is the server's
+    Positions min_offsets;                   // wait until these are visible
 };
 
 using Row = std::vector<std::pair<std::string, Value>>;  // column, value
@@ -100,16 +101,18 @@ using Row = std::vector<std::pair<std::string, Value>>;  // column, value
 class Client {
   public:
     struct Impl;
-    // "host:port", "host" (port 7853) or "[v6]:port". Connects at once: CONNECT_FAILED names address and reason.
+    // "host:port", "host" (port 7853) or "[v6]:port". Connects at once: CONNECT_FAILED names address and
+    // reason.
     static Result<Client> connect(std::string_view address, const Options& options = {});
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
     ~Client();
 
-    // Raw statement, one JSON value as in docs/protocol.md, reply kept in memory. `attachment` is the second frame of
-    // a binary batch.
+    // Raw statement, one JSON value as in docs/protocol.md, reply kept in memory. `attachment` is the second
+    // frame of a binary batch.
     Result<Reply> execute(std::string_view json, std::optional<std::string_view> attachment = std::nullopt);
-    // The same with the frames handed out one by one; false from `on_frame` gives the rest and the connection up.
+    // The same with the frames handed out one by one; false from `on_frame` gives the rest and the connection
+    // up.
     Result<ReplyKind> execute(std::string_view json, std::optional<std::string_view> attachment,
                               const std::function<bool(ReplyKind kind, std::string&& frame)>& on_frame);
     // Any statement of the `sql` form; rows of a select are better read with query().
@@ -123,12 +126,14 @@ class Client {
     // Offset of the last record of each partition, -1 when empty.
     Result<std::map<std::uint32_t, std::int64_t>> max_offset(std::string_view table);
 
-    // One row or many, with any columns each; safe to retry and retried by itself. remove() needs the key only.
+    // One row or many, with any columns each; safe to retry and retried by itself. remove() needs the key
+    // only.
     Result<InsertResult> insert(std::string_view table, const Row& row, const SendOptions& options = {});
-    Result<InsertResult> insert(std::string_view table, const std::vector<Row>& rows, const SendOptions& options = {});
+    Result<InsertResult> insert(std::string_view table, const std::vector<Row>& rows,
+                                const SendOptions& options = {});
     Result<InsertResult> remove(std::string_view table, const Row& key, const SendOptions& options = {});
-    // All rows of the batch; the batch stays as it is. All or nothing as far as values are concerned: one bad row
-    // refuses the batch (INVALID_VALUE names it).
+    // All rows of the batch; the batch stays as it is. All or nothing as far as values are concerned: one bad
+    // row refuses the batch (INVALID_VALUE names it).
     Result<InsertResult> send(const BatchBuilder& batch, const SendOptions& options = {});
     // Rows first .. end - 1 of it.
     Result<InsertResult> send(const BatchBuilder& batch, std::uint32_t first, std::uint32_t end,
@@ -138,8 +143,8 @@ class Client {
     // With a connection of its own.
     Result<Consumer> consume(std::string_view table, const ConsumerOptions& options = {});
 
-    // From any thread or signal handler: a running statement returns CANCELLED (a write may have been done) and its
-    // connection is closed; the next statement makes a new one. Nothing happens when none is running.
+    // From any thread or signal handler: a running statement returns CANCELLED (a write may have been done)
+    // and its connection is closed; the next statement makes a new one. Nothing happens when none is running.
     void cancel();
     // host:port
     const std::string& address() const;

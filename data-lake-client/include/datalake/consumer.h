@@ -1,6 +1,7 @@
-// Reads a table as a log: every insert and delete, by partition and offset. The consumer keeps the next offset of each
-// partition itself; save positions() after a batch has been processed and start from them again to miss nothing.
-// One thread at a time, except cancel(). It has a connection of its own and outlives the Client it came from.
+// Reads a table as a log: every insert and delete, by partition and offset. The consumer keeps the next
+// offset of each partition itself; save positions() after a batch has been processed and start from them
+// again to miss nothing. One thread at a time, except cancel(). It has a connection of its own and outlives
+// the Client it came from.
 #pragma once
 
 #include <chrono>
@@ -42,8 +43,8 @@ class RecordBatch {
     bool is_null(std::uint32_t row, std::size_t column) const;
     Value value(std::uint32_t row, std::size_t column) const;
     std::string text(std::uint32_t row, std::size_t column) const;
-    // Without allocation: int and long columns, else 0; float and double columns, else 0; string columns (and all of
-    // StreamFormat::rows), else empty. NULL gives 0 or empty.
+    // Without allocation: int and long columns, else 0; float and double columns, else 0; string columns (and
+    // all of StreamFormat::rows), else empty. NULL gives 0 or empty.
     std::int64_t int64(std::uint32_t row, std::size_t column) const;
     double float64(std::uint32_t row, std::size_t column) const;
     std::string_view string(std::uint32_t row, std::size_t column) const;
@@ -62,10 +63,10 @@ enum class StreamFormat : std::uint8_t {
 
 struct ConsumerOptions {
     enum class Start : std::uint8_t { beginning, end };
-    Start start = Start::beginning;      // for partitions not named in `positions`
-    Positions positions;                 // where to go on
+    Start start = Start::beginning;         // for partitions not named in `positions`
+    Positions positions;                    // where to go on
     std::vector<std::uint32_t> partitions;  // empty: all
-    std::uint32_t read_count = 100'000;  // most records per partition and poll
+    std::uint32_t read_count = 100'000;     // most records per partition and poll
     StreamFormat format = StreamFormat::columnar;
 };
 
@@ -77,8 +78,8 @@ class Consumer {
     Consumer& operator=(Consumer&&) noexcept;
     ~Consumer();
 
-    // Records after the positions, waiting up to `max_wait` (at most 5 minutes) for the first one; empty when there
-    // are none. Positions move on with what is returned. A lost connection is made again by itself.
+    // Records after the positions, waiting up to `max_wait` (at most 5 minutes) for the first one; empty when
+    // there are none. Positions move on with what is returned. A lost connection is made again by itself.
     Result<std::vector<RecordBatch>> poll(std::chrono::milliseconds max_wait);
 
     const Positions& positions() const;

@@ -1,4 +1,5 @@
-// Errors of the client library, as values. Standard library only; every type here may be copied freely between threads.
+// Errors of the client library, as values. Standard library only; every type here may be copied freely
+// between threads.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +14,37 @@ namespace datalake {
 
 // What a failed statement left behind.
 enum class Outcome : std::uint8_t {
-    nothing_done,   // safe to send again
-    maybe_done,     // it may have been done; repeating it with the same batch id is safe
-    done_in_part,   // the message says which parts
+    nothing_done,  // safe to send again
+    maybe_done,    // it may have been done; repeating it with the same batch id is safe
+    done_in_part,  // the message says which parts
 };
 
 enum class ErrorCode : std::uint8_t {
     // From the server, see docs/protocol.md.
-    syntax_error, invalid_request, invalid_value, table_not_found, table_exists, column_not_found, column_exists,
-    partition_not_found, not_supported, limit_exceeded, unavailable, overloaded, cancelled, query_error, disk_full,
-    not_found, schema_mismatch, stale_epoch, timeout, unknown_outcome, partial, io_error, corrupt_data, internal,
+    syntax_error,
+    invalid_request,
+    invalid_value,
+    table_not_found,
+    table_exists,
+    column_not_found,
+    column_exists,
+    partition_not_found,
+    not_supported,
+    limit_exceeded,
+    unavailable,
+    overloaded,
+    cancelled,
+    query_error,
+    disk_full,
+    not_found,
+    schema_mismatch,
+    stale_epoch,
+    timeout,
+    unknown_outcome,
+    partial,
+    io_error,
+    corrupt_data,
+    internal,
     // Of the client itself.
     connect_failed,    // no connection could be made; nothing was sent
     connection_lost,   // the connection broke while a statement was running

@@ -1,6 +1,6 @@
-// A running query: rows come from the server as they are read, they are not kept. The connection of the client is
-// busy until the end was reached or the result is destroyed (which gives the connection up when rows are left).
-// One thread at a time, the same as the Client it came from; it must not outlive that Client.
+// A running query: rows come from the server as they are read, they are not kept. The connection of the
+// client is busy until the end was reached or the result is destroyed (which gives the connection up when
+// rows are left). One thread at a time, the same as the Client it came from; it must not outlive that Client.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ class QueryResult {
     QueryResult& operator=(QueryResult&&) noexcept;
     ~QueryResult();
 
-    // Names in select order; known from the start, except for a result without rows: then they are empty unless the
-    // server names them.
+    // Names in select order; known from the start, except for a result without rows: then they are empty
+    // unless the server names them.
     const std::vector<std::string>& columns() const;
     // Goes to the next row (the first one at the first call); false at the end.
     Result<bool> next();
