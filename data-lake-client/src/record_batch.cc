@@ -76,6 +76,10 @@ Result<RecordBatch> decode_columnar_batch(std::shared_ptr<const StreamSchema> sc
     const auto& f = impl->frame;
     if (f.first_row > f.end_row || f.end_row > f.batch.rows())
         return bad_frame("rows beyond the end of the batch");
+    if (!f.offsets.empty() && f.offsets.size() != f.batch.rows() &&
+        f.offsets.size() != f.end_row - f.first_row)
+        return bad_frame(std::to_string(f.offsets.size()) + " offsets for " +
+                         std::to_string(f.end_row - f.first_row) + " rows");
     impl->schema = std::move(schema);
     impl->columnar = true;
     impl->partition = f.header.partition.value;
