@@ -129,8 +129,8 @@ struct TcpConnection::State : std::enable_shared_from_this<TcpConnection::State>
         }
     }
 
-    // Sends what the socket takes now, from byte `offset` of the first part on; -1 and errno like sendmsg. Not part of
-    // the coroutine, whose frame stays small enough to be recycled.
+    // Sends what the socket takes now, from byte `offset` of the first part on; -1 and errno like sendmsg.
+    // Not part of the coroutine, whose frame stays small enough to be recycled.
     ssize_t send_now(std::span<const std::string_view> parts, std::size_t offset) {
         std::array<iovec, kGatherMax> gather;
         const auto count = std::min(parts.size(), kGatherMax);

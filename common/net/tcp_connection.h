@@ -39,6 +39,7 @@ class TcpConnection {
     static constexpr std::size_t kUnbudgetedBytes =
         64u << 10;  // of a frame, before its share of a budget is taken
 
+    TcpConnection() = default;  // none yet: only is_open() and assignment
     // Takes the socket over: TCP_NODELAY, keep-alive, non-blocking.
     explicit TcpConnection(boost::asio::ip::tcp::socket socket);
     ~TcpConnection();
