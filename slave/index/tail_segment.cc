@@ -9,10 +9,10 @@
 namespace dl::slave {
 namespace {
 
-// Chunks are merged eight of a size at a time, so that a row is copied at most four times and a segment holds few
-// chunks however small its appends are.
+// Eight or more chunks at the end that are no larger than the last one's size class are merged, so that a row is copied
+// a few times only and a segment holds few chunks however small its appends are.
 constexpr std::size_t kMergeWidth = 8;
-constexpr std::uint32_t kMergedRowsMax = 4096;
+constexpr std::uint64_t kMergedRowsMax = 32768;
 constexpr std::size_t kPrefetchGroup = 32;
 
 unsigned size_class(std::uint32_t rows) { return (static_cast<unsigned>(std::bit_width(rows)) - 1) / 3; }
@@ -62,18 +62,16 @@ bool TailSegment::supersede(const Hash128& hash, Offset by) {
 }
 
 Result<void> TailSegment::merge_small_chunks() {
-    while (chunks_.size() >= kMergeWidth) {
-        const std::size_t first = chunks_.size() - kMergeWidth;
-        const unsigned level = size_class(chunks_.back()->batch.rows());
+    for (;;) {
+        const auto& last = chunks_.back()->batch;
+        std::size_t first = chunks_.size();
         std::uint64_t rows = 0;
+        while (first > 0 && size_class(chunks_[first - 1]->batch.rows()) <= size_class(last.rows()) &&
+               same_columns(chunks_[first - 1]->batch, last))
+            rows += chunks_[--first]->batch.rows();
+        if (chunks_.size() - first < kMergeWidth || rows > kMergedRowsMax) return {};
         std::vector<ColumnBatch> batches;
-        for (std::size_t i = first; i < chunks_.size(); ++i) {
-            const auto& chunk = *chunks_[i];
-            if (size_class(chunk.batch.rows()) != level || !same_columns(chunk.batch, chunks_[first]->batch)) return {};
-            rows += chunk.batch.rows();
-            batches.push_back(chunk.batch);
-        }
-        if (rows > kMergedRowsMax) return {};
+        for (std::size_t i = first; i < chunks_.size(); ++i) batches.push_back(chunks_[i]->batch);
         DL_TRY_ASSIGN(auto joined, concat_batches(batches));
         auto merged = std::make_shared<TailChunk>();
         const auto& head = *chunks_[first];
