@@ -46,7 +46,7 @@ Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input) {
     auto source = std::make_shared<SegmentSource>(input.segment, snapshot_columns(info.fields));
     DL_TRY(write_parquet(*input.database, source, parquet));
     DL_TRY(input.files->sync_file(parquet));
-    DL_TRY_ASSIGN(info.parquet_bytes, input.files->file_size(parquet));
+    DL_TRY(measure_parquet(*input.files, parquet, &info));
 
     const KeyIndexInfo index_info{info.first_offset, info.end_offset, info.rows, input.table->index_hash_seed};
     const std::string index_path = input.snapshots_directory + "/" + info.index_name();

@@ -38,6 +38,7 @@ json file_to_json(const ManifestFile& file) {
             {"first_row_offset", file.first_row_offset},
             {"last_row_offset", file.last_row_offset},
             {"parquet_bytes", file.parquet_bytes},
+            {"parquet_crc", file.parquet_crc},
             {"plain_bytes", file.plain_bytes},
             {"epoch", file.epoch.value},
             {"vector_version", file.vector_version},
@@ -56,6 +57,7 @@ Result<ManifestFile> file_from_json(const json& tree) {
     file.first_row_offset = tree.at("first_row_offset").get<Offset>();
     file.last_row_offset = tree.at("last_row_offset").get<Offset>();
     file.parquet_bytes = tree.at("parquet_bytes").get<std::uint64_t>();
+    file.parquet_crc = tree.at("parquet_crc").get<std::uint32_t>();
     file.plain_bytes = tree.at("plain_bytes").get<std::uint64_t>();
     file.epoch = LeaderEpoch{tree.at("epoch").get<std::uint32_t>()};
     file.vector_version = tree.at("vector_version").get<std::uint64_t>();

@@ -23,6 +23,7 @@ struct ManifestFile {
     Offset first_row_offset = 0;     // offset of row 0
     Offset last_row_offset = 0;
     std::uint64_t parquet_bytes = 0;
+    std::uint32_t parquet_crc = 0;   // CRC-32C of the whole Parquet file
     std::uint64_t plain_bytes = 0;   // about, uncompressed
     LeaderEpoch epoch{1};            // newest of its records
     std::uint64_t vector_version = 0;  // its delete vector is `<stem>.dv.<version>`

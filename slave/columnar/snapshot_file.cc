@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "common/base/crc32c.h"
+
 namespace dl::slave {
 
 SnapshotFile::~SnapshotFile() {
@@ -12,6 +14,14 @@ SnapshotFile::~SnapshotFile() {
         if (const auto removed = files_.remove(directory_ + "/" + name); removed.has_error())
             spdlog::warn("snapshot: a replaced file stays until the next start: {}", removed.error().to_text());
     }
+}
+
+Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info) {
+    DL_TRY_ASSIGN(const auto file, files.open_read(path));
+    DL_TRY_ASSIGN(const auto bytes, file->map());
+    info->parquet_bytes = bytes.size();
+    info->parquet_crc = crc32c(0, bytes.data(), bytes.size());
+    return {};
 }
 
 }  // namespace dl::slave

@@ -42,4 +42,7 @@ class SnapshotFile {
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };
 
+// Size and CRC-32C of a Parquet file as it lies on disk, into `info`.
+Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info);
+
 }  // namespace dl::slave

@@ -14,10 +14,13 @@ Result<FileEntry> load_file(FileSystem& files, const std::string& directory, con
     const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, hash_seed};
     DL_TRY_ASSIGN(auto index, KeyIndex::open(files, directory + "/" + info.index_name(), expected));
     auto file = std::make_shared<SnapshotFile>(files, directory, info, std::move(index));
-    DL_TRY_ASSIGN(const auto bytes, files.file_size(file->parquet_path()));
-    if (bytes != info.parquet_bytes)
-        return make_error(ErrorCode::corrupt_data, "snapshot file " + file->parquet_path() + " is " + std::to_string(bytes) +
-                                                       " bytes long, the manifest says " + std::to_string(info.parquet_bytes));
+    ManifestFile found;
+    DL_TRY(measure_parquet(files, file->parquet_path(), &found));
+    if (found.parquet_bytes != info.parquet_bytes || found.parquet_crc != info.parquet_crc)
+        return make_error(ErrorCode::corrupt_data,
+                          "snapshot file " + file->parquet_path() + " (" + std::to_string(found.parquet_bytes) +
+                              " bytes) does not match the size (" + std::to_string(info.parquet_bytes) +
+                              ") and checksum in the manifest; restore the partition's directory from a copy");
     const auto path = file->vector_path(info.vector_version);
     DL_TRY_ASSIGN(const auto text, files.read_all(path));
     auto dead = DeleteVector::decode(text, info.first_offset, info.end_offset, info.rows);
