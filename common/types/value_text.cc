@@ -114,16 +114,9 @@ bool scan_shape(std::string_view text, DecimalShape& shape) {
     return (text[at] == 'e' || text[at] == 'E') && scan_exponent(text.substr(at + 1), shape.exponent);
 }
 
-}  // namespace
-
-bool scan_float32(std::string_view text, float& value) {
-    return scan_float(text, value);
-}
-bool scan_float64(std::string_view text, double& value) {
-    return scan_float(text, value);
-}
-
-bool scan_decimal(std::string_view text, DataType type, Int128& value) {
+// `exact` tells whether no digit other than zero was cut off.
+bool scan_decimal_digits(std::string_view text, DataType type, Int128& value, bool& exact) {
+    exact = true;
     DecimalShape shape;
     if (!scan_shape(text, shape)) return false;
     // Digits in front of the cut, counted from the first digit of the text, zeros included.
@@ -137,8 +130,10 @@ bool scan_decimal(std::string_view text, DataType type, Int128& value) {
             if (seen < keep) {
                 if (magnitude >= limit / 10) return false;  // the product would reach the limit, or overflow
                 magnitude = magnitude * 10 + digit;
-            } else if (seen == keep && digit >= 5) {
-                ++magnitude;  // half away from zero: the first digit behind the cut decides
+            } else {
+                exact = exact && digit == 0;
+                // Half away from zero: the first digit behind the cut decides.
+                if (seen == keep && digit >= 5) ++magnitude;
             }
             ++seen;
         }
@@ -150,6 +145,28 @@ bool scan_decimal(std::string_view text, DataType type, Int128& value) {
     if (magnitude >= limit) return false;
     value = shape.negative ? -static_cast<Int128>(magnitude) : static_cast<Int128>(magnitude);
     return true;
+}
+
+}  // namespace
+
+bool scan_float32(std::string_view text, float& value) {
+    return scan_float(text, value);
+}
+bool scan_float64(std::string_view text, double& value) {
+    return scan_float(text, value);
+}
+
+bool scan_decimal(std::string_view text, DataType type, Int128& value) {
+    bool exact = false;
+    return scan_decimal_digits(text, type, value, exact);
+}
+
+bool scan_whole_number(std::string_view text, std::int64_t& value) {
+    Int128 wide = 0;
+    bool exact = false;
+    if (!scan_decimal_digits(text, {TypeKind::decimal, 38, 0}, wide, exact) || !exact) return false;
+    value = static_cast<std::int64_t>(wide);
+    return value == wide;
 }
 
 Result<std::int32_t> parse_int32(std::string_view text) {
