@@ -48,8 +48,8 @@ void convert_rows(char* to, const void* data, idx_t begin, idx_t end, Convert co
 }
 
 // 10^38 - 1, the largest decimal(38,0).
-constexpr __int128 kDecimal38Max = [] {
-    __int128 value = 1;
+constexpr Int128 kDecimal38Max = [] {
+    Int128 value = 1;
     for (int i = 0; i < 38; ++i)
         value *= 10;
     return value - 1;
@@ -65,12 +65,6 @@ Error too_large(const char* type) {
 std::size_t target_width(const ResultMapping& mapping) {
     return physical_width(physical_type(mapping.type));
 }
-
-struct ColumnLayout {
-    bool has_nulls = false;
-    std::size_t validity_offset = 0, data_offset = 0, data_bytes = 0, heap_offset = 0;
-    std::uint64_t heap_bytes = 0;
-};
 
 Result<void> convert_fixed(char* to, const ResultMapping& mapping, const void* data,
                            const std::uint64_t* mask, idx_t begin, idx_t end) {
@@ -102,7 +96,7 @@ Result<void> convert_fixed(char* to, const ResultMapping& mapping, const void* d
             convert_rows<std::uint32_t, std::int64_t>(to, data, begin, end, same);
             return {};
         case Convert::u64_to_128:
-            convert_rows<std::uint64_t, __int128>(to, data, begin, end, same);
+            convert_rows<std::uint64_t, Int128>(to, data, begin, end, same);
             return {};
         case Convert::milliseconds:
             // Infinities keep their place at the ends of the range instead of overflowing.
@@ -122,7 +116,7 @@ Result<void> convert_fixed(char* to, const ResultMapping& mapping, const void* d
             const auto* from = static_cast<const char*>(data);
             for (idx_t row = begin; row < end; ++row, to += 16) {
                 if (!valid(mask, row)) continue;
-                const auto value = load_le<__int128>(from + row * 16);
+                const auto value = load_le<Int128>(from + row * 16);
                 if (mapping.convert == Convert::uhugeint && value < 0) return too_large("UHUGEINT");
                 if (value > kDecimal38Max || value < -kDecimal38Max) return too_large("HUGEINT");
                 store_le(to, value);
@@ -134,6 +128,11 @@ Result<void> convert_fixed(char* to, const ResultMapping& mapping, const void* d
 }
 
 }  // namespace
+
+ChunkEncoder::ChunkEncoder(std::vector<ResultMapping> mappings) : mappings_(std::move(mappings)) {
+    for (std::size_t c = 0; c < mappings_.size(); ++c)
+        shape_.ids.push_back(FieldId{static_cast<std::uint32_t>(c + 1)});
+}
 
 std::uint64_t ChunkEncoder::heap_bytes(duckdb_data_chunk chunk) const {
     std::uint64_t bytes = 0;
@@ -166,27 +165,25 @@ Result<ColumnBatch> ChunkEncoder::encode_pieces(const std::vector<Piece>& pieces
     idx_t rows = 0;
     for (const auto& piece : pieces)
         rows += piece.end - piece.begin;
-
-    // Sizes first, so that the body is allocated once and zeroed once.
-    std::vector<ColumnLayout> layouts(mappings_.size());
-    std::uint64_t size = padded(kHeaderBytes + kDirectoryEntryBytes * mappings_.size());
+    std::vector<std::size_t> kept;
     for (std::size_t c = 0; c < mappings_.size(); ++c) {
+        if (shape_.ids[c].value != 0) kept.push_back(c);
+    }
+    const bool deletes = has_delete(pieces);
+
+    // Sizes first, so that the body is allocated once.
+    std::vector<ColumnLayout> layouts(mappings_.size());
+    std::uint64_t size = padded(kHeaderBytes + kDirectoryEntryBytes * kept.size());
+    const std::size_t deletes_offset = size;
+    if (deletes) size += padded((rows + 7) / 8);
+    for (const std::size_t c : kept) {
         auto& layout = layouts[c];
-        const bool bytes = physical_type(mappings_[c].type) == PhysicalType::bytes;
-        for (const auto& piece : pieces) {
-            duckdb_vector vector = duckdb_data_chunk_get_vector(piece.chunk, c);
-            const auto* mask = duckdb_vector_get_validity(vector);
-            if (!all_valid(mask, piece.begin, piece.end)) layout.has_nulls = true;
-            if (!bytes) continue;
-            const auto* strings = static_cast<const duckdb_string_t*>(duckdb_vector_get_data(vector));
-            for (idx_t row = piece.begin; row < piece.end; ++row) {
-                if (valid(mask, row)) layout.heap_bytes += strings[row].value.inlined.length;
-            }
-        }
+        measure(pieces, c, layout);
         if (layout.has_nulls) {
             layout.validity_offset = size;
             size += padded((rows + 7) / 8);
         }
+        const bool bytes = physical_type(mappings_[c].type) == PhysicalType::bytes;
         layout.data_offset = size;
         layout.data_bytes = bytes ? (rows + 1) * 4 : rows * target_width(mappings_[c]);
         size += padded(layout.data_bytes);
@@ -201,12 +198,15 @@ Result<ColumnBatch> ChunkEncoder::encode_pieces(const std::vector<Piece>& pieces
     }
 
     std::string body(size, '\0');
-    store_le(body.data(), static_cast<std::uint32_t>(mappings_.size()));
-    for (std::size_t c = 0; c < mappings_.size(); ++c) {
+    store_le(body.data(), static_cast<std::uint32_t>(kept.size()));
+    store_le(body.data() + 4, std::uint32_t{deletes ? 1u : 0u});
+    if (deletes) fill_deletes(pieces, reinterpret_cast<std::uint8_t*>(body.data() + deletes_offset));
+    for (std::size_t at = 0; at < kept.size(); ++at) {
+        const std::size_t c = kept[at];
         const auto& mapping = mappings_[c];
         const auto& layout = layouts[c];
-        char* entry = body.data() + kHeaderBytes + c * kDirectoryEntryBytes;
-        store_le(entry, static_cast<std::uint32_t>(c + 1));
+        char* entry = body.data() + kHeaderBytes + at * kDirectoryEntryBytes;
+        store_le(entry, shape_.ids[c].value);
         entry[4] = static_cast<char>(mapping.type.kind);
         entry[5] = static_cast<char>(mapping.type.precision);
         entry[6] = static_cast<char>(mapping.type.scale);
@@ -216,49 +216,89 @@ Result<ColumnBatch> ChunkEncoder::encode_pieces(const std::vector<Piece>& pieces
         store_le(entry + 16, static_cast<std::uint32_t>(layout.data_bytes));
         store_le(entry + 20, static_cast<std::uint32_t>(layout.heap_offset));
         store_le(entry + 24, static_cast<std::uint32_t>(layout.heap_bytes));
-
-        const bool bytes = physical_type(mapping.type) == PhysicalType::bytes;
-        const std::size_t width = target_width(mapping);
-        char* data = body.data() + layout.data_offset;
-        char* heap = body.data() + layout.heap_offset;
-        std::uint32_t heap_end = 0;
-        idx_t done = 0;
-        if (bytes) data += 4;
-        for (const auto& piece : pieces) {
-            duckdb_vector vector = duckdb_data_chunk_get_vector(piece.chunk, c);
-            const auto* mask = duckdb_vector_get_validity(vector);
-            const void* values = duckdb_vector_get_data(vector);
-            const idx_t count = piece.end - piece.begin;
-            if (bytes) {
-                const auto* strings = static_cast<const duckdb_string_t*>(values);
-                for (idx_t row = piece.begin; row < piece.end; ++row) {
-                    if (valid(mask, row)) {
-                        const auto text = string_of(strings[row]);
-                        std::memcpy(heap + heap_end, text.data(), text.size());
-                        heap_end += static_cast<std::uint32_t>(text.size());
-                    }
-                    store_le(data, heap_end);
-                    data += 4;
-                }
-            } else {
-                DL_TRY(convert_fixed(data, mapping, values, mask, piece.begin, piece.end));
-            }
-            if (layout.has_nulls) {
-                auto* validity = reinterpret_cast<std::uint8_t*>(body.data() + layout.validity_offset);
-                for (idx_t i = 0; i < count; ++i) {
-                    if (valid(mask, piece.begin + i)) {
-                        validity[(done + i) / 8] |= static_cast<std::uint8_t>(1u << ((done + i) % 8));
-                    } else if (!bytes) {
-                        // NULLs hold zeros in the body, anything in DuckDB.
-                        std::memset(data + i * width, 0, width);
-                    }
-                }
-            }
-            if (!bytes) data += count * width;
-            done += count;
-        }
+        DL_TRY(fill_column(pieces, c, layout, body.data()));
     }
     return ColumnBatch::decode(SharedBytes::from_string(std::move(body)), static_cast<std::uint32_t>(rows));
+}
+
+bool ChunkEncoder::has_delete(const std::vector<Piece>& pieces) const {
+    if (shape_.delete_column == Shape::kNone) return false;
+    for (const auto& piece : pieces) {
+        const auto* flags = static_cast<const std::uint8_t*>(
+            duckdb_vector_get_data(duckdb_data_chunk_get_vector(piece.chunk, shape_.delete_column)));
+        if (std::memchr(flags + piece.begin, 1, piece.end - piece.begin) != nullptr) return true;
+    }
+    return false;
+}
+
+void ChunkEncoder::fill_deletes(const std::vector<Piece>& pieces, std::uint8_t* bitmap) const {
+    idx_t at = 0;
+    for (const auto& piece : pieces) {
+        const auto* flags = static_cast<const std::uint8_t*>(
+            duckdb_vector_get_data(duckdb_data_chunk_get_vector(piece.chunk, shape_.delete_column)));
+        for (idx_t row = piece.begin; row < piece.end; ++row, ++at) {
+            if (flags[row] != 0) bitmap[at / 8] |= static_cast<std::uint8_t>(1u << (at % 8));
+        }
+    }
+}
+
+void ChunkEncoder::measure(const std::vector<Piece>& pieces, std::size_t column, ColumnLayout& layout) const {
+    const bool bytes = physical_type(mappings_[column].type) == PhysicalType::bytes;
+    for (const auto& piece : pieces) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(piece.chunk, column);
+        const auto* mask = duckdb_vector_get_validity(vector);
+        if (!all_valid(mask, piece.begin, piece.end)) layout.has_nulls = true;
+        if (!bytes) continue;
+        const auto* strings = static_cast<const duckdb_string_t*>(duckdb_vector_get_data(vector));
+        for (idx_t row = piece.begin; row < piece.end; ++row) {
+            if (valid(mask, row)) layout.heap_bytes += strings[row].value.inlined.length;
+        }
+    }
+}
+
+Result<void> ChunkEncoder::fill_column(const std::vector<Piece>& pieces, std::size_t column,
+                                       const ColumnLayout& layout, char* body) const {
+    const auto& mapping = mappings_[column];
+    const bool bytes = physical_type(mapping.type) == PhysicalType::bytes;
+    const std::size_t width = target_width(mapping);
+    char* data = body + layout.data_offset + (bytes ? 4 : 0);
+    char* heap = body + layout.heap_offset;
+    auto* validity = reinterpret_cast<std::uint8_t*>(body + layout.validity_offset);
+    std::uint32_t heap_end = 0;
+    idx_t done = 0;
+    for (const auto& piece : pieces) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(piece.chunk, column);
+        const auto* mask = duckdb_vector_get_validity(vector);
+        const void* values = duckdb_vector_get_data(vector);
+        const idx_t count = piece.end - piece.begin;
+        if (bytes) {
+            const auto* strings = static_cast<const duckdb_string_t*>(values);
+            for (idx_t row = piece.begin; row < piece.end; ++row) {
+                if (valid(mask, row)) {
+                    const auto text = string_of(strings[row]);
+                    std::memcpy(heap + heap_end, text.data(), text.size());
+                    heap_end += static_cast<std::uint32_t>(text.size());
+                }
+                store_le(data, heap_end);
+                data += 4;
+            }
+        } else {
+            DL_TRY(convert_fixed(data, mapping, values, mask, piece.begin, piece.end));
+        }
+        if (layout.has_nulls) {
+            for (idx_t i = 0; i < count; ++i) {
+                if (valid(mask, piece.begin + i)) {
+                    validity[(done + i) / 8] |= static_cast<std::uint8_t>(1u << ((done + i) % 8));
+                } else if (!bytes) {
+                    // NULLs hold zeros in the body, anything in DuckDB.
+                    std::memset(data + i * width, 0, width);
+                }
+            }
+        }
+        if (!bytes) data += count * width;
+        done += count;
+    }
+    return {};
 }
 
 }  // namespace dl::duck

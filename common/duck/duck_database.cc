@@ -24,7 +24,7 @@ Result<void> run_statement(duckdb_connection connection, const std::string& sql)
     return {};
 }
 
-class Session final : public DuckSession {
+class Session final : public ChunkSession {
   public:
     Session(std::shared_ptr<DatabaseState> database, Connection connection)
         : database_(std::move(database)), connection_(std::move(connection)) {
@@ -52,7 +52,12 @@ class Session final : public DuckSession {
     }
 
     Result<std::unique_ptr<DuckResult>> query(const std::string& sql) override {
-        return start_select(connection_.get(), state_, sql);
+        DL_TRY_ASSIGN(auto stream, select(sql));
+        return batches_of(std::move(stream));
+    }
+
+    Result<std::unique_ptr<SelectStream>> select(const std::string& sql) override {
+        return SelectStream::start(connection_.get(), state_, sql);
     }
 
     Result<void> execute(const std::string& sql) override {
@@ -141,7 +146,6 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
     std::vector<std::string> statements = {
         "SET GLOBAL TimeZone = 'UTC'",
         "SET GLOBAL preserve_insertion_order = true",
-        "SET GLOBAL enable_progress_bar = false",
     };
     if (!settings.spill_directory.empty() && settings.spill_bytes_max != 0) {
         statements.push_back("SET GLOBAL max_temp_directory_size = '" +

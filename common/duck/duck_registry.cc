@@ -5,7 +5,8 @@ namespace dl::duck {
 std::uint64_t HandleRegistry::add(RegisteredHandle entry) {
     const std::lock_guard lock(mutex_);
     for (;;) {
-        const std::uint64_t handle = (std::uint64_t{random_()} << 32) | random_();
+        // 63 bits: a number literal in SQL is a BIGINT up to there.
+        const std::uint64_t handle = ((std::uint64_t{random_()} << 32) | random_()) >> 1;
         if (handle != 0 && entries_.try_emplace(handle, std::move(entry)).second) return handle;
     }
 }

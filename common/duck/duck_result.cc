@@ -11,72 +11,42 @@ namespace {
 // A batch is cut at about so many bytes of text, whatever its rows.
 constexpr std::uint64_t kBatchHeapBytes = 8u << 20;
 
-class StreamingResult final : public DuckResult {
+class BatchResult final : public DuckResult {
   public:
-    StreamingResult(duckdb_connection connection, std::shared_ptr<SessionState> session, Prepared prepared,
-                    std::vector<ResultColumn> columns, std::vector<ResultMapping> mappings)
-        : connection_(connection),
-          session_(std::move(session)),
-          prepared_(std::move(prepared)),
-          columns_(std::move(columns)),
-          encoder_(std::move(mappings)) {}
+    explicit BatchResult(std::unique_ptr<SelectStream> stream)
+        : stream_(std::move(stream)), encoder_(stream_->mappings()) {}
 
-    ~StreamingResult() override {
-        held_.clear();
-        // What still runs would otherwise go on to the end of its current tasks.
-        if (started_ && !at_end_) duckdb_interrupt(connection_);
-    }
-
-    Result<void> start() {
-        if (session_->interrupt_reason()) return statement_error(*session_, nullptr);
-        Pending pending;
-        const auto state = duckdb_pending_prepared_streaming(prepared_.get(), pending.out());
-        if (state != DuckDBSuccess) return statement_error(*session_, duckdb_pending_error(pending.get()));
-        started_ = true;
-        // Starting clears DuckDB's own flag: an interrupt that came in between is repeated.
-        if (session_->interrupt_reason()) duckdb_interrupt(connection_);
-        if (duckdb_execute_pending(pending.get(), result_.get()) != DuckDBSuccess) {
-            at_end_ = true;
-            const char* message = duckdb_result_error(result_.get());
-            if (message == nullptr) message = duckdb_pending_error(pending.get());
-            return statement_error(*session_, message, duckdb_result_error_type(result_.get()));
-        }
-        return {};
-    }
-
-    const std::vector<ResultColumn>& columns() const override { return columns_; }
+    const std::vector<ResultColumn>& columns() const override { return stream_->columns(); }
 
     Result<std::optional<ColumnBatch>> next(std::uint32_t target_rows) override {
         if (error_) return *error_;
-        auto batch = next_batch(target_rows);
+        auto batch = oversized_ ? next_part() : next_batch(target_rows);
         if (!batch) error_ = batch.error();
         return batch;
     }
 
   private:
     Result<std::optional<ColumnBatch>> next_batch(std::uint32_t target_rows) {
-        if (oversized_) return next_part();
+        std::vector<Chunk> chunks;
         std::uint64_t rows = 0;
         std::uint64_t bytes = 0;
-        std::vector<Chunk> chunks = std::move(held_);
-        held_.clear();
-        for (const auto& chunk : chunks) {
+        const auto take = [&](Chunk chunk) {
             rows += duckdb_data_chunk_get_size(chunk.get());
             bytes += encoder_.heap_bytes(chunk.get());
-        }
+            chunks.push_back(std::move(chunk));
+        };
+        if (held_) take(std::move(held_));
         while (!at_end_ && rows < target_rows && bytes < kBatchHeapBytes) {
-            DL_TRY_ASSIGN(Chunk chunk, fetch());
-            if (!chunk) break;
-            const auto chunk_rows = duckdb_data_chunk_get_size(chunk.get());
-            if (chunk_rows == 0) continue;
-            const auto chunk_bytes = encoder_.heap_bytes(chunk.get());
-            if (!chunks.empty() && bytes + chunk_bytes > kBatchHeapBytes) {
-                held_.push_back(std::move(chunk));
+            DL_TRY_ASSIGN(Chunk chunk, stream_->fetch());
+            if (!chunk) {
+                at_end_ = true;
                 break;
             }
-            rows += chunk_rows;
-            bytes += chunk_bytes;
-            chunks.push_back(std::move(chunk));
+            if (!chunks.empty() && bytes + encoder_.heap_bytes(chunk.get()) > kBatchHeapBytes) {
+                held_ = std::move(chunk);
+                break;
+            }
+            take(std::move(chunk));
         }
         if (rows == 0) return std::optional<ColumnBatch>{};
         if (chunks.size() == 1 && bytes > kBatchHeapBytes) {
@@ -100,31 +70,12 @@ class StreamingResult final : public DuckResult {
         return std::optional<ColumnBatch>(std::move(batch));
     }
 
-    // No chunk at the end.
-    Result<Chunk> fetch() {
-        if (session_->interrupt_reason()) return statement_error(*session_, nullptr);
-        Chunk chunk(duckdb_fetch_chunk(*result_.get()));
-        if (chunk && duckdb_data_chunk_get_size(chunk.get()) != 0) return chunk;
-        const char* message = duckdb_result_error(result_.get());
-        const bool failed = message != nullptr && *message != '\0';
-        if (failed || session_->interrupt_reason()) {
-            return statement_error(*session_, message, duckdb_result_error_type(result_.get()));
-        }
-        at_end_ = true;
-        return Chunk{};
-    }
-
-    duckdb_connection connection_;
-    std::shared_ptr<SessionState> session_;
-    Prepared prepared_;
-    QueryResult result_;
-    std::vector<ResultColumn> columns_;
+    std::unique_ptr<SelectStream> stream_;
     ChunkEncoder encoder_;
-    std::vector<Chunk> held_;
+    Chunk held_;
     Chunk oversized_;
     idx_t oversized_row_ = 0;
     idx_t oversized_step_ = 0;
-    bool started_ = false;
     bool at_end_ = false;
     std::optional<Error> error_;
 };
@@ -154,6 +105,28 @@ Result<Prepared> prepare_select(duckdb_connection connection, SessionState& sess
     return prepared;
 }
 
+// The statement as a subquery whose columns DuckDB casts to what ChunkEncoder can convert. Columns go by
+// position: names may repeat.
+std::string wrapped(std::string sql, const std::vector<ResultMapping>& mappings) {
+    std::string select;
+    std::string names;
+    for (std::size_t i = 0; i < mappings.size(); ++i) {
+        const std::string name = "c" + std::to_string(i);
+        if (i != 0) {
+            select += ", ";
+            names += ", ";
+        }
+        select += mappings[i].cast_before == nullptr
+                      ? name
+                      : mappings[i].cast_before + name + mappings[i].cast_after;
+        names += name;
+    }
+    while (!sql.empty() && (sql.back() == ';' || static_cast<unsigned char>(sql.back()) <= ' '))
+        sql.pop_back();
+    // The line break ends a comment at the end of the statement.
+    return "SELECT " + select + " FROM (" + sql + "\n) AS dl_result(" + names + ")";
+}
+
 }  // namespace
 
 Error query_error(const char* message, duckdb_error_type type) {
@@ -173,50 +146,70 @@ Error statement_error(SessionState& session, const char* message, duckdb_error_t
     return query_error(message, type);
 }
 
-Result<std::unique_ptr<DuckResult>> start_select(duckdb_connection connection,
-                                                 std::shared_ptr<SessionState> session,
-                                                 const std::string& sql) {
-    DL_TRY_ASSIGN(Prepared prepared, prepare_select(connection, *session, sql));
-    const idx_t count = duckdb_prepared_statement_column_count(prepared.get());
-    std::vector<ResultColumn> columns;
-    std::vector<ResultMapping> mappings;
+Result<std::unique_ptr<SelectStream>> SelectStream::start(duckdb_connection connection,
+                                                          std::shared_ptr<SessionState> session,
+                                                          const std::string& sql) {
+    std::unique_ptr<SelectStream> stream(new SelectStream(connection, std::move(session)));
+    DL_TRY(stream->prepare(sql));
+    DL_TRY(stream->execute());
+    return stream;
+}
+
+SelectStream::~SelectStream() {
+    // What still runs would otherwise go on to the end of its current tasks.
+    if (running_) duckdb_interrupt(connection_);
+}
+
+Result<void> SelectStream::prepare(const std::string& sql) {
+    DL_TRY_ASSIGN(prepared_, prepare_select(connection_, *session_, sql));
+    const idx_t count = duckdb_prepared_statement_column_count(prepared_.get());
     bool wrap = false;
     for (idx_t i = 0; i < count; ++i) {
-        LogicalType type(duckdb_prepared_statement_column_logical_type(prepared.get(), i));
-        mappings.push_back(result_mapping(type.get()));
-        wrap = wrap || mappings.back().cast_before != nullptr;
-        const char* name = duckdb_prepared_statement_column_name(prepared.get(), i);
-        columns.push_back({name == nullptr ? "" : name, mappings.back().type});
+        LogicalType type(duckdb_prepared_statement_column_logical_type(prepared_.get(), i));
+        mappings_.push_back(result_mapping(type.get()));
+        wrap = wrap || mappings_.back().cast_before != nullptr;
+        const char* name = duckdb_prepared_statement_column_name(prepared_.get(), i);
+        columns_.push_back({name == nullptr ? "" : name, mappings_.back().type});
         duckdb_free(const_cast<char*>(name));
     }
-    if (wrap) {
-        // Columns by position: names may repeat. The line break ends a comment at the end of the statement.
-        std::string select = "SELECT ";
-        std::string names;
-        for (idx_t i = 0; i < count; ++i) {
-            const std::string name = "c" + std::to_string(i);
-            if (i != 0) {
-                select += ", ";
-                names += ", ";
-            }
-            if (mappings[i].cast_before != nullptr) {
-                select += mappings[i].cast_before + name + mappings[i].cast_after;
-            } else {
-                select += name;
-            }
-            names += name;
-        }
-        std::string inner = sql;
-        while (!inner.empty() && (inner.back() == ';' || static_cast<unsigned char>(inner.back()) <= ' '))
-            inner.pop_back();
-        DL_TRY_ASSIGN(prepared,
-                      prepare_select(connection, *session,
-                                     select + " FROM (" + inner + "\n) AS dl_result(" + names + ")"));
+    if (!wrap) return {};
+    DL_TRY_ASSIGN(prepared_, prepare_select(connection_, *session_, wrapped(sql, mappings_)));
+    return {};
+}
+
+Result<void> SelectStream::execute() {
+    if (session_->interrupt_reason()) return statement_error(*session_, nullptr);
+    Pending pending;
+    if (duckdb_pending_prepared_streaming(prepared_.get(), pending.out()) != DuckDBSuccess) {
+        return statement_error(*session_, duckdb_pending_error(pending.get()));
     }
-    auto result = std::make_unique<StreamingResult>(connection, std::move(session), std::move(prepared),
-                                                    std::move(columns), std::move(mappings));
-    DL_TRY(result->start());
-    return std::unique_ptr<DuckResult>(std::move(result));
+    running_ = true;
+    // Starting clears DuckDB's own flag: an interrupt that came in between is repeated.
+    if (session_->interrupt_reason()) duckdb_interrupt(connection_);
+    if (duckdb_execute_pending(pending.get(), result_.get()) != DuckDBSuccess) {
+        running_ = false;
+        const char* message = duckdb_result_error(result_.get());
+        if (message == nullptr) message = duckdb_pending_error(pending.get());
+        return statement_error(*session_, message, duckdb_result_error_type(result_.get()));
+    }
+    return {};
+}
+
+Result<Chunk> SelectStream::fetch() {
+    if (session_->interrupt_reason()) return statement_error(*session_, nullptr);
+    Chunk chunk(duckdb_fetch_chunk(*result_.get()));
+    if (chunk && duckdb_data_chunk_get_size(chunk.get()) != 0) return chunk;
+    running_ = false;
+    const char* message = duckdb_result_error(result_.get());
+    const bool failed = message != nullptr && *message != '\0';
+    if (failed || session_->interrupt_reason()) {
+        return statement_error(*session_, message, duckdb_result_error_type(result_.get()));
+    }
+    return Chunk{};
+}
+
+std::unique_ptr<DuckResult> batches_of(std::unique_ptr<SelectStream> stream) {
+    return std::make_unique<BatchResult>(std::move(stream));
 }
 
 }  // namespace dl::duck

@@ -31,8 +31,8 @@ void bind(duckdb_bind_info info) {
         duckdb_scalar_function_bind_set_error(info, "dl_alive: the handle has to be a number");
         return;
     }
-    auto found =
-        registry->find(duckdb_get_uint64(value.get()), duckdb_client_context_get_connection_id(client.get()));
+    auto found = registry->find(static_cast<std::uint64_t>(duckdb_get_int64(value.get())),
+                                duckdb_client_context_get_connection_id(client.get()));
     if (!found || !found->filter) {
         duckdb_scalar_function_bind_set_error(info, "dl_alive: no such row filter in this session");
         return;
@@ -58,7 +58,7 @@ void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector outpu
 Result<void> register_row_alive(duckdb_connection connection, HandleRegistry* registry) {
     ScalarFunction function(duckdb_create_scalar_function());
     duckdb_scalar_function_set_name(function.get(), "dl_alive");
-    LogicalType handle(duckdb_create_logical_type(DUCKDB_TYPE_UBIGINT));
+    LogicalType handle(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
     LogicalType row(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
     LogicalType boolean(duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN));
     duckdb_scalar_function_add_parameter(function.get(), handle.get());

@@ -92,7 +92,7 @@ void bind(duckdb_bind_info info) {
     ClientContext client;
     duckdb_table_function_get_client_context(info, client.out());
     DuckValue argument(duckdb_bind_get_parameter(info, 0));
-    const auto handle = duckdb_get_uint64(argument.get());
+    const auto handle = static_cast<std::uint64_t>(duckdb_get_int64(argument.get()));
     auto found = context->registry->find(handle, duckdb_client_context_get_connection_id(client.get()));
     if (!found || !found->source) {
         duckdb_bind_set_error(info, "dl_scan: no such source in this session");
@@ -281,7 +281,7 @@ Result<void> fill_field(duckdb_vector vector, const BoundColumn& bound, const Ra
             }
             break;
         case PhysicalType::int128:
-            fill_converted<__int128, __int128>(data, *view, range);
+            fill_converted<Int128, Int128>(data, *view, range);
             break;
         case PhysicalType::bytes:
             fill_strings(vector, *view, range);
@@ -375,7 +375,7 @@ void scan(duckdb_function_info info, duckdb_data_chunk output) {
 Result<void> register_functions(duckdb_connection connection, HandleRegistry* registry, unsigned threads) {
     TableFunction function(duckdb_create_table_function());
     duckdb_table_function_set_name(function.get(), "dl_scan");
-    LogicalType handle(duckdb_create_logical_type(DUCKDB_TYPE_UBIGINT));
+    LogicalType handle(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
     duckdb_table_function_add_parameter(function.get(), handle.get());
     duckdb_table_function_set_extra_info(function.get(), new FunctionContext{registry, std::max(1u, threads)},
                                          destroy<FunctionContext>);
