@@ -235,6 +235,8 @@ Error SegmentedLog::fail(Error cause, bool disk_is_known) {
     // What was written and will never be acknowledged must not come back: not after this error says "nothing
     // was done", and not from the page cache, where a failed sync leaves it looking well.
     bool clean = active_file_->truncate(synced_bytes_).has_value();
+    if (!clean)
+        cause.message += "; what was not synced could not be taken back: check the disk before restarting";
     if (clean && disk_is_known) clean = active_file_->sync().has_value();
     if (!clean || !disk_is_known) cause.code = ErrorCode::io_error;
     failure_ = cause;

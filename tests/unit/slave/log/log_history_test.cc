@@ -44,7 +44,7 @@ class History {
                 power_cut();
             else
                 files_.power_off_after(random_() % 12 + 1);
-            if (log_->failed()) power_cut();
+            if (log_->failed()) give_up();
         }
     }
 
@@ -161,6 +161,18 @@ class History {
     void reopen() {
         log_.reset();
         open();
+    }
+
+    // A log that failed ends with a restart of the process, or with the power. Only the latter forgets what a
+    // failed sync left in the page cache when it could not be cut off either; the error tells the operator
+    // so.
+    void give_up() {
+        const bool disk_is_lying =
+            log_->sync().error().message.find("could not be taken back") != std::string::npos;
+        if (disk_is_lying || random_() % 2 == 0)
+            power_cut();
+        else
+            reopen();
     }
 
     void power_cut() {
