@@ -1,5 +1,5 @@
-// A parsed user SELECT. DuckDB's own parser (json_serialize_sql) does the parsing; this wraps its JSON tree: the gate
-// walks it, planners read and rewrite it, to_sql() turns it back into text for DuckDB.
+// A parsed user SELECT. DuckDB's own parser (json_serialize_sql) does the parsing; this wraps its JSON tree:
+// the gate walks it, planners read and rewrite it, to_sql() turns it back into text for DuckDB.
 #pragma once
 
 #include <memory>
@@ -30,9 +30,10 @@ struct GateReport {
     bool explain = false;
 };
 
-// Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest), and
-// refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the function
-// and says why). `table_exists` answers for lower-case names; TABLE_NOT_FOUND names the table.
-Result<GateReport> check_select(const SelectAst& ast, const std::function<bool(const std::string&)>& table_exists);
+// Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest),
+// and refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the
+// function and says why). `table_exists` answers for lower-case names; TABLE_NOT_FOUND names the table.
+Result<GateReport> check_select(const SelectAst& ast,
+                                const std::function<bool(const std::string&)>& table_exists);
 
 }  // namespace dl
