@@ -191,8 +191,8 @@ class Server final : public RpcServer, public std::enable_shared_from_this<Serve
 
 asio::awaitable<void> Session::read_requests(std::shared_ptr<Session> self) {
     co_await asio::this_coro::throw_if_cancelled(false);
-    while (co_await self->read_request()) {
-    }
+    for (bool more = true; more;)
+        more = co_await self->read_request();
     self->peer_gone();
     co_await self->until_idle();
     self->connection_.close();
@@ -220,6 +220,7 @@ asio::awaitable<bool> Session::read_request() {
     auto payload = co_await connection_.read_body(header->payload_bytes, options.transfer, net::kNoDeadline,
                                                   &server_->budget(), &share);
     if (payload.has_error()) {
+        share.release();
         if (payload.error().code == ErrorCode::timeout) co_await refuse(payload.error());
         co_return false;
     }
