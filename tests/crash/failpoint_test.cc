@@ -213,8 +213,9 @@ TEST_P(ControlPointTest, MasterDiesAroundACatalogCommit) {
 
 INSTANTIATE_TEST_SUITE_P(Control, ControlPointTest,
                          ::testing::Values("control.before-catalog-commit", "control.after-catalog-commit"),
-                         [](const auto& info) {
-                             return std::string_view(info.param).find("before") == std::string_view::npos
+                         [](const auto& param_info) {
+                             return std::string_view(param_info.param).find("before") ==
+                                            std::string_view::npos
                                         ? "after"
                                         : "before";
                          });

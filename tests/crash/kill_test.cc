@@ -69,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Kill, RandomKillTest,
                                            Victim{"slave_batch_ids", true, false, false, true},
                                            Victim{"master", false, true, false, false},
                                            Victim{"both", true, true, true, true}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& param_info) { return std::string(param_info.param.name); });
 
 }  // namespace
 }  // namespace dl::test
