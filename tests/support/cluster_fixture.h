@@ -3,8 +3,12 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <cstring>
+#include <filesystem>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -79,7 +83,8 @@ class ClusterTest : public ::testing::Test {
         const auto reply = must(client, sql("max_offset " + table));
         EXPECT_EQ(reply.kind, Reply::Kind::max_offset);
         if (!reply.ok()) return out;
-        for (const auto& [partition, offset] : nlohmann::json::parse(reply.text).items())
+        const auto offsets = nlohmann::json::parse(reply.text);
+        for (const auto& [partition, offset] : offsets.items())
             out[std::stoi(partition)] = offset.get<std::int64_t>();
         return out;
     }

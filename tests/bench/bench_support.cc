@@ -1,0 +1,269 @@
+#include "tests/bench/bench_support.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <snappy.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <thread>
+
+#include "tests/support/wire_bytes.h"
+
+namespace dl::bench {
+namespace {
+
+[[noreturn]] void die(const std::string& what) {
+    std::cerr << what << "\n";
+    std::_Exit(1);
+}
+
+std::string format(const char* pattern, double value) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), pattern, value);
+    return text.data();
+}
+
+void put_i32(std::string& out, std::int32_t value) {
+    out.append(reinterpret_cast<const char*>(&value), 4);
+}
+void put_text(std::string& out, std::string_view text) {
+    put_i32(out, static_cast<std::int32_t>(text.size()));
+    out.append(text);
+}
+
+// Two connected loopback TCP sockets.
+struct SocketPair {
+    int client = -1, server = -1;
+    SocketPair() {
+        const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t length = sizeof address;
+        client = ::socket(AF_INET, SOCK_STREAM, 0);
+        if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+            ::listen(listener, 1) != 0 ||
+            ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+            ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+            die("loopback sockets: " + std::string(std::strerror(errno)));
+        server = ::accept(listener, nullptr, nullptr);
+        ::close(listener);
+        const int on = 1;
+        for (const int fd : {client, server})
+            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    ~SocketPair() {
+        ::close(client);
+        ::close(server);
+    }
+};
+
+int open_scratch(const std::string& directory) {
+    const auto path = directory + "/baseline.bin";
+    const int fd = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND, 0644);
+    if (fd < 0) die(path + ": " + std::strerror(errno));
+    ::unlink(path.c_str());
+    return fd;
+}
+
+void write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto written = ::write(fd, bytes.data(), bytes.size());
+        if (written <= 0) die("write: " + std::string(std::strerror(errno)));
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+}  // namespace
+
+double Latencies::percentile(double p) {
+    if (values_.empty()) return 0;
+    if (!sorted_) std::sort(values_.begin(), values_.end());
+    sorted_ = true;
+    const auto index = static_cast<std::size_t>(p / 100 * static_cast<double>(values_.size() - 1) + 0.5);
+    return values_[std::min(index, values_.size() - 1)];
+}
+
+std::string Latencies::to_text() {
+    return "p50 " + format("%.2f ms", percentile(50) / 1000) + "  p99 " +
+           format("%.2f ms", percentile(99) / 1000) + "  max " + format("%.2f ms", percentile(100) / 1000);
+}
+
+std::string create_statement(std::string_view table, int partitions) {
+    return R"({"sql":"create table )" + std::string(table) +
+           R"((id INT PRIMARY KEY, username string NOT NULL, age long, xingbie string default '男') partition.number = )" +
+           std::to_string(partitions) + "\"}";
+}
+
+std::string json_batch(std::string_view table, std::int64_t first_id, int rows) {
+    std::string out = R"({"batch_insert":{"table_name":")" + std::string(table) + R"(","data":[)";
+    out.reserve(static_cast<std::size_t>(rows) * 80);
+    for (int i = 0; i < rows; ++i) {
+        if (i > 0) out += ',';
+        out += R"({"id":")";
+        out += std::to_string(first_id + i);
+        out += R"(","_crud_type":"insert","username":"data-lake","age":"1","xingbie":"0"})";
+    }
+    out += "]}}";
+    return test::frame(out);
+}
+
+std::string binary_batch(std::string_view table, std::int64_t first_id, int rows) {
+    std::string plain;
+    plain.reserve(static_cast<std::size_t>(rows) * 60);
+    put_text(plain, table);
+    put_i32(plain, 5);
+    for (const std::string_view column : {"id", "_crud_type", "username", "age", "xingbie"})
+        put_text(plain, column);
+    put_i32(plain, rows);
+    for (int i = 0; i < rows; ++i) {
+        put_i32(plain, 5);
+        put_text(plain, std::to_string(first_id + i));
+        for (const std::string_view value : {"insert", "data-lake", "1", "0"})
+            put_text(plain, value);
+    }
+    std::string compressed;
+    snappy::Compress(plain.data(), plain.size(), &compressed);
+    return test::frame("\"batch_insert\"") + test::frame(compressed);
+}
+
+SendResult send_all(std::uint16_t port, const std::vector<std::string>& requests, int connections) {
+    std::vector<Latencies> latencies(static_cast<std::size_t>(connections));
+    std::vector<std::thread> threads;
+    const auto start = Clock::now();
+    for (int c = 0; c < connections; ++c)
+        threads.emplace_back([&, c] {
+            try {
+                test::RawClient client(port);
+                for (auto i = static_cast<std::size_t>(c); i < requests.size();
+                     i += static_cast<std::size_t>(connections)) {
+                    const auto sent = Clock::now();
+                    const auto reply = client.send_batch(requests[i]);
+                    if (!reply.ok()) die(reply.text);
+                    latencies[static_cast<std::size_t>(c)].add(seconds_since(sent) * 1e6);
+                }
+            } catch (const std::exception& error) {
+                die(error.what());
+            }
+        });
+    for (auto& thread : threads)
+        thread.join();
+    SendResult result;
+    result.seconds = seconds_since(start);
+    for (const auto& one : latencies)
+        result.latencies.add_all(one);
+    return result;
+}
+
+void must(test::RawClient& client, const std::string& statement) {
+    const auto reply = client.request(statement);
+    if (!reply.ok()) die(statement.substr(0, 200) + ": " + reply.text);
+}
+
+double raw_write_and_sync_seconds(const std::string& directory, const std::vector<std::string>& blocks) {
+    const int fd = open_scratch(directory);
+    const auto start = Clock::now();
+    for (const auto& block : blocks) {
+        write_all(fd, block);
+        if (::fdatasync(fd) != 0) die("fdatasync: " + std::string(std::strerror(errno)));
+    }
+    const auto seconds = seconds_since(start);
+    ::close(fd);
+    return seconds;
+}
+
+Latencies raw_sync_latencies(const std::string& directory, int count, std::size_t bytes) {
+    const int fd = open_scratch(directory);
+    const std::string block(bytes, 'x');
+    Latencies latencies;
+    for (int i = 0; i < count; ++i) {
+        const auto start = Clock::now();
+        write_all(fd, block);
+        if (::fdatasync(fd) != 0) die("fdatasync: " + std::string(std::strerror(errno)));
+        latencies.add(seconds_since(start) * 1e6);
+    }
+    ::close(fd);
+    return latencies;
+}
+
+double loopback_seconds(std::uint64_t bytes) {
+    SocketPair sockets;
+    const std::string block(1 << 18, 'x');
+    const auto start = Clock::now();
+    std::thread sender([&] {
+        for (std::uint64_t left = bytes; left > 0;) {
+            const auto part = std::min<std::uint64_t>(left, block.size());
+            write_all(sockets.client, std::string_view(block).substr(0, part));
+            left -= part;
+        }
+    });
+    std::string buffer(1 << 18, '\0');
+    for (std::uint64_t got = 0; got < bytes;) {
+        const auto n = ::recv(sockets.server, buffer.data(), buffer.size(), 0);
+        if (n <= 0) die("loopback receive");
+        got += static_cast<std::uint64_t>(n);
+    }
+    const auto seconds = seconds_since(start);
+    sender.join();
+    return seconds;
+}
+
+Latencies loopback_round_trips(int count) {
+    SocketPair sockets;
+    std::thread echo([&] {
+        char byte;
+        while (::recv(sockets.server, &byte, 1, 0) == 1)
+            if (::send(sockets.server, &byte, 1, 0) != 1) return;
+    });
+    Latencies latencies;
+    for (int i = 0; i < count; ++i) {
+        const auto start = Clock::now();
+        char byte = 'x';
+        if (::send(sockets.client, &byte, 1, 0) != 1 || ::recv(sockets.client, &byte, 1, 0) != 1)
+            die("loopback echo");
+        latencies.add(seconds_since(start) * 1e6);
+    }
+    ::shutdown(sockets.client, SHUT_RDWR);
+    echo.join();
+    return latencies;
+}
+
+void headline(const std::string& text) {
+    std::cout << "\n" << text << "\n" << std::flush;
+}
+
+void line(const std::string& name, const std::string& figure, const std::string& baseline) {
+    std::printf("  %-46s %-44s %s\n", name.c_str(), figure.c_str(), baseline.c_str());
+    std::fflush(stdout);
+}
+
+std::string rows_per_second(double rows, double seconds) {
+    return format("%.3f M rows/s", rows / seconds / 1e6);
+}
+std::string megabytes(double bytes) {
+    return format("%.0f MB", bytes / 1048576);
+}
+
+std::int64_t argument(int argc, char** argv, std::string_view name, std::int64_t otherwise) {
+    for (int i = 1; i < argc; ++i) {
+        if (std::string_view(argv[i]) != name) continue;
+        if (i + 1 == argc) die(std::string(name) + " needs a number");
+        return std::strtoll(argv[i + 1], nullptr, 10);
+    }
+    return otherwise;
+}
+
+test::ClusterOptions default_cluster() {
+    return {};
+}
+
+}  // namespace dl::bench

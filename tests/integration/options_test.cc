@@ -1,0 +1,177 @@
+// The opt-in extensions of docs/protocol.md, 2.3.
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "tests/support/cluster_fixture.h"
+
+namespace dl::test {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+class OptionsTest : public ClusterTest {
+  protected:
+    void SetUp() override {
+        start();
+        auto client = connect();
+        must(client, sql("create table t(id int primary key, name string) partition.number = 2"));
+    }
+    static std::string with_options(std::string statement, const std::string& options) {
+        statement.pop_back();
+        return statement + ",\"options\":" + options + "}";
+    }
+    static std::string batch(int from, int to) {
+        auto data = json::array();
+        for (int i = from; i < to; ++i)
+            data.push_back({{"id", i}, {"name", "n" + std::to_string(i)}});
+        return json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump();
+    }
+};
+
+TEST_F(OptionsTest, BatchIdIsAppliedOnceAlsoAfterRestart) {
+    auto client = connect();
+    const auto statement = with_options(batch(0, 20), R"({"batch_id":"order-1","meta":true})");
+    const auto first = must(client, statement);
+    EXPECT_EQ(must(client, statement).frames, first.frames) << "a repeat answers as the first did";
+    cluster().slave().kill_hard();
+    cluster().start();
+    cluster().wait_serving("t");
+    auto again = connect();
+    const auto repeat = must(again, statement);
+    EXPECT_EQ(json::parse(repeat.frames.at(0))["meta"]["offsets"],
+              json::parse(first.frames.at(0))["meta"]["offsets"]);
+    EXPECT_EQ(stream(again, "t").size(), 20u);
+    must(again, with_options(batch(0, 20), R"({"batch_id":"order-2"})"));
+    EXPECT_EQ(stream(again, "t").size(), 40u);
+}
+
+TEST_F(OptionsTest, MetaTellsOffsetsOfAnInsertAndTheCutOfAQuery) {
+    auto client = connect();
+    const auto reply = must(client, with_options(batch(0, 30), R"({"meta":true})"));
+    ASSERT_EQ(reply.frames.size(), 1u);
+    const auto offsets = json::parse(reply.frames[0])["meta"]["offsets"];
+    std::int64_t written = 0;
+    for (const auto& [partition, range] : offsets.items())
+        written += range[1].get<std::int64_t>() - range[0].get<std::int64_t>() + 1;
+    EXPECT_EQ(written, 30);
+    const auto result = must(client, with_options(query("select id from t limit 3"), R"({"meta":true})"));
+    ASSERT_EQ(result.frames.size(), 4u);
+    const auto meta = json::parse(result.frames[3])["meta"];
+    EXPECT_EQ(meta["rows"], 3);
+    EXPECT_TRUE(meta.contains("offsets") && meta.contains("elapsed_ms"));
+}
+
+TEST_F(OptionsTest, MinOffsetsWaitOrTimeOut) {
+    auto client = connect();
+    must(client, batch(0, 10));
+    const auto started = steady_clock::now();
+    must_fail(client,
+              with_options(query("select count(*) from t"), R"({"min_offsets":{"0":1000},"timeout_ms":300})"),
+              "TIMEOUT");
+    EXPECT_GE(steady_clock::now() - started, milliseconds(250));
+    EXPECT_LT(steady_clock::now() - started, milliseconds(5000));
+    const auto offsets = max_offsets(client, "t");
+    must(client, with_options(query("select count(*) from t"),
+                              json{{"min_offsets", {{"0", offsets.at(0) + 1}, {"1", offsets.at(1) + 1}}},
+                                   {"timeout_ms", 5000}}
+                                  .dump()));
+}
+
+TEST_F(OptionsTest, JsonFormatOfStreamRead) {
+    auto client = connect();
+    must(client, batch(0, 5));
+    must(client, R"({"insert":{"table_name":"t","crud":"delete","data":{"id":3}}})");
+    const auto reply =
+        must(client, with_options(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":100}})",
+                                  R"({"format":"json"})"));
+    ASSERT_EQ(reply.frames.size(), 6u);
+    int deletes = 0;
+    for (const auto& frame : reply.frames) {
+        const auto record = json::parse(frame);
+        for (const char* field :
+             {"table_name", "major_key", "crud", "partition_code", "offset", "timestamp", "data"})
+            EXPECT_TRUE(record.contains(field)) << field;
+        EXPECT_TRUE(record["data"]["id"].is_number()) << "typed";
+        deletes += record["crud"] == "delete";
+    }
+    EXPECT_EQ(deletes, 1);
+}
+
+TEST_F(OptionsTest, LongPollReturnsAsSoonAsARecordIsThere) {
+    auto client = connect();
+    const auto poll = with_options(
+        R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":0},{"patition_code":1,"offset":0}],"read_count":10}})",
+        R"({"max_wait_ms":10000})");
+    std::thread later([&] {
+        std::this_thread::sleep_for(milliseconds(300));
+        auto writer = connect();
+        writer.request(batch(1, 2));
+    });
+    const auto started = steady_clock::now();
+    const auto reply = must(client, poll);
+    const auto waited = steady_clock::now() - started;
+    later.join();
+    EXPECT_EQ(reply.frames.size(), 1u);
+    EXPECT_GE(waited, milliseconds(250));
+    EXPECT_LT(waited, milliseconds(5000)) << "it did not wait to the end";
+}
+
+TEST_F(OptionsTest, LongPollIsEmptyWhenNothingComes) {
+    auto client = connect();
+    const auto started = steady_clock::now();
+    const auto reply =
+        must(client, with_options(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":10}})",
+                                  R"({"max_wait_ms":400})"));
+    EXPECT_TRUE(reply.frames.empty());
+    EXPECT_GE(steady_clock::now() - started, milliseconds(350));
+}
+
+TEST_F(OptionsTest, LongPollWaitsForMinRows) {
+    auto client = connect();
+    must(client, batch(0, 3));
+    std::thread later([&] {
+        std::this_thread::sleep_for(milliseconds(300));
+        auto writer = connect();
+        writer.request(batch(3, 10));
+    });
+    std::size_t records = 0;
+    for (
+        const auto& frame :
+        must(
+            client,
+            with_options(
+                R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":0},{"patition_code":1,"offset":0}],"read_count":10}})",
+                R"({"max_wait_ms":10000,"min_rows":8})"))
+            .frames)
+        records += decode_stream_frame(frame).size();
+    later.join();
+    EXPECT_GE(records, 8u);
+}
+
+TEST_F(OptionsTest, UnknownOptionsAndWrongTypesAreRefused) {
+    auto client = connect();
+    EXPECT_THAT(must_fail(client, with_options(query("select 1"), R"({"timout_ms":5})"), "INVALID_REQUEST"),
+                ::testing::HasSubstr("timeout_ms"));
+    must_fail(client, with_options(query("select 1"), R"({"timeout_ms":"soon"})"), "INVALID_REQUEST");
+    must_fail(client, with_options(batch(0, 1), "{\"batch_id\":\"" + std::string(65, 'x') + "\"}"),
+              "INVALID_REQUEST");
+}
+
+TEST_F(OptionsTest, TimeoutEndsALongQuery) {
+    auto client = connect();
+    const auto started = steady_clock::now();
+    must(client, batch(0, 1000));
+    must_fail(
+        client,
+        with_options(query("select count(*) from t a, t b, t c, t d where a.id + b.id + c.id + d.id = 17"),
+                     R"({"timeout_ms":500})"),
+        "TIMEOUT");
+    EXPECT_LT(steady_clock::now() - started, std::chrono::seconds(10));
+    EXPECT_EQ(value(client, "select count(*) from t"), 1000) << "the connection and the slave go on";
+}
+
+}  // namespace
+}  // namespace dl::test
