@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 
 namespace datalake::cli {
 
@@ -26,7 +27,11 @@ Interrupts::Interrupts() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
             const std::uint64_t one = 1;
             [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
             std::lock_guard lock(mutex_);
-            if (action_) action_();
+            if (action_) {
+                action_();
+            } else if (!at_prompt_) {
+                std::_Exit(128 + signal);
+            }
         }
     });
 }

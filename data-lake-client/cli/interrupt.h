@@ -16,8 +16,9 @@ class Interrupts {
     Interrupts(const Interrupts&) = delete;
     Interrupts& operator=(const Interrupts&) = delete;
 
-    // What a signal does from now on; empty: it only sets the flag.
+    // What a signal does from now on; empty: it ends the program, or sets the flag when at a prompt.
     void set_action(std::function<void()> action);
+    void set_at_prompt(bool at_prompt) { at_prompt_ = at_prompt; }
     // A signal came since the last take().
     bool take() { return flag_.exchange(false); }
     // Readable when a signal came that was not taken with drain().
@@ -32,6 +33,7 @@ class Interrupts {
     std::atomic<bool> flag_{false};
     std::atomic<bool> stop_{false};
     std::atomic<bool> terminated_{false};
+    std::atomic<bool> at_prompt_{false};
     int fd_;
     std::thread thread_;
 };

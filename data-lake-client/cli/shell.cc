@@ -169,6 +169,7 @@ int Shell::run_terminal() {
             }
             return at->second;
         });
+    interrupts_.set_at_prompt(true);
     StatementReader reader(true);
     LineEditor editor(interrupts_, completer, [&] { return reader.buffer(); });
     if (!settings_.quiet) {
