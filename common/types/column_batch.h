@@ -86,6 +86,7 @@ class GrowBuffer {
   public:
     std::size_t size() const { return size_; }
     const char* data() const { return bytes_.get(); }
+    char* data() { return bytes_.get(); }
     void clear() { size_ = 0; }
     // Gives back bytes at the end.
     void truncate(std::size_t size) { size_ = size; }
@@ -190,6 +191,8 @@ void append_value_text(std::string& out, const ColumnView& column, std::uint32_t
 // JSON form of one value, NULL as null: numbers, true/false, strings; nan and inf as strings; decimals as
 // numbers.
 void append_value_json(std::string& out, const ColumnView& column, std::uint32_t row);
+// The same for a value of `type` in its canonical text form, as a DEFAULT is kept.
+void append_text_as_json(std::string& out, DataType type, std::string_view text);
 // Parses any accepted text form of `type` and appends it to the column. INVALID_VALUE names value and type.
 Result<void> append_parsed_text(ColumnBatchBuilder& builder, std::size_t column, DataType type,
                                 std::string_view text);
