@@ -189,7 +189,10 @@ Result<void> LogRecovery::apply_changes() {
         // Writing an index above replaces its draft.
         if (removed.has_error() && removed.error().code != ErrorCode::not_found) return removed.error();
     }
-    return files_.sync_directory(identity_.directory);
+    // Names too: the process that created them may have been killed before it synced them.
+    DL_TRY(files_.sync_directory(identity_.directory));
+    if (outcome_.segments.size() > 1) return {};
+    return files_.sync_directory(parent_directory(identity_.directory));
 }
 
 Result<void> LogRecovery::create_first() {

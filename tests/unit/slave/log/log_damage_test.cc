@@ -258,6 +258,25 @@ TEST(LogDamage, AFullDiskWhileRollingDoesNotClaimThatNothingWasDone) {
     EXPECT_EQ(open_log(files, kDirectory, 1024).log->end_offset(), 1);
 }
 
+TEST(LogDamage, TheNamesOfALogWhoseCreationWasInterruptedAreSynced) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        for (const std::uint64_t interrupted : {1, 2}) {
+            SimFileSystem files;
+            ASSERT_OK(files.create_directories("/data"));
+            ASSERT_OK(files.sync_directory("/"));
+            files.fail(SimCall::sync_directory, interrupted, SimFault::io_error);
+            ASSERT_TRUE(open_log(files).error);
+            {
+                auto opened = open_log(files);
+                ASSERT_FALSE(opened.error);
+                ASSERT_OK(append_and_sync(*opened.log, make_batch("kept")));
+            }
+            files.crash(seed);
+            ASSERT_EQ(open_log(files).recovered.end_offset, 1);
+        }
+    }
+}
+
 TEST(LogDamage, BatchesOfAKilledProcessAreSyncedBeforeTheyCount) {
     SimFileSystem files;
     {

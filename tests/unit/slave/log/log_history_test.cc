@@ -194,7 +194,7 @@ class History {
 
 TEST(LogHistory, NothingAcknowledgedIsLostAndNothingRefusedIsSeen) {
     std::uint64_t first = 1;
-    std::uint64_t runs = 300;
+    std::uint64_t runs = 100;
     if (const char* text = std::getenv("DL_SIM_RUNS")) runs = std::strtoull(text, nullptr, 10);
     if (const char* text = std::getenv("DL_SIM_SEED")) {
         first = std::strtoull(text, nullptr, 10);
