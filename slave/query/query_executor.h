@@ -18,7 +18,7 @@
 namespace dl::slave {
 
 struct QueryExecutorOptions {
-    std::size_t running_max = 4;
+    std::size_t running_max = 8;
     std::size_t waiting_max = 256;
 };
 
