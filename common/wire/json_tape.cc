@@ -52,6 +52,18 @@ void append_utf8(std::string& out, unsigned c) {
     }
 }
 
+// Where the first character begins that is not valid; only asked when there is one.
+std::size_t first_invalid_utf8(std::string_view text) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const auto lead = static_cast<unsigned char>(text[at]);
+        const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        if (size > 1 && (at + size > text.size() || !simdjson::validate_utf8(text.data() + at, size))) break;
+        at += size;
+    }
+    return at;
+}
+
 }  // namespace
 
 // One pass over the text. Positions are pointers; the string's terminating zero byte ends every scan, so that
@@ -266,24 +278,10 @@ Result<JsonTape> JsonTape::parse(std::string text) {
         return make_error(ErrorCode::limit_exceeded,
                           "JSON of " + std::to_string(text.size()) +
                               " bytes; the limit is 2147483647, send smaller batches");
-    if (!simdjson::validate_utf8(text.data(), text.size())) {
-        // Where: the shortest prefix that is not valid even with its last character cut off.
-        std::size_t good = 0;
-        std::size_t bad = text.size();
-        while (bad - good > 4) {
-            const std::size_t middle = good + (bad - good) / 2;
-            std::size_t cut = middle;
-            while (cut > good && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80)
-                --cut;
-            if (cut == good) break;
-            if (simdjson::validate_utf8(text.data() + good, cut - good))
-                good = cut;
-            else
-                bad = cut;
-        }
-        return make_error(ErrorCode::syntax_error,
-                          "JSON: invalid UTF-8 near byte " + std::to_string(good) + "; send UTF-8");
-    }
+    if (!simdjson::validate_utf8(text.data(), text.size()))
+        return make_error(
+            ErrorCode::syntax_error,
+            "JSON: invalid UTF-8 at byte " + std::to_string(first_invalid_utf8(text)) + "; send UTF-8");
     JsonTape tape;
     tape.text_ = std::move(text);
     JsonTapeParser parser(tape);

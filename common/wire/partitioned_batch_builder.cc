@@ -16,8 +16,12 @@ std::vector<ColumnBatchBuilder::ColumnSpec> specs_of(const Schema& schema) {
 
 }  // namespace
 
-PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes)
-    : table_(&table), staged_(specs_of(table.schema)), input_bytes_(input_bytes) {
+PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes,
+                                                 std::size_t staged_bytes_max)
+    : table_(&table),
+      staged_(specs_of(table.schema)),
+      input_bytes_(input_bytes),
+      staged_bytes_max_(staged_bytes_max) {
     const auto& fields = table.schema.fields;
     stamps_.resize(fields.size());
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -32,8 +36,9 @@ PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::si
 }
 
 Result<PartitionedBatchBuilder> PartitionedBatchBuilder::create(const TableMeta& table,
-                                                                std::size_t input_bytes) {
-    PartitionedBatchBuilder builder(table, input_bytes);
+                                                                std::size_t input_bytes,
+                                                                std::size_t staged_bytes_max) {
+    PartitionedBatchBuilder builder(table, input_bytes, staged_bytes_max);
     DL_TRY(builder.parse_defaults());
     return builder;
 }
@@ -149,7 +154,7 @@ bool PartitionedBatchBuilder::refuse(std::uint32_t column, std::string_view what
 bool PartitionedBatchBuilder::within_limit() {
     const std::size_t bytes =
         (std::size_t{staged_.rows()} + 1) * fixed_bytes_per_row_ + default_heap_bytes_ + input_bytes_;
-    if (bytes <= limits::record_batch_bytes_max) return true;
+    if (bytes <= staged_bytes_max_) return true;
     return fail_row(ErrorCode::limit_exceeded, "the batch takes more than record_batch_bytes_max (" +
                                                    std::to_string(limits::record_batch_bytes_max) +
                                                    " bytes) as columns; send smaller batches");

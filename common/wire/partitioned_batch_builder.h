@@ -24,8 +24,11 @@ class PartitionedBatchBuilder {
     static constexpr std::uint32_t kCrud = ~std::uint32_t{0};
 
     // `input_bytes`: size of the text the rows come from, an upper bound of all strings in it. Fails when a
-    // DEFAULT of the table is not a value of its column. `table` must outlive the builder.
-    static Result<PartitionedBatchBuilder> create(const TableMeta& table, std::size_t input_bytes);
+    // DEFAULT of the table is not a value of its column. `table` must outlive the builder. `staged_bytes_max`
+    // bounds what the rows take as columns: a few bytes of a row may mean many of DEFAULTs and NULLs.
+    static Result<PartitionedBatchBuilder> create(
+        const TableMeta& table, std::size_t input_bytes,
+        std::size_t staged_bytes_max = limits::record_batch_bytes_max);
 
     // Column of a name as written (any case), or kCrud; COLUMN_NOT_FOUND names the table.
     Result<std::uint32_t> resolve(std::string_view name) const;
@@ -86,7 +89,7 @@ class PartitionedBatchBuilder {
         bool required = false;  // the key, or NOT NULL
         bool has_default = false;
     };
-    PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes);
+    PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes, std::size_t staged_bytes_max);
     Result<void> parse_defaults();
     bool mark_given(std::uint32_t column) {
         if (stamps_[column] == stamp_) [[unlikely]]
@@ -117,6 +120,7 @@ class PartitionedBatchBuilder {
     std::size_t given_ = 0;
     std::vector<std::uint32_t> required_nulls_;  // of the current row
     std::size_t input_bytes_;
+    std::size_t staged_bytes_max_;
     std::size_t fixed_bytes_per_row_ = 0;
     std::size_t default_heap_bytes_ = 0;
     Error error_;
