@@ -351,10 +351,10 @@ TEST(Client, RefusesFramesBeyondItsLimit) {
 TEST(Client, AServerThatRefusesAFrameByItsLengthIsHeard) {
     FakeServer server([](FakePeer& peer, int) {
         peer.read_bytes(4);
-        peer.error("LIMIT_EXCEEDED: frame of 50000000 bytes");
+        peer.error("LIMIT_EXCEEDED: frame of 16000000 bytes");
     });
     auto client = connected(server);
-    auto reply = client.execute("{\"sql\":\"" + std::string(50'000'000, 'x') + "\"}");
+    auto reply = client.execute("{\"sql\":\"" + std::string(16000000, 'x') + "\"}");
     ASSERT_FALSE(reply.ok());
     EXPECT_EQ(reply.error().code(), ErrorCode::limit_exceeded) << reply.error().to_text();
 }

@@ -40,6 +40,9 @@ TEST(CommandLine, OptionsAndExitCodes) {
     EXPECT_EQ(parsed.command_line.format, OutputFormat::csv);
     EXPECT_FALSE(parsed.command_line.header);
     EXPECT_EQ(parsed.command_line.address, "db:1");
+    const char* address_last[] = {"data-lake-client", "-c", "select 1", "db:2"};
+    EXPECT_EQ(parse_command_line(4, address_last).command_line.address, "db:2");
+    EXPECT_EQ(parse_command_line(4, address_last).command_line.statements.size(), 1u);
     const char* none[] = {"data-lake-client"};
     EXPECT_EQ(parse_command_line(1, none).command_line.address, "127.0.0.1:7853");
     EXPECT_TRUE(parse_command_line(1, none).command_line.header);
