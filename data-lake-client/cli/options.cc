@@ -16,8 +16,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     app.add_option("address", line.address, "host:port of the master")->capture_default_str();
     app.add_option("-c,--command", line.statements, "run STATEMENT and exit; may be given several times")
         ->type_name("STATEMENT")
-        ->expected(1)
-        ->take_all();
+        ->allow_extra_args(false);
     app.add_option("-f,--file", line.file, "run the statements of FILE and exit; - is the standard input")
         ->type_name("FILE");
     app.add_option("--format", format, "how results are printed")
@@ -27,7 +26,8 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                    "longest wait in seconds for an answer; 0 waits for ever")
         ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str();
-    app.add_flag("!--no-header", line.header, "tables and CSV without column names");
+    bool no_header = false;
+    app.add_flag("--no-header", no_header, "tables and CSV without column names");
     app.add_flag("-q,--quiet", line.quiet, "results only: no OK, row counts and times");
     app.add_flag("--continue-on-error", line.continue_on_error,
                  "go on with the next statement after a failed one");
@@ -68,6 +68,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         parsed.text = out.str() + problem.str();
         return parsed;
     }
+    line.header = !no_header;
     line.format = *output_format_from_name(format);
     const auto refuse = [&](std::string text) {
         parsed.exit_code = kExitUsage;

@@ -150,6 +150,8 @@ std::optional<Statement> StatementReader::next() {
         if (json_.scan(buffer_)) return take(Statement::Kind::json, json_.end(), json_.end());
         return std::nullopt;
     }
+    if (buffer_.starts_with("/*") && sql_at_ == 0 && buffer_.find("*/", 2) == std::string::npos)
+        return std::nullopt;
     if (sql_at_ == 0) {
         const auto line_end = buffer_.find('\n');
         if (line_end != std::string::npos) {

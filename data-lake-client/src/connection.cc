@@ -148,7 +148,7 @@ bool Connection::is_stale() {
     return !(got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }
 
-Result<void> Connection::wait(short events) {
+Result<short> Connection::wait(short events) {
     const int limit = limits_.timeout.count() == 0 ? -1 : static_cast<int>(limits_.timeout.count());
     for (;;) {
         pollfd waits[2] = {{fd_, events, 0}, {canceller_.fd(), POLLIN, 0}};
@@ -160,7 +160,7 @@ Result<void> Connection::wait(short events) {
             return Error(ErrorCode::timeout, "no answer from " + peer_ + " for " +
                                                  std::to_string(limits_.timeout.count()) +
                                                  " ms; the connection was given up");
-        if (waits[0].revents != 0) return {};
+        if (waits[0].revents != 0) return waits[0].revents;
     }
 }
 
@@ -189,7 +189,10 @@ Result<void> Connection::send_frames(std::span<const std::string_view> frames) {
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno != EAGAIN && errno != EWOULDBLOCK) return lost(errno_text(errno));
-            if (auto ready = wait(POLLOUT); !ready.ok()) return ready;
+            auto ready = wait(POLLOUT | POLLIN);
+            if (!ready.ok()) return ready.error();
+            // Nothing comes before a reply: the server refuses the frame without reading it.
+            if ((*ready & POLLIN) != 0) return lost("the server answered before it had the whole request");
             continue;
         }
         while (sent > 0) {
@@ -215,7 +218,7 @@ Result<void> Connection::fill() {
         if (got == 0) return lost("closed by the server");
         if (errno == EINTR) continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK) return lost(errno_text(errno));
-        if (auto ready = wait(POLLIN); !ready.ok()) return ready;
+        if (auto ready = wait(POLLIN); !ready.ok()) return ready.error();
     }
 }
 
@@ -262,7 +265,7 @@ Result<void> Connection::read_body(std::int32_t length, std::string& out) {
             if (got == 0) return lost("closed by the server");
             if (errno == EINTR) continue;
             if (errno != EAGAIN && errno != EWOULDBLOCK) return lost(errno_text(errno));
-            if (auto ready = wait(POLLIN); !ready.ok()) return ready;
+            if (auto ready = wait(POLLIN); !ready.ok()) return ready.error();
         }
     }
     return {};

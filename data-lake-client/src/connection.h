@@ -52,7 +52,8 @@ class Connection {
 
   private:
     Connection(int fd, std::string peer, const Limits& limits, const Canceller& canceller);
-    Result<void> wait(short events);
+    // The events that came.
+    Result<short> wait(short events);
     Result<void> fill();
     Result<std::int32_t> read_code();
     Result<void> read_body(std::int32_t length, std::string& out);

@@ -28,17 +28,21 @@ TEST(BatchBuilder, WritesTheRecordedBytes) {
     BatchBuilder batch("t1", {"id", "name"});
     ASSERT_TRUE(batch.add_row({std::int64_t{1}, std::string("ab")}).ok());
     ASSERT_TRUE(batch.add_row({std::int64_t{2}, Value()}, Operation::remove).ok());
-    EXPECT_EQ(batch.encode(),
-              from_hex("02000000 7431 03000000 02000000 6964 04000000 6e616d65 0a000000 5f637275645f74797065 02000000"
-                       "03000000 01000000 31 02000000 6162 06000000 696e73657274"
-                       "03000000 01000000 32 03000000 2f7e7c 06000000 64656c657465"));
+    EXPECT_EQ(
+        batch.encode(),
+        from_hex(
+            "02000000 7431 03000000 02000000 6964 04000000 6e616d65 0a000000 5f637275645f74797065 02000000"
+            "03000000 01000000 31 02000000 6162 06000000 696e73657274"
+            "03000000 01000000 32 03000000 2f7e7c 06000000 64656c657465"));
 }
 
 TEST(BatchBuilder, EncodesPartsOfItself) {
     BatchBuilder all("t", {"id", "name"}), middle("t", {"id", "name"});
     for (std::int64_t id = 0; id < 10; ++id) {
         ASSERT_TRUE(all.add_row({id, "name " + std::to_string(id * id)}).ok());
-        if (id >= 3 && id < 7) { ASSERT_TRUE(middle.add_row({id, "name " + std::to_string(id * id)}).ok()); }
+        if (id >= 3 && id < 7) {
+            ASSERT_TRUE(middle.add_row({id, "name " + std::to_string(id * id)}).ok());
+        }
     }
     EXPECT_EQ(all.encode(3, 7), middle.encode());
     EXPECT_EQ(all.encode(0, 10), all.encode());
@@ -66,7 +70,8 @@ TEST(BatchBuilder, TakesBackRowsThatCannotBeSent) {
 
 TEST(BatchBuilder, PrintsValuesAsTheServerReadsThem) {
     BatchBuilder typed("t", {"a", "b", "c", "d", "e"}), text("t", {"a", "b", "c", "d", "e"});
-    const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+    const double nan = std::numeric_limits<double>::quiet_NaN(),
+                 inf = std::numeric_limits<double>::infinity();
     ASSERT_TRUE(typed.add_row({true, std::numeric_limits<std::int64_t>::min(), 0.1, nan, -inf}).ok());
     ASSERT_TRUE(text.add_text_row({"true", "-9223372036854775808", "0.1", "nan", "-inf"}).ok());
     EXPECT_EQ(typed.encode(), text.encode());

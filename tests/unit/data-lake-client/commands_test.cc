@@ -14,7 +14,8 @@ TEST(Commands, WordsQuotesAndSettings) {
     ASSERT_TRUE(load.ok());
     EXPECT_EQ(load->name, "load");
     EXPECT_EQ(load->arguments, (std::vector<std::string>{"my file.csv", "users", "create"}));
-    EXPECT_EQ(load->settings, (std::map<std::string, std::string>{{"key", "id"}, {"partitions", "8"}, {"connections", "3"}}));
+    EXPECT_EQ(load->settings,
+              (std::map<std::string, std::string>{{"key", "id"}, {"partitions", "8"}, {"connections", "3"}}));
     auto tail = parse_command(R"(\tail t --from beginning --count=5)");
     ASSERT_TRUE(tail.ok());
     EXPECT_EQ(tail->settings.at("from"), "beginning");
@@ -31,13 +32,17 @@ TEST(Commands, AMistypedOneNamesTheNearest) {
 }
 
 TEST(CommandLine, OptionsAndExitCodes) {
-    const char* good[] = {"data-lake-client", "-c", "desc t", "-c", "select 1", "--format", "csv", "--no-header", "db:1"};
+    const char* good[] = {"data-lake-client", "-c",  "desc t",      "-c",  "select 1",
+                          "--format",         "csv", "--no-header", "db:1"};
     const auto parsed = parse_command_line(9, good);
     ASSERT_EQ(parsed.exit_code, -1) << parsed.text;
     EXPECT_EQ(parsed.command_line.statements, (std::vector<std::string>{"desc t", "select 1"}));
     EXPECT_EQ(parsed.command_line.format, OutputFormat::csv);
     EXPECT_FALSE(parsed.command_line.header);
     EXPECT_EQ(parsed.command_line.address, "db:1");
+    const char* address_last[] = {"data-lake-client", "-c", "select 1", "db:2"};
+    EXPECT_EQ(parse_command_line(4, address_last).command_line.address, "db:2");
+    EXPECT_EQ(parse_command_line(4, address_last).command_line.statements.size(), 1u);
     const char* none[] = {"data-lake-client"};
     EXPECT_EQ(parse_command_line(1, none).command_line.address, "127.0.0.1:7853");
     EXPECT_TRUE(parse_command_line(1, none).command_line.header);
@@ -52,18 +57,23 @@ TEST(CommandLine, OptionsAndExitCodes) {
 }
 
 TEST(Shell, ErrorsSayWhatToDo) {
-    const auto refused = error_text(Error(ErrorCode::connect_failed, "cannot connect to h:1: Connection refused"), "h:1");
+    const auto refused =
+        error_text(Error(ErrorCode::connect_failed, "cannot connect to h:1: Connection refused"), "h:1");
     EXPECT_EQ(refused.find("ERROR CONNECT_FAILED: cannot connect"), 0u);
     EXPECT_NE(refused.find("HINT: is the master running at h:1?"), std::string::npos);
-    EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"), std::string::npos);
+    EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"),
+              std::string::npos);
     EXPECT_EQ(error_text(Error(ErrorCode::syntax_error, "x"), "h:1"), "ERROR SYNTAX_ERROR: x\n");
 }
 
 class Completion : public testing::Test {
   protected:
-    Completer completer{[] { return std::vector<std::string>{"users", "user_events", "flights"}; },
+    Completer completer{[] {
+                            return std::vector<std::string>{"users", "user_events", "flights"};
+                        },
                         [](const std::string& table) {
-                            return table == "users" ? std::vector<std::string>{"id", "email"} : std::vector<std::string>{"origin"};
+                            return table == "users" ? std::vector<std::string>{"id", "email"}
+                                                    : std::vector<std::string>{"origin"};
                         }};
     std::vector<std::string> offers(std::string_view before, std::string_view all = {}) {
         return completer.complete(before, all.empty() ? before : all).candidates;

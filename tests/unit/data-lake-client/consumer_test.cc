@@ -39,10 +39,11 @@ std::string number(T value) {
 
 // Two records of partition `partition` in the default format, one of them a delete, from `offset` on.
 std::string rows_frame(std::int32_t partition, std::int64_t offset) {
-    const auto plain = number<std::int32_t>(2) + text("t1") + text("1") + number<std::int32_t>(2) + text("id") + text("1") +
-                       text("name") + text("ab") + text("insert") + number(partition) + number(offset) + text("t1") +
-                       text("2") + number<std::int32_t>(2) + text("name") + text("/~|") + text("id") + text("2") +
-                       text("delete") + number(partition) + number(offset + 1);
+    const auto plain = number<std::int32_t>(2) + text("t1") + text("1") + number<std::int32_t>(2) +
+                       text("id") + text("1") + text("name") + text("ab") + text("insert") +
+                       number(partition) + number(offset) + text("t1") + text("2") + number<std::int32_t>(2) +
+                       text("name") + text("/~|") + text("id") + text("2") + text("delete") +
+                       number(partition) + number(offset + 1);
     std::string packed;
     snappy::Compress(plain.data(), plain.size(), &packed);
     return packed;
@@ -76,12 +77,12 @@ TEST(RecordBatch, RefusesDamagedFrames) {
 }
 
 constexpr std::string_view kSchema =
-    R"({"table_name":"t1","major_key":"id","columns":[{"id":1,"name":"id","type":"int"},{"id":2,"name":"name","type":"string"},)"
-    R"({"id":3,"name":"price","type":"decimal(6,2)"},{"id":5,"name":"city","type":"string","default":"x"}]})";
+    R"j({"table_name":"t1","major_key":"id","columns":[{"id":1,"name":"id","type":"int"},{"id":2,"name":"name","type":"string"},)j"
+    R"j({"id":3,"name":"price","type":"decimal(6,2)"},{"id":5,"name":"city","type":"string","default":"x"}]})j";
 
 // Rows id 10, 11, ...; the third one is a delete; `city` was added after they were written.
-std::string columnar_frame(std::uint32_t partition, std::int64_t base, std::uint32_t rows, std::uint32_t first,
-                           std::uint32_t end, std::span<const dl::Offset> offsets = {}) {
+std::string columnar_frame(std::uint32_t partition, std::int64_t base, std::uint32_t rows,
+                           std::uint32_t first, std::uint32_t end, std::span<const dl::Offset> offsets = {}) {
     dl::ColumnBatchBuilder builder({{dl::FieldId{1}, {dl::TypeKind::int32}},
                                     {dl::FieldId{2}, {dl::TypeKind::string}},
                                     {dl::FieldId{3}, {dl::TypeKind::decimal, 6, 2}}});
@@ -178,9 +179,10 @@ TEST(Consumer, KeepsItsOffsetsAndGoesOnFromSavedOnes) {
     EXPECT_EQ(consumer->positions(), saved);
     EXPECT_EQ(consumer->seek({{7, 0}}).error().code(), ErrorCode::invalid_argument);
     ASSERT_EQ(reads.size(), 2u);
-    EXPECT_EQ(reads[0],
-              R"({"stream_read":{"table_name":"t1","patition_mess":[{"patition_code":0,"offset":0},)"
-              R"({"patition_code":1,"offset":5}],"read_count":10},"options":{"format":"columnar","max_wait_ms":250}})");
+    EXPECT_EQ(
+        reads[0],
+        R"({"stream_read":{"table_name":"t1","patition_mess":[{"patition_code":0,"offset":0},)"
+        R"({"patition_code":1,"offset":5}],"read_count":10},"options":{"format":"columnar","max_wait_ms":250}})");
     EXPECT_NE(reads[1].find(R"({"patition_code":1,"offset":11})"), std::string::npos);
     auto again = client->consume("t1", {.positions = saved});
     ASSERT_TRUE(again.ok());

@@ -1,4 +1,5 @@
-// A scripted peer on loopback that speaks the frames of the protocol. The script runs on a thread per connection.
+// A scripted peer on loopback that speaks the frames of the protocol. The script runs on a thread per
+// connection.
 #pragma once
 
 #include <arpa/inet.h>
@@ -54,7 +55,6 @@ class FakePeer {
     void error(std::string_view text) { coded(-2, text); }
     void shut_down() { ::shutdown(fd_, SHUT_RDWR); }
 
-  private:
     std::optional<std::string> read_bytes(std::size_t count) {
         std::string bytes(count, '\0');
         std::size_t have = 0;
@@ -65,6 +65,8 @@ class FakePeer {
         }
         return bytes;
     }
+
+  private:
     int fd_;
 };
 
@@ -89,8 +91,10 @@ class FakeServer {
         ::shutdown(listener_, SHUT_RDWR);
         acceptor_.join();
         ::close(listener_);
-        for (auto& peer : peers_) peer.shut_down();
-        for (auto& thread : threads_) thread.join();
+        for (auto& peer : peers_)
+            peer.shut_down();
+        for (auto& thread : threads_)
+            thread.join();
     }
     std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
     int connections() const { return connections_; }

@@ -28,8 +28,10 @@ struct Refusing {
         for (auto row = first; row < end; ++row)
             if (bad.contains(row))
                 return Error(ErrorCode::invalid_value,
-                             names_rows ? "row " + std::to_string(row - first) + ", column age: x is no int" : "x is no int");
-        for (auto row = first; row < end; ++row) accepted.push_back(row);
+                             names_rows ? "row " + std::to_string(row - first) + ", column age: x is no int"
+                                        : "x is no int");
+        for (auto row = first; row < end; ++row)
+            accepted.push_back(row);
         return {};
     }
 };
@@ -46,8 +48,11 @@ TEST(SendSplitting, LoadsAllRowsButTheBadOnes) {
         EXPECT_EQ(refused[1].row, 7u);
         EXPECT_EQ(refused[3].row, 99u);
         EXPECT_EQ(server.accepted.size(), 96u);
-        EXPECT_TRUE(std::is_sorted(server.accepted.begin(), server.accepted.end()));  // order of the file kept
-        if (names_rows) { EXPECT_LE(server.sends, 12); }
+        EXPECT_TRUE(
+            std::is_sorted(server.accepted.begin(), server.accepted.end()));  // order of the file kept
+        if (names_rows) {
+            EXPECT_LE(server.sends, 12);
+        }
     }
 }
 
@@ -56,7 +61,8 @@ TEST(SendSplitting, ANamedRowIsTriedAlone) {
     std::vector<std::uint32_t> accepted;
     const auto send = [&](std::uint32_t first, std::uint32_t end) -> Result<void> {
         if (first <= 5 && 5 < end) return Error(ErrorCode::invalid_value, "row 0, column age: x is no int");
-        for (auto row = first; row < end; ++row) accepted.push_back(row);
+        for (auto row = first; row < end; ++row)
+            accepted.push_back(row);
         return {};
     };
     std::uint64_t loaded = 0;
@@ -70,8 +76,11 @@ TEST(SendSplitting, ANamedRowIsTriedAlone) {
 TEST(SendSplitting, StopsAtOtherErrorsAndAtTooManyRefusedRows) {
     std::uint64_t loaded = 0;
     std::vector<RefusedRow> refused;
-    const auto gone = [](std::uint32_t, std::uint32_t) -> Result<void> { return Error(ErrorCode::table_not_found, "no t"); };
-    EXPECT_EQ(send_splitting(gone, 0, 10, loaded, refused, [] { return true; }).error().code(), ErrorCode::table_not_found);
+    const auto gone = [](std::uint32_t, std::uint32_t) -> Result<void> {
+        return Error(ErrorCode::table_not_found, "no t");
+    };
+    EXPECT_EQ(send_splitting(gone, 0, 10, loaded, refused, [] { return true; }).error().code(),
+              ErrorCode::table_not_found);
     Refusing server{.bad = {0, 1, 2, 3, 4, 5}};
     auto sent = send_splitting(std::ref(server), 0, 10, loaded, refused, [&] { return refused.size() < 3; });
     EXPECT_EQ(sent.error().code(), ErrorCode::limit_exceeded);
@@ -91,8 +100,9 @@ TEST(SendSplitting, FindsTheRowInAMessage) {
 class Loading : public testing::Test {
   protected:
     Loading() {
-        folder = std::filesystem::path(testing::TempDir()) / ("dl_load_" + std::to_string(::getpid()) + "_" +
-                                                              testing::UnitTest::GetInstance()->current_test_info()->name());
+        folder = std::filesystem::path(testing::TempDir()) /
+                 ("dl_load_" + std::to_string(::getpid()) + "_" +
+                  testing::UnitTest::GetInstance()->current_test_info()->name());
         std::filesystem::create_directories(folder);
     }
     ~Loading() override { std::filesystem::remove_all(folder); }
@@ -114,7 +124,8 @@ TEST_F(Loading, ReadsCsvWithTypesRowNumbersAndNulls) {
     EXPECT_EQ(columns[2].type, "string");
     EXPECT_EQ(columns[3].type, "boolean");
     ASSERT_TRUE((*source)->start({0, 1, 2, 3}, false, true).ok());
-    BatchBuilder batch("t", {"id", "when", "amount", "note", "ok"}), expected("t", {"id", "when", "amount", "note", "ok"});
+    BatchBuilder batch("t", {"id", "when", "amount", "note", "ok"}),
+        expected("t", {"id", "when", "amount", "note", "ok"});
     std::vector<RefusedRow> refused;
     std::vector<std::uint64_t> numbers;
     auto more = (*source)->fill(batch, 100, 1 << 20, refused, numbers);
@@ -127,7 +138,8 @@ TEST_F(Loading, ReadsCsvWithTypesRowNumbersAndNulls) {
 }
 
 TEST_F(Loading, ReadsJsonLinesAsTheyAre) {
-    auto source = FileSource::open(file("a.jsonl", "{\"id\":1,\"day\":\"2024-01-31\",\"tags\":[1,2]}\n{\"id\":2}\n"));
+    auto source =
+        FileSource::open(file("a.jsonl", "{\"id\":1,\"day\":\"2024-01-31\",\"tags\":[1,2]}\n{\"id\":2}\n"));
     ASSERT_TRUE(source.ok()) << source.error().to_text();
     ASSERT_TRUE((*source)->start({0, 1, 2}, true, false).ok());
     BatchBuilder batch("t", {"id", "day", "tags"}), expected("t", {"id", "day", "tags"});
@@ -140,7 +152,8 @@ TEST_F(Loading, ReadsJsonLinesAsTheyAre) {
 }
 
 TEST_F(Loading, SaysWhatIsWrongWithAFile) {
-    EXPECT_NE(FileSource::open((folder / "no.csv").string()).error().message().find("no such file"), std::string::npos);
+    EXPECT_NE(FileSource::open((folder / "no.csv").string()).error().message().find("no such file"),
+              std::string::npos);
     EXPECT_NE(FileSource::open(file("a.xls", "")).error().message().find(".parquet"), std::string::npos);
     EXPECT_FALSE(FileSource::open(file("a.parquet", "not parquet")).ok());
 }
@@ -176,7 +189,8 @@ class FakeTable {
         dl::ByteReader reader{std::string_view(plain)};
         reader.read_string();
         const auto columns = reader.read<std::uint32_t>();
-        for (std::uint32_t i = 0; i < columns; ++i) reader.read_string();
+        for (std::uint32_t i = 0; i < columns; ++i)
+            reader.read_string();
         const auto count = reader.read<std::uint32_t>();
         std::map<std::string, std::string> fresh;
         for (std::uint32_t row = 0; row < count; ++row) {
@@ -184,7 +198,8 @@ class FakeTable {
             std::string id(reader.read_string()), age(reader.read_string());
             reader.read_string();
             if (age.find_first_not_of("0123456789") != std::string::npos)
-                return peer.error("INVALID_VALUE: row " + std::to_string(row) + ", column age: \"" + age + "\" is not an int");
+                return peer.error("INVALID_VALUE: row " + std::to_string(row) + ", column age: \"" + age +
+                                  "\" is not an int");
             fresh[id] = age;
         }
         std::lock_guard lock(mutex);
@@ -197,7 +212,8 @@ class FakeTable {
 
 TEST_F(Loading, BadRowsAreReportedAndTheOthersLoaded) {
     std::string csv = "id,age\n";
-    for (int i = 1; i <= 500; ++i) csv += std::to_string(i) + (i == 40 || i == 41 || i == 333 ? ",old\n" : ",30\n");
+    for (int i = 1; i <= 500; ++i)
+        csv += std::to_string(i) + (i == 40 || i == 41 || i == 333 ? ",old\n" : ",30\n");
     FakeTable table;
     FakeServer server(std::ref(table));
     LoadOptions options{.file = file("t.csv", csv), .table = "t", .batch_rows = 100};
@@ -217,16 +233,23 @@ TEST_F(Loading, BadRowsAreReportedAndTheOthersLoaded) {
 
 TEST_F(Loading, RowNumberKeyCreatesAndUsesTwoConnections) {
     std::string csv = "Age\n";
-    for (int i = 1; i <= 300; ++i) csv += "7\n";
+    for (int i = 1; i <= 300; ++i)
+        csv += "7\n";
     FakeTable table;
     FakeServer server(std::ref(table));
-    LoadOptions options{.file = file("t.csv", csv), .table = "t", .key = "row_number", .create = true, .partitions = 3, .batch_rows = 50};
+    LoadOptions options{.file = file("t.csv", csv),
+                        .table = "t",
+                        .key = "row_number",
+                        .create = true,
+                        .partitions = 3,
+                        .batch_rows = 50};
     Loader loader(server.address(), {}, options);
     LoadResult result;
     auto done = loader.run(result, [](double, std::uint64_t) {});
     ASSERT_TRUE(done.ok()) << done.error().to_text();
-    EXPECT_EQ(table.created,
-              R"({"create":{"table_name":"t","col_type":{"id":"long","age":"long"},"partition_number":3,"major_key":"id"}})");
+    EXPECT_EQ(
+        table.created,
+        R"({"create":{"table_name":"t","col_type":{"id":"long","age":"long"},"partition_number":3,"major_key":"id"}})");
     EXPECT_EQ(table.rows.size(), 300u);
     EXPECT_EQ(table.rows.count("300"), 1u);
     EXPECT_EQ(server.connections(), 2);
@@ -241,12 +264,16 @@ TEST_F(Loading, RefusesWhatCannotWork) {
         auto done = loader.run(result, [](double, std::uint64_t) {});
         return done.ok() ? std::string() : done.error().message();
     };
-    EXPECT_NE(run({.file = file("a.csv", "id,size\n1,2\n"), .table = "t"}).find("no column size"), std::string::npos);
-    EXPECT_NE(run({.file = file("b.csv", "age,x\n1,2\n"), .table = "t", .create = true}).find("needs a key"), std::string::npos);
-    EXPECT_NE(run({.file = file("c.csv", "age\n1\n"), .table = "t"}).find("no column id"), std::string::npos);
-    EXPECT_NE(run({.file = file("d.csv", "id,age\n1,2\n"), .table = "t", .key = "row_number"}).find("has a column id"),
+    EXPECT_NE(run({.file = file("a.csv", "id,size\n1,2\n"), .table = "t"}).find("no column size"),
               std::string::npos);
-    EXPECT_NE(run({.file = file("e.csv", "a b,a_b\n1,2\n"), .table = "t"}).find("would both be"), std::string::npos);
+    EXPECT_NE(run({.file = file("b.csv", "age,x\n1,2\n"), .table = "t", .create = true}).find("needs a key"),
+              std::string::npos);
+    EXPECT_NE(run({.file = file("c.csv", "age\n1\n"), .table = "t"}).find("no column id"), std::string::npos);
+    EXPECT_NE(run({.file = file("d.csv", "id,age\n1,2\n"), .table = "t", .key = "row_number"})
+                  .find("has a column id"),
+              std::string::npos);
+    EXPECT_NE(run({.file = file("e.csv", "a b,a_b\n1,2\n"), .table = "t"}).find("would both be"),
+              std::string::npos);
     EXPECT_TRUE(table.rows.empty());
 }
 

@@ -20,22 +20,28 @@ class Collected : public Output {
     std::string text;
 };
 
-Cell number(std::string text) { return {CellKind::number, std::move(text)}; }
-Cell words(std::string text) { return {CellKind::text, std::move(text)}; }
+Cell number(std::string text) {
+    return {CellKind::number, std::move(text)};
+}
+Cell words(std::string text) {
+    return {CellKind::text, std::move(text)};
+}
 
-std::string printed(OutputFormat format, const std::vector<std::string>& columns, const std::vector<std::vector<Cell>>& rows,
-                    const WriterStyle& style = {}) {
+std::string printed(OutputFormat format, const std::vector<std::string>& columns,
+                    const std::vector<std::vector<Cell>>& rows, const WriterStyle& style = {}) {
     Collected output;
     auto writer = ResultWriter::make(format, style, output);
     writer->begin(columns);
-    for (const auto& row : rows) writer->row(row);
+    for (const auto& row : rows)
+        writer->row(row);
     writer->end();
     output.flush();
     return output.text;
 }
 
 const std::vector<std::string> kColumns = {"id", "name"};
-const std::vector<std::vector<Cell>> kRows = {{number("1"), words("Ada")}, {number("-20"), words("张伟")}, {number("3"), Cell{}}};
+const std::vector<std::vector<Cell>> kRows = {
+    {number("1"), words("Ada")}, {number("-20"), words("张伟")}, {number("3"), Cell{}}};
 
 TEST(TextWidth, CountsColumnsNotBytes) {
     use_utf8_locale();
@@ -71,24 +77,28 @@ TEST(ResultWriter, TerminalCutsLongCells) {
 }
 
 TEST(ResultWriter, Vertical) {
-    EXPECT_EQ(printed(OutputFormat::vertical, kColumns, {kRows[2]}), "-[ 1 ]------------\nid   | 3\nname | NULL\n");
+    EXPECT_EQ(printed(OutputFormat::vertical, kColumns, {kRows[2]}),
+              "-[ 1 ]------------\nid   | 3\nname | NULL\n");
 }
 
 TEST(ResultWriter, JsonKeepsTypes) {
-    EXPECT_EQ(printed(OutputFormat::json, kColumns, {{number("1.50"), words("a\"b")}, {Cell{}, {CellKind::nested, "[1]"}}}),
+    EXPECT_EQ(printed(OutputFormat::json, kColumns,
+                      {{number("1.50"), words("a\"b")}, {Cell{}, {CellKind::nested, "[1]"}}}),
               "[\n  {\"id\":1.50,\"name\":\"a\\\"b\"},\n  {\"id\":null,\"name\":[1]}\n]\n");
     EXPECT_EQ(printed(OutputFormat::json, kColumns, {}), "[]\n");
     EXPECT_EQ(printed(OutputFormat::ndjson, kColumns, {kRows[0]}), "{\"id\":1,\"name\":\"Ada\"}\n");
 }
 
 TEST(ResultWriter, CsvQuotesWhereItMustAndTellsNullFromEmpty) {
-    EXPECT_EQ(printed(OutputFormat::csv, {"a", "b,c"}, {{words("x\"y"), words("")}, {Cell{}, words("l1\nl2")}}),
-              "a,\"b,c\"\n\"x\"\"y\",\"\"\n,\"l1\nl2\"\n");
+    EXPECT_EQ(
+        printed(OutputFormat::csv, {"a", "b,c"}, {{words("x\"y"), words("")}, {Cell{}, words("l1\nl2")}}),
+        "a,\"b,c\"\n\"x\"\"y\",\"\"\n,\"l1\nl2\"\n");
 }
 
 TEST(ResultWriter, ManyRowsKeepAColumnStraight) {
     std::vector<std::vector<Cell>> rows;
-    for (int i = 0; i < 25'000; ++i) rows.push_back({number(std::to_string(i)), words("x")});
+    for (int i = 0; i < 25'000; ++i)
+        rows.push_back({number(std::to_string(i)), words("x")});
     const auto text = printed(OutputFormat::table, kColumns, rows);
     EXPECT_NE(text.find("\n 24999 | x\n"), std::string::npos);
 }

@@ -10,7 +10,9 @@ using Kind = Statement::Kind;
 std::vector<std::string> all(StatementReader& reader) {
     std::vector<std::string> texts;
     while (auto statement = reader.next()) {
-        const char* mark = statement->kind == Kind::json ? "J " : statement->kind == Kind::command ? "C " : "S ";
+        const char* mark = statement->kind == Kind::json      ? "J "
+                           : statement->kind == Kind::command ? "C "
+                                                              : "S ";
         texts.push_back(mark + statement->text);
     }
     return texts;
@@ -21,9 +23,11 @@ std::vector<std::string> lines(bool interactive, const std::vector<std::string>&
     std::vector<std::string> texts;
     for (const auto& line : input) {
         reader.add_line(line);
-        for (auto& text : all(reader)) texts.push_back(text);
+        for (auto& text : all(reader))
+            texts.push_back(text);
     }
-    while (auto statement = at_end ? reader.finish() : std::nullopt) texts.push_back("E " + statement->text);
+    while (auto statement = at_end ? reader.finish() : std::nullopt)
+        texts.push_back("E " + statement->text);
     return texts;
 }
 
@@ -42,7 +46,8 @@ TEST(JsonScanner, FindsTheEnd) {
 }
 
 TEST(StatementReader, JsonOverSeveralLines) {
-    EXPECT_EQ(lines(true, {"{", "  \"query\": \"select ';'\"", "", "}"}), (Texts{"J {\n  \"query\": \"select ';'\"\n\n}"}));
+    EXPECT_EQ(lines(true, {"{", "  \"query\": \"select ';'\"", "", "}"}),
+              (Texts{"J {\n  \"query\": \"select ';'\"\n\n}"}));
     EXPECT_EQ(lines(true, {R"({"a":1} {"b":2};{"c":)", "3}", "select 1;"}),
               (Texts{R"(J {"a":1})", R"(J {"b":2})", "J {\"c\":\n3}", "S select 1"}));
 }
@@ -51,16 +56,17 @@ TEST(StatementReader, SqlEndsAtASemicolonOutsideOfQuotesAndComments) {
     EXPECT_EQ(lines(false, {"select ';', \"a;b\" -- no; not here", "/* ; */ from t; select 2;"}),
               (Texts{"S select ';', \"a;b\" -- no; not here\n/* ; */ from t", "S select 2"}));
     EXPECT_EQ(lines(false, {"select 'it''s;'", ";"}), (Texts{"S select 'it''s;'"}));
-    EXPECT_EQ(lines(false, {"-- only a comment", "/* and", "another; */ ;;", "select 1;"}), (Texts{"S select 1"}));
+    EXPECT_EQ(lines(false, {"-- only a comment", "/* and", "another; */ ;;", "select 1;"}),
+              (Texts{"S select 1"}));
 }
 
 TEST(StatementReader, StatementsThatNeedNoSemicolon) {
-    EXPECT_EQ(lines(false, {"desc t", "show_table", "SHOW TABLES", "max_offset t", "drop t", "drop table if exists t",
-                            "compress t"}),
+    EXPECT_EQ(lines(false, {"desc t", "show_table", "SHOW TABLES", "max_offset t", "drop t",
+                            "drop table if exists t", "compress t"}),
               (Texts{"S desc t", "S show_table", "S SHOW TABLES", "S max_offset t", "S drop t",
                      "S drop table if exists t", "S compress t"}));
-    for (const auto* line : {"drop table", "drop table if exists", "select 1", "desc", "alter table t drop c", "drop column c",
-                             "desc t;"})
+    for (const auto* line : {"drop table", "drop table if exists", "select 1", "desc", "alter table t drop c",
+                             "drop column c", "desc t;"})
         EXPECT_FALSE(is_bare_statement(line)) << line;
     EXPECT_EQ(lines(false, {"drop table", "t;"}), (Texts{"S drop table\nt"}));
 }
