@@ -37,10 +37,13 @@ struct WorkerPool::State {
 
 WorkerPool::WorkerPool(std::string name, std::size_t threads) : state_(std::make_unique<State>()) {
     state_->name = std::move(name);
-    for (std::size_t i = 0; i < threads; ++i) state_->threads.emplace_back([s = state_.get()] { s->run(); });
+    for (std::size_t i = 0; i < threads; ++i)
+        state_->threads.emplace_back([s = state_.get()] { s->run(); });
 }
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+    stop();
+}
 
 bool WorkerPool::post(std::function<void()> work) {
     {
@@ -59,7 +62,8 @@ void WorkerPool::stop() {
     }
     state_->wake.notify_all();
     std::call_once(state_->joined, [this] {
-        for (auto& thread : state_->threads) thread.join();
+        for (auto& thread : state_->threads)
+            thread.join();
     });
 }
 

@@ -1,5 +1,6 @@
-// DuckDB behind our own types: the only folder that includes duckdb.h. A DuckDatabase is one warm in-memory DuckDB
-// instance that holds no user data; a DuckSession is one connection for one query. Blocking: query pool only.
+// DuckDB behind our own types: the only folder that includes duckdb.h. A DuckDatabase is one warm in-memory
+// DuckDB instance that holds no user data; a DuckSession is one connection for one query. Blocking: query
+// pool only.
 #pragma once
 
 #include <atomic>
@@ -34,9 +35,9 @@ struct ResultColumn {
     DataType type;
 };
 
-// A streaming result. next() blocks while DuckDB works; nullopt is the end. FieldIds in the batches are 1, 2, ...
-// in select order. Types our table types do not have are turned: other integers and HUGEINT widen to long or
-// decimal(38,0), nested types become json, everything else (uuid, interval, time, enum...) its text.
+// A streaming result. next() blocks while DuckDB works; nullopt is the end. FieldIds in the batches are 1, 2,
+// ... in select order. Types our table types do not have are turned: other integers and HUGEINT widen to long
+// or decimal(38,0), nested types become json, everything else (uuid, interval, time, enum...) its text.
 class DuckResult {
   public:
     virtual ~DuckResult() = default;

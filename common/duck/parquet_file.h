@@ -1,6 +1,6 @@
 // Writing and reading the immutable Parquet files of a partition. Blocking: background pool.
-// File columns: `_offset` BIGINT, `_delete` BOOLEAN, `_time` TIMESTAMP, then `f<field id>` per field; rows ascend by
-// _offset. A row's number in the file is its position in that order.
+// File columns: `_offset` BIGINT, `_delete` BOOLEAN, `_time` TIMESTAMP, then `f<field id>` per field; rows
+// ascend by _offset. A row's number in the file is its position in that order.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,28 @@
 
 namespace dl {
 
-inline std::string parquet_field_name(FieldId field) { return "f" + std::to_string(field.value); }
+inline std::string parquet_field_name(FieldId field) {
+    return "f" + std::to_string(field.value);
+}
 // SQL string literal with quotes doubled.
 std::string sql_literal(std::string_view text);
 // Identifier in double quotes.
 std::string sql_identifier(std::string_view name);
-// DuckDB's name of a type: INTEGER, BIGINT, FLOAT, DOUBLE, BOOLEAN, VARCHAR, TIMESTAMP, DATE, DECIMAL(p,s), BLOB.
+// DuckDB's name of a type: INTEGER, BIGINT, FLOAT, DOUBLE, BOOLEAN, VARCHAR, TIMESTAMP, DATE, DECIMAL(p,s),
+// BLOB.
 std::string duck_type_name(DataType type);
 // `CAST('text' AS TYPE)` for a default, `CAST(NULL AS TYPE)` without one; binary defaults are base64 text.
 std::string sql_default(const Field& field);
 
-// Writes all rows of `source` (columns: offset, operation, time, then fields, named as above), in its order, to
-// `path` and syncs nothing: the caller syncs file and directory. Needs a DuckDatabase that may write: open one with
-// writable_duck_database() below.
-Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source, const std::string& path);
+// Writes all rows of `source` (columns: offset, operation, time, then fields, named as above), in its order,
+// to `path` and syncs nothing: the caller syncs file and directory. Needs a DuckDatabase that may write: open
+// one with writable_duck_database() below.
+Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
+                           const std::string& path);
 
-// The rows of `path` with _offset >= from, at most max_rows, ascending, as one batch with `fields` (those the file
-// has; others are left out), plus their offsets and append times. `file_fields` are the fields the file has.
+// The rows of `path` with _offset >= from, at most max_rows, ascending, as one batch with `fields` (those the
+// file has; others are left out), plus their offsets and append times. `file_fields` are the fields the file
+// has.
 struct ParquetRows {
     ColumnBatch batch;  // delete bits set from _delete
     std::vector<Offset> offsets;
@@ -38,8 +43,9 @@ struct ParquetRows {
 Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,
                                       std::uint32_t max_rows, const std::vector<Field>& file_fields);
 
-// A database for our own statements (COPY ... TO, reads of our files): file access open, no extension loading.
-// Never given SQL text from outside.
-Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max, unsigned threads);
+// A database for our own statements (COPY ... TO, reads of our files): file access open, no extension
+// loading. Never given SQL text from outside.
+Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
+                                                             unsigned threads);
 
 }  // namespace dl

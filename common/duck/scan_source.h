@@ -1,4 +1,5 @@
-// What DuckDB reads through dl_scan(): a pull source of column batches (tail of a partition, rows from other nodes).
+// What DuckDB reads through dl_scan(): a pull source of column batches (tail of a partition, rows from other
+// nodes).
 #pragma once
 
 #include <cstdint>

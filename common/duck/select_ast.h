@@ -1,7 +1,8 @@
-// A parsed user SELECT. DuckDB's own parser (json_serialize_sql) does the parsing; this wraps its JSON tree: the gate
-// walks it, planners read and rewrite it, to_sql() turns it back into text for DuckDB.
+// A parsed user SELECT. DuckDB's own parser (json_serialize_sql) does the parsing; this wraps its JSON tree:
+// the gate walks it, planners read and rewrite it, to_sql() turns it back into text for DuckDB.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,25 +15,34 @@ namespace dl {
 
 class SelectAst {
   public:
-    // SYNTAX_ERROR with DuckDB's message and position; NOT_SUPPORTED for anything but exactly one SELECT.
+    // SYNTAX_ERROR with DuckDB's message and position; NOT_SUPPORTED for anything but exactly one SELECT,
+    // with an optional EXPLAIN in front; LIMIT_EXCEEDED for text that would take the parser too long
+    // (nesting, see sql_limits.h).
     static Result<SelectAst> parse(DuckDatabase& database, std::string_view sql);
     Result<std::string> to_sql(DuckDatabase& database) const;
+    // The SELECT as it was written, without EXPLAIN and final `;`.
+    const std::string& text() const { return text_; }
+    bool explain() const { return explain_; }
     nlohmann::json& tree() { return tree_; }
     const nlohmann::json& tree() const { return tree_; }
 
   private:
     nlohmann::json tree_;
+    std::string text_;
+    bool explain_ = false;
 };
 
 // What a statement that passed the gate uses.
 struct GateReport {
-    std::set<std::string> tables;  // lower-case names of base tables, CTE names left out
+    std::set<std::string> tables;      // lower-case names of base tables, CTE names left out
+    std::size_t table_references = 0;  // how often base tables are named in FROM
     bool explain = false;
 };
 
-// Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest), and
-// refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the function
-// and says why). `table_exists` answers for lower-case names; TABLE_NOT_FOUND names the table.
-Result<GateReport> check_select(const SelectAst& ast, const std::function<bool(const std::string&)>& table_exists);
+// Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest),
+// and refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the
+// function and says why). `table_exists` answers for lower-case names; TABLE_NOT_FOUND names the table.
+Result<GateReport> check_select(const SelectAst& ast,
+                                const std::function<bool(const std::string&)>& table_exists);
 
 }  // namespace dl

@@ -1,9 +1,9 @@
-// Calls to one slave over a pool of connections, one request a connection (messages.h). Coroutines run on the caller's
-// executor; the object is thread-safe and outlives its calls. Asio cancellation (e.g. awaitable operators) closes the
-// connection, which cancels the request on the other side.
-// Errors: UNAVAILABLE "slave HOST:PORT ..." when it cannot be reached (nothing was done; immediately while in back-off) or
-// when a request that changes nothing lost its connection; UNKNOWN_OUTCOME when a changing one (append, compress, create,
-// drop, update) did after it was sent; TIMEOUT at the deadline; otherwise what the slave answered.
+// Calls to one slave over a pool of connections, one request a connection (messages.h). Coroutines run on the
+// caller's executor; the object is thread-safe and outlives its calls. Asio cancellation (e.g. awaitable
+// operators) closes the connection, which cancels the request on the other side. Errors: UNAVAILABLE "slave
+// HOST:PORT ..." when it cannot be reached (nothing was done; immediately while in back-off) or when a
+// request that changes nothing lost its connection; UNKNOWN_OUTCOME when a changing one (append, compress,
+// create, drop, update) did after it was sent; TIMEOUT at the deadline; otherwise what the slave answered.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -27,8 +27,8 @@ struct RpcReply {
     std::vector<SharedBytes> data;
 };
 
-// A reply read frame by frame. next() gives data frames, then nullopt; end_json() is set after that. Destroying it
-// before the end closes the connection.
+// A reply read frame by frame. next() gives data frames, then nullopt; end_json() is set after that.
+// Destroying it before the end closes the connection.
 class RpcStream {
   public:
     virtual ~RpcStream() = default;
@@ -41,22 +41,24 @@ struct RpcClientOptions {
     std::chrono::milliseconds backoff_first{50};
     std::chrono::milliseconds backoff_max{2000};
     std::size_t idle_connections_max = 64;
-    std::size_t connections_max = 1024;   // callers beyond wait until their deadline
+    std::size_t connections_max = 1024;        // callers beyond wait until their deadline
     std::size_t reply_bytes_max = 512u << 20;  // one frame; and all of call()
 };
 
 class RpcClient {
   public:
     virtual ~RpcClient() = default;
+    // Connections live on the event loop of the coroutine that calls and are reused by calls of that loop
+    // only, so no reply crosses threads. The loops outlive the client.
     static std::shared_ptr<RpcClient> create(boost::asio::any_io_executor executor, std::string address,
                                              RpcClientOptions options = {});
     virtual const std::string& address() const = 0;
     // A whole reply collected in memory (bounded by reply_bytes_max).
     virtual boost::asio::awaitable<Result<RpcReply>> call(Method method, std::string json,
-                                                          std::vector<SharedBytes> attachments, Deadline deadline) = 0;
-    virtual boost::asio::awaitable<Result<std::unique_ptr<RpcStream>>> open(Method method, std::string json,
-                                                                            std::vector<SharedBytes> attachments,
-                                                                            Deadline deadline) = 0;
+                                                          std::vector<SharedBytes> attachments,
+                                                          Deadline deadline) = 0;
+    virtual boost::asio::awaitable<Result<std::unique_ptr<RpcStream>>> open(
+        Method method, std::string json, std::vector<SharedBytes> attachments, Deadline deadline) = 0;
     // True when the last attempt to connect succeeded or none was made.
     virtual bool reachable() const = 0;
 };

@@ -1,6 +1,6 @@
 // Text forms of values (PROTOCOL 2.1): parsing any accepted form, printing the one canonical form. Pure, no
-// allocation per value except where a std::string grows. Errors are INVALID_VALUE with value and type; callers
-// add row and column.
+// allocation per value except where a std::string grows. Errors are INVALID_VALUE with value and type;
+// callers add row and column.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace dl {
 
-using Int128 = __int128;
+__extension__ typedef __int128 Int128;
 
 // Parsers. Empty text is an error for all of them.
 Result<std::int32_t> parse_int32(std::string_view text);
@@ -45,5 +45,11 @@ void append_json_string(std::string& out, std::string_view text);
 
 // Valid UTF-8 (no surrogates, no overlong forms)?
 bool is_utf8(std::string_view text);
+
+// A value from outside as an error message shows it: in double quotes, at most limits::error_value_bytes_max
+// bytes of it, control characters and bytes that are not UTF-8 as '?', "..." where it was cut.
+std::string quoted_value(std::string_view text);
+// INVALID_VALUE: `"abc" is not a valid int; <the forms of an int>`.
+Error invalid_value_error(std::string_view text, DataType type);
 
 }  // namespace dl

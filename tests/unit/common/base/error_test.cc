@@ -35,7 +35,8 @@ TEST(Result, CarriesValueOrError) {
     EXPECT_TRUE(check(1).has_error());
 }
 
-// Check value of the CRC catalogue, and every split of a longer input agrees with one pass (short and long paths).
+// Check value of the CRC catalogue, and every split of a longer input agrees with one pass (short and long
+// paths).
 TEST(Crc32c, MatchesTheStandard) {
     EXPECT_EQ(crc32c(0, "123456789", 9), 0xE3069283u);
     const std::string text(1500, 'x');

@@ -1,0 +1,102 @@
+#include "common/duck/parquet_file.h"
+
+#include <algorithm>
+
+#include "common/duck/duck_result.h"
+
+namespace dl {
+
+namespace {
+
+// DuckDB's own vector size times 60: what readers skip as a whole.
+constexpr int kRowGroupRows = 122'880;
+// Rows of one read_parquet_rows() are cut at about so many bytes of text.
+constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
+
+}  // namespace
+
+Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
+                           const std::string& path) {
+    DL_TRY_ASSIGN(auto session, database.session());
+    const auto handle = session->add_scan(std::move(source));
+    // The scan has no order DuckDB knows of but its own; with preserve_insertion_order one thread writes it
+    // as it comes.
+    auto done = session->execute("COPY (SELECT * FROM dl_scan(" + std::to_string(handle) + ")) TO " +
+                                 sql_literal(path) + " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " +
+                                 std::to_string(kRowGroupRows) + ")");
+    if (!done) {
+        auto error = std::move(done).error();
+        // What DuckDB says about a file it could not write is about the disk, not about a query.
+        if (error.code == ErrorCode::query_error) {
+            const bool full = error.message.find("No space left") != std::string::npos ||
+                              error.message.find("Disk quota") != std::string::npos;
+            error.code = full ? ErrorCode::disk_full : ErrorCode::io_error;
+        }
+        return error.in("writing " + path);
+    }
+    return {};
+}
+
+Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,
+                                      std::uint32_t max_rows, const std::vector<Field>& file_fields) {
+    DL_TRY_ASSIGN(auto session, database.session());
+    std::string sql = "SELECT \"_offset\", \"_delete\", \"_time\"";
+    duck::ChunkEncoder::Shape shape{{FieldId{0}, FieldId{0}, FieldId{0}}, 1};
+    for (const auto& field : file_fields) {
+        sql += ", " + sql_identifier(parquet_field_name(field.id));
+        shape.ids.push_back(field.id);
+    }
+    // The file ascends by _offset and DuckDB keeps the order of a file: no sorting, row groups below `from`
+    // are skipped.
+    sql += " FROM read_parquet(" + sql_literal(path) + ") WHERE \"_offset\" >= " + std::to_string(from) +
+           " LIMIT " + std::to_string(max_rows);
+    const auto in_file = [&](const Error& error) {
+        auto named = error.in("reading " + path);
+        if (named.code == ErrorCode::query_error) named.code = ErrorCode::io_error;
+        return named;
+    };
+    auto started = static_cast<duck::ChunkSession&>(*session).select(sql);
+    if (!started) return in_file(started.error());
+    auto& stream = **started;
+    for (std::size_t i = 0; i < file_fields.size(); ++i) {
+        const auto& found = stream.columns()[i + 3].type;
+        if (found != file_fields[i].type) {
+            return make_error(ErrorCode::corrupt_data, path + ": column " + stream.columns()[i + 3].name +
+                                                           " is " + type_name(found) + ", not " +
+                                                           type_name(file_fields[i].type));
+        }
+    }
+    const duck::ChunkEncoder encoder(stream.mappings(), shape);
+
+    ParquetRows rows;
+    std::vector<duck::Chunk> chunks;
+    std::uint64_t bytes = 0;
+    Offset last = from - 1;
+    while (bytes < kReadHeapBytesMax) {
+        auto fetched = stream.fetch();
+        if (!fetched) return in_file(fetched.error());
+        duck::Chunk chunk = std::move(*fetched);
+        if (!chunk) break;
+        const idx_t count = duckdb_data_chunk_get_size(chunk.get());
+        const auto* offsets = static_cast<const std::int64_t*>(
+            duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk.get(), 0)));
+        const auto* times = static_cast<const std::int64_t*>(
+            duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk.get(), 2)));
+        for (idx_t i = 0; i < count; ++i) {
+            if (offsets[i] <= last) {
+                return make_error(ErrorCode::corrupt_data, path + ": offset " + std::to_string(offsets[i]) +
+                                                               " after " + std::to_string(last) +
+                                                               "; the rows of a file ascend by offset");
+            }
+            last = offsets[i];
+        }
+        rows.offsets.insert(rows.offsets.end(), offsets, offsets + count);
+        rows.append_times_us.insert(rows.append_times_us.end(), times, times + count);
+        bytes += encoder.heap_bytes(chunk.get());
+        chunks.push_back(std::move(chunk));
+    }
+    DL_TRY_ASSIGN(rows.batch, encoder.encode(chunks));
+    return rows;
+}
+
+}  // namespace dl

@@ -1,0 +1,72 @@
+#include "common/net/process.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "common/base/log.h"
+
+namespace dl::net {
+
+namespace asio = boost::asio;
+
+std::uint64_t raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    if (limit.rlim_cur < limit.rlim_max) {
+        rlimit raised = limit;
+        raised.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    }
+    if (limit.rlim_cur < 8192)
+        log_warn("process",
+                 "few file descriptors; raise the limit (ulimit -n, LimitNOFILE=) to serve many connections",
+                 {{"limit", static_cast<std::uint64_t>(limit.rlim_cur)}});
+    return limit.rlim_cur;
+}
+
+struct SignalHandler::State : std::enable_shared_from_this<SignalHandler::State> {
+    State(asio::any_io_executor executor, std::function<void()> on_first, std::function<void()> on_second)
+        : signals(std::move(executor), SIGTERM, SIGINT),
+          graceful(std::move(on_first)),
+          forced(std::move(on_second)) {}
+
+    asio::signal_set signals;
+    std::function<void()> graceful;
+    std::function<void()> forced;
+    int received = 0;
+
+    void wait() {
+        signals.async_wait([self = shared_from_this()](const boost::system::error_code& error, int number) {
+            if (error) return;
+            ++self->received;
+            const char* name = number == SIGTERM ? "SIGTERM" : "SIGINT";
+            if (self->received == 1) {
+                log_info("process", "stopping; once more stops at once", {{"signal", name}});
+                self->graceful();
+            } else if (self->forced) {
+                self->forced();
+            } else {
+                log_warn("process", "stopped at once", {{"signal", name}});
+                _exit(1);
+            }
+            self->wait();
+        });
+    }
+};
+
+SignalHandler::SignalHandler(asio::any_io_executor executor, std::function<void()> graceful,
+                             std::function<void()> forced)
+    : state_(std::make_shared<State>(std::move(executor), std::move(graceful), std::move(forced))) {
+    signal(SIGPIPE, SIG_IGN);
+    state_->wait();
+}
+
+SignalHandler::~SignalHandler() {
+    boost::system::error_code ignored;
+    state_->signals.cancel(ignored);
+}
+
+}  // namespace dl::net

@@ -1,0 +1,102 @@
+// One TCP connection: reads of exact lengths into memory that grows only as bytes arrive, gathered writes, a
+// deadline on every wait. Protocol code (frames, JSON) lives elsewhere; this only moves bytes.
+//
+// Threads: everything from the connection's one executor (a thread of NetPool). One reader and one writer
+// coroutine at a time. Small reads are served from an internal buffer of kReadAheadBytes, so a pipelined
+// small request costs no system call of its own; an idle connection costs about 3 KiB. Errors: TIMEOUT at a
+// deadline, UNAVAILABLE "connection closed by ..." at end of stream or reset, CANCELLED when the coroutine
+// was cancelled. After an error the connection is of no further use: close it.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/shared_bytes.h"
+#include "common/net/byte_budget.h"
+
+namespace dl::net {
+
+using Deadline = std::chrono::steady_clock::time_point;
+inline constexpr Deadline kNoDeadline = Deadline::max();
+
+// How long the bytes of one frame may take. Both count while waiting for the peer only.
+struct TransferLimits {
+    std::chrono::milliseconds stall{30'000};   // longest time without a single byte
+    std::size_t bytes_per_second_min = 16384;  // over the whole transfer, beyond `stall`
+};
+
+class TcpConnection {
+  public:
+    static constexpr std::size_t kReadAheadBytes = 2048;
+    static constexpr std::size_t kUnbudgetedBytes =
+        64u << 10;  // of a frame, before its share of a budget is taken
+
+    TcpConnection() = default;  // none yet: only is_open() and assignment
+    // Takes the socket over: TCP_NODELAY, keep-alive, non-blocking.
+    explicit TcpConnection(boost::asio::ip::tcp::socket socket);
+    ~TcpConnection();
+    TcpConnection(TcpConnection&&) noexcept;
+    TcpConnection& operator=(TcpConnection&&) noexcept;
+
+    boost::asio::any_io_executor executor() const;
+    std::string peer() const;  // "10.0.0.7:51234"; kept after closing
+
+    // Waits until at least one byte is there (true) or the peer has closed (false): the idle wait between
+    // frames.
+    boost::asio::awaitable<Result<bool>> wait_for_bytes(Deadline deadline);
+    // Exactly `size` bytes into `out`, for headers.
+    boost::asio::awaitable<Result<void>> read_exactly(void* out, std::size_t size, Deadline deadline);
+    // A body of `size` bytes; the caller has checked `size` against its limit. Memory grows with what has
+    // arrived: 64 KiB, then doubling. With a budget, its share of the whole size is taken once the first 64
+    // KiB are there (bodies up to that size take none) and put into `share`.
+    boost::asio::awaitable<Result<SharedBytes>> read_body(std::size_t size, const TransferLimits& limits,
+                                                          Deadline deadline = kNoDeadline,
+                                                          ByteBudget* budget = nullptr,
+                                                          ByteBudget::Share* share = nullptr);
+    // Reads and drops `size` bytes (the body of a refused frame).
+    boost::asio::awaitable<Result<void>> skip(std::size_t size, const TransferLimits& limits);
+
+    // All parts, gathered, in as few system calls as the socket allows. The parts live until it completes.
+    boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts,
+                                               const TransferLimits& limits, Deadline deadline = kNoDeadline);
+    boost::asio::awaitable<Result<void>> write(std::string_view bytes, const TransferLimits& limits,
+                                               Deadline deadline = kNoDeadline);
+
+    std::size_t buffered() const;  // bytes read ahead and not yet asked for
+    // Without waiting: false when the peer has closed or has sent bytes nobody asked for; for pooled
+    // connections.
+    bool idle_and_open() const;
+    bool is_open() const;
+    // Wakes readers and writers with an error. Idempotent.
+    void close();
+    // The same with a reset: nothing unsent lingers.
+    void abort();
+    // After a last reply: no more is sent, what the peer still sends is dropped until it closes too or
+    // `patience` is over, so that the reply is not lost to a reset. Then close().
+    boost::asio::awaitable<void> finish(std::chrono::milliseconds patience = std::chrono::milliseconds(1000));
+
+  private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+// Connects to "host:port" within the deadline, on the caller's executor. UNAVAILABLE names the address and
+// the cause.
+boost::asio::awaitable<Result<TcpConnection>> connect(std::string address, Deadline deadline);
+
+// "host:port" or "[v6]:port", port 0..65535. INVALID_VALUE says what is wrong.
+struct HostPort {
+    std::string host;
+    std::uint16_t port = 0;
+};
+Result<HostPort> parse_host_port(std::string_view address);
+
+}  // namespace dl::net

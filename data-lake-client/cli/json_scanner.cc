@@ -1,0 +1,29 @@
+#include "data-lake-client/cli/json_scanner.h"
+
+namespace datalake::cli {
+
+bool JsonScanner::scan(std::string_view text) {
+    while (at_ < text.size()) {
+        const char c = text[at_++];
+        if (in_string_) {
+            if (escaped_) {
+                escaped_ = false;
+            } else if (c == '\\') {
+                escaped_ = true;
+            } else if (c == '"') {
+                in_string_ = false;
+                if (depth_ == 0) return true;
+            }
+        } else if (c == '"') {
+            in_string_ = true;
+        } else if (c == '{' || c == '[') {
+            ++depth_;
+        } else if (c == '}' || c == ']') {
+            if (depth_ <= 1) return true;
+            --depth_;
+        }
+    }
+    return false;
+}
+
+}  // namespace datalake::cli

@@ -1,0 +1,444 @@
+#include "data-lake-client/cli/shell.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "data-lake-client/cli/line_editor.h"
+#include "data-lake-client/cli/progress.h"
+#include "data-lake-client/src/statement.h"
+
+namespace datalake::cli {
+namespace {
+
+constexpr std::size_t kRefusedShown = 10;
+
+Error usage(std::string_view command, std::string_view why) {
+    std::string text = "\\" + std::string(command) + ": " + std::string(why);
+    for (const auto& help : command_list())
+        if (help.name == command)
+            text += "; usage: \\" + std::string(command) + " " + std::string(help.arguments);
+    return Error(ErrorCode::invalid_argument, std::move(text));
+}
+
+template <class T>
+Result<void> read_number(std::string_view command, const std::string& name, const std::string& text, T least,
+                         T& out) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error == std::errc() && end == text.data() + text.size() && out >= least) return {};
+    return usage(command, name + " must be a number from " + std::to_string(least) + " on, not " + text);
+}
+
+std::size_t terminal_columns() {
+    winsize size{};
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+}  // namespace
+
+std::string error_text(const Error& error, const std::string& address) {
+    auto text = "ERROR " + error.to_text() + "\n";
+    if (error.code() == ErrorCode::connect_failed) {
+        text +=
+            "HINT: is the master running at " + address + "? Start it with: cd build/master && ./master\n";
+    } else if (error.outcome() == Outcome::maybe_done) {
+        text += "HINT: it may have been done\n";
+    } else if (error.outcome() == Outcome::done_in_part) {
+        text += "HINT: it was done in part\n";
+    }
+    return text;
+}
+
+Shell::Shell(Client& client, Options client_options, const CommandLine& command_line, Interrupts& interrupts)
+    : client_(client),
+      client_options_(client_options),
+      command_line_(command_line),
+      interrupts_(interrupts),
+      output_(stdout),
+      runner_(client, settings_, output_) {
+    settings_.format = command_line.format;
+    settings_.quiet = command_line.quiet;
+    settings_.style.header = command_line.header;
+    settings_.style.terminal = ::isatty(STDOUT_FILENO) == 1;
+    if (settings_.style.terminal) settings_.style.terminal_columns = terminal_columns();
+}
+
+Shell::Next Shell::run(const Statement& statement) {
+    if (settings_.style.terminal) settings_.style.terminal_columns = terminal_columns();
+    interrupts_.take();
+    Result<void> done;
+    Next next = Next::go_on;
+    if (statement.kind == Statement::Kind::command) {
+        auto command = parse_command(statement.text);
+        if (command.ok()) {
+            auto ran = run_command(*command);
+            if (ran.ok()) {
+                next = *ran;
+            } else {
+                done = ran.error();
+            }
+        } else {
+            done = command.error();
+        }
+        output_.flush();
+    } else {
+        InterruptAction cancel(interrupts_, [this] { client_.cancel(); });
+        done = runner_.run(statement);
+        if (statement.kind == Statement::Kind::sql) {
+            const auto verb = sql_first_word(statement.text);
+            if (verb == "select" || verb == "with") last_query_ = statement.text;
+        }
+        forget_names();
+    }
+    if (done.ok()) return next;
+    output_.flush();
+    const auto text = error_text(done.error(), client_.address());
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    exit_code_ = done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
+    return next;
+}
+
+int Shell::run_statements(const std::vector<std::string>& texts) {
+    int worst = kExitOk;
+    for (const auto& text : texts) {
+        StatementReader reader(false);
+        reader.add_line(text);
+        while (auto statement = reader.finish()) {
+            exit_code_ = kExitOk;
+            const auto next = run(*statement);
+            worst = std::max(worst, exit_code_);
+            if (next == Next::quit || interrupts_.terminated()) return worst;
+            if (exit_code_ != kExitOk && (!command_line_.continue_on_error || exit_code_ == kExitConnection))
+                return worst;
+        }
+    }
+    return worst;
+}
+
+int Shell::run_stream(std::FILE* input) {
+    StatementReader reader(false);
+    int worst = kExitOk;
+    char* line = nullptr;
+    std::size_t capacity = 0;
+    bool stop = false;
+    const auto run_one = [&](const Statement& statement) {
+        exit_code_ = kExitOk;
+        stop = run(statement) == Next::quit || interrupts_.terminated();
+        worst = std::max(worst, exit_code_);
+        if (exit_code_ == kExitConnection || (exit_code_ != kExitOk && !command_line_.continue_on_error))
+            stop = true;
+    };
+    ssize_t length = 0;
+    while (!stop && (length = ::getline(&line, &capacity, input)) >= 0) {
+        std::string_view text(line, static_cast<std::size_t>(length));
+        while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+            text.remove_suffix(1);
+        reader.add_line(text);
+        while (auto statement = stop ? std::nullopt : reader.next())
+            run_one(*statement);
+    }
+    while (auto statement = stop ? std::nullopt : reader.finish())
+        run_one(*statement);
+    std::free(line);
+    return worst;
+}
+
+int Shell::run_terminal() {
+    const Completer completer(
+        [this] {
+            if (!tables_known_) {
+                auto tables = client_.tables();
+                if (tables.ok()) tables_ = *tables;
+                tables_known_ = true;
+            }
+            return tables_;
+        },
+        [this](const std::string& table) {
+            auto at = columns_.find(table);
+            if (at == columns_.end()) {
+                std::vector<std::string> names;
+                if (auto info = client_.describe(table); info.ok())
+                    for (const auto& column : info->columns)
+                        names.push_back(column.name);
+                at = columns_.emplace(table, std::move(names)).first;
+            }
+            return at->second;
+        });
+    interrupts_.set_at_prompt(true);
+    StatementReader reader(true);
+    LineEditor editor(interrupts_, completer, [&] { return reader.buffer(); });
+    if (!settings_.quiet) {
+        output_.write(fmt::format(
+            "DataLakeDB at {}. End SQL with ; or paste JSON commands. \\? for help, \\q to quit.\n",
+            client_.address()));
+        output_.flush();
+    }
+    bool asked = false;  // Ctrl-C at an empty prompt
+    for (;;) {
+        std::string line;
+        const auto read = editor.read_line(reader.pending() ? "      -> " : "datalake> ", line);
+        if (interrupts_.terminated()) return kExitOk;
+        if (read == LineEditor::Read::end) {
+            output_.write("\n");
+            return kExitOk;
+        }
+        if (read == LineEditor::Read::interrupted) {
+            if (asked && !reader.pending()) output_.write("Type \\q or press Ctrl-D to quit.\n");
+            asked = !reader.pending();
+            reader.reset();
+            output_.flush();
+            continue;
+        }
+        asked = false;
+        reader.add_line(line);
+        while (auto statement = reader.next()) {
+            editor.add_history(statement->kind == Statement::Kind::sql ? statement->text + ";"
+                                                                       : statement->text);
+            if (run(*statement) == Next::quit) return kExitOk;
+            if (interrupts_.terminated()) return kExitOk;
+        }
+    }
+}
+
+void Shell::forget_names() {
+    tables_known_ = false;
+    columns_.clear();
+}
+
+void Shell::print_help() {
+    std::string text =
+        "SQL ends with ; (or an empty line); desc t, max_offset t, drop t, compress t and show_table need "
+        "none.\n"
+        "JSON commands may be pasted over several lines.\n\n";
+    for (const auto& help : command_list()) {
+        auto usage_text = fmt::format("  \\{} {}", help.name, help.arguments);
+        text += usage_text.size() < 28 ? fmt::format("{:<28}{}\n", usage_text, help.what)
+                                       : fmt::format("{}\n{:28}{}\n", usage_text, "", help.what);
+    }
+    text += "\nCtrl-C cancels what runs, Tab completes, Ctrl-R searches the history, Ctrl-D quits.\n";
+    output_.write(text);
+}
+
+Result<Shell::Next> Shell::run_command(const Command& command) {
+    const auto& words = command.arguments;
+    InterruptAction cancel(interrupts_, [this] { client_.cancel(); });
+    if (command.name == "q") return Next::quit;
+    if (command.name == "?") {
+        print_help();
+    } else if (command.name == "dt") {
+        auto ran = runner_.run({Statement::Kind::sql, "show_table"});
+        if (!ran.ok()) return ran.error();
+    } else if (command.name == "d") {
+        if (words.size() != 1) return usage("d", "name one table");
+        auto ran = runner_.run({Statement::Kind::sql, "desc " + words[0]});
+        if (!ran.ok()) return ran.error();
+    } else if (command.name == "l") {
+        std::vector<std::string> names = words;
+        if (names.empty()) {
+            auto tables = client_.tables();
+            if (!tables.ok()) return tables.error();
+            names = *tables;
+        }
+        std::vector<TableInfo> tables;
+        for (const auto& name : names) {
+            auto table = client_.describe(name);
+            if (!table.ok()) return table.error();
+            tables.push_back(std::move(*table));
+        }
+        runner_.print_nodes(tables);
+    } else if (command.name == "timing") {
+        settings_.timing = !settings_.timing;
+        output_.write(settings_.timing ? "Timing is on.\n" : "Timing is off.\n");
+    } else if (command.name == "x") {
+        const bool on = settings_.format != OutputFormat::vertical;
+        if (on) format_before_x_ = settings_.format;
+        settings_.format = on ? OutputFormat::vertical : format_before_x_;
+        output_.write(on ? "One column per line is on.\n" : "One column per line is off.\n");
+    } else if (command.name == "format") {
+        if (words.empty()) {
+            output_.write(fmt::format("The format is {}.\n", output_format_name(settings_.format)));
+        } else {
+            const auto format = output_format_from_name(words[0]);
+            if (!format) return usage("format", "there is no format " + words[0]);
+            settings_.format = *format;
+        }
+    } else if (command.name == "save") {
+        if (words.size() != 1) return usage("save", "name one file");
+        if (auto saved = save(words[0]); !saved.ok()) return saved.error();
+    } else if (command.name == "tail") {
+        if (auto tailed = tail(command); !tailed.ok()) return tailed.error();
+    } else if (command.name == "load") {
+        if (auto loaded = load(command); !loaded.ok()) return loaded.error();
+    }
+    return Next::go_on;
+}
+
+Result<void> Shell::save(const std::string& file) {
+    if (last_query_.empty()) return usage("save", "there was no query yet");
+    const auto dot = file.rfind('.');
+    const auto format =
+        dot == std::string::npos ? std::nullopt : output_format_from_name(file.substr(dot + 1));
+    const auto lines = dot != std::string::npos && file.substr(dot) == ".jsonl"
+                           ? std::optional(OutputFormat::ndjson)
+                           : format;
+    if (!lines || *lines == OutputFormat::table || *lines == OutputFormat::vertical)
+        return usage("save", "the name must end in .csv, .json, .ndjson or .jsonl");
+    std::FILE* out = std::fopen(file.c_str(), "we");
+    if (out == nullptr)
+        return Error(ErrorCode::invalid_argument, file + " cannot be written: " + std::strerror(errno));
+    Output output(out);
+    auto rows = runner_.write_query(last_query_, *lines, output);
+    const bool written = output.flush();
+    const bool closed = std::fclose(out) == 0;
+    if (!rows.ok()) return rows.error();
+    if (!written || !closed)
+        return Error(ErrorCode::io_error, file + " could not be written to its end", Outcome::done_in_part);
+    output_.write(fmt::format("{} rows in {}\n", *rows, file));
+    return {};
+}
+
+Result<void> Shell::tail(const Command& command) {
+    if (command.arguments.size() != 1) return usage("tail", "name one table");
+    ConsumerOptions options;
+    options.start = ConsumerOptions::Start::end;
+    options.read_count = 10'000;
+    std::uint64_t left = ~std::uint64_t{0};
+    std::int64_t offset = -1;
+    for (const auto& [name, value] : command.settings) {
+        if (name == "count") {
+            if (auto read = read_number<std::uint64_t>("tail", "count", value, 1, left); !read.ok())
+                return read;
+        } else if (name == "from" && value == "beginning") {
+            options.start = ConsumerOptions::Start::beginning;
+        } else if (name == "from" && value != "end") {
+            if (auto read =
+                    read_number<std::int64_t>("tail", "from (beginning, end or an offset)", value, 0, offset);
+                !read.ok())
+                return read;
+        } else if (name != "from") {
+            return usage("tail", "there is no --" + name);
+        }
+    }
+    if (offset >= 0) {
+        auto table = client_.describe(command.arguments[0]);
+        if (!table.ok()) return table.error();
+        for (const auto& [partition, info] : table->partitions)
+            options.positions[partition] = offset;
+    }
+    auto consumer = client_.consume(command.arguments[0], options);
+    if (!consumer.ok()) return consumer.error();
+    InterruptAction cancel(interrupts_, [&] { consumer->cancel(); });
+    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
+    RecordPrinter printer(*writer);
+    bool any = false;
+    while (left > 0 && !interrupts_.take() && !interrupts_.terminated()) {
+        auto batches = consumer->poll(std::chrono::seconds(5));
+        if (!batches.ok()) {
+            if (batches.error().code() == ErrorCode::cancelled) break;
+            return batches.error();
+        }
+        for (const auto& batch : *batches)
+            left -= printer.print(batch, left);
+        if (batches->empty()) continue;
+        any = true;
+        writer->flush();
+        if (!output_.flush()) return Error(ErrorCode::io_error, "the output cannot be written");
+    }
+    if (any) writer->end();
+    return {};
+}
+
+Result<void> Shell::load(const Command& command) {
+    if (command.arguments.size() < 2) return usage("load", "name a file and a table");
+    LoadOptions options;
+    options.file = command.arguments[0];
+    options.table = command.arguments[1];
+    for (std::size_t i = 2; i < command.arguments.size(); ++i) {
+        if (command.arguments[i] != "create") return usage("load", "what is " + command.arguments[i] + "?");
+        options.create = true;
+    }
+    for (const auto& [name, value] : command.settings) {
+        Result<void> read;
+        if (name == "key") {
+            options.key = value;
+        } else if (name == "partitions") {
+            read = read_number<std::uint32_t>("load", name, value, 1, options.partitions);
+        } else if (name == "batch_rows" || name == "batch-rows") {
+            read = read_number<std::uint32_t>("load", name, value, 1, options.batch_rows);
+        } else if (name == "connections") {
+            read = read_number<std::uint32_t>("load", name, value, 1, options.connections);
+        } else if (name == "rejects") {
+            options.rejects_file = value;
+        } else {
+            return usage("load", "there is no " + name);
+        }
+        if (!read.ok()) return read;
+    }
+    return load(options);
+}
+
+Result<void> Shell::load(const LoadOptions& options) {
+    auto client_options = client_options_;
+    client_options.retry_for = std::chrono::seconds(60);
+    Loader loader(client_.address(), client_options, options);
+    InterruptAction cancel(interrupts_, [&] { loader.cancel(); });
+    Progress progress(::isatty(STDERR_FILENO) == 1 && !settings_.quiet);
+    LoadResult result;
+    auto done =
+        loader.run(result, [&](double fraction, std::uint64_t rows) { progress.update(fraction, rows); });
+    progress.clear();
+    forget_names();
+    std::string text;
+    for (const auto& note : result.notes)
+        text += "NOTE: " + note + "\n";
+    for (std::size_t i = 0; i < std::min(result.refused.size(), kRefusedShown); ++i)
+        text += fmt::format("refused row {}: {}\n", result.refused[i].row, result.refused[i].message);
+    if (result.refused.size() > kRefusedShown)
+        text += fmt::format("and {} more{}\n", result.refused.size() - kRefusedShown,
+                            options.rejects_file.empty() ? "; a rejects file has them all" : "");
+    if (!options.rejects_file.empty()) {
+        std::FILE* out = std::fopen(options.rejects_file.c_str(), "we");
+        if (out == nullptr) {
+            text += "ERROR " + options.rejects_file + " cannot be written: " + std::strerror(errno) + "\n";
+        } else {
+            Output output(out);
+            auto writer = ResultWriter::make(OutputFormat::csv, {}, output);
+            writer->begin({"row", "message"});
+            for (const auto& row : result.refused) {
+                const Cell cells[] = {number_cell(static_cast<std::int64_t>(row.row)),
+                                      text_cell(row.message)};
+                writer->row(cells);
+            }
+            output.flush();
+            std::fclose(out);
+        }
+    }
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    if (!settings_.quiet && (done.ok() || result.rows_loaded > 0)) {
+        const double rate = result.seconds > 0 ? static_cast<double>(result.rows_loaded) / result.seconds : 0;
+        output_.write(fmt::format(
+            "{} rows into {}, {} refused, {}, {} rows/s\n", format_count(result.rows_loaded), options.table,
+            format_count(result.refused.size()), format_seconds(result.seconds), format_rate(rate)));
+        output_.flush();
+    }
+    if (!done.ok()) return done;
+    if (!result.refused.empty())
+        return Error(ErrorCode::partial,
+                     fmt::format("{} of {} rows were refused", result.refused.size(), result.rows_read));
+    return {};
+}
+
+int Shell::run_load(const LoadOptions& options) {
+    auto done = load(options);
+    if (done.ok()) return kExitOk;
+    const auto text = error_text(done.error(), client_.address());
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    return done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
+}
+
+}  // namespace datalake::cli

@@ -1,0 +1,61 @@
+// Runs statements and backslash commands one after the other, from the terminal, a file or the command line,
+// and says how it went. Main thread only.
+#pragma once
+
+#include <cstdio>
+#include <istream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data-lake-client/cli/commands.h"
+#include "data-lake-client/cli/completer.h"
+#include "data-lake-client/cli/interrupt.h"
+#include "data-lake-client/cli/loader.h"
+#include "data-lake-client/cli/options.h"
+#include "data-lake-client/cli/statement_runner.h"
+
+namespace datalake::cli {
+
+class Shell {
+  public:
+    Shell(Client& client, Options client_options, const CommandLine& command_line, Interrupts& interrupts);
+
+    // Exit codes of options.h.
+    int run_statements(const std::vector<std::string>& texts);
+    int run_stream(std::FILE* input);
+    int run_terminal();
+    int run_load(const LoadOptions& options);
+
+  private:
+    enum class Next : std::uint8_t { go_on, quit };
+    // Runs one statement, prints an error; its exit code in exit_code_.
+    Next run(const Statement& statement);
+    Result<Next> run_command(const Command& command);
+    Result<void> save(const std::string& file);
+    Result<void> tail(const Command& command);
+    Result<void> load(const Command& command);
+    Result<void> load(const LoadOptions& options);
+    void print_help();
+    void forget_names();
+
+    Client& client_;
+    const Options client_options_;
+    const CommandLine command_line_;
+    Interrupts& interrupts_;
+    Output output_;
+    PrintSettings settings_;
+    OutputFormat format_before_x_ = OutputFormat::table;
+    StatementRunner runner_;
+    std::string last_query_;
+    int exit_code_ = kExitOk;
+    // For completion.
+    bool tables_known_ = false;
+    std::vector<std::string> tables_;
+    std::map<std::string, std::vector<std::string>> columns_;
+};
+
+// "ERROR CODE: message", then hints: what a maybe means, what to do when nothing listens.
+std::string error_text(const Error& error, const std::string& address);
+
+}  // namespace datalake::cli

@@ -1,0 +1,76 @@
+// Runs one SQL or JSON statement and prints its reply; the reply decides how. Main thread only.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "data-lake-client/cli/result_writer.h"
+#include "data-lake-client/cli/statement_reader.h"
+#include "datalake/client.h"
+
+namespace datalake::cli {
+
+struct PrintSettings {
+    OutputFormat format = OutputFormat::table;
+    WriterStyle style;
+    bool quiet = false;  // no OK and no row counts
+    bool timing = true;
+};
+
+class StatementRunner {
+  public:
+    StatementRunner(Client& client, PrintSettings& settings, Output& output)
+        : client_(client), settings_(settings), output_(output) {}
+
+    // Output is flushed; an error is for the caller to print.
+    Result<void> run(const Statement& statement);
+    // A select into another output, without row count.
+    Result<std::uint64_t> write_query(std::string_view select, OutputFormat format, Output& output);
+    // Prints a table the client itself made; a row count when `counted`.
+    void print_rows(const std::vector<std::string>& columns, const std::vector<std::vector<Cell>>& rows,
+                    bool counted);
+    void print_table_info(const TableInfo& table);
+    // Where the partitions are, of some tables.
+    void print_nodes(const std::vector<TableInfo>& tables);
+
+  private:
+    Result<void> run_select(std::string_view text);
+    Result<void> run_json(const std::string& json);
+    Result<void> run_stream_read(const std::string& json);
+    Result<void> print_reply(ReplyKind kind, const std::string& name, const std::string& frame);
+    void print_done();
+    // "(3 rows, 12.3 ms)" after tables, nothing elsewhere.
+    void print_count(std::uint64_t rows);
+    std::string elapsed_text() const;
+    bool is_for_people() const {
+        return settings_.format == OutputFormat::table || settings_.format == OutputFormat::vertical;
+    }
+
+    Client& client_;
+    PrintSettings& settings_;
+    Output& output_;
+    std::chrono::steady_clock::time_point start_{};
+};
+
+// "12.3 ms", "4.2 s".
+std::string format_elapsed(std::chrono::nanoseconds elapsed);
+Cell text_cell(std::string text);
+Cell number_cell(std::int64_t number);
+Cell value_cell(const Value& value);
+// Prints batches of records: partition, offset, crud and the columns. begin() of the writer is called with
+// the first.
+class RecordPrinter {
+  public:
+    explicit RecordPrinter(ResultWriter& writer) : writer_(writer) {}
+    // Rows from `first_row` on, at most `rows_max`; the number printed.
+    std::uint64_t print(const RecordBatch& batch, std::uint64_t rows_max = ~std::uint64_t{0});
+
+  private:
+    ResultWriter& writer_;
+    bool begun_ = false;
+    std::vector<Cell> cells_;
+};
+
+}  // namespace datalake::cli

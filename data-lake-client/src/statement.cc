@@ -1,0 +1,91 @@
+#include "data-lake-client/src/statement.h"
+
+#include <array>
+
+#include "data-lake-client/src/json_text.h"
+
+namespace datalake {
+namespace {
+
+bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
+}
+
+std::string lower_word(std::string_view text) {
+    std::string word;
+    for (const char c : text) {
+        if (!is_word(c)) break;
+        word += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    }
+    return word;
+}
+
+constexpr std::array<std::string_view, 9> kReadingVerbs = {
+    "select", "with", "desc", "describe", "show_table", "values", "from", "max_offset", "explain"};
+
+}  // namespace
+
+std::string_view skip_sql_blanks(std::string_view sql) {
+    for (;;) {
+        while (!sql.empty() && (sql[0] == ' ' || sql[0] == '\t' || sql[0] == '\n' || sql[0] == '\r'))
+            sql.remove_prefix(1);
+        if (sql.starts_with("--")) {
+            const auto end = sql.find('\n');
+            sql = end == std::string_view::npos ? std::string_view() : sql.substr(end + 1);
+        } else if (sql.starts_with("/*")) {
+            const auto end = sql.find("*/", 2);
+            sql = end == std::string_view::npos ? std::string_view() : sql.substr(end + 2);
+        } else {
+            return sql;
+        }
+    }
+}
+
+std::string sql_first_word(std::string_view sql) {
+    sql = skip_sql_blanks(sql);
+    auto word = lower_word(sql);
+    if (word == "show_tables") return "show_table";
+    if (word == "show") {
+        const auto second = lower_word(skip_sql_blanks(sql.substr(word.size())));
+        if (second == "tables" || second == "table") return "show_table";
+    }
+    return word;
+}
+
+StatementTraits statement_traits(std::string_view json) {
+    StatementTraits traits;
+    const auto begin = json.find_first_not_of(" \t\r\n");
+    if (begin != std::string_view::npos && json[begin] == '"') {
+        const auto end = json.find_last_not_of(" \t\r\n");
+        if (json.substr(begin, end - begin + 1) == "\"batch_insert\"") {
+            traits.name = "batch_insert";
+            traits.takes_attachment = true;
+        }
+        return traits;
+    }
+    JsonReader reader(json);
+    if (!reader.enter()) return traits;
+    while (reader.next()) {
+        const auto key = reader.key();
+        const auto& value = reader.value();
+        if (key == "options") {
+            traits.has_batch_id =
+                value.kind == JsonKind::object && json_member(value.raw, "batch_id").has_value();
+            continue;
+        }
+        if (!traits.name.empty()) continue;
+        traits.name = key;
+        if (key == "batch_insert") traits.takes_attachment = value.kind == JsonKind::null;
+        if (key == "query" || key == "stream_read" || key == "metadata") traits.read_only = true;
+        if (key == "sql" && value.kind == JsonKind::string) {
+            traits.sql_verb = sql_first_word(value.text());
+            traits.one_frame = traits.sql_verb == "show_table";
+            for (const auto verb : kReadingVerbs)
+                if (traits.sql_verb == verb) traits.read_only = true;
+        }
+    }
+    return traits;
+}
+
+}  // namespace datalake

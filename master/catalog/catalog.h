@@ -1,0 +1,40 @@
+// The catalog as the rest of the master sees it: fast lookups from memory, changes written through to the store before
+// they become visible. Lookups from any thread; changes block (work pool only) and are serialised here.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+#include "master/catalog/catalog_cache.h"
+#include "master/catalog/catalog_store.h"
+
+namespace dl::master {
+
+class Catalog {
+  public:
+    static Result<std::unique_ptr<Catalog>> open(const std::string& directory);
+
+    // `name` as written. TABLE_NOT_FOUND names the nearest table there is.
+    Result<TablePtr> find(std::string_view name) const;
+    const CatalogCache& tables() const { return cache_; }
+
+    // See CatalogStore.
+    Result<TableId> reserve_table(const std::vector<std::string>& nodes);
+    Result<TablePtr> add_table(TableMeta table);
+    Result<TablePtr> change_schema(TableMeta table);
+    Result<void> remove_table(const TableMeta& table);
+    Result<std::vector<PendingDrop>> pending_drops() { return store_->pending_drops(); }
+    Result<void> finish_drop(const PendingDrop& drop) { return store_->finish_drop(drop); }
+
+  private:
+    explicit Catalog(std::unique_ptr<CatalogStore> store) : store_(std::move(store)) {}
+    std::unique_ptr<CatalogStore> store_;
+    CatalogCache cache_;
+    std::mutex change_mutex_;  // store and cache change in the same order
+};
+
+}  // namespace dl::master

@@ -1,0 +1,45 @@
+#include "master/catalog/catalog_cache.h"
+
+#include <mutex>
+
+namespace dl::master {
+
+TablePtr CatalogCache::find(std::string_view name) const {
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(name);
+    return found == tables_.end() ? nullptr : found->second;
+}
+
+std::vector<TablePtr> CatalogCache::list() const {
+    std::shared_lock lock(mutex_);
+    std::vector<TablePtr> tables;
+    tables.reserve(tables_.size());
+    for (const auto& [name, table] : tables_) tables.push_back(table);
+    return tables;
+}
+
+std::vector<std::string> CatalogCache::names() const {
+    std::shared_lock lock(mutex_);
+    std::vector<std::string> names;
+    names.reserve(tables_.size());
+    for (const auto& [name, table] : tables_) names.push_back(name);
+    return names;
+}
+
+std::size_t CatalogCache::size() const {
+    std::shared_lock lock(mutex_);
+    return tables_.size();
+}
+
+void CatalogCache::put(TablePtr table) {
+    std::unique_lock lock(mutex_);
+    tables_[table->name] = std::move(table);
+}
+
+void CatalogCache::remove(const TableMeta& table) {
+    std::unique_lock lock(mutex_);
+    const auto found = tables_.find(table.name);
+    if (found != tables_.end() && found->second->id == table.id) tables_.erase(found);
+}
+
+}  // namespace dl::master

@@ -1,0 +1,167 @@
+#include "master/catalog/schema_change.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "common/types/column_batch.h"
+
+namespace dl::master {
+namespace {
+
+// The first four are keys of desc beside the columns, the others mark the operation of a row.
+constexpr std::array<std::string_view, 6> kReservedColumns = {
+    "table_name", "major_key", "partition_number", "partition_address", "crud", "_crud_type"};
+
+Result<Field> build_field(const ColumnDefinition& definition) {
+    Field field;
+    DL_TRY_ASSIGN(field.name, normalize_name("column", definition.name));
+    if (std::find(kReservedColumns.begin(), kReservedColumns.end(), field.name) != kReservedColumns.end())
+        return make_error(ErrorCode::invalid_request,
+                          "a column cannot be named '" + field.name + "', the protocol uses that name; choose another");
+    auto type = parse_type(definition.type);
+    if (type.has_error()) return std::move(type).error().in("column '" + field.name + "'");
+    field.type = *type;
+    field.not_null = definition.not_null;
+    if (definition.default_text) {
+        auto text = canonical_text(field.type, *definition.default_text);
+        if (text.has_error()) return std::move(text).error().in("default of column '" + field.name + "'");
+        field.default_text = std::move(*text);
+    }
+    return field;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t above = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+}  // namespace
+
+std::string nearest_name(std::string_view wanted, const std::vector<std::string>& names) {
+    std::string best;
+    std::size_t best_distance = std::min<std::size_t>(2, wanted.size() / 2) + 1;
+    for (const auto& name : names) {
+        if (name.size() > wanted.size() + 2 || wanted.size() > name.size() + 2) continue;
+        const auto distance = edit_distance(wanted, name);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = name;
+        }
+    }
+    return best;
+}
+
+Result<std::string> canonical_text(DataType type, std::string_view text) {
+    if (text.size() > limits::value_bytes_max)
+        return make_error(ErrorCode::limit_exceeded, "a value of " + std::to_string(text.size()) + " bytes");
+    ColumnBatchBuilder builder({{FieldId{1}, type}});
+    DL_TRY(append_parsed_text(builder, 0, type, text));
+    builder.finish_row(false);
+    DL_TRY_ASSIGN(auto batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1, true));
+    std::string canonical;
+    append_value_text(canonical, batch.columns()[0], 0);
+    return canonical;
+}
+
+Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t index_hash_seed) {
+    TableMeta table;
+    DL_TRY_ASSIGN(table.name, normalize_name("table", definition.name));
+    const auto where = "table '" + table.name + "': ";
+    if (definition.columns.empty())
+        return make_error(ErrorCode::invalid_request, where + "it has no columns; give at least the major key");
+    if (definition.columns.size() > limits::columns_max)
+        return make_error(ErrorCode::limit_exceeded, where + std::to_string(definition.columns.size()) +
+                                                         " columns, the limit is " +
+                                                         std::to_string(limits::columns_max));
+    if (definition.partitions < 1 || definition.partitions > limits::partitions_max)
+        return make_error(ErrorCode::limit_exceeded, where + "partition number " +
+                                                         std::to_string(definition.partitions) + " is not within 1.." +
+                                                         std::to_string(limits::partitions_max));
+    if (definition.copies < 1 || definition.copies > 16)
+        return make_error(ErrorCode::limit_exceeded, where + std::to_string(definition.copies) +
+                                                         " copies of a partition are not within 1..16");
+
+    table.schema.id = SchemaId{1};
+    std::uint32_t next_field = 1;
+    for (const auto& column : definition.columns) {
+        auto field = build_field(column);
+        if (field.has_error()) return std::move(field).error().in("table '" + table.name + "'");
+        if (table.schema.find(field->name))
+            return make_error(ErrorCode::column_exists, where + "column '" + field->name + "' is given twice");
+        field->id = FieldId{next_field++};
+        table.schema.fields.push_back(std::move(*field));
+    }
+    DL_TRY_ASSIGN(const auto key, normalize_name("column", definition.major_key));
+    const auto position = table.schema.find(key);
+    if (!position)
+        return make_error(ErrorCode::column_not_found,
+                          where + "the major key '" + key + "' is not among its columns; add it, or name another one");
+    table.schema.key_index = *position;
+    auto& key_field = table.schema.fields[*position];
+    if (key_field.default_text)
+        return make_error(ErrorCode::invalid_request,
+                          where + "the major key '" + key + "' cannot have a default; every row gives its key");
+    key_field.not_null = true;
+    table.partition_count = definition.partitions;
+    table.copies = definition.copies;
+    table.next_field_id = FieldId{next_field};
+    table.index_hash_seed = index_hash_seed;
+    table.slot_map = default_slot_map(definition.partitions);
+    return table;
+}
+
+Result<TableMeta> with_column(const TableMeta& table, const ColumnDefinition& column) {
+    auto field = build_field(column);
+    if (field.has_error()) return std::move(field).error().in("table '" + table.name + "'");
+    if (table.schema.find(field->name))
+        return make_error(ErrorCode::column_exists, "table '" + table.name + "' has a column '" + field->name +
+                                                        "' already; choose another name, or drop that one first");
+    if (table.schema.fields.size() >= limits::columns_max)
+        return make_error(ErrorCode::limit_exceeded, "table '" + table.name + "' has " +
+                                                         std::to_string(table.schema.fields.size()) +
+                                                         " columns, the limit");
+    if (field->not_null && !field->default_text)
+        return make_error(ErrorCode::invalid_request, "column '" + field->name +
+                                                          "' is NOT NULL and has no default; rows that exist already "
+                                                          "would violate it, so add a DEFAULT");
+    TableMeta changed = table;
+    field->id = table.next_field_id;
+    changed.next_field_id = FieldId{table.next_field_id.value + 1};
+    changed.schema.id = SchemaId{table.schema.id.value + 1};
+    changed.schema.fields.push_back(std::move(*field));
+    return changed;
+}
+
+Result<TableMeta> without_column(const TableMeta& table, std::string_view column) {
+    DL_TRY_ASSIGN(const auto name, normalize_name("column", column));
+    const auto position = table.schema.find(name);
+    if (!position) {
+        std::vector<std::string> names;
+        for (const auto& field : table.schema.fields) names.push_back(field.name);
+        auto text = "table '" + table.name + "' has no column '" + name + "'";
+        if (const auto near = nearest_name(name, names); !near.empty()) text += "; did you mean '" + near + "'?";
+        return make_error(ErrorCode::column_not_found, std::move(text));
+    }
+    if (*position == table.schema.key_index)
+        return make_error(ErrorCode::invalid_request,
+                          "column '" + name + "' is the major key of table '" + table.name + "' and cannot be dropped");
+    TableMeta changed = table;
+    changed.schema.id = SchemaId{table.schema.id.value + 1};
+    changed.schema.fields.erase(changed.schema.fields.begin() + static_cast<std::ptrdiff_t>(*position));
+    if (*position < changed.schema.key_index) --changed.schema.key_index;
+    return changed;
+}
+
+}  // namespace dl::master

@@ -1,0 +1,128 @@
+// query, and SELECT of sql. Rows are pulled and turned into frames on the query pool, a piece at a time; the next piece
+// is pulled when the client has taken the last one.
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "common/async/run_on.h"
+#include "common/types/value_text.h"
+#include "common/wire/stream_frames.h"
+#include "master/handlers/handlers.h"
+#include "master/handlers/reply_codec.h"
+
+namespace dl::master {
+namespace {
+
+constexpr std::size_t kPieceBytes = 128u << 10;
+
+// A running query; touched by one pool thread at a time.
+struct RunningQuery {
+    std::unique_ptr<QueryStream> stream;
+    std::vector<std::string> names;  // JSON keys
+    std::optional<ColumnBatch> batch;
+    std::uint32_t row = 0;
+    std::uint64_t rows = 0;
+    bool ended = false;
+};
+
+// Ends a query on the pool it belongs to, because ending it may wait.
+class QueryOwner {
+  public:
+    QueryOwner(WorkerPool& pool, std::shared_ptr<RunningQuery> query, net::ByteBudget::Share slot)
+        : pool_(pool), query_(std::move(query)), slot_(std::make_shared<net::ByteBudget::Share>(std::move(slot))) {}
+    ~QueryOwner() {
+        auto end = [query = std::move(query_), slot = std::move(slot_)]() mutable {
+            query->stream.reset();
+            slot->release();
+        };
+        (void)pool_.post(std::move(end));
+    }
+    QueryOwner(const QueryOwner&) = delete;
+    QueryOwner& operator=(const QueryOwner&) = delete;
+    std::shared_ptr<RunningQuery> query() const { return query_; }
+
+  private:
+    WorkerPool& pool_;
+    std::shared_ptr<RunningQuery> query_;
+    std::shared_ptr<net::ByteBudget::Share> slot_;
+};
+
+Result<void> start(RunningQuery& query, Services& services, const std::string& sql, const QueryOptions& options,
+                   std::shared_ptr<QueryCancel> cancel) {
+    const TableLookup lookup = [&catalog = services.catalog](const std::string& name) { return catalog.find(name); };
+    DL_TRY_ASSIGN(query.stream, services.queries.run(sql, lookup, options, std::move(cancel)));
+    for (const auto& column : query.stream->columns()) {
+        std::string name;
+        append_json_string(name, column.name);
+        query.names.push_back(std::move(name));
+    }
+    return {};
+}
+
+// Frames of the next rows, about kPieceBytes of them; ended is set with the last.
+Result<std::string> pull(RunningQuery& query) {
+    std::string piece;
+    while (piece.size() < kPieceBytes) {
+        if (!query.batch || query.row == query.batch->rows()) {
+            DL_TRY_ASSIGN(query.batch, query.stream->next());
+            query.row = 0;
+            if (!query.batch) {
+                query.ended = true;
+                break;
+            }
+            continue;
+        }
+        const auto begin = piece.size();
+        piece.append(4, '\0');
+        append_row_json(piece, query.names, *query.batch, query.row++);
+        store_be32(piece.data() + begin, static_cast<std::uint32_t>(piece.size() - begin - 4));
+        ++query.rows;
+    }
+    return piece;
+}
+
+std::string meta_of(const RunningQuery& query) {
+    std::string meta = "\"offsets\":{";
+    bool first = true;
+    for (const auto& [table, offsets] : query.stream->offsets()) {
+        if (!first) meta += ',';
+        first = false;
+        append_json_string(meta, table);
+        meta += ':';
+        append_offsets_json(meta, offsets);
+    }
+    return meta + "},\"rows\":" + std::to_string(query.rows);
+}
+
+}  // namespace
+
+HandlerResult run_select(Services& services, Statement& statement, ClientReply& reply, std::string sql) {
+    reply.cancel_when_client_leaves();
+    auto slot = co_await services.query_slots.acquire(1, statement.deadline);
+    if (slot.has_error())
+        co_return make_error(ErrorCode::overloaded, "as many queries as master.query.concurrent.max allows are running, "
+                                                    "and none ended in time; ask again later");
+    QueryOptions options{statement.deadline, statement.options().min_offsets};
+    QueryOwner owner(services.query_pool, std::make_shared<RunningQuery>(), std::move(*slot));
+    auto query = owner.query();
+    auto begin = [query, &services, sql = std::move(sql), options, cancel = statement.cancel] {
+        return start(*query, services, sql, options, cancel);
+    };
+    auto started = co_await run_on(services.query_pool, std::move(begin));
+    if (started.has_error()) co_return std::move(started).error();
+    while (!query->ended) {
+        auto piece = co_await run_on(services.query_pool, [query] { return pull(*query); });
+        if (piece.has_error()) co_return std::move(piece).error();
+        if (query->ended && !statement.options().meta) append_code(*piece, kReplySuccess);
+        auto written = co_await reply.write_one(std::move(*piece));
+        if (written.has_error()) co_return std::move(written).error();
+    }
+    if (!statement.options().meta) co_return Result<void>();
+    co_return co_await reply_success(statement, reply, meta_of(*query));
+}
+
+HandlerResult handle_query(Services& services, Statement& statement, ClientReply& reply) {
+    co_return co_await run_select(services, statement, reply, statement.request.text());
+}
+
+}  // namespace dl::master

@@ -1,0 +1,70 @@
+#include "master/handlers/table_text.h"
+
+#include "common/types/value_text.h"
+
+namespace dl::master {
+namespace {
+
+void append_member(std::string& out, std::string_view key, std::string_view text) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, key);
+    out += ':';
+    append_json_string(out, text);
+}
+
+std::string column_json(const Schema& schema, std::size_t position) {
+    const auto& field = schema.fields[position];
+    const bool has_default = field.default_text.has_value();
+    std::string out = "{";
+    append_member(out, "datatype", type_name(field.type));
+    append_member(out, "column_config",
+                  position == schema.key_index ? "PRIMARY_KEY"
+                  : field.not_null             ? "NOT_NULL"
+                  : has_default                ? "DEFAULT"
+                                               : "NULL");
+    if (has_default) append_member(out, "default_value", *field.default_text);
+    return out + '}';
+}
+
+}  // namespace
+
+std::string partition_address_json(const TableMeta& table) {
+    std::string out = "{";
+    for (std::size_t i = 0; i < table.partitions.size(); ++i) {
+        const auto& placement = table.partitions[i];
+        out += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":[{\"address\":";
+        append_json_string(out, placement.leader);
+        out += ",\"info\":\"Leader\"}";
+        for (const auto& follower : placement.followers) {
+            out += ",{\"address\":";
+            append_json_string(out, follower);
+            out += ",\"info\":\"Follower\"}";
+        }
+        out += ']';
+    }
+    return out + '}';
+}
+
+std::string desc_json(const TableMeta& table) {
+    std::string out = "{";
+    append_member(out, "table_name", table.name);
+    append_member(out, "major_key", table.schema.key().name);
+    append_member(out, "partition_number", std::to_string(table.partition_count));
+    append_member(out, "partition_address", partition_address_json(table));
+    for (std::size_t i = 0; i < table.schema.fields.size(); ++i)
+        append_member(out, table.schema.fields[i].name, column_json(table.schema, i));
+    return out + '}';
+}
+
+std::string metadata_json(const TableMeta& table) {
+    std::string out = "{";
+    append_member(out, "table_name", table.name);
+    std::string types = "{";
+    for (const auto& field : table.schema.fields) append_member(types, field.name, type_name(field.type));
+    out += ",\"col_type\":" + types + "},\"partition_address\":" + partition_address_json(table) +
+           ",\"partition_number\":" + std::to_string(table.partition_count);
+    append_member(out, "major_key", table.schema.key().name);
+    return out + '}';
+}
+
+}  // namespace dl::master

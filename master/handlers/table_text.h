@@ -1,0 +1,17 @@
+// A table's metadata as the replies of desc and metadata show it. Pure.
+#pragma once
+
+#include <string>
+
+#include "common/meta/table_meta.h"
+
+namespace dl::master {
+
+// {"0":[{"address":"host:port","info":"Leader"},...],...}
+std::string partition_address_json(const TableMeta& table);
+// The flat object of desc: all values strings, no key but the columns and the four fixed ones.
+std::string desc_json(const TableMeta& table);
+// The object of metadata.
+std::string metadata_json(const TableMeta& table);
+
+}  // namespace dl::master

@@ -1,0 +1,273 @@
+#include "master/routing/read_router.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+#include <utility>
+
+#include "master/routing/run_all.h"
+
+namespace dl::master {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// What one slave is asked for, and what came of it.
+struct Part {
+    std::string node;
+    OffsetMap from;
+    std::shared_ptr<rpc::RpcClient> slave;
+    std::uint64_t available = 0;
+    std::optional<Error> failure;
+    OffsetsReply offsets;
+    bool done = false;
+
+    std::vector<std::uint32_t> partitions() const {
+        std::vector<std::uint32_t> list;
+        for (const auto& entry : from) list.push_back(entry.first);
+        return list;
+    }
+};
+
+Result<std::vector<Part>> split(const SlaveDirectory& slaves, const TableMeta& table, const OffsetMap& from) {
+    std::map<std::string, Part> by_node;
+    for (const auto& [partition, offset] : from) {
+        const auto& leader = table.partitions[partition].leader;
+        auto& part = by_node[leader];
+        part.node = leader;
+        part.from[partition] = offset;
+    }
+    std::vector<Part> parts;
+    for (auto& entry : by_node) {
+        DL_TRY_ASSIGN(entry.second.slave, slaves.client(entry.first));
+        parts.push_back(std::move(entry.second));
+    }
+    return parts;
+}
+
+OffsetMap all_partitions(const TableMeta& table) {
+    OffsetMap from;
+    for (std::uint32_t i = 0; i < table.partition_count; ++i) from[i] = 0;
+    return from;
+}
+
+std::int64_t milliseconds_until(rpc::Deadline until) {
+    const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now()).count();
+    return std::max<std::int64_t>(left, 0);
+}
+
+// One wait RPC; the answer is stored in the part. The slave keeps the time, the deadline only guards against silence.
+asio::awaitable<void> wait_on(TableId table, Part& part, std::uint64_t min_rows, rpc::Deadline until) {
+    const auto wait_ms = milliseconds_until(until);
+    auto reply = co_await part.slave->call(rpc::Method::wait, encode_wait(table, part.from, min_rows, wait_ms), {},
+                                           steady_clock::now() + milliseconds(wait_ms) + std::chrono::seconds(5));
+    if (reply.has_error()) {
+        part.failure = std::move(reply).error();
+        co_return;
+    }
+    auto available = decode_wait_reply(reply->end_json);
+    if (available.has_error())
+        part.failure = std::move(available).error();
+    else
+        part.available = *available;
+}
+
+Result<void> first_failure(std::vector<Part>& parts) {
+    for (auto& part : parts)
+        if (part.failure) return std::move(*part.failure);
+    return {};
+}
+
+std::uint64_t total_available(const std::vector<Part>& parts) {
+    std::uint64_t total = 0;
+    for (const auto& part : parts) total += part.available;
+    return total;
+}
+
+// Waits on all parts at once until one of them has its share of what is missing.
+asio::awaitable<void> wait_for_any(TableId table, std::vector<Part>& parts, std::uint64_t missing,
+                                   rpc::Deadline until) {
+    const auto share = std::max<std::uint64_t>(1, (missing + parts.size() - 1) / parts.size());
+    std::vector<RaceTask> races;
+    for (auto& part : parts) {
+        const auto min_rows = part.available + share;
+        races.emplace_back([table, &part, min_rows, until]() -> asio::awaitable<bool> {
+            co_await wait_on(table, part, min_rows, until);
+            co_return part.failure.has_value() || part.available >= min_rows;
+        });
+    }
+    co_await run_until_first(std::move(races));
+    // Those that lost the race were cancelled; that is no failure.
+    for (auto& part : parts)
+        if (part.failure && part.failure->code == ErrorCode::cancelled) part.failure.reset();
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from, std::uint64_t min_rows,
+                                                        rpc::Deadline until) {
+    auto parts = split(slaves_, *table, from);
+    if (parts.has_error()) co_return std::move(parts).error();
+    if (parts->size() == 1) {
+        co_await wait_on(table->id, parts->front(), min_rows, until);
+        co_return first_failure(*parts);
+    }
+    const auto state = co_await asio::this_coro::cancellation_state;
+    for (;;) {
+        std::vector<Task> checks;
+        for (auto& part : *parts) {
+            checks.emplace_back([id = table->id, &part, now = steady_clock::now()]() -> asio::awaitable<void> {
+                co_await wait_on(id, part, 1, now);
+            });
+        }
+        co_await run_all(std::move(checks));
+        auto failed = first_failure(*parts);
+        if (failed.has_error()) co_return failed;
+        const auto total = total_available(*parts);
+        if (total >= min_rows || steady_clock::now() >= until) co_return Result<void>();
+        if (state.cancelled() != asio::cancellation_type::none)
+            co_return make_error(ErrorCode::cancelled, "the client has gone away");
+        co_await wait_for_any(table->id, *parts, min_rows - total, until);
+        failed = first_failure(*parts);
+        if (failed.has_error()) co_return failed;
+    }
+}
+
+asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, OffsetMap min_offsets,
+                                                           rpc::Deadline deadline) {
+    // Each partition for itself: a wait counts the records of its partitions together.
+    std::vector<Part> parts;
+    for (const auto& [partition, offset] : min_offsets) {
+        if (offset <= 0) continue;
+        auto part = split(slaves_, *table, OffsetMap{{partition, offset - 1}});
+        if (part.has_error()) co_return std::move(part).error();
+        parts.push_back(std::move(part->front()));
+    }
+    if (parts.empty()) co_return Result<void>();
+    std::vector<Task> tasks;
+    for (auto& part : parts) {
+        tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
+            co_await wait_on(id, part, 1, deadline);
+        });
+    }
+    co_await run_all(std::move(tasks));
+    auto failed = first_failure(parts);
+    if (failed.has_error()) co_return failed;
+    std::string missing;
+    for (const auto& part : parts) {
+        if (part.available != 0) continue;
+        const auto& [partition, offset] = *part.from.begin();
+        missing += (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset + 1);
+    }
+    if (missing.empty()) co_return Result<void>();
+    co_return make_error(ErrorCode::timeout, "table '" + table->name + "' has not reached min_offsets in time: partition " +
+                                                 missing + "; ask again, or with a longer timeout_ms");
+}
+
+asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap from, std::uint64_t read_count,
+                                                    std::string_view format, std::size_t bytes_max, FrameSink sink,
+                                                    rpc::Deadline deadline) {
+    auto parts = split(slaves_, *table, from);
+    if (parts.has_error()) co_return std::move(parts).error();
+    const auto bytes_each = std::max<std::size_t>(1, bytes_max / parts->size());
+    // All slaves begin at once; their frames wait in the connections until it is their turn.
+    std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
+    std::vector<Task> tasks;
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+        auto& part = (*parts)[i];
+        auto json = encode_read(table->id, part.from, read_count, format, bytes_each);
+        tasks.emplace_back([&part, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
+            auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
+            if (opened.has_error())
+                part.failure = std::move(opened).error();
+            else
+                stream = std::move(*opened);
+        });
+    }
+    co_await run_all(std::move(tasks));
+    auto failed = first_failure(*parts);
+    if (failed.has_error()) co_return std::move(failed).error();
+    OffsetMap next = std::move(from);
+    for (auto& stream : streams) {
+        for (;;) {
+            auto frame = co_await stream->next(deadline);
+            if (frame.has_error()) co_return std::move(frame).error();
+            if (!frame->has_value()) break;
+            auto passed = co_await sink(std::move(**frame));
+            if (passed.has_error()) co_return std::move(passed).error();
+        }
+        auto reached = decode_read_reply(stream->end_json());
+        if (reached.has_error()) co_return std::move(reached).error();
+        for (const auto& [partition, offset] : *reached) next[partition] = offset;
+        stream.reset();
+    }
+    co_return next;
+}
+
+asio::awaitable<Result<OffsetsReply>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
+    auto parts = split(slaves_, *table, all_partitions(*table));
+    if (parts.has_error()) co_return std::move(parts).error();
+    std::vector<Task> tasks;
+    for (auto& part : *parts) {
+        tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
+            auto reply = co_await part.slave->call(rpc::Method::offsets, encode_partitions(id, part.partitions()), {},
+                                                   deadline);
+            auto decoded = reply.has_error() ? Result<OffsetsReply>(std::move(reply).error())
+                                             : decode_offsets_reply(reply->end_json);
+            if (decoded.has_error())
+                part.failure = std::move(decoded).error();
+            else
+                part.offsets = std::move(*decoded);
+        });
+    }
+    co_await run_all(std::move(tasks));
+    auto failed = first_failure(*parts);
+    if (failed.has_error()) co_return std::move(failed).error();
+    OffsetsReply all;
+    for (auto& part : *parts) {
+        all.first.merge(part.offsets.first);
+        all.end.merge(part.offsets.end);
+    }
+    co_return all;
+}
+
+asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline deadline) {
+    auto parts = split(slaves_, *table, all_partitions(*table));
+    if (parts.has_error()) co_return std::move(parts).error();
+    std::vector<Task> tasks;
+    for (auto& part : *parts) {
+        tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
+            auto stream = co_await part.slave->open(rpc::Method::compress, encode_partitions(id, part.partitions()), {},
+                                                    deadline);
+            if (stream.has_error()) {
+                part.failure = std::move(stream).error();
+                co_return;
+            }
+            for (;;) {
+                auto progress = co_await (*stream)->next(deadline);
+                if (progress.has_error()) {
+                    part.failure = std::move(progress).error();
+                    co_return;
+                }
+                if (!progress->has_value()) break;
+            }
+            part.done = true;
+        });
+    }
+    co_await run_all(std::move(tasks));
+    std::string compacted;
+    for (const auto& part : *parts)
+        if (part.done) compacted += (compacted.empty() ? "" : ", ") + part.node;
+    auto failed = first_failure(*parts);
+    if (failed.has_error() && !compacted.empty())
+        co_return make_error(ErrorCode::partial, "compaction is complete on " + compacted + " only: " +
+                                                     failed.error().to_text() + "; repeat it");
+    co_return failed;
+}
+
+}  // namespace dl::master

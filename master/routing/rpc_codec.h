@@ -1,0 +1,72 @@
+// The JSON of the RPCs (common/rpc/messages.h) as the master writes and reads it. Pure. A reply that does not have the
+// shape it must have is INTERNAL and names the RPC.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/meta/table_meta.h"
+#include "common/wire/partitioned_batch.h"
+
+namespace dl::master {
+
+using OffsetMap = std::map<std::uint32_t, Offset>;                          // by partition
+using OffsetRangeMap = std::map<std::uint32_t, std::pair<Offset, Offset>>;  // first, last
+
+std::string encode_create_table(const TableMeta& table, const std::vector<std::uint32_t>& partitions);
+std::string encode_update_table(const TableMeta& table);
+std::string encode_drop_table(TableId table);
+std::string encode_append(const TableMeta& table, const std::optional<std::string>& batch_id,
+                          const std::vector<const PartitionBody*>& bodies);
+std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count, std::string_view format,
+                        std::size_t bytes_max);
+std::string encode_wait(TableId table, const OffsetMap& from, std::uint64_t min_rows, std::int64_t wait_ms);
+// Of offsets, compress and stats.
+std::string encode_partitions(TableId table, const std::vector<std::uint32_t>& partitions);
+
+struct PinTable {
+    TableId id;
+    std::vector<std::uint32_t> partitions;
+    OffsetMap min_offsets;
+};
+std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_ms);
+std::string encode_unpin(std::uint64_t view);
+std::string encode_query(std::uint64_t view, std::string_view sql, const std::map<std::string, TableId>& names,
+                         std::int64_t timeout_ms);
+
+struct AppendReply {
+    OffsetRangeMap offsets;
+    bool duplicate = false;
+};
+Result<AppendReply> decode_append_reply(std::string_view json);
+Result<OffsetMap> decode_read_reply(std::string_view json);
+Result<std::uint64_t> decode_wait_reply(std::string_view json);
+struct OffsetsReply {
+    OffsetMap first;
+    OffsetMap end;
+};
+Result<OffsetsReply> decode_offsets_reply(std::string_view json);
+struct PinReply {
+    std::uint64_t view = 0;
+    std::map<TableId, OffsetMap> offsets;
+};
+Result<PinReply> decode_pin_reply(std::string_view json);
+struct NamedType {
+    std::string name;
+    DataType type;
+};
+Result<std::vector<NamedType>> decode_query_columns(std::string_view json);
+struct PingReply {
+    std::string node;
+    std::string version;
+    std::string incarnation;
+};
+Result<PingReply> decode_ping_reply(std::string_view json);
+
+}  // namespace dl::master

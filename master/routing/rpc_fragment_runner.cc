@@ -1,0 +1,205 @@
+#include "master/routing/rpc_fragment_runner.h"
+
+#include <algorithm>
+#include <boost/asio/detached.hpp>
+#include <utility>
+#include <variant>
+
+#include "common/base/byte_io.h"
+#include "master/routing/blocking_call.h"
+#include "master/routing/rpc_codec.h"
+#include "master/routing/run_all.h"
+
+namespace dl::master {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+constexpr auto kUnpinPatience = std::chrono::seconds(5);
+
+// A cancelled call says why the query was cancelled, whatever the connection made of it.
+template <class T>
+Result<T> with_reason(Result<T> result, const FragmentCall& call) {
+    if (result.has_value()) return result;
+    const auto reason = call.cancel->reason();
+    if (!reason) return result;
+    return make_error(*reason, *reason == ErrorCode::timeout ? "the query did not end within its time; set a longer "
+                                                               "timeout_ms, or ask for less"
+                                                             : "the query was cancelled");
+}
+
+struct PinSlot {
+    std::shared_ptr<rpc::RpcClient> slave;
+    std::string json;
+    std::optional<Result<PinReply>> reply;
+};
+
+asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint64_t view) {
+    (void)co_await slave->call(rpc::Method::unpin, encode_unpin(view), {}, steady_clock::now() + kUnpinPatience);
+}
+
+class RpcFragmentStream final : public FragmentStream {
+  public:
+    RpcFragmentStream(asio::any_io_executor executor, std::unique_ptr<rpc::RpcStream> stream, FragmentCall call,
+                      std::string node)
+        : executor_(std::move(executor)), stream_(std::move(stream)), call_(std::move(call)), node_(std::move(node)) {}
+
+    ~RpcFragmentStream() override {
+        if (ahead_) {
+            ahead_->abort();
+            (void)ahead_->wait().has_value();
+        }
+        // The connection lives on its event loop and dies there.
+        asio::post(executor_, [stream = std::shared_ptr<rpc::RpcStream>(std::move(stream_))]() mutable {
+            stream.reset();
+        });
+    }
+
+    Result<void> read_columns() {
+        read_ahead();
+        DL_TRY_ASSIGN(auto frame, take_frame());
+        if (!frame)
+            return make_error(ErrorCode::internal, "slave " + node_ + " ended a query without naming its columns");
+        DL_TRY_ASSIGN(auto named, decode_query_columns(frame->view()));
+        for (auto& column : named) columns_.push_back({std::move(column.name), column.type});
+        read_ahead();
+        return {};
+    }
+
+    const std::vector<ResultColumn>& columns() const override { return columns_; }
+
+    Result<std::optional<ColumnBatch>> next() override {
+        if (ended_) return std::optional<ColumnBatch>();
+        DL_TRY_ASSIGN(auto frame, take_frame());
+        if (!frame) {
+            ended_ = true;
+            return std::optional<ColumnBatch>();
+        }
+        read_ahead();
+        if (frame->size() < 4)
+            return make_error(ErrorCode::internal, "slave " + node_ + " sent a frame without a row count");
+        const auto rows = load_le<std::uint32_t>(frame->data());
+        auto batch = ColumnBatch::decode(frame->slice(4, frame->size() - 4), rows);
+        if (batch.has_error()) return std::move(batch).error().in("rows of slave " + node_);
+        return std::optional<ColumnBatch>(std::move(*batch));
+    }
+
+  private:
+    using Frame = std::optional<SharedBytes>;
+
+    void read_ahead() {
+        auto* stream = stream_.get();
+        ahead_.emplace(
+            executor_,
+            [stream, deadline = call_.deadline]() -> asio::awaitable<Result<Frame>> {
+                return stream->next(deadline);
+            },
+            *call_.cancel);
+    }
+    Result<Frame> take_frame() {
+        if (!ahead_) return make_error(ErrorCode::internal, "a failed query was asked for more rows");
+        auto frame = with_reason(ahead_->wait(), call_);
+        ahead_.reset();
+        return frame;
+    }
+
+    asio::any_io_executor executor_;
+    std::unique_ptr<rpc::RpcStream> stream_;
+    FragmentCall call_;
+    std::string node_;
+    std::vector<ResultColumn> columns_;
+    std::optional<BackgroundCall<Frame>> ahead_;
+    bool ended_ = false;
+};
+
+PinnedFragment to_pinned(const FragmentPin& pin, const PinReply& reply) {
+    PinnedFragment pinned;
+    pinned.node = pin.node;
+    pinned.view = reply.view;
+    pinned.offsets = reply.offsets;
+    return pinned;
+}
+
+}  // namespace
+
+Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<FragmentPin>& pins,
+                                                           std::chrono::milliseconds lease,
+                                                           const FragmentCall& call) {
+    auto slots = std::make_shared<std::vector<PinSlot>>(pins.size());
+    for (std::size_t i = 0; i < pins.size(); ++i) {
+        DL_TRY_ASSIGN((*slots)[i].slave, slaves_.client(pins[i].node));
+        std::vector<PinTable> tables;
+        for (const auto& table : pins[i].tables) {
+            PinTable pin_table{table.id, {}, table.min_offsets};
+            for (const auto partition : table.partitions) pin_table.partitions.push_back(partition.value);
+            tables.push_back(std::move(pin_table));
+        }
+        (*slots)[i].json = encode_pin(tables, lease.count());
+    }
+    using Done = std::monostate;
+    BackgroundCall<Done> pinning(
+        pick_(),
+        [slots, deadline = call.deadline]() -> asio::awaitable<Result<Done>> {
+            std::vector<Task> tasks;
+            for (auto& slot : *slots) {
+                tasks.emplace_back([&slot, deadline]() -> asio::awaitable<void> {
+                    auto reply = co_await slot.slave->call(rpc::Method::pin, slot.json, {}, deadline);
+                    if (reply.has_error())
+                        slot.reply = std::move(reply).error();
+                    else
+                        slot.reply = decode_pin_reply(reply->end_json);
+                });
+            }
+            co_await run_all(std::move(tasks));
+            co_return Result<Done>(Done{});
+        },
+        *call.cancel);
+    DL_TRY_ASSIGN([[maybe_unused]] const auto done, pinning.wait());
+
+    std::vector<PinnedFragment> pinned;
+    std::optional<Error> failure;
+    for (std::size_t i = 0; i < pins.size(); ++i) {
+        auto& reply = *(*slots)[i].reply;
+        if (reply.has_value())
+            pinned.push_back(to_pinned(pins[i], *reply));
+        else if (!failure)
+            failure = std::move(reply).error();
+    }
+    if (!failure) return pinned;
+    unpin(pinned);
+    return with_reason(Result<std::vector<PinnedFragment>>(std::move(*failure)), call);
+}
+
+Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned, const std::string& sql,
+                                                                 const std::map<std::string, TableId>& names,
+                                                                 const FragmentCall& call) {
+    DL_TRY_ASSIGN(auto slave, slaves_.client(pinned.node));
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
+    auto json = encode_query(pinned.view, sql, names, std::max<std::int64_t>(1, left.count()));
+    const auto executor = pick_();
+    using Opened = std::shared_ptr<std::unique_ptr<rpc::RpcStream>>;
+    BackgroundCall<Opened> opening(
+        executor,
+        [slave, json = std::move(json), deadline = call.deadline]() -> asio::awaitable<Result<Opened>> {
+            auto opened = co_await slave->open(rpc::Method::query, json, {}, deadline);
+            if (opened.has_error()) co_return std::move(opened).error();
+            co_return std::make_shared<std::unique_ptr<rpc::RpcStream>>(std::move(*opened));
+        },
+        *call.cancel);
+    DL_TRY_ASSIGN(auto opened, with_reason(opening.wait(), call));
+    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(*opened), call, pinned.node);
+    DL_TRY(stream->read_columns());
+    return std::unique_ptr<FragmentStream>(std::move(stream));
+}
+
+void RpcFragmentRunner::unpin(const std::vector<PinnedFragment>& pinned) {
+    for (const auto& fragment : pinned) {
+        auto slave = slaves_.client(fragment.node);
+        if (slave.has_error()) continue;
+        const auto executor = pick_();
+        asio::co_spawn(executor, unpin_one(*slave, fragment.view), asio::detached);
+    }
+}
+
+}  // namespace dl::master

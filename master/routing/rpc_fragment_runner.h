@@ -1,0 +1,34 @@
+// FragmentRunner over the RPCs pin, query and unpin. Blocking callers (query pool) wait for coroutines on the net pool.
+// Thread-safe.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "master/routing/slave_directory.h"
+#include "master/sql/fragment_runner.h"
+
+namespace dl::master {
+
+class RpcFragmentRunner final : public FragmentRunner {
+  public:
+    // `pick` gives the event loop for the next call; the loops outlive this object and its streams.
+    RpcFragmentRunner(const SlaveDirectory& slaves, std::function<boost::asio::any_io_executor()> pick)
+        : slaves_(slaves), pick_(std::move(pick)) {}
+
+    Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins, std::chrono::milliseconds lease,
+                                            const FragmentCall& call) override;
+    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
+                                                  const std::map<std::string, TableId>& names,
+                                                  const FragmentCall& call) override;
+    void unpin(const std::vector<PinnedFragment>& pinned) override;
+
+  private:
+    const SlaveDirectory& slaves_;
+    std::function<boost::asio::any_io_executor()> pick_;
+};
+
+}  // namespace dl::master

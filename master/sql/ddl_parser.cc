@@ -1,0 +1,478 @@
+#include "master/sql/ddl_parser.h"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "common/types/data_type.h"
+#include "master/catalog/schema_change.h"
+#include "master/sql/ddl_token.h"
+
+namespace dl::master {
+namespace {
+
+using Kind = DdlToken::Kind;
+
+std::string lower_ascii(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return lower;
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    return text;
+}
+
+class Parser {
+  public:
+    explicit Parser(std::string_view sql) : sql_(sql), tokens_(tokenize_ddl(sql)) {}
+
+    Result<SqlStatement> statement() {
+        const auto& first = current();
+        if (first.is_symbol('(')) return SqlStatement(SelectStatement{std::string(sql_)});
+        for (const char* word : {"select", "with", "explain", "from", "values"})
+            if (first.is_word(word)) return SqlStatement(SelectStatement{std::string(sql_)});
+        if (accept("create")) return finish(create_table());
+        if (accept("drop")) return finish(drop_table());
+        if (accept("alter")) return finish(alter_table());
+        if (accept("desc") || accept("describe")) return finish(named<DescStatement>());
+        if (accept("show_table") || accept("show_tables")) return finish(Result<SqlStatement>(ShowTablesStatement{}));
+        if (accept("show")) {
+            if (!accept("tables") && !accept("table")) return fail("", {"tables"});
+            return finish(Result<SqlStatement>(ShowTablesStatement{}));
+        }
+        if (accept("max_offset")) return finish(named<MaxOffsetStatement>());
+        if (accept("compress") || accept("compress_table")) {
+            accept("table");
+            return finish(named<CompressStatement>());
+        }
+        if (accept("insert")) return finish(insert());
+        if (accept("delete")) return finish(delete_rows());
+        if (first.kind == Kind::end) return make_error(ErrorCode::syntax_error, "the statement is empty");
+        return fail("a statement", {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress", "select",
+                                    "insert", "delete", "with", "explain", "show"});
+    }
+
+  private:
+    const DdlToken& current() const { return tokens_[at_]; }
+    const DdlToken& ahead(std::size_t count) const { return tokens_[std::min(at_ + count, tokens_.size() - 1)]; }
+    void advance() {
+        if (at_ + 1 < tokens_.size()) ++at_;
+    }
+    bool accept(std::string_view keyword) {
+        if (!current().is_word(keyword)) return false;
+        advance();
+        return true;
+    }
+    bool accept_symbol(char symbol) {
+        if (!current().is_symbol(symbol)) return false;
+        advance();
+        return true;
+    }
+
+    // `what` and / or the keywords that could have stood here.
+    Error fail(std::string_view what, std::initializer_list<std::string_view> keywords = {}) const {
+        const auto& token = current();
+        if (token.kind == Kind::bad) return make_error(ErrorCode::syntax_error, token.text);
+        std::string text = "at position " + std::to_string(token.begin + 1);
+        if (token.kind == Kind::end)
+            text += ", the end of the statement";
+        else
+            text += " near '" + std::string(sql_.substr(token.begin, std::min<std::size_t>(token.end - token.begin, 40))) +
+                    "'";
+        text += ": expected " + std::string(what);
+        std::string list;
+        for (const auto keyword : keywords) list += (list.empty() ? "" : ", ") + std::string(keyword);
+        if (!list.empty()) text += what.empty() ? list : " (" + list + ")";
+        const std::vector<std::string> names(keywords.begin(), keywords.end());
+        if (token.kind == Kind::word)
+            if (const auto near = nearest_name(token.lower, names); !near.empty())
+                text += "; did you mean '" + near + "'?";
+        return make_error(ErrorCode::syntax_error, std::move(text));
+    }
+
+    Result<void> expect(std::string_view keyword) {
+        if (accept(keyword)) return {};
+        return fail("", {keyword});
+    }
+    Result<void> expect_symbol(char symbol) {
+        if (accept_symbol(symbol)) return {};
+        return fail(std::string("'") + symbol + "'");
+    }
+    Result<std::string> name(std::string_view what) {
+        const auto& token = current();
+        if (token.kind != Kind::word && token.kind != Kind::quoted_name) return fail(what);
+        std::string text = token.text;
+        advance();
+        return text;
+    }
+
+    // Nothing but a ';' may follow.
+    template <class Statement>
+    Result<SqlStatement> finish(Result<Statement> statement) {
+        if (statement.has_error()) return std::move(statement).error();
+        while (accept_symbol(';')) {
+        }
+        if (current().kind != Kind::end) return fail("the end of the statement");
+        return SqlStatement(std::move(*statement));
+    }
+
+    template <class Statement>
+    Result<SqlStatement> named() {
+        DL_TRY_ASSIGN(auto table, name("a table name"));
+        return SqlStatement(Statement{std::move(table)});
+    }
+
+    Result<SqlStatement> create_table() {
+        DL_TRY(expect("table"));
+        CreateTableStatement statement;
+        if (current().is_word("if") && ahead(1).is_word("not")) {
+            advance();
+            advance();
+            DL_TRY(expect("exists"));
+            statement.if_not_exists = true;
+        }
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        DL_TRY(expect_symbol('('));
+        std::optional<std::string> key_clause;
+        do {
+            if (current().is_word("primary") && ahead(1).is_word("key") && ahead(2).is_symbol('(')) {
+                at_ += 3;
+                if (key_clause) return fail("one PRIMARY KEY only");
+                DL_TRY_ASSIGN(key_clause, name("a column name"));
+                if (current().is_symbol(','))
+                    return make_error(ErrorCode::not_supported, "a primary key of several columns; use exactly one");
+                DL_TRY(expect_symbol(')'));
+                continue;
+            }
+            DL_TRY_ASSIGN(auto column, column_definition());
+            statement.columns.push_back(std::move(column));
+        } while (accept_symbol(','));
+        if (!accept_symbol(')')) return fail("',' or ')'", {"primary", "not", "null", "default"});
+        DL_TRY(settle_key(statement, key_clause));
+        DL_TRY(create_options(statement));
+        return SqlStatement(std::move(statement));
+    }
+
+    static Result<void> settle_key(CreateTableStatement& statement, const std::optional<std::string>& clause) {
+        if (clause) {
+            const auto wanted = lower_ascii(*clause);
+            bool found = false;
+            for (auto& column : statement.columns) {
+                if (lower_ascii(column.name) != wanted) continue;
+                column.primary_key = found = true;
+            }
+            if (!found)
+                return make_error(ErrorCode::column_not_found,
+                                  "PRIMARY KEY(" + *clause + "): the table has no column of that name");
+        }
+        std::string keys;
+        std::size_t count = 0;
+        for (const auto& column : statement.columns) {
+            if (!column.primary_key) continue;
+            keys += (count == 0 ? "'" : ", '") + column.name + "'";
+            ++count;
+        }
+        if (count == 0)
+            return make_error(ErrorCode::syntax_error, "table '" + statement.table +
+                                                           "' has no primary key; write PRIMARY KEY behind one column");
+        if (count > 1)
+            return make_error(ErrorCode::syntax_error, "table '" + statement.table + "' has " + std::to_string(count) +
+                                                           " primary keys (" + keys + "); exactly one is allowed");
+        return {};
+    }
+
+    Result<std::string> type() {
+        const auto begin = current().begin;
+        if (current().kind != Kind::word) return fail("a type such as int, long, string or decimal(10,2)");
+        advance();
+        auto end = tokens_[at_ - 1].end;
+        if (accept_symbol('(')) {
+            while (current().kind == Kind::number || current().is_symbol(',')) advance();
+            DL_TRY(expect_symbol(')'));
+            end = tokens_[at_ - 1].end;
+        }
+        std::string text(sql_.substr(begin, end - begin));
+        auto parsed = parse_type(text);
+        if (parsed.has_error())
+            return std::move(parsed).error().in("at position " + std::to_string(begin + 1));
+        return text;
+    }
+
+    Result<DdlColumn> column_definition() {
+        DdlColumn column;
+        DL_TRY_ASSIGN(column.name, name("a column name"));
+        DL_TRY_ASSIGN(column.type, type());
+        for (;;) {
+            if (accept("primary")) {
+                DL_TRY(expect("key"));
+                column.primary_key = true;
+            } else if (accept("not")) {
+                DL_TRY(expect("null"));
+                column.not_null = true;
+            } else if (accept("null")) {
+                // the default
+            } else if (accept("default")) {
+                DL_TRY_ASSIGN(auto value, literal("a default value"));
+                if (value.kind == SqlLiteral::Kind::value) column.default_text = std::move(value.text);
+            } else {
+                return column;
+            }
+        }
+    }
+
+    Result<void> create_options(CreateTableStatement& statement) {
+        bool seen_partitions = false;
+        bool seen_copies = false;
+        accept_symbol(',');
+        accept("with");
+        while (current().kind == Kind::word) {
+            const bool partitions = current().is_word("partition") || current().is_word("partitions");
+            if (!partitions && !current().is_word("replicas") && !current().is_word("replica"))
+                return fail("", {"partition.number", "replicas.number"});
+            if (partitions ? seen_partitions : seen_copies) return fail("each option only once");
+            (partitions ? seen_partitions : seen_copies) = true;
+            advance();
+            DL_TRY(expect_symbol('.'));
+            DL_TRY(expect("number"));
+            DL_TRY(expect_symbol('='));
+            DL_TRY_ASSIGN((partitions ? statement.partitions : statement.extra_copies),
+                          count(partitions ? 1 : 0, partitions ? limits::partitions_max : 15));
+            if (!accept_symbol(',')) break;
+        }
+        return {};
+    }
+
+    Result<std::uint32_t> count(std::uint32_t min, std::uint64_t max) {
+        const auto& token = current();
+        std::uint32_t value = 0;
+        const auto range = std::to_string(min) + ".." + std::to_string(max);
+        if (token.kind != Kind::number && token.kind != Kind::string) return fail("a number within " + range);
+        const char* end = token.text.data() + token.text.size();
+        const auto [stop, error] = std::from_chars(token.text.data(), end, value);
+        if (error != std::errc() || stop != end || value < min || value > max) return fail("a number within " + range);
+        advance();
+        return value;
+    }
+
+    Result<SqlStatement> drop_table() {
+        DropTableStatement statement;
+        // `drop table` names a table called "table" only when nothing follows.
+        if (current().is_word("table") && ahead(1).kind != Kind::end && !ahead(1).is_symbol(';')) {
+            advance();
+            if (current().is_word("if") && ahead(1).is_word("exists")) {
+                at_ += 2;
+                statement.if_exists = true;
+            }
+        }
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        return SqlStatement(std::move(statement));
+    }
+
+    Result<SqlStatement> alter_table() {
+        DL_TRY(expect("table"));
+        DL_TRY_ASSIGN(auto table, name("a table name"));
+        if (accept("add")) {
+            AlterAddStatement statement;
+            statement.table = std::move(table);
+            // `add column string` adds a column named "column", `add column c string` one named "c".
+            if (current().is_word("column") && ahead(1).kind == Kind::quoted_name) advance();
+            if (current().is_word("column") && ahead(2).kind == Kind::word && parse_type(ahead(2).lower).has_value())
+                advance();
+            else if (current().is_word("column") && ahead(2).is_word("decimal"))
+                advance();
+            DL_TRY_ASSIGN(statement.column.name, name("a column name"));
+            DL_TRY_ASSIGN(statement.column.type, type());
+            DL_TRY(added_column_rest(statement.column));
+            return SqlStatement(std::move(statement));
+        }
+        if (accept("drop") || accept("orop")) {
+            AlterDropStatement statement;
+            statement.table = std::move(table);
+            if (current().is_word("column") && (ahead(1).kind == Kind::word || ahead(1).kind == Kind::quoted_name))
+                advance();
+            DL_TRY_ASSIGN(statement.column, name("a column name"));
+            return SqlStatement(std::move(statement));
+        }
+        return fail("", {"add", "drop", "orop"});
+    }
+
+    // What follows name and type of an added column. An unquoted default reaches to the end: existing clients send
+    // it as it is, blanks and quotes included.
+    Result<void> added_column_rest(DdlColumn& column) {
+        for (;;) {
+            if (accept("not")) {
+                DL_TRY(expect("null"));
+                column.not_null = true;
+            } else if (accept("null")) {
+                // the default
+            } else if (accept("default")) {
+                const auto& token = current();
+                if (token.kind == Kind::end) return fail("a default value");
+                const auto& next = ahead(1);
+                if (token.kind == Kind::string &&
+                    (next.kind == Kind::end || next.is_symbol(';') || next.is_word("not") || next.is_word("null"))) {
+                    column.default_text = token.text;
+                    advance();
+                    continue;
+                }
+                return raw_default(column);
+            } else {
+                return {};
+            }
+        }
+    }
+
+    Result<void> raw_default(DdlColumn& column) {
+        auto text = trimmed(sql_.substr(current().begin));
+        while (!text.empty() && text.back() == ';') text = trimmed(text.substr(0, text.size() - 1));
+        const auto lower = lower_ascii(text);
+        constexpr std::string_view kNotNull = " not null";
+        if (lower.size() > kNotNull.size() && lower.ends_with(kNotNull)) {
+            column.not_null = true;
+            text = trimmed(text.substr(0, text.size() - kNotNull.size()));
+        }
+        if (text.empty()) return fail("a default value");
+        if (lower_ascii(text) != "null") column.default_text = std::string(text);
+        at_ = tokens_.size() - 1;
+        return {};
+    }
+
+    Result<SqlLiteral> literal(std::string_view what) {
+        const auto& token = current();
+        SqlLiteral value;
+        if (token.kind == Kind::string || token.kind == Kind::number) {
+            value.text = token.text;
+            advance();
+            return value;
+        }
+        if (token.is_symbol('-') || token.is_symbol('+')) {
+            const auto& number = ahead(1);
+            if (number.kind != Kind::number && !number.is_word("inf")) {
+                advance();
+                return fail("a number");
+            }
+            value.text = (token.is_symbol('-') ? "-" : "") + number.text;
+            at_ += 2;
+            return value;
+        }
+        if (token.kind != Kind::word) return fail(what);
+        if ((token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string) {
+            value.text = ahead(1).text;
+            at_ += 2;
+            return value;
+        }
+        if (token.is_word("null"))
+            value.kind = SqlLiteral::Kind::null;
+        else
+            value.text = token.is_word("true") || token.is_word("false") ? token.lower : token.text;
+        advance();
+        return value;
+    }
+
+    // Values of rows: unquoted words other than the constants are a forgotten quote.
+    Result<SqlLiteral> row_literal() {
+        const auto& token = current();
+        if (token.is_word("default")) {
+            advance();
+            SqlLiteral value;
+            value.kind = SqlLiteral::Kind::use_default;
+            return value;
+        }
+        if (token.kind == Kind::word) {
+            bool known = (token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string;
+            for (const char* word : {"null", "true", "false", "nan", "inf"}) known = known || token.is_word(word);
+            if (!known) return fail("a value: a number, 'text', true, false, null or default");
+        }
+        return literal("a value: a number, 'text', true, false, null or default");
+    }
+
+    Result<SqlStatement> insert() {
+        DL_TRY(expect("into"));
+        InsertStatement statement;
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        if (accept_symbol('(')) {
+            do {
+                DL_TRY_ASSIGN(auto column, name("a column name"));
+                statement.columns.push_back(std::move(column));
+            } while (accept_symbol(','));
+            DL_TRY(expect_symbol(')'));
+        }
+        if (current().is_word("select"))
+            return make_error(ErrorCode::not_supported,
+                              "INSERT ... SELECT; read the rows with query and write them with batch_insert");
+        DL_TRY(expect("values"));
+        do {
+            DL_TRY(expect_symbol('('));
+            std::vector<SqlLiteral> row;
+            do {
+                DL_TRY_ASSIGN(auto value, row_literal());
+                row.push_back(std::move(value));
+            } while (accept_symbol(','));
+            DL_TRY(expect_symbol(')'));
+            if (!statement.columns.empty() && row.size() != statement.columns.size())
+                return make_error(ErrorCode::syntax_error, "row " + std::to_string(statement.rows.size()) + " has " +
+                                                               std::to_string(row.size()) + " values for " +
+                                                               std::to_string(statement.columns.size()) + " columns");
+            statement.rows.push_back(std::move(row));
+        } while (accept_symbol(','));
+        return SqlStatement(std::move(statement));
+    }
+
+    Result<SqlStatement> delete_rows() {
+        DL_TRY(expect("from"));
+        DeleteStatement statement;
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        DL_TRY(expect("where"));
+        DL_TRY_ASSIGN(statement.column, name("the major key column"));
+        if (accept_symbol('=')) {
+            accept_symbol('=');
+            DL_TRY_ASSIGN(auto key, key_literal());
+            statement.keys.push_back(std::move(key));
+        } else if (accept("in")) {
+            DL_TRY(expect_symbol('('));
+            do {
+                DL_TRY_ASSIGN(auto key, key_literal());
+                statement.keys.push_back(std::move(key));
+            } while (accept_symbol(','));
+            DL_TRY(expect_symbol(')'));
+        } else {
+            return fail("'=' or in (...): rows are deleted by their major key");
+        }
+        if (current().is_word("and") || current().is_word("or"))
+            return make_error(ErrorCode::not_supported,
+                              "conditions beside the major key in DELETE; query the keys first, then delete them by "
+                              "major key");
+        return SqlStatement(std::move(statement));
+    }
+
+    Result<std::string> key_literal() {
+        DL_TRY_ASSIGN(auto value, row_literal());
+        if (value.kind != SqlLiteral::Kind::value)
+            return make_error(ErrorCode::syntax_error, "a major key is never NULL and has no DEFAULT; give its value");
+        return std::move(value.text);
+    }
+
+    std::string_view sql_;
+    std::vector<DdlToken> tokens_;
+    std::size_t at_ = 0;
+};
+
+}  // namespace
+
+Result<SqlStatement> parse_sql_statement(std::string_view sql) {
+    if (sql.size() > limits::sql_bytes_max)
+        return make_error(ErrorCode::limit_exceeded, "the statement has " + std::to_string(sql.size()) +
+                                                         " bytes, the limit is " +
+                                                         std::to_string(limits::sql_bytes_max));
+    return Parser(sql).statement();
+}
+
+}  // namespace dl::master

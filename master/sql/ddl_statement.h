@@ -1,0 +1,74 @@
+// What the `sql` statement can say (PROTOCOL 2.2), parsed but not yet checked against the catalog. Names and types are
+// as written; literals are text forms, checked when their column's type is known.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace dl::master {
+
+struct DdlColumn {
+    std::string name;
+    std::string type;
+    bool primary_key = false;
+    bool not_null = false;
+    std::optional<std::string> default_text;
+};
+
+struct CreateTableStatement {
+    std::string table;
+    bool if_not_exists = false;
+    std::vector<DdlColumn> columns;  // exactly one is the primary key
+    std::uint32_t partitions = 1;
+    std::uint32_t extra_copies = 0;
+};
+struct DropTableStatement {
+    std::string table;
+    bool if_exists = false;
+};
+struct AlterAddStatement {
+    std::string table;
+    DdlColumn column;
+};
+struct AlterDropStatement {
+    std::string table;
+    std::string column;
+};
+struct DescStatement {
+    std::string table;
+};
+struct ShowTablesStatement {};
+struct MaxOffsetStatement {
+    std::string table;
+};
+struct CompressStatement {
+    std::string table;
+};
+struct SelectStatement {
+    std::string sql;  // the whole statement
+};
+
+struct SqlLiteral {
+    enum class Kind : std::uint8_t { value, null, use_default };
+    Kind kind = Kind::value;
+    std::string text;
+};
+struct InsertStatement {
+    std::string table;
+    std::vector<std::string> columns;  // empty: all columns of the table in order
+    std::vector<std::vector<SqlLiteral>> rows;  // each as long as columns, when those are given
+};
+struct DeleteStatement {
+    std::string table;
+    std::string column;
+    std::vector<std::string> keys;
+};
+
+using SqlStatement = std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement, AlterDropStatement,
+                                  DescStatement, ShowTablesStatement, MaxOffsetStatement, CompressStatement,
+                                  SelectStatement, InsertStatement, DeleteStatement>;
+
+}  // namespace dl::master

@@ -1,0 +1,77 @@
+// What the query coordinator needs from the slaves, without the network in sight: pin a cut, run SQL on it,
+// let go. Routing implements it over the RPCs pin, query and unpin; tests implement it in memory. All calls
+// block (query pool) and are thread-safe. Errors are those of the slave, with its name in them; UNAVAILABLE
+// names a slave that cannot be reached, TIMEOUT the deadline, CANCELLED / TIMEOUT what `cancel` says.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/duck/duck_database.h"
+#include "common/duck/query_cancel.h"
+#include "common/types/column_batch.h"
+
+namespace dl::master {
+
+// How long one call may take and who can stop it. `cancel` is never null and outlives what it is given to.
+struct FragmentCall {
+    std::chrono::steady_clock::time_point deadline;
+    std::shared_ptr<QueryCancel> cancel;
+};
+
+// What to pin on one slave.
+struct FragmentPin {
+    struct Table {
+        TableId id;
+        std::vector<PartitionId> partitions;
+        std::map<std::uint32_t, Offset> min_offsets;  // partition -> next offset that must be visible first
+    };
+    std::string node;
+    std::vector<Table> tables;
+};
+
+// A pinned cut of one slave.
+struct PinnedFragment {
+    std::string node;
+    std::uint64_t view = 0;
+    std::map<TableId, std::map<std::uint32_t, Offset>>
+        offsets;  // table -> partition -> next offset of the cut
+};
+
+// Result of one fragment. One thread pulls; destroying it early ends the fragment on the slave (closes the
+// connection). It reads one frame ahead at most.
+class FragmentStream {
+  public:
+    virtual ~FragmentStream() = default;
+    virtual const std::vector<ResultColumn>& columns() const = 0;
+    // FieldIds in the batches are 1, 2, ... in select order. nullopt is the end.
+    virtual Result<std::optional<ColumnBatch>> next() = 0;
+};
+
+class FragmentRunner {
+  public:
+    virtual ~FragmentRunner() = default;
+    // Pins all at the same time, all or nothing: on an error those already pinned are let go before it
+    // returns. Answers in the order asked. `lease` is how long a slave keeps the cut for a master that has
+    // gone away.
+    virtual Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins,
+                                                    std::chrono::milliseconds lease,
+                                                    const FragmentCall& call) = 0;
+    // Runs `sql` on a pinned cut; `names` maps each table name in it to its id. Returns when the columns are
+    // known.
+    virtual Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned,
+                                                          const std::string& sql,
+                                                          const std::map<std::string, TableId>& names,
+                                                          const FragmentCall& call) = 0;
+    // Lets go of cuts. Does not wait for the slaves and cannot fail: what is lost ends with its lease.
+    virtual void unpin(const std::vector<PinnedFragment>& pinned) = 0;
+};
+
+}  // namespace dl::master

@@ -1,0 +1,70 @@
+// Runs one user SELECT: gate, plan, one pinned cut on every slave concerned, then either the whole statement
+// on one slave or a merge of the slaves' rows in the master's own DuckDB. Blocking: query pool only.
+// Thread-safe; one coordinator serves all queries.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/duck/duck_database.h"
+#include "common/duck/query_cancel.h"
+#include "common/meta/table_meta.h"
+#include "common/types/column_batch.h"
+#include "master/sql/fragment_runner.h"
+
+namespace dl::master {
+
+// Looks a table up by lower-case name. TABLE_NOT_FOUND (naming near ones) for an unknown one.
+using TableLookup = std::function<Result<std::shared_ptr<const TableMeta>>(const std::string& name)>;
+
+struct QueryOptions {
+    std::chrono::steady_clock::time_point deadline;
+    // Partition -> next offset that must be visible before the cut is taken. Only for statements that use
+    // exactly one table: INVALID_REQUEST otherwise.
+    std::map<std::uint32_t, Offset> min_offsets;
+};
+
+// Rows of a running query. One thread pulls. Destroying it stops what still runs and unpins every slave. The
+// deadline is kept by whoever pulls and by what it waits for; cancel() of the token given to run() reaches
+// everything at once.
+class QueryStream {
+  public:
+    virtual ~QueryStream() = default;
+    // Names in select order, duplicates kept. FieldIds in the batches are 1, 2, ...
+    virtual const std::vector<ResultColumn>& columns() const = 0;
+    // Blocks for the next rows; nullopt is the end. After an error or the end: the same again.
+    virtual Result<std::optional<ColumnBatch>> next() = 0;
+    // The cut the result reflects: table name -> partition -> next offset (rows below it are in). Known from
+    // the start.
+    virtual const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const = 0;
+};
+
+struct CoordinatorOptions {
+    std::chrono::milliseconds pin_lease{120'000};
+    unsigned queries_running_max = 4;    // further ones wait until their deadline
+    unsigned queries_waiting_max = 256;  // OVERLOADED beyond
+};
+
+class QueryCoordinator {
+  public:
+    virtual ~QueryCoordinator() = default;
+    // `database` is the master's own: no readable folders. `runner` outlives the coordinator.
+    static std::unique_ptr<QueryCoordinator> create(std::shared_ptr<DuckDatabase> database,
+                                                    FragmentRunner& runner, CoordinatorOptions options = {});
+    // `sql` is a SELECT (or EXPLAIN SELECT), a final `;` allowed. `cancel` is never null and is shared with
+    // the stream. The coordinator and what `lookup` gives outlive the call; the coordinator outlives the
+    // stream.
+    virtual Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
+                                                     const QueryOptions& options,
+                                                     std::shared_ptr<QueryCancel> cancel) = 0;
+};
+
+}  // namespace dl::master

@@ -1,0 +1,86 @@
+#include "data-lake-client/cli/commands.h"
+
+#include <gtest/gtest.h>
+
+#include "data-lake-client/cli/completer.h"
+#include "data-lake-client/cli/options.h"
+#include "data-lake-client/cli/shell.h"
+
+namespace datalake::cli {
+namespace {
+
+TEST(Commands, WordsQuotesAndSettings) {
+    auto load = parse_command(R"(\load "my file.csv" users key=id create partitions=8 --connections 3)");
+    ASSERT_TRUE(load.ok());
+    EXPECT_EQ(load->name, "load");
+    EXPECT_EQ(load->arguments, (std::vector<std::string>{"my file.csv", "users", "create"}));
+    EXPECT_EQ(load->settings, (std::map<std::string, std::string>{{"key", "id"}, {"partitions", "8"}, {"connections", "3"}}));
+    auto tail = parse_command(R"(\tail t --from beginning --count=5)");
+    ASSERT_TRUE(tail.ok());
+    EXPECT_EQ(tail->settings.at("from"), "beginning");
+    EXPECT_EQ(tail->settings.at("count"), "5");
+    EXPECT_EQ(parse_command("\\q;")->name, "q");
+    EXPECT_FALSE(parse_command("\\load 'x").ok());
+    EXPECT_FALSE(parse_command("\\tail t --from").ok());
+}
+
+TEST(Commands, AMistypedOneNamesTheNearest) {
+    EXPECT_NE(parse_command("\\timming").error().message().find("did you mean \\timing?"), std::string::npos);
+    EXPECT_NE(parse_command("\\fromat csv").error().message().find("\\format"), std::string::npos);
+    EXPECT_EQ(parse_command("\\xylophone").error().message().find("did you mean"), std::string::npos);
+}
+
+TEST(CommandLine, OptionsAndExitCodes) {
+    const char* good[] = {"data-lake-client", "-c", "desc t", "-c", "select 1", "--format", "csv", "--no-header", "db:1"};
+    const auto parsed = parse_command_line(9, good);
+    ASSERT_EQ(parsed.exit_code, -1) << parsed.text;
+    EXPECT_EQ(parsed.command_line.statements, (std::vector<std::string>{"desc t", "select 1"}));
+    EXPECT_EQ(parsed.command_line.format, OutputFormat::csv);
+    EXPECT_FALSE(parsed.command_line.header);
+    EXPECT_EQ(parsed.command_line.address, "db:1");
+    const char* none[] = {"data-lake-client"};
+    EXPECT_EQ(parse_command_line(1, none).command_line.address, "127.0.0.1:7853");
+    EXPECT_TRUE(parse_command_line(1, none).command_line.header);
+    const char* bad[] = {"data-lake-client", "--format", "xml"};
+    EXPECT_EQ(parse_command_line(3, bad).exit_code, kExitUsage);
+    const char* unknown[] = {"data-lake-client", "--tabel"};
+    EXPECT_EQ(parse_command_line(2, unknown).exit_code, kExitUsage);
+    const char* no_table[] = {"data-lake-client", "--load", "x.csv"};
+    EXPECT_EQ(parse_command_line(3, no_table).exit_code, kExitUsage);
+    const char* version[] = {"data-lake-client", "-V"};
+    EXPECT_EQ(parse_command_line(2, version).exit_code, kExitOk);
+}
+
+TEST(Shell, ErrorsSayWhatToDo) {
+    const auto refused = error_text(Error(ErrorCode::connect_failed, "cannot connect to h:1: Connection refused"), "h:1");
+    EXPECT_EQ(refused.find("ERROR CONNECT_FAILED: cannot connect"), 0u);
+    EXPECT_NE(refused.find("HINT: is the master running at h:1?"), std::string::npos);
+    EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"), std::string::npos);
+    EXPECT_EQ(error_text(Error(ErrorCode::syntax_error, "x"), "h:1"), "ERROR SYNTAX_ERROR: x\n");
+}
+
+class Completion : public testing::Test {
+  protected:
+    Completer completer{[] { return std::vector<std::string>{"users", "user_events", "flights"}; },
+                        [](const std::string& table) {
+                            return table == "users" ? std::vector<std::string>{"id", "email"} : std::vector<std::string>{"origin"};
+                        }};
+    std::vector<std::string> offers(std::string_view before, std::string_view all = {}) {
+        return completer.complete(before, all.empty() ? before : all).candidates;
+    }
+    using Texts = std::vector<std::string>;
+};
+
+TEST_F(Completion, OffersWhatFits) {
+    EXPECT_EQ(offers("select * from us"), (Texts{"user_events", "users"}));
+    EXPECT_EQ(offers("SELECT em", "SELECT em from users"), (Texts{"email"}));
+    EXPECT_EQ(offers("select em"), Texts{});
+    EXPECT_EQ(offers("sele"), (Texts{"select"}));
+    EXPECT_EQ(offers("\\t"), (Texts{"\\tail", "\\timing"}));
+    EXPECT_EQ(offers("\\d fl"), (Texts{"flights"}));
+    EXPECT_EQ(offers("\\format n"), (Texts{"ndjson"}));
+    EXPECT_EQ(Completer::common_prefix({"user_events", "users"}), "user");
+}
+
+}  // namespace
+}  // namespace datalake::cli

@@ -1,0 +1,215 @@
+#include "master/sql/ddl_parser.h"
+
+#include <gtest/gtest.h>
+
+namespace dl::master {
+namespace {
+
+template <class Statement>
+Statement parsed(std::string_view sql) {
+    auto statement = parse_sql_statement(sql);
+    if (statement.has_error()) {
+        ADD_FAILURE() << sql << "\n" << statement.error().to_text();
+        return {};
+    }
+    if (!std::holds_alternative<Statement>(*statement)) {
+        ADD_FAILURE() << sql << " is statement kind " << statement->index();
+        return {};
+    }
+    return std::get<Statement>(*statement);
+}
+
+std::string refused(std::string_view sql) {
+    auto statement = parse_sql_statement(sql);
+    return statement.has_error() ? statement.error().to_text() : "accepted";
+}
+
+void expect_refused(std::string_view sql, std::string_view part) {
+    const auto text = refused(sql);
+    EXPECT_NE(text.find(part), std::string::npos) << sql << "\n" << text;
+}
+
+TEST(DdlParser, TheReadmeStatement) {
+    const auto s = parsed<CreateTableStatement>(
+        "create table table_name(id INT PRIMARY KEY, username string NOT NULL, age long, xingbie string default '男') "
+        "partition.number = 4, replicas.number=1");
+    EXPECT_EQ(s.table, "table_name");
+    ASSERT_EQ(s.columns.size(), 4u);
+    EXPECT_TRUE(s.columns[0].primary_key);
+    EXPECT_EQ(s.columns[0].type, "INT");
+    EXPECT_TRUE(s.columns[1].not_null);
+    EXPECT_EQ(s.columns[3].default_text, "男");
+    EXPECT_EQ(s.partitions, 4u);
+    EXPECT_EQ(s.extra_copies, 1u);
+}
+
+TEST(DdlParser, CreateInAllItsShapes) {
+    auto s = parsed<CreateTableStatement>(
+        "CREATE TABLE IF NOT EXISTS \"My T\"\"x\" (\"Order\" Decimal( 10 , 2 ) not null default -1.50 , `k` long "
+        "primary key) replicas.number=0 , partition.number=2 ;");
+    EXPECT_TRUE(s.if_not_exists);
+    EXPECT_EQ(s.table, "My T\"x");
+    EXPECT_EQ(s.columns[0].name, "Order");
+    EXPECT_EQ(s.columns[0].default_text, "-1.50");
+    EXPECT_TRUE(s.columns[1].primary_key);
+    EXPECT_EQ(s.partitions, 2u);
+    EXPECT_EQ(s.extra_copies, 0u);
+
+    s = parsed<CreateTableStatement>("create table t(primary key string default 'it''s', id int, primary key(ID))");
+    EXPECT_EQ(s.columns[0].name, "primary");
+    EXPECT_EQ(s.columns[0].default_text, "it's");
+    EXPECT_TRUE(s.columns[1].primary_key);
+    EXPECT_EQ(s.partitions, 1u);
+
+    s = parsed<CreateTableStatement>(
+        "create table 城市(编号 int primary key null, a boolean default TRUE, b string default NULL, c string default Word) "
+        "-- done\n partition.number=3");
+    EXPECT_EQ(s.table, "城市");
+    EXPECT_EQ(s.columns[0].name, "编号");
+    EXPECT_EQ(s.columns[1].default_text, "true");
+    EXPECT_FALSE(s.columns[2].default_text.has_value());
+    EXPECT_EQ(s.columns[3].default_text, "Word");
+}
+
+TEST(DdlParser, CreateRefusedWithAReason) {
+    expect_refused("create table t(id int)", "no primary key");
+    expect_refused("create table t(a int primary key, b int primary key)", "exactly one");
+    expect_refused("create table t(a int primay key)", "did you mean 'primary'");
+    expect_refused("create table t(a int primary key) partition.number = 0", "1..4096");
+    expect_refused("create table t(a int primary key) partition.number = 4097", "1..4096");
+    expect_refused("create table t(a int primary key) partition.number = -1", "position 53");
+    expect_refused("create table t(a int primary key) partition.number=1, partition.number=2", "only once");
+    expect_refused("create table t(a int primary key) partitoin.number = 1", "partition.number");
+    expect_refused("create table t(a itn primary key)", "position 18");
+    expect_refused("create table t(a int primary key", "end of the statement");
+    expect_refused("create table t(a int primary key) x", "near 'x'");
+    expect_refused("create table (a int primary key)", "a table name");
+    expect_refused("create table t(a string default 'x primary key)", "position 33 is not closed");
+    expect_refused("create table t()", "a column name");
+    expect_refused("create table t(a int, primary key(b))", "no column");
+    expect_refused("create table t(a int, b int, primary key(a, b))", "exactly one");
+    expect_refused("create table 1t(a int primary key)", "do not start with a digit");
+    expect_refused("create tabel t(a int primary key)", "did you mean 'table'");
+}
+
+TEST(DdlParser, Drop) {
+    EXPECT_EQ(parsed<DropTableStatement>("drop table_name").table, "table_name");
+    EXPECT_EQ(parsed<DropTableStatement>("DROP TABLE T;").table, "T");
+    EXPECT_EQ(parsed<DropTableStatement>("drop table").table, "table");
+    auto s = parsed<DropTableStatement>("drop table if exists \"x y\"");
+    EXPECT_TRUE(s.if_exists);
+    EXPECT_EQ(s.table, "x y");
+    EXPECT_FALSE(parsed<DropTableStatement>("drop table t").if_exists);
+    expect_refused("drop", "a table name");
+    expect_refused("drop table a b", "near 'b'");
+}
+
+TEST(DdlParser, AlterAsTheJavaClientSendsIt) {
+    auto add = parsed<AlterAddStatement>("ALTER TABLE table_name ADD column string DEFAULT test");
+    EXPECT_EQ(add.column.name, "column");
+    EXPECT_EQ(add.column.type, "string");
+    EXPECT_EQ(add.column.default_text, "test");
+    add = parsed<AlterAddStatement>("ALTER TABLE table_name ADD column string");
+    EXPECT_EQ(add.column.name, "column");
+    EXPECT_FALSE(add.column.default_text.has_value());
+    add = parsed<AlterAddStatement>("ALTER TABLE t ADD c timestamp DEFAULT 2024-01-31 12:00:00");
+    EXPECT_EQ(add.column.default_text, "2024-01-31 12:00:00");
+    add = parsed<AlterAddStatement>("ALTER TABLE t ADD c string DEFAULT it's so ;");
+    EXPECT_EQ(add.column.default_text, "it's so");
+    EXPECT_EQ(parsed<AlterDropStatement>("ALTER TABLE table_name OROP column").column, "column");
+}
+
+TEST(DdlParser, Alter) {
+    auto add = parsed<AlterAddStatement>("alter table t add column c decimal(10,2) default '1' not null;");
+    EXPECT_EQ(add.column.name, "c");
+    EXPECT_EQ(add.column.type, "decimal(10,2)");
+    EXPECT_EQ(add.column.default_text, "1");
+    EXPECT_TRUE(add.column.not_null);
+    EXPECT_EQ(parsed<AlterAddStatement>("alter table t add column int int").column.name, "int");
+    EXPECT_EQ(parsed<AlterAddStatement>("alter table t add column \"c d\" int").column.name, "c d");
+    add = parsed<AlterAddStatement>("alter table t add c int default 5 not null");
+    EXPECT_EQ(add.column.default_text, "5");
+    EXPECT_TRUE(add.column.not_null);
+    EXPECT_FALSE(parsed<AlterAddStatement>("alter table t add c int default null").column.default_text.has_value());
+    EXPECT_EQ(parsed<AlterDropStatement>("alter table t drop column c").column, "c");
+    EXPECT_EQ(parsed<AlterDropStatement>("alter table t drop c").column, "c");
+    expect_refused("alter table t ad c int", "did you mean 'add'");
+    expect_refused("alter table t add c", "a type");
+    expect_refused("alter table t add c int default", "a default value");
+    expect_refused("alter table t rename to x", "add, drop, orop");
+}
+
+TEST(DdlParser, OneWordStatements) {
+    EXPECT_EQ(parsed<DescStatement>("desc table_name").table, "table_name");
+    EXPECT_EQ(parsed<DescStatement>(" DESCRIBE t ; ").table, "t");
+    parsed<ShowTablesStatement>("show_table");
+    parsed<ShowTablesStatement>("SHOW TABLES;");
+    EXPECT_EQ(parsed<MaxOffsetStatement>("MAX_OFFSET t").table, "t");
+    EXPECT_EQ(parsed<CompressStatement>("compress table_name").table, "table_name");
+    expect_refused("show databases", "tables");
+    expect_refused("", "empty");
+    expect_refused(" ; ", "a statement");
+    expect_refused("slect 1", "did you mean 'select'");
+    expect_refused("desc", "a table name");
+    expect_refused("desc t; desc u", "end of the statement");
+    expect_refused("drop table t; drop table u", "end of the statement");
+}
+
+TEST(DdlParser, SelectsPassWhole) {
+    for (const char* sql : {"select * from t", "  WITH x as (select 1) select * from x", "(select 1)",
+                            "explain select 'un''closed", "select 'never closed"}) {
+        EXPECT_EQ(parsed<SelectStatement>(sql).sql, sql);
+    }
+}
+
+TEST(DdlParser, Insert) {
+    auto s = parsed<InsertStatement>(
+        "insert into t (id, \"Name\", c) values (1, 'a''b', null), (-2.5e3, '', TRUE), (+3, default, timestamp '2024-01-01');");
+    EXPECT_EQ(s.columns, (std::vector<std::string>{"id", "Name", "c"}));
+    ASSERT_EQ(s.rows.size(), 3u);
+    EXPECT_EQ(s.rows[0][1].text, "a'b");
+    EXPECT_EQ(s.rows[0][2].kind, SqlLiteral::Kind::null);
+    EXPECT_EQ(s.rows[1][0].text, "-2.5e3");
+    EXPECT_EQ(s.rows[1][1].text, "");
+    EXPECT_EQ(s.rows[1][2].text, "true");
+    EXPECT_EQ(s.rows[2][0].text, "3");
+    EXPECT_EQ(s.rows[2][1].kind, SqlLiteral::Kind::use_default);
+    EXPECT_EQ(s.rows[2][2].text, "2024-01-01");
+    EXPECT_TRUE(parsed<InsertStatement>("insert into t values (1)").columns.empty());
+    expect_refused("insert into t (a, b) values (1)", "row 0 has 1 values for 2 columns");
+    expect_refused("insert into t values (abc)", "a value");
+    expect_refused("insert into t values (1", "')'");
+    expect_refused("insert into t select * from u", "NOT_SUPPORTED");
+    expect_refused("insert t values (1)", "into");
+    expect_refused("insert into t valeus (1)", "did you mean 'values'");
+}
+
+TEST(DdlParser, Delete) {
+    auto s = parsed<DeleteStatement>("delete from t where id = 7");
+    EXPECT_EQ(s.column, "id");
+    EXPECT_EQ(s.keys, std::vector<std::string>{"7"});
+    s = parsed<DeleteStatement>("DELETE FROM t WHERE id IN ('a', 'b''c');");
+    EXPECT_EQ(s.keys, (std::vector<std::string>{"a", "b'c"}));
+    expect_refused("delete from t", "where");
+    expect_refused("delete from t where id > 7", "'='");
+    expect_refused("delete from t where id = null", "never NULL");
+    expect_refused("delete from t where id = 7 and x = 8", "NOT_SUPPORTED");
+}
+
+TEST(DdlParser, GarbageNeverCrashes) {
+    const std::string alphabet = "create table(,)'\"=;. -+0ax\xff\xe7\n";
+    std::uint32_t state = 12345;
+    for (int i = 0; i < 20000; ++i) {
+        std::string sql;
+        if (i % 3 == 0) sql = "create table t(";
+        if (i % 3 == 1) sql = "alter table t add ";
+        for (int k = 0; k < 24; ++k) {
+            state = state * 1664525u + 1013904223u;
+            sql += alphabet[(state >> 16) % alphabet.size()];
+        }
+        (void)parse_sql_statement(sql).has_value();
+    }
+}
+
+}  // namespace
+}  // namespace dl::master
