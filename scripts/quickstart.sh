@@ -98,7 +98,7 @@ start_cluster() {
 # --- talking to it ---
 
 sql() { "$client" "127.0.0.1:$port" -c "$1"; }
-show() { printf '\n\033[1m> %s\033[0m\n' "$1" | strip_colour; "$client" "127.0.0.1:$port" -c '\timing on' -c "$1"; }
+show() { printf '\n\033[1m> %s\033[0m\n' "$1" | strip_colour; "$client" "127.0.0.1:$port" -c "$1"; }
 strip_colour() { if [[ -t 1 ]]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
 headline() { printf '\n\033[1;36m%s\033[0m\n' "$1" | strip_colour; }
 how_to_go_on() {
@@ -177,12 +177,12 @@ echo "running: master on 127.0.0.1:$port, slave on 127.0.0.1:$((port + 1))"
 # --- show ---
 
 headline "3. Loading $( ((rows > 0)) && echo "$rows" || echo "3 000 000") flights into 4 partitions, each write synced to disk"
-load=("$client" "127.0.0.1:$port" --load "$flights" --table flights --key row_number --create --partitions 4)
-((rows > 0)) && load+=(--limit "$rows")
+load=("$client" "127.0.0.1:$port" --load "$flights" --table flights --key row_number:id --create --partitions 4)
+((rows > 0)) && load+=(--rows "$rows")
 load_started=$EPOCHREALTIME
 "${load[@]}"
 load_seconds=$(awk -v a="$load_started" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}')
-loaded=$("$client" "127.0.0.1:$port" --format csv -c "select count(*) as n from flights" | tail -1)
+loaded=$("$client" "127.0.0.1:$port" -q --no-header --format csv -c "select count(*) as n from flights")
 ((rows > 0)) && expected=$rows || expected=3000000
 [[ $loaded == "$expected" ]] || fail "expected $expected rows after loading, found $loaded"
 
@@ -190,17 +190,16 @@ headline "4. SQL over them"
 show "select count(*) as flights, min(date) as first, max(date) as last, round(avg(delay), 2) as avg_delay from flights"
 show "select origin, count(*) as flights, round(avg(delay), 1) as avg_delay from flights group by origin having count(*) > 100 order by avg_delay desc limit 5"
 show "with busy as (select destination, count(*) as arrivals from flights group by destination) select * from busy order by arrivals desc, destination limit 3"
-show "select * from flights where row_number = 42"
+show "select * from flights where id = 42"
 
 headline "5. Upsert and delete: visible to the next query"
-before=$(sql "max_offset flights")
-show "insert into flights (row_number, date, delay, distance, origin, destination) values (42, '2001-01-01 00:00:00', 0, 1, 'HERE', 'THERE')"
-show "delete from flights where row_number = 43"
-show "select row_number, origin, destination from flights where row_number between 41 and 44 order by row_number"
+before=$("$client" "127.0.0.1:$port" -q --no-header --format csv -c "max_offset flights")
+show "insert into flights (id, date, delay, distance, origin, destination) values (42, '2001-01-01 00:00:00', 0, 1, 'HERE', 'THERE')"
+show "delete from flights where id = 43"
+show "select id, origin, destination from flights where id between 41 and 44 order by id"
 
 headline "6. The same two writes, read by offset as a consumer does"
-positions=$(grep -oE '"[0-9]+" *: *-?[0-9]+' <<<"$before" | tr -d '" ' |
-  awk -F: '{printf "%s{\"patition_code\":%d,\"offset\":%d}", (NR > 1 ? "," : ""), $1, $2 + 1}')
+positions=$(awk -F, '/^[0-9]+,/ {printf "%s{\"patition_code\":%d,\"offset\":%d}", (n++ ? "," : ""), $1, $2 + 1}' <<<"$before")
 show "{\"stream_read\":{\"table_name\":\"flights\",\"patition_mess\":[$positions],\"read_count\":10},\"options\":{\"format\":\"json\"}}"
 
 headline "7. Compaction, online: only the newest record of each key stays, offsets do not change"

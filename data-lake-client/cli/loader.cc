@@ -265,7 +265,9 @@ Result<void> Loader::run(LoadResult& result, const std::function<void(double, st
     for (auto& client : clients)
         senders.emplace_back([&] { send_batches(shared, client); });
 
-    const auto total = (*source)->rows();
+    const auto rows_wanted = options_.rows_max == 0 ? ~std::uint64_t{0} : options_.rows_max;
+    auto total = (*source)->rows();
+    if (total) total = std::min(*total, rows_wanted);
     std::optional<Error> read_error;
     bool more = true;
     while (more && !read_error) {
@@ -294,14 +296,16 @@ Result<void> Loader::run(LoadResult& result, const std::function<void(double, st
         }
         if (!batch.rows) batch.rows = std::make_unique<BatchBuilder>(options_.table, planned->columns);
         std::vector<RefusedRow> refused;
-        auto filled =
-            (*source)->fill(*batch.rows, options_.batch_rows, kBatchBytesMax, refused, batch.row_numbers);
+        const auto rows_now = std::min<std::uint64_t>(options_.batch_rows, rows_wanted - result.rows_read);
+        auto filled = (*source)->fill(*batch.rows, static_cast<std::uint32_t>(rows_now), kBatchBytesMax,
+                                      refused, batch.row_numbers);
         if (!filled.ok()) {
             read_error = filled.error();
         } else {
             more = *filled;
         }
         result.rows_read += batch.row_numbers.size() + refused.size();
+        more = more && result.rows_read < rows_wanted;
         std::uint64_t loaded = 0;
         {
             std::lock_guard lock(shared.mutex);

@@ -27,6 +27,7 @@ struct LoadOptions {
     // last one of the file is the one that stays.
     std::uint32_t connections = 0;
     std::uint32_t refused_max = 1'000;  // then the load stops
+    std::uint64_t rows_max = 0;         // of the file, its first ones; 0: all
     std::string rejects_file;           // CSV row,message of the refused rows
 };
 

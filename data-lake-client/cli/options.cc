@@ -48,6 +48,10 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str()
         ->group("Loading");
+    app.add_option("--rows", load.rows_max, "load only the first N rows of the file")
+        ->type_name("N")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
+        ->group("Loading");
     app.add_option("--connections", load.connections,
                    "connections that send; default 2 with row_number, else 1, which keeps the order of rows "
                    "with the same key")

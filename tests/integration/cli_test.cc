@@ -1,0 +1,90 @@
+// data-lake-client as scripts use it: -c, -f, standard input, formats, loading, exit codes, errors on stderr.
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "tests/support/cluster_fixture.h"
+
+namespace dl::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CliTest : public ClusterTest {
+  protected:
+    void SetUp() override {
+        start();
+        client_ = program_path("data-lake-client") + " 127.0.0.1:" + std::to_string(cluster().port()) + " ";
+    }
+    std::string write(const std::string& name, const std::string& text) {
+        auto path = cluster().directory() + "/" + name;
+        std::ofstream(path) << text;
+        return path;
+    }
+    std::string client_;
+};
+
+TEST_F(CliTest, StatementsFormatsAndExitCodes) {
+    auto run = run_program(client_ +
+                           "-c 'create table t(id int primary key, name string)' -c \"insert into t values "
+                           "(1, 'a,b'), (2, null)\" "
+                           "--format csv -c 'select * from t order by id'");
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("id,name\n1,\"a,b\"\n2,"));
+    run = run_program(client_ + "--format ndjson -q -c '{\"query\":\"select * from t where id = 1\"}'");
+    EXPECT_EQ(run.output, "{\"id\":1,\"name\":\"a,b\"}\n");
+    run = run_program(client_ + "-c 'select * from nowhere'");
+    EXPECT_EQ(run.status, 1);
+    EXPECT_THAT(run.output, HasSubstr("TABLE_NOT_FOUND"));
+    run = run_program(client_ + "-c 'select * from nowhere' 2>/dev/null");
+    EXPECT_THAT(run_program("sh -c \"" + client_ + "-c 'select * from nowhere' 2>/dev/null\"").output,
+                Not(HasSubstr("TABLE_NOT_FOUND")))
+        << "errors go to stderr";
+    EXPECT_NE(run_program(program_path("data-lake-client") + " 127.0.0.1:1 -c 'select 1'").status, 0);
+    EXPECT_EQ(run_program(client_ + "--nonsense").status, 2);
+}
+
+TEST_F(CliTest, StandardInputFilesAndJsonOverSeveralLines) {
+    const auto script = write("script.sql",
+                              "create table t(id int primary key, v string);\n{\n  \"batch_insert\": {\n    "
+                              "\"table_name\": \"t\",\n"
+                              "    \"data\": [{\"id\": 1, \"v\": \"x;y\"}]\n  }\n}\nselect v from t;\n");
+    auto run = run_program(client_ + "--format csv -f " + script);
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("x;y"));
+    run = run_program("echo 'select count(*) as n from t' | " + client_ + "--format csv -q");
+    EXPECT_EQ(run.output, "n\n1\n") << "also without a closing semicolon";
+    EXPECT_THAT(run.output, Not(HasSubstr("\033"))) << "no colour when not a terminal";
+}
+
+TEST_F(CliTest, LoadsCsvAndJsonLinesAndReportsRefusedRows) {
+    std::string csv = "id,name,score\n";
+    for (int i = 1; i <= 2000; ++i)
+        csv += std::to_string(i) + ",n" + std::to_string(i) + "," + std::to_string(i * 2) + "\n";
+    auto run = run_program(client_ + "--load " + write("people.csv", csv) +
+                           " --table people --key id --create --partitions 2");
+    EXPECT_EQ(run.status, 0) << run.output;
+    auto client = connect();
+    EXPECT_EQ(value(client, "select count(*) from people where score = id * 2"), 2000);
+
+    must(client, sql("create table strict(id int primary key, n int not null)"));
+    std::string lines;
+    for (int i = 1; i <= 100; ++i)
+        lines +=
+            "{\"id\":" + std::to_string(i) + ",\"n\":" + (i == 50 ? "\"bad\"" : std::to_string(i)) + "}\n";
+    run = run_program(client_ + "--load " + write("strict.jsonl", lines) + " --table strict");
+    EXPECT_THAT(run.output, HasSubstr("50"));
+    EXPECT_EQ(value(client, "select count(*) from strict"), 99) << run.output;
+
+    run = run_program(client_ + "--load " + cluster().directory() +
+                      "/people.csv --table some --key row_number:line --create --rows 10");
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_EQ(value(client, "select max(line) from some"), 10);
+    run = run_program(client_ + "--load /does/not/exist.csv --table x --create");
+    EXPECT_NE(run.status, 0);
+    EXPECT_THAT(run.output, HasSubstr("exist.csv"));
+}
+
+}  // namespace
+}  // namespace dl::test
