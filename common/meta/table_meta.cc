@@ -15,7 +15,9 @@ using nlohmann::json;
 
 constexpr int kFormatVersion = 1;
 
-Error corrupt(const std::string& what) { return make_error(ErrorCode::corrupt_data, "table metadata: " + what); }
+Error corrupt(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data, "table metadata: " + what);
+}
 
 Result<void> check_keys(const json& tree, const char* what, std::initializer_list<std::string_view> required,
                         std::initializer_list<std::string_view> optional = {}) {
@@ -23,8 +25,11 @@ Result<void> check_keys(const json& tree, const char* what, std::initializer_lis
     for (const auto key : required)
         if (!tree.contains(key)) return corrupt(std::string(what) + " lacks \"" + std::string(key) + "\"");
     for (const auto& [key, value] : tree.items()) {
-        const auto known = [&](const auto& list) { return std::find(list.begin(), list.end(), key) != list.end(); };
-        if (!known(required) && !known(optional)) return corrupt(std::string(what) + " has an unknown \"" + key + "\"");
+        const auto known = [&](const auto& list) {
+            return std::find(list.begin(), list.end(), key) != list.end();
+        };
+        if (!known(required) && !known(optional))
+            return corrupt(std::string(what) + " has an unknown \"" + key + "\"");
     }
     return {};
 }
@@ -54,7 +59,8 @@ Result<Field> field_from_json(const json& tree) {
     if (parsed.has_error()) return corrupt("column " + field.name + ": " + parsed.error().message);
     field.type = *parsed;
     if (tree.contains("not_null")) {
-        if (!tree["not_null"].is_boolean()) return corrupt("\"not_null\" of column " + field.name + " is not a boolean");
+        if (!tree["not_null"].is_boolean())
+            return corrupt("\"not_null\" of column " + field.name + " is not a boolean");
         field.not_null = tree["not_null"].get<bool>();
     }
     if (tree.contains("default")) {
@@ -69,7 +75,8 @@ Result<Schema> schema_from_json(const json& tree) {
     DL_TRY_ASSIGN(schema.id.value, number<std::uint32_t>(tree, "id"));
     DL_TRY_ASSIGN(const auto key, text(tree, "key"));
     if (!tree["fields"].is_array() || tree["fields"].size() > limits::columns_max)
-        return corrupt("\"fields\" is not a list of at most " + std::to_string(limits::columns_max) + " columns");
+        return corrupt("\"fields\" is not a list of at most " + std::to_string(limits::columns_max) +
+                       " columns");
     std::set<std::string> names;
     std::set<std::uint32_t> ids;
     bool key_found = false;
@@ -106,7 +113,8 @@ json slot_map_to_json(const std::vector<std::uint16_t>& slots) {
     json runs = json::array();
     for (std::size_t i = 0; i < slots.size();) {
         std::size_t end = i + 1;
-        while (end < slots.size() && slots[end] == slots[i]) ++end;
+        while (end < slots.size() && slots[end] == slots[i])
+            ++end;
         runs.push_back(json::array({slots[i], end - i}));
         i = end;
     }
@@ -117,7 +125,8 @@ Result<std::vector<std::uint16_t>> slot_map_from_json(const json& tree, std::uin
     if (!tree.is_array()) return corrupt("\"slot_map\" is not a list");
     std::vector<std::uint16_t> slots;
     for (const auto& run : tree) {
-        if (!run.is_array() || run.size() != 2 || !run[0].is_number_unsigned() || !run[1].is_number_unsigned())
+        if (!run.is_array() || run.size() != 2 || !run[0].is_number_unsigned() ||
+            !run[1].is_number_unsigned())
             return corrupt("an entry of \"slot_map\" is not [partition, slots]");
         const auto partition = run[0].get<std::uint64_t>();
         const auto count = run[1].get<std::uint64_t>();
@@ -126,21 +135,24 @@ Result<std::vector<std::uint16_t>> slot_map_from_json(const json& tree, std::uin
         slots.insert(slots.end(), count, static_cast<std::uint16_t>(partition));
     }
     if (slots.size() != kSlotCount)
-        return corrupt("\"slot_map\" has " + std::to_string(slots.size()) + " slots instead of " + std::to_string(kSlotCount));
+        return corrupt("\"slot_map\" has " + std::to_string(slots.size()) + " slots instead of " +
+                       std::to_string(kSlotCount));
     return slots;
 }
 
 Result<TableMeta> meta_from_tree(const json& tree) {
     DL_TRY(check_keys(tree, "the table",
-                      {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id", "partition_hash",
-                       "index_hash_seed", "slot_map", "partitions"}));
+                      {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id",
+                       "partition_hash", "index_hash_seed", "slot_map", "partitions"}));
     if (tree["format"] != kFormatVersion)
-        return corrupt("format version " + tree["format"].dump().substr(0, 32) + " is unknown, this program knows 1");
+        return corrupt("format version " + tree["format"].dump().substr(0, 32) +
+                       " is unknown, this program knows 1");
     TableMeta meta;
     DL_TRY_ASSIGN(meta.id.value, number<std::uint64_t>(tree, "id"));
     DL_TRY_ASSIGN(meta.name, text(tree, "name"));
     DL_TRY_ASSIGN(meta.schema, schema_from_json(tree["schema"]));
-    DL_TRY_ASSIGN(meta.partition_count, number<std::uint32_t>(tree, "partition_count", limits::partitions_max));
+    DL_TRY_ASSIGN(meta.partition_count,
+                  number<std::uint32_t>(tree, "partition_count", limits::partitions_max));
     DL_TRY_ASSIGN(meta.copies, number<std::uint32_t>(tree, "copies"));
     DL_TRY_ASSIGN(meta.next_field_id.value, number<std::uint32_t>(tree, "next_field_id"));
     DL_TRY_ASSIGN(meta.partition_hash, text(tree, "partition_hash"));
@@ -150,10 +162,12 @@ Result<TableMeta> meta_from_tree(const json& tree) {
         return corrupt("partition hash \"" + meta.partition_hash + "\" is unknown, this program knows " +
                        std::string(kPartitionHashName));
     for (const auto& field : meta.schema.fields)
-        if (field.id >= meta.next_field_id) return corrupt("column " + field.name + " has an id that is not assigned yet");
+        if (field.id >= meta.next_field_id)
+            return corrupt("column " + field.name + " has an id that is not assigned yet");
     DL_TRY_ASSIGN(meta.slot_map, slot_map_from_json(tree["slot_map"], meta.partition_count));
     if (!tree["partitions"].is_array() || tree["partitions"].size() != meta.partition_count)
-        return corrupt("\"partitions\" does not list " + std::to_string(meta.partition_count) + " partitions");
+        return corrupt("\"partitions\" does not list " + std::to_string(meta.partition_count) +
+                       " partitions");
     for (const auto& entry : tree["partitions"]) {
         DL_TRY_ASSIGN(auto placement, placement_from_json(entry));
         meta.partitions.push_back(std::move(placement));
@@ -183,17 +197,19 @@ std::string table_meta_to_json(const TableMeta& meta) {
         partitions.push_back({{"leader", placement.leader},
                               {"followers", placement.followers},
                               {"leader_epoch", placement.leader_epoch.value}});
-    const json tree = {{"format", kFormatVersion},
-                       {"id", meta.id.value},
-                       {"name", meta.name},
-                       {"schema", {{"id", meta.schema.id.value}, {"key", meta.schema.key().name}, {"fields", std::move(fields)}}},
-                       {"partition_count", meta.partition_count},
-                       {"copies", meta.copies},
-                       {"next_field_id", meta.next_field_id.value},
-                       {"partition_hash", meta.partition_hash},
-                       {"index_hash_seed", meta.index_hash_seed},
-                       {"slot_map", slot_map_to_json(meta.slot_map)},
-                       {"partitions", std::move(partitions)}};
+    const json tree = {
+        {"format", kFormatVersion},
+        {"id", meta.id.value},
+        {"name", meta.name},
+        {"schema",
+         {{"id", meta.schema.id.value}, {"key", meta.schema.key().name}, {"fields", std::move(fields)}}},
+        {"partition_count", meta.partition_count},
+        {"copies", meta.copies},
+        {"next_field_id", meta.next_field_id.value},
+        {"partition_hash", meta.partition_hash},
+        {"index_hash_seed", meta.index_hash_seed},
+        {"slot_map", slot_map_to_json(meta.slot_map)},
+        {"partitions", std::move(partitions)}};
     return tree.dump();
 }
 
@@ -210,7 +226,8 @@ Result<TableMeta> table_meta_from_json(std::string_view text) {
             } else if (c == '"') {
                 in_string = true;
             } else if (c == '[' || c == '{') {
-                if (++depth > static_cast<int>(limits::json_depth_max)) return corrupt("is nested too deeply");
+                if (++depth > static_cast<int>(limits::json_depth_max))
+                    return corrupt("is nested too deeply");
             } else if (c == ']' || c == '}') {
                 --depth;
             }

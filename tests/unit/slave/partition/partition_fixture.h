@@ -37,7 +37,8 @@ inline TableMeta make_table() {
 }
 
 inline AppendRequest make_request(const std::vector<Row>& rows, Hash128 batch_id = {}) {
-    ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}, {FieldId{2}, DataType{TypeKind::string}}});
+    ColumnBatchBuilder builder(
+        {{FieldId{1}, DataType{TypeKind::int64}}, {FieldId{2}, DataType{TypeKind::string}}});
     for (const auto& row : rows) {
         builder.append_fixed(0, row.key);
         if (row.is_delete)
@@ -61,7 +62,8 @@ class PartitionFixture : public ::testing::Test {
   protected:
     void SetUp() override {
         static std::atomic<int> number{0};
-        root_ = ::testing::TempDir() + "partition-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
+        root_ =
+            ::testing::TempDir() + "partition-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
         directory_ = root_ + "/p";
         database_ = *writable_duck_database(512u << 20, 2);
         options_.segment_bytes = 4096;
@@ -101,7 +103,8 @@ class PartitionFixture : public ::testing::Test {
     std::future<Result<AppendAck>> append_later(const std::vector<Row>& rows, Hash128 batch_id = {}) {
         auto promise = std::make_shared<std::promise<Result<AppendAck>>>();
         auto future = promise->get_future();
-        partition_->append(make_request(rows, batch_id), [promise](Result<AppendAck> ack) { promise->set_value(std::move(ack)); });
+        partition_->append(make_request(rows, batch_id),
+                           [promise](Result<AppendAck> ack) { promise->set_value(std::move(ack)); });
         return future;
     }
     AppendAck append(const std::vector<Row>& rows, Hash128 batch_id = {}) {
@@ -130,24 +133,29 @@ class PartitionFixture : public ::testing::Test {
                     continue;
                 }
                 EXPECT_FALSE(read->batch.is_delete(r));
-                put(read->batch.find(FieldId{1})->fixed<std::int64_t>(r), std::string(read->batch.find(FieldId{2})->bytes(r)));
+                put(read->batch.find(FieldId{1})->fixed<std::int64_t>(r),
+                    std::string(read->batch.find(FieldId{2})->bytes(r)));
             }
             EXPECT_EQ(dead, file.dead_rows);
         }
-        const auto source = view.tail({{"id", ScanColumn::Source::field, FieldId{1}, DataType{TypeKind::int64}, {}},
-                                       {"name", ScanColumn::Source::field, FieldId{2}, DataType{TypeKind::string}, {}}});
+        const auto source =
+            view.tail({{"id", ScanColumn::Source::field, FieldId{1}, DataType{TypeKind::int64}, {}},
+                       {"name", ScanColumn::Source::field, FieldId{2}, DataType{TypeKind::string}, {}}});
         for (;;) {
             auto unit = source->next();
             EXPECT_TRUE(unit.has_value());
             if (!*unit) break;
             const auto& batch = (**unit).batch;
             const auto take = [&](std::uint32_t r) {
-                put(batch.find(FieldId{1})->fixed<std::int64_t>(r), std::string(batch.find(FieldId{2})->bytes(r)));
+                put(batch.find(FieldId{1})->fixed<std::int64_t>(r),
+                    std::string(batch.find(FieldId{2})->bytes(r)));
             };
             if ((**unit).all_rows)
-                for (std::uint32_t r = 0; r < batch.rows(); ++r) take(r);
+                for (std::uint32_t r = 0; r < batch.rows(); ++r)
+                    take(r);
             else
-                for (const auto r : (**unit).rows) take(r);
+                for (const auto r : (**unit).rows)
+                    take(r);
         }
         return rows;
     }

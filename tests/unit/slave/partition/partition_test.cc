@@ -1,9 +1,8 @@
-#include "tests/unit/slave/partition/partition_fixture.h"
-
 #include <fstream>
 #include <thread>
 
 #include "slave/columnar/manifest.h"
+#include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {
 namespace {
@@ -12,7 +11,8 @@ using PartitionTest = PartitionFixture;
 
 std::vector<Row> rows_of(std::int64_t first, int count, const std::string& prefix = "v") {
     std::vector<Row> rows;
-    for (int i = 0; i < count; ++i) rows.push_back({first + i, prefix + std::to_string(first + i), false});
+    for (int i = 0; i < count; ++i)
+        rows.push_back({first + i, prefix + std::to_string(first + i), false});
     return rows;
 }
 
@@ -37,7 +37,8 @@ TEST_F(PartitionTest, RepeatedBatchIdAnswersAsTheFirstDid) {
 TEST_F(PartitionTest, BatchIdsOutliveTheSegmentsThatCompactionRemoves) {
     const Hash128 id{1, 2};
     append(rows_of(0, 5), id);
-    for (int i = 0; i < 10; ++i) append(rows_of(i * 100, 100));
+    for (int i = 0; i < 10; ++i)
+        append(rows_of(i * 100, 100));
     ASSERT_TRUE(partition_->compress(nullptr).has_value());
     reopen();
     const auto again = append(rows_of(0, 5), id);
@@ -47,7 +48,8 @@ TEST_F(PartitionTest, BatchIdsOutliveTheSegmentsThatCompactionRemoves) {
 
 TEST_F(PartitionTest, ManySmallAppendsShareSyncsAndGetTheirOwnOffsets) {
     std::vector<std::future<Result<AppendAck>>> acks;
-    for (int i = 0; i < 500; ++i) acks.push_back(append_later({{i, "v", false}}));
+    for (int i = 0; i < 500; ++i)
+        acks.push_back(append_later({{i, "v", false}}));
     for (int i = 0; i < 500; ++i) {
         const auto ack = acks[static_cast<std::size_t>(i)].get();
         ASSERT_TRUE(ack.has_value());
@@ -59,13 +61,15 @@ TEST_F(PartitionTest, ManySmallAppendsShareSyncsAndGetTheirOwnOffsets) {
 }
 
 TEST_F(PartitionTest, PinnedViewSeesItsCutThroughWritesFlushAndCompaction) {
-    for (int i = 0; i < 10; ++i) append(rows_of(i * 50, 50));
+    for (int i = 0; i < 10; ++i)
+        append(rows_of(i * 50, 50));
     const auto before = live();
     const auto pinned = partition_->pin();
     ASSERT_TRUE(partition_->flush().has_value());
     const auto pinned_files = partition_->pin();
     ASSERT_FALSE(pinned_files->files().empty());
-    for (int i = 0; i < 10; ++i) append(rows_of(i * 50, 50, "new"));
+    for (int i = 0; i < 10; ++i)
+        append(rows_of(i * 50, 50, "new"));
     append({{3, "", true}});
     ASSERT_TRUE(partition_->compress(nullptr).has_value());
     EXPECT_EQ(live(*pinned), before);
@@ -76,7 +80,8 @@ TEST_F(PartitionTest, PinnedViewSeesItsCutThroughWritesFlushAndCompaction) {
 }
 
 TEST_F(PartitionTest, FilesGoWithTheLastViewThatHoldsThem) {
-    for (int i = 0; i < 10; ++i) append(rows_of(i * 50, 50));
+    for (int i = 0; i < 10; ++i)
+        append(rows_of(i * 50, 50));
     ASSERT_TRUE(partition_->flush().has_value());
     auto pinned = partition_->pin();
     const auto path = pinned->files().front().path;
@@ -87,9 +92,11 @@ TEST_F(PartitionTest, FilesGoWithTheLastViewThatHoldsThem) {
 }
 
 TEST_F(PartitionTest, CompactionKeepsTheNewestOfEachKeyAndTheNewestTwoLogs) {
-    for (int i = 0; i < 20; ++i) append(rows_of(0, 50, "r" + std::to_string(i) + "-"));
+    for (int i = 0; i < 20; ++i)
+        append(rows_of(0, 50, "r" + std::to_string(i) + "-"));
     append({{7, "", true}});
-    for (int i = 0; i < 6; ++i) append(rows_of(1000, 50, "x"));
+    for (int i = 0; i < 6; ++i)
+        append(rows_of(1000, 50, "x"));
     const auto before = records();
     const auto rows_live = live();
     ASSERT_TRUE(partition_->compress(nullptr).has_value());
@@ -100,7 +107,8 @@ TEST_F(PartitionTest, CompactionKeepsTheNewestOfEachKeyAndTheNewestTwoLogs) {
     const auto after = records();
     EXPECT_LT(after.size(), before.size());
     EXPECT_FALSE(std::any_of(after.begin(), after.end(), [](const auto& r) { return r.second.key == 7; }));
-    for (const auto& [offset, row] : after) EXPECT_EQ(before.at(offset).value, row.value);
+    for (const auto& [offset, row] : after)
+        EXPECT_EQ(before.at(offset).value, row.value);
     ASSERT_TRUE(partition_->compress(nullptr).has_value());
     EXPECT_EQ(partition_->stats().compactions, 1u);  // nothing to do
 }
@@ -147,19 +155,22 @@ TEST_F(PartitionTest, ClosedPartitionRefuses) {
     const auto partition = partition_;
     close();
     std::promise<Result<AppendAck>> promise;
-    partition->append(make_request({{1, "a", false}}), [&](Result<AppendAck> ack) { promise.set_value(std::move(ack)); });
+    partition->append(make_request({{1, "a", false}}),
+                      [&](Result<AppendAck> ack) { promise.set_value(std::move(ack)); });
     EXPECT_EQ(promise.get_future().get().error().code, ErrorCode::unavailable);
     EXPECT_EQ(Partition::create(posix_file_system(), directory_, table_, PartitionId{0}).error().code,
               ErrorCode::table_exists);
 }
 
 TEST_F(PartitionTest, AddedColumnShowsItsDefaultInFilesAndCompactedFiles) {
-    for (int i = 0; i < 10; ++i) append(rows_of(i * 50, 50));
+    for (int i = 0; i < 10; ++i)
+        append(rows_of(i * 50, 50));
     table_.schema.id = SchemaId{2};
     table_.schema.fields.push_back({FieldId{3}, "age", DataType{TypeKind::int32}, false, "7"});
     table_.next_field_id = FieldId{4};
     partition_->update_table(table_);
-    ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}, {FieldId{3}, DataType{TypeKind::int32}}});
+    ColumnBatchBuilder builder(
+        {{FieldId{1}, DataType{TypeKind::int64}}, {FieldId{3}, DataType{TypeKind::int32}}});
     for (int i = 0; i < 400; ++i) {
         builder.append_fixed<std::int64_t>(0, 5000 + i);
         builder.append_fixed<std::int32_t>(1, 41);
@@ -180,24 +191,30 @@ TEST_F(PartitionTest, AddedColumnShowsItsDefaultInFilesAndCompactedFiles) {
     std::uint64_t defaults = 0, given = 0;
     for (const auto& file : view->files()) {
         std::vector<Field> fields;
-        for (const auto id : file.fields) fields.push_back(table_.schema.fields[*table_.schema.find(id)]);
+        for (const auto id : file.fields)
+            fields.push_back(table_.schema.fields[*table_.schema.find(id)]);
         const auto read = read_parquet_rows(*database_, file.path, 0, 1u << 30, fields);
         ASSERT_TRUE(read.has_value()) << read.error().to_text();
         const auto* age = read->batch.find(FieldId{3});
         for (std::uint32_t r = 0; r < read->batch.rows(); ++r) {
-            if (age == nullptr || age->fixed<std::int32_t>(r) == 7) ++defaults;
-            else if (age->fixed<std::int32_t>(r) == 41) ++given;
+            if (age == nullptr || age->fixed<std::int32_t>(r) == 7)
+                ++defaults;
+            else if (age->fixed<std::int32_t>(r) == 41)
+                ++given;
         }
     }
     EXPECT_EQ(defaults, 500u);
     EXPECT_GT(given, 0u);
 }
 
-// A flipped bit in any small file kind, and in the head of the Parquet, is found when the partition is opened.
+// A flipped bit in any small file kind, and in the head of the Parquet, is found when the partition is
+// opened.
 TEST_F(PartitionTest, FlippedBitsAreFoundAndTheFileIsNamed) {
-    for (int i = 0; i < 6; ++i) append(rows_of(0, 60));
+    for (int i = 0; i < 6; ++i)
+        append(rows_of(0, 60));
     ASSERT_TRUE(partition_->flush().has_value());
-    for (int i = 0; i < 6; ++i) append(rows_of(0, 60));
+    for (int i = 0; i < 6; ++i)
+        append(rows_of(0, 60));
     ASSERT_TRUE(partition_->flush().has_value());
     const auto rows_live = live();
     close();
@@ -242,10 +259,14 @@ TEST_F(PartitionTest, GarbageIsRemovedAtStart) {
 }
 
 TEST_F(PartitionTest, WritesGoOnWhileItIsCompacted) {
-    for (int i = 0; i < 40; ++i) append(rows_of(0, 100));
+    for (int i = 0; i < 40; ++i)
+        append(rows_of(0, 100));
     std::atomic<bool> stop{false};
     std::thread writer([&] {
-        for (int i = 0; !stop; ++i) append(rows_of(i % 7 * 10, 30, "w" + std::to_string(i) + "-"));
+        for (int i = 0; !stop; ++i) {
+            append(rows_of(i % 7 * 10, 30, "w" + std::to_string(i) + "-"));
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
     });
     for (int i = 0; i < 3; ++i) {
         const auto done = partition_->compress(nullptr);
