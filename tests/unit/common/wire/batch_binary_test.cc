@@ -10,16 +10,9 @@
 namespace dl {
 namespace {
 
-using wire_test::from_hex;
 using wire_test::lines_of;
 using wire_test::make_table;
 using Lines = std::vector<std::string>;
-
-// PROTOCOL 3.2, as a client of the original sent it and the original accepted it.
-constexpr std::string_view kRecordedFrame =
-    "5df05c 02000000 7431 03000000 02000000 6964 04000000 6e616d65 0a000000 5f637275645f74797065 02000000"
-    "03000000 01000000 31 02000000 6162 06000000 696e73657274"
-    "03000000 01000000 32 03000000 2f7e7c 06000000 64656c657465";
 
 std::string batch_bytes(const std::vector<std::string>& columns,
                         const std::vector<std::vector<std::string>>& rows, const std::string& table = "t1") {
@@ -37,15 +30,30 @@ std::string batch_bytes(const std::vector<std::string>& columns,
     return out;
 }
 
+// PROTOCOL 3.2, as a client of the original sent it and the original accepted it.
 TEST(BatchBinary, RecordedBytes) {
     const auto table = make_table({{"id", "int"}, {"name", "string"}});
-    const auto plain = snappy_uncompress_checked(from_hex(kRecordedFrame), limits::batch_plain_bytes_max);
+    const auto plain =
+        snappy_uncompress_checked(wire_test::golden("binary_batch_frame"), limits::batch_plain_bytes_max);
     ASSERT_TRUE(plain.has_value()) << plain.error().message;
     EXPECT_EQ(plain->size(), 0x5du);
     EXPECT_EQ(*binary_batch_table(*plain), "t1");
     const auto batch = parse_binary_batch(*plain, table);
     ASSERT_TRUE(batch.has_value()) << batch.error().message;
     EXPECT_EQ(lines_of(table, *batch), (Lines{"0 insert id=1 name=ab", "0 delete id=2 name=NULL"}));
+}
+
+// The body that goes to the log for it (docs/formats/column-batch.md).
+TEST(BatchBinary, ColumnBatchIsFrozen) {
+    const auto table = make_table({{"id", "int"}, {"name", "string"}});
+    const auto plain = snappy_uncompress_checked(wire_test::golden("binary_batch_frame"), 1000);
+    const auto batch = parse_binary_batch(*plain, table);
+    EXPECT_EQ(batch->partitions.at(0).body, wire_test::golden("column_batch"));
+    const auto old =
+        ColumnBatch::decode(SharedBytes::from_string(wire_test::golden("column_batch")), 2, true);
+    ASSERT_TRUE(old.has_value()) << old.error().message;
+    EXPECT_EQ(old->columns()[1].bytes(0), "ab");
+    EXPECT_TRUE(old->is_delete(1));
 }
 
 TEST(BatchBinary, NullIsTheDefaultAndEmptyTextIsEmpty) {

@@ -11,7 +11,6 @@ namespace dl {
 namespace {
 
 using wire_test::decode;
-using wire_test::from_hex;
 using wire_test::make_table;
 using Lines = std::vector<std::string>;
 
@@ -38,10 +37,7 @@ Lines rows_of(std::string_view plain) {
 }
 
 PartitionBody recorded_batch(const TableMeta& table) {
-    const auto plain = from_hex(
-        "02000000 7431 03000000 02000000 6964 04000000 6e616d65 0a000000 5f637275645f74797065 02000000"
-        "03000000 01000000 31 02000000 6162 06000000 696e73657274"
-        "03000000 01000000 32 03000000 2f7e7c 06000000 64656c657465");
+    const auto plain = *snappy_uncompress_checked(wire_test::golden("binary_batch_frame"), 1000);
     return parse_binary_batch(plain, table)->partitions.at(0);
 }
 
@@ -51,14 +47,7 @@ TEST(StreamRows, RecordedBytes) {
     const auto batch = decode(recorded_batch(table));
     StreamRowsEncoder encoder(table, PartitionId{0});
     encoder.add(batch, 0, 2, {});
-    const std::string expected = from_hex(
-        "02000000"
-        "02000000 7431 01000000 31 02000000 02000000 6964 01000000 31 04000000 6e616d65 02000000 6162 "
-        "06000000"
-        "696e73657274 00000000 0000000000000000"
-        "02000000 7431 01000000 32 02000000 02000000 6964 01000000 32 04000000 6e616d65 03000000 2f7e7c "
-        "06000000"
-        "64656c657465 00000000 0100000000000000");
+    const std::string expected = wire_test::golden("stream_rows_plain");
     EXPECT_EQ(encoder.plain(), expected);
     EXPECT_EQ(encoder.rows(), 2u);
     EXPECT_EQ(*snappy_uncompress_checked(encoder.finish(), 1000), expected);

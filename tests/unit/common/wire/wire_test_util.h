@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +84,13 @@ inline std::string from_hex(std::string_view hex) {
         }
     }
     return bytes;
+}
+
+// The bytes of tests/golden/wire/<name>.hex.
+inline std::string golden(const std::string& name) {
+    std::ifstream file(std::string(DL_GOLDEN_DIR) + "/wire/" + name + ".hex");
+    EXPECT_TRUE(file.good()) << name;
+    return from_hex(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 }  // namespace dl::wire_test
