@@ -2,6 +2,7 @@
 // the gate walks it, planners read and rewrite it, to_sql() turns it back into text for DuckDB.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,19 +15,27 @@ namespace dl {
 
 class SelectAst {
   public:
-    // SYNTAX_ERROR with DuckDB's message and position; NOT_SUPPORTED for anything but exactly one SELECT.
+    // SYNTAX_ERROR with DuckDB's message and position; NOT_SUPPORTED for anything but exactly one SELECT,
+    // with an optional EXPLAIN in front; LIMIT_EXCEEDED for text that would take the parser too long
+    // (nesting, see sql_limits.h).
     static Result<SelectAst> parse(DuckDatabase& database, std::string_view sql);
     Result<std::string> to_sql(DuckDatabase& database) const;
+    // The SELECT as it was written, without EXPLAIN and final `;`.
+    const std::string& text() const { return text_; }
+    bool explain() const { return explain_; }
     nlohmann::json& tree() { return tree_; }
     const nlohmann::json& tree() const { return tree_; }
 
   private:
     nlohmann::json tree_;
+    std::string text_;
+    bool explain_ = false;
 };
 
 // What a statement that passed the gate uses.
 struct GateReport {
-    std::set<std::string> tables;  // lower-case names of base tables, CTE names left out
+    std::set<std::string> tables;      // lower-case names of base tables, CTE names left out
+    std::size_t table_references = 0;  // how often base tables are named in FROM
     bool explain = false;
 };
 

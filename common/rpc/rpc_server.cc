@@ -97,6 +97,20 @@ class Session::Call final : public RpcCall {
         co_return co_await session_.write_frame(ReplyType::data, views);
     }
 
+    asio::awaitable<Result<void>> send_frames(std::vector<SharedBytes> frames) override {
+        if (cancelled()) co_return make_error(ErrorCode::unavailable, "peer " + session_.connection_.peer() + " has gone");
+        std::vector<FrameHeaderBytes> headers;
+        headers.reserve(frames.size());
+        std::vector<std::string_view> parts;
+        parts.reserve(frames.size() * 2);
+        for (const auto& frame : frames) {
+            headers.push_back(encode_frame_header(static_cast<std::uint8_t>(ReplyType::data), frame.size()));
+            parts.emplace_back(headers.back().data(), headers.back().size());
+            parts.push_back(frame.view());
+        }
+        co_return co_await session_.connection_.write(parts, session_.server_->options().transfer);
+    }
+
     Method method() const { return method_; }
     void cancel() {
         cancelled_.store(true, std::memory_order_release);
@@ -191,8 +205,8 @@ class Server final : public RpcServer, public std::enable_shared_from_this<Serve
 
 asio::awaitable<void> Session::read_requests(std::shared_ptr<Session> self) {
     co_await asio::this_coro::throw_if_cancelled(false);
-    while (co_await self->read_request()) {
-    }
+    for (bool more = true; more;)
+        more = co_await self->read_request();
     self->peer_gone();
     co_await self->until_idle();
     self->connection_.close();
@@ -220,6 +234,7 @@ asio::awaitable<bool> Session::read_request() {
     auto payload = co_await connection_.read_body(header->payload_bytes, options.transfer, net::kNoDeadline,
                                                   &server_->budget(), &share);
     if (payload.has_error()) {
+        share.release();
         if (payload.error().code == ErrorCode::timeout) co_await refuse(payload.error());
         co_return false;
     }

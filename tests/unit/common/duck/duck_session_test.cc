@@ -249,7 +249,7 @@ TEST(DuckDatabase, MemoryLimitIsAnErrorNotACrash) {
 TEST(DuckDatabase, SpillsWhereItMay) {
     TempFolder spill;
     DuckOptions options;
-    options.memory_bytes_max = 64u << 20;
+    options.memory_bytes_max = 160u << 20;
     options.spill_directory = spill.path("spill");
     options.spill_bytes_max = 1u << 30;
     auto database = open_database(options);

@@ -1,0 +1,93 @@
+#include "common/duck/select_ast.h"
+
+#include "common/duck/parquet_file.h"
+#include "common/duck/sql_limits.h"
+
+namespace dl {
+
+namespace {
+
+// The tree takes several times its text in memory.
+constexpr std::size_t kTreeTextBytesMax = 32u << 20;
+
+// The first value of the only row.
+Result<std::string> single_value(DuckDatabase& database, const std::string& sql) {
+    DL_TRY_ASSIGN(auto session, database.session());
+    DL_TRY_ASSIGN(auto result, session->query(sql));
+    DL_TRY_ASSIGN(auto batch, result->next());
+    if (!batch || batch->rows() != 1 || batch->columns()[0].is_null(0)) {
+        return make_error(ErrorCode::internal, "DuckDB gave no text for a statement");
+    }
+    return std::string(batch->columns()[0].bytes(0));
+}
+
+// Takes `word` off the front, in any case.
+bool take_word(std::string_view& text, std::string_view word) {
+    if (text.size() < word.size()) return false;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+        if ((text[i] | 0x20) != word[i]) return false;
+    }
+    if (text.size() > word.size()) {
+        const auto next = static_cast<unsigned char>(text[word.size()]);
+        if (next == '_' || next == '$' || next >= 0x80 || std::isalnum(next) != 0) return false;
+    }
+    text.remove_prefix(word.size());
+    return true;
+}
+
+Error parse_error(const nlohmann::json& answer, const std::string& text) {
+    const auto message = answer.value("error_message", std::string("the statement cannot be parsed"));
+    const auto type = answer.value("error_type", std::string());
+    if (type == "not implemented" || message.find("Only SELECT") != std::string::npos) {
+        return make_error(ErrorCode::not_supported,
+                          "only SELECT can be run as a query, not '" +
+                              text.substr(0, std::min<std::size_t>(24, text.size())) +
+                              "'; use the other statements for changes");
+    }
+    std::string where;
+    if (answer.contains("position") && answer["position"].is_string()) {
+        where = " (at byte " + answer["position"].get<std::string>() + ")";
+    }
+    return make_error(ErrorCode::syntax_error, message + where);
+}
+
+}  // namespace
+
+Result<SelectAst> SelectAst::parse(DuckDatabase& database, std::string_view sql) {
+    DL_TRY(check_sql_text(sql));
+    SelectAst ast;
+    auto rest = skip_sql_blanks(sql);
+    if (take_word(rest, "explain")) {
+        ast.explain_ = true;
+        rest = skip_sql_blanks(rest);
+        if (auto after = rest; take_word(after, "analyze") || rest.starts_with('(')) {
+            return make_error(ErrorCode::not_supported,
+                              "EXPLAIN takes no options here; write EXPLAIN SELECT ...");
+        }
+    }
+    while (!rest.empty() && (rest.back() == ';' || static_cast<unsigned char>(rest.back()) <= ' '))
+        rest.remove_suffix(1);
+    ast.text_ = std::string(rest);
+    if (rest.empty()) return make_error(ErrorCode::syntax_error, "the statement is empty");
+
+    DL_TRY_ASSIGN(
+        const std::string json,
+        single_value(database, "SELECT json_serialize_sql(" + sql_literal(ast.text_) +
+                                   ", skip_null := true, skip_default := true)"));
+    if (json.size() > kTreeTextBytesMax) {
+        return make_error(ErrorCode::limit_exceeded, "the statement has too many parts; split it");
+    }
+    ast.tree_ = nlohmann::json::parse(json, nullptr, false);
+    if (!ast.tree_.is_object()) return make_error(ErrorCode::internal, "DuckDB gave a tree that is not JSON");
+    if (ast.tree_.value("error", true)) return parse_error(ast.tree_, ast.text_);
+    if (!ast.tree_.contains("statements") || ast.tree_["statements"].size() != 1) {
+        return make_error(ErrorCode::not_supported, "one statement at a time; send them one after the other");
+    }
+    return ast;
+}
+
+Result<std::string> SelectAst::to_sql(DuckDatabase& database) const {
+    return single_value(database, "SELECT json_deserialize_sql(" + sql_literal(tree_.dump()) + "::JSON)");
+}
+
+}  // namespace dl

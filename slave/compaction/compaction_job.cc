@@ -1,0 +1,230 @@
+#include "slave/compaction/compaction_job.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/base/failpoint.h"
+#include "common/duck/parquet_file.h"
+
+namespace dl::slave {
+namespace {
+
+// Lets the kept rows of one input through and counts what went by.
+class KeptFilter : public RowFilter {
+  public:
+    KeptFilter(const KeptRows& kept, std::atomic<std::uint64_t>& rows_done) : kept_(kept), rows_done_(rows_done) {}
+    void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto row = static_cast<std::uint64_t>(row_numbers[i]);
+            keep[i] = row < kept_.rows() && kept_.test(row);
+        }
+        rows_done_.fetch_add(count);
+        DL_FAILPOINT("compaction.mid");
+    }
+
+  private:
+    const KeptRows& kept_;
+    std::atomic<std::uint64_t>& rows_done_;
+};
+
+Error mismatch(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data,
+                      "compaction refused, nothing was changed (INV-5): " + what + "; the partition's files disagree, "
+                      "check the disk and restore the partition from a copy");
+}
+
+}  // namespace
+
+std::shared_ptr<const DeleteVector> CompactionOutput::vector_of(const File& output, const FileSet& current) const {
+    RowBits dead(output.group.rows);
+    std::uint64_t base = 0;
+    for (std::size_t i = output.group.begin; i < output.group.end; ++i) {
+        const FileEntry* entry = current.find(inputs[i].file->info().stem());
+        DL_CHECK(entry != nullptr, "the inputs of a compaction stay until it is committed");
+        if (output.group.carried_over) return entry->dead;
+        for (const auto row : entry->dead->rows_since(DeleteVector(entry->dead->rows())))
+            if (kept[i].test(row)) dead.set(base + kept[i].rank(row));
+        base += kept[i].count();
+    }
+    return DeleteVector::from_bits(dead);
+}
+
+void CompactionJob::cancel() {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (session_ != nullptr) session_->interrupt(ErrorCode::cancelled);
+}
+
+Result<CompactionOutput> CompactionJob::run() {
+    CompactionOutput output;
+    output.inputs = input_.inputs;
+    std::vector<KeepInput> indexes;
+    for (const auto& entry : output.inputs) {
+        indexes.push_back({&entry.file->index(), entry.file->info().rows});
+        output.rows_before += entry.file->info().rows;
+    }
+    rows_total_ = output.rows_before;
+    output.kept = find_kept_rows(indexes);
+
+    std::vector<InputSize> sizes;
+    for (std::size_t i = 0; i < output.inputs.size(); ++i) {
+        const auto& info = output.inputs[i].file->info();
+        if (const auto lost = live_rows_not_kept(*output.inputs[i].dead, output.kept[i]); lost != 0)
+            return mismatch("file " + info.stem() + " has " + std::to_string(lost) +
+                            " live rows that the key indexes call replaced");
+        sizes.push_back({info.rows, output.kept[i].count(), info.parquet_bytes, info.compacted});
+        output.rows_after += output.kept[i].count();
+    }
+    DL_FAILPOINT("compaction.before-write-new");
+    for (const auto& group : group_outputs(sizes)) {
+        if (group.rows == 0) continue;
+        if (group.carried_over) {
+            output.files.push_back({output.inputs[group.begin].file, group});
+            rows_done_ += sizes[group.begin].rows;
+            continue;
+        }
+        DL_TRY_ASSIGN(auto file, write_output(output, group));
+        bytes_done_ += file->info().parquet_bytes;
+        output.files.push_back({std::move(file), group});
+    }
+    return output;
+}
+
+Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const CompactionOutput& output,
+                                                                         const OutputGroup& group) {
+    ManifestFile info;
+    info.first_offset = output.inputs[group.begin].file->info().first_offset;
+    info.end_offset = output.inputs[group.end - 1].file->info().end_offset;
+    info.edition = input_.edition;
+    info.compacted = true;
+    info.rows = group.rows;
+    info.fields = output_fields(group);
+    double plain_bytes = 0;
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+        const auto& from = output.inputs[i].file->info();
+        info.epoch = std::max(info.epoch, from.epoch);
+        plain_bytes += static_cast<double>(from.plain_bytes) * static_cast<double>(output.kept[i].count()) /
+                       static_cast<double>(from.rows);
+    }
+    info.plain_bytes = static_cast<std::uint64_t>(plain_bytes);
+
+    const std::string path = input_.snapshots_directory + "/" + info.parquet_name();
+    {
+        DL_TRY_ASSIGN(const auto session, start_session());
+        const auto written = session->execute(copy_sql(output, group, info.fields, path, *session));
+        {
+            const std::lock_guard lock(mutex_);
+            session_ = nullptr;
+        }
+        if (written.has_error()) return written.error().in("writing " + path);
+    }
+    DL_FAILPOINT("compaction.before-fsync-new");
+    DL_TRY(input_.files->sync_file(path));
+    DL_TRY(check_written(path, &info));
+    DL_TRY(measure_parquet(*input_.files, path, &info));
+    DL_TRY(write_index(output, group, info));
+    const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, input_.table->index_hash_seed};
+    DL_TRY_ASSIGN(auto index,
+                  KeyIndex::open(*input_.files, input_.snapshots_directory + "/" + info.index_name(), expected));
+    return std::shared_ptr<const SnapshotFile>(
+        std::make_shared<SnapshotFile>(*input_.files, input_.snapshots_directory, std::move(info), std::move(index)));
+}
+
+std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const {
+    std::vector<Field> fields;
+    const auto& schema = input_.table->schema;
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+        for (const auto& field : input_.inputs[i].file->info().fields) {
+            if (std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.id == field.id; })) continue;
+            const auto known = schema.find(field.id);
+            if (!known && field.id < input_.table->next_field_id) continue;  // dropped
+            fields.push_back(field);
+            if (known) fields.back().default_text = schema.fields[*known].default_text;
+        }
+    }
+    std::sort(fields.begin(), fields.end(), [](const Field& a, const Field& b) { return a.id < b.id; });
+    return fields;
+}
+
+std::string CompactionJob::copy_sql(const CompactionOutput& output, const OutputGroup& group,
+                                    const std::vector<Field>& fields, const std::string& path, DuckSession& session) {
+    std::string select;
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+        if (output.kept[i].count() == 0) continue;
+        const auto& file = *output.inputs[i].file;
+        if (!select.empty()) select += " UNION ALL ";
+        select += "SELECT _offset, _delete, _time";
+        for (const auto& field : fields) {
+            const auto& own = file.info().fields;
+            const bool has = std::any_of(own.begin(), own.end(), [&](const Field& f) { return f.id == field.id; });
+            const std::string name = parquet_field_name(field.id);
+            select += ", " + (has ? name : sql_default(field) + " AS " + name);
+        }
+        const auto filter = session.add_row_filter(std::make_shared<KeptFilter>(output.kept[i], rows_done_));
+        select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
+                  ", file_row_number = true) WHERE dl_alive(" + std::to_string(filter) + ", file_row_number)";
+    }
+    return "COPY (" + select + ") TO " + sql_literal(path) + " (FORMAT parquet, COMPRESSION snappy)";
+}
+
+Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {
+    DL_TRY_ASSIGN(const auto session, start_session());
+    std::uint64_t rows = 0;
+    Offset last = info->first_offset - 1;
+    const auto read = [&]() -> Result<void> {
+        DL_TRY_ASSIGN(const auto result, session->query("SELECT _offset FROM read_parquet(" + sql_literal(path) + ")"));
+        for (;;) {
+            DL_TRY_ASSIGN(const auto batch, result->next(65536));
+            if (!batch) return {};
+            const auto& offsets = batch->columns()[0];
+            for (std::uint32_t row = 0; row < batch->rows(); ++row) {
+                const auto offset = offsets.fixed<Offset>(row);
+                if (offset <= last || offset >= info->end_offset)
+                    return mismatch("offset " + std::to_string(offset) + " follows " + std::to_string(last) + " in " + path);
+                if (rows++ == 0) info->first_row_offset = offset;
+                last = offset;
+            }
+        }
+    }();
+    {
+        const std::lock_guard lock(mutex_);
+        session_ = nullptr;
+    }
+    DL_TRY(read);
+    info->last_row_offset = last;
+    if (rows != info->rows)
+        return mismatch(std::to_string(rows) + " rows were written to " + path + ", the key indexes count " +
+                        std::to_string(info->rows));
+    return {};
+}
+
+Result<void> CompactionJob::write_index(const CompactionOutput& output, const OutputGroup& group,
+                                        const ManifestFile& info) {
+    std::vector<KeepInput> inputs;
+    std::vector<std::uint64_t> base;
+    std::uint64_t rows = 0;
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+        inputs.push_back({&output.inputs[i].file->index(), output.inputs[i].file->info().rows});
+        base.push_back(rows);
+        rows += output.kept[i].count();
+    }
+    KeyIndexWriter writer({info.first_offset, info.end_offset, info.rows, input_.table->index_hash_seed});
+    writer.reserve(info.rows);
+    merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
+        const auto& kept = output.kept[group.begin + input];
+        if (kept.test(entry.row))
+            writer.add(entry.hash, static_cast<std::uint32_t>(base[input] + kept.rank(entry.row)), false);
+    });
+    DL_CHECK(writer.entries() == info.rows, "INV-5 every kept row has one key index entry");
+    return writer.write(*input_.files, input_.snapshots_directory + "/" + info.index_name());
+}
+
+Result<std::unique_ptr<DuckSession>> CompactionJob::start_session() {
+    DL_TRY_ASSIGN(auto session, input_.database->session());
+    const std::lock_guard lock(mutex_);
+    if (cancelled_) return make_error(ErrorCode::cancelled, "the compaction was stopped because the partition closes");
+    session_ = session.get();
+    return session;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,75 @@
+// Rewrites a run of snapshot files: of each key only the newest record of the run stays, deletes go, offsets and append
+// times are kept. Writes and syncs the new files and checks them (INV-5); names them in no manifest. Blocking:
+// background pool. cancel() from any thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/duck/duck_database.h"
+#include "common/meta/table_meta.h"
+#include "slave/columnar/file_set.h"
+#include "slave/compaction/compaction_planner.h"
+#include "slave/compaction/keep_set.h"
+
+namespace dl::slave {
+
+struct CompactionInput {
+    FileSystem* files = nullptr;
+    DuckDatabase* database = nullptr;
+    std::string snapshots_directory;
+    std::shared_ptr<const TableMeta> table;
+    std::vector<FileEntry> inputs;  // ascending; always the whole prefix of the partition
+    std::uint64_t edition = 0;      // of the new files
+};
+
+struct CompactionOutput {
+    struct File {
+        std::shared_ptr<const SnapshotFile> file;
+        OutputGroup group;
+    };
+    std::vector<FileEntry> inputs;
+    std::vector<KeptRows> kept;  // by input
+    std::vector<File> files;
+    std::uint64_t rows_before = 0;
+    std::uint64_t rows_after = 0;
+
+    // The delete vector of an output: rows whose copy in the inputs is dead in `current`.
+    std::shared_ptr<const DeleteVector> vector_of(const File& output, const FileSet& current) const;
+};
+
+class CompactionJob {
+  public:
+    explicit CompactionJob(CompactionInput input) : input_(std::move(input)) {}
+    // CORRUPT_DATA when the counts do not agree: nothing is changed then.
+    Result<CompactionOutput> run();
+    // run() returns CANCELLED soon.
+    void cancel();
+    std::uint64_t rows_done() const { return rows_done_.load(); }
+    std::uint64_t rows_total() const { return rows_total_.load(); }
+    std::uint64_t bytes_done() const { return bytes_done_.load(); }
+
+  private:
+    Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output, const OutputGroup& group);
+    std::vector<Field> output_fields(const OutputGroup& group) const;
+    std::string copy_sql(const CompactionOutput& output, const OutputGroup& group, const std::vector<Field>& fields,
+                         const std::string& path, DuckSession& session);
+    // Reads the offsets back: as many rows as expected, ascending, within the range.
+    Result<void> check_written(const std::string& path, ManifestFile* info);
+    Result<void> write_index(const CompactionOutput& output, const OutputGroup& group, const ManifestFile& info);
+    Result<std::unique_ptr<DuckSession>> start_session();
+
+    CompactionInput input_;
+    std::atomic<std::uint64_t> rows_done_{0};
+    std::atomic<std::uint64_t> rows_total_{0};
+    std::atomic<std::uint64_t> bytes_done_{0};
+    std::mutex mutex_;
+    bool cancelled_ = false;
+    DuckSession* session_ = nullptr;  // running, under mutex_
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,42 @@
+// What compress_table works on. Pure: no io, no clock.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "slave/columnar/manifest.h"
+#include "slave/log/partition_log.h"
+
+namespace dl::slave {
+
+// The first offset that compaction leaves alone: that of the oldest of the newest `retained_closed_logs` + 1 log files.
+Offset compaction_range_end(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs);
+
+struct CompactionPlan {
+    std::size_t inputs = 0;   // the first `inputs` files of the manifest are compacted together
+    bool needed = false;      // false: they are compacted already
+    Offset range_end = 0;
+};
+CompactionPlan plan_compaction(std::span<const ManifestFile> files, Offset range_end);
+
+// Inputs [begin, end) become one output file.
+struct OutputGroup {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    std::uint64_t rows = 0;   // 0: nothing is left of them, no file
+    bool carried_over = false;  // one compacted file of which every row stays: it stays as it is
+};
+struct InputSize {
+    std::uint64_t rows = 0;
+    std::uint64_t kept = 0;
+    std::uint64_t parquet_bytes = 0;
+    bool compacted = false;
+};
+inline constexpr std::uint64_t kOutputRowsTarget = 8'000'000;
+inline constexpr std::uint64_t kOutputBytesTarget = 512u << 20;
+// Groups neighbours until rows or (estimated) bytes reach the targets.
+std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs, std::uint64_t rows_target = kOutputRowsTarget,
+                                       std::uint64_t bytes_target = kOutputBytesTarget);
+
+}  // namespace dl::slave

@@ -1,0 +1,98 @@
+#include "slave/index/tail_segment.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "common/base/check.h"
+#include "slave/index/batch_concat.h"
+
+namespace dl::slave {
+namespace {
+
+// Eight or more chunks at the end that are no larger than the last one's size class are merged, so that a row is copied
+// a few times only and a segment holds few chunks however small its appends are.
+constexpr std::size_t kMergeWidth = 8;
+constexpr std::uint64_t kMergedRowsMax = 32768;
+constexpr std::size_t kPrefetchGroup = 32;
+
+unsigned size_class(std::uint32_t rows) { return (static_cast<unsigned>(std::bit_width(rows)) - 1) / 3; }
+
+}  // namespace
+
+std::uint64_t TailSegment::resident_bytes() const {
+    return body_bytes_ + keys_.bytes() + blocks_.size() * sizeof(SupersededBlock);
+}
+
+Result<void> TailSegment::append(const ColumnBatch& batch, std::int64_t append_time_us,
+                                 std::span<const Hash128> hashes, std::vector<FreshKey>* fresh) {
+    DL_CHECK(!closed_ && hashes.size() == batch.rows() && batch.rows() > 0, "INV-2 a tail segment grows by whole batches");
+    const std::uint32_t first = keys_.rows();
+    const std::uint32_t end = first + batch.rows();
+    while (blocks_.size() * std::uint64_t{SupersededBlock::kRows} < end)
+        blocks_.push_back(std::make_shared<SupersededBlock>());
+    keys_.reserve(batch.rows());
+    for (std::size_t start = 0; start < hashes.size(); start += kPrefetchGroup) {
+        const std::size_t stop = std::min(start + kPrefetchGroup, hashes.size());
+        for (std::size_t i = stop; i < std::min(stop + kPrefetchGroup, hashes.size()); ++i) keys_.prefetch(hashes[i]);
+        for (std::size_t i = start; i < stop; ++i) {
+            const Offset offset = first_offset_ + keys_.rows();
+            const std::uint32_t older = keys_.put(hashes[i]);
+            if (older == KeyTable::kNone)
+                fresh->push_back({hashes[i], offset});
+            else
+                mark(older, offset);
+        }
+    }
+    auto chunk = std::make_shared<TailChunk>();
+    chunk->batch = batch;
+    chunk->base_offset = first_offset_ + first;
+    chunk->times = {{0, append_time_us}};
+    chunk->first_in_block = first % SupersededBlock::kRows;
+    chunk->blocks.assign(blocks_.begin() + first / SupersededBlock::kRows, blocks_.end());
+    chunks_.push_back(std::move(chunk));
+    body_bytes_ += batch.body().size();
+    return merge_small_chunks();
+}
+
+bool TailSegment::supersede(const Hash128& hash, Offset by) {
+    const auto row = keys_.find(hash);
+    if (row == KeyTable::kNone) return false;
+    mark(row, by);
+    return true;
+}
+
+Result<void> TailSegment::merge_small_chunks() {
+    for (;;) {
+        const auto& last = chunks_.back()->batch;
+        std::size_t first = chunks_.size();
+        std::uint64_t rows = 0;
+        while (first > 0 && size_class(chunks_[first - 1]->batch.rows()) <= size_class(last.rows()) &&
+               same_columns(chunks_[first - 1]->batch, last))
+            rows += chunks_[--first]->batch.rows();
+        if (chunks_.size() - first < kMergeWidth || rows > kMergedRowsMax) return {};
+        std::vector<ColumnBatch> batches;
+        for (std::size_t i = first; i < chunks_.size(); ++i) batches.push_back(chunks_[i]->batch);
+        DL_TRY_ASSIGN(auto joined, concat_batches(batches));
+        auto merged = std::make_shared<TailChunk>();
+        const auto& head = *chunks_[first];
+        merged->base_offset = head.base_offset;
+        merged->first_in_block = head.first_in_block;
+        const auto from = static_cast<std::size_t>(head.base_offset - first_offset_) / SupersededBlock::kRows;
+        merged->blocks.assign(blocks_.begin() + static_cast<std::ptrdiff_t>(from), blocks_.end());
+        std::uint32_t done = 0;
+        for (std::size_t i = first; i < chunks_.size(); ++i) {
+            for (const auto& run : chunks_[i]->times)
+                if (merged->times.empty() || merged->times.back().append_time_us != run.append_time_us)
+                    merged->times.push_back({done + run.first_row, run.append_time_us});
+            body_bytes_ -= chunks_[i]->batch.body().size();
+            done += chunks_[i]->batch.rows();
+        }
+        body_bytes_ += joined.body().size();
+        merged->batch = std::move(joined);
+        chunks_.resize(first);
+        chunks_.push_back(std::move(merged));
+    }
+    return {};
+}
+
+}  // namespace dl::slave

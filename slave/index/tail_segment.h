@@ -1,0 +1,95 @@
+// The rows of one log segment in memory: immutable columnar chunks, for every row the offset of the record that replaced
+// it, and the key table. The writer appends and marks; a pinned view reads its chunks at any time.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/types/column_batch.h"
+#include "slave/index/key_table.h"
+
+namespace dl::slave {
+
+inline constexpr Offset kNeverSuperseded = std::numeric_limits<Offset>::max();
+
+// Offsets of the records that replaced the rows, in blocks that never move.
+struct SupersededBlock {
+    static constexpr std::uint32_t kRows = 4096;
+    std::array<std::atomic<Offset>, kRows> at;
+    SupersededBlock() {
+        for (auto& a : at) a.store(kNeverSuperseded, std::memory_order_relaxed);
+    }
+};
+
+// Rows [first_row, ...) of a chunk were appended at this time.
+struct TimeRun {
+    std::uint32_t first_row = 0;
+    std::int64_t append_time_us = 0;
+};
+
+// Immutable but for the superseded marks, which only ever change from "never" to an offset at or above the cut of every
+// view pinned before, so that a view's answer never changes.
+struct TailChunk {
+    ColumnBatch batch;
+    Offset base_offset = 0;
+    std::vector<TimeRun> times;  // ascending by row, the first at 0
+    std::uint32_t first_in_block = 0;
+    std::vector<std::shared_ptr<SupersededBlock>> blocks;
+
+    Offset superseded_at(std::uint32_t row) const {
+        const std::uint32_t at = first_in_block + row;
+        return blocks[at / SupersededBlock::kRows]->at[at % SupersededBlock::kRows].load(std::memory_order_acquire);
+    }
+    // Live for a view that sees the records below `cut`: an insert that none of those replaced.
+    bool is_live(std::uint32_t row, Offset cut) const { return !batch.is_delete(row) && superseded_at(row) >= cut; }
+};
+
+using TailChunks = std::vector<std::shared_ptr<const TailChunk>>;
+
+class TailSegment {
+  public:
+    explicit TailSegment(Offset first_offset) : first_offset_(first_offset) {}
+
+    Offset first_offset() const { return first_offset_; }
+    Offset end_offset() const { return first_offset_ + keys_.rows(); }
+    std::uint32_t rows() const { return keys_.rows(); }
+    std::uint64_t body_bytes() const { return body_bytes_; }
+    std::uint64_t resident_bytes() const;
+    const TailChunks& chunks() const { return chunks_; }
+    const KeyTable& keys() const { return keys_; }
+    bool closed() const { return closed_; }
+    void close() { closed_ = true; }
+
+    // Adds the rows of one batch; its base offset must be end_offset(), `hashes` one per row. Older rows of the same
+    // keys in this segment are marked; hashes of keys this segment did not hold are appended to `fresh` with their offsets.
+    struct FreshKey {
+        Hash128 hash;
+        Offset offset = 0;
+    };
+    Result<void> append(const ColumnBatch& batch, std::int64_t append_time_us, std::span<const Hash128> hashes,
+                        std::vector<FreshKey>* fresh);
+    // The newest row of a key here, marked as replaced by `by`; false when the key is not here.
+    bool supersede(const Hash128& hash, Offset by);
+    void prefetch(const Hash128& hash) const { keys_.prefetch(hash); }
+
+  private:
+    void mark(std::uint32_t row, Offset by) {
+        blocks_[row / SupersededBlock::kRows]->at[row % SupersededBlock::kRows].store(by, std::memory_order_release);
+    }
+    Result<void> merge_small_chunks();
+
+    Offset first_offset_;
+    KeyTable keys_;
+    std::vector<std::shared_ptr<SupersededBlock>> blocks_;
+    TailChunks chunks_;
+    std::uint64_t body_bytes_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace dl::slave
