@@ -1,7 +1,6 @@
 #include "master/catalog/schema_change.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "common/base/limits.h"
@@ -10,14 +9,10 @@
 namespace dl::master {
 namespace {
 
-// The first four are keys of desc beside the columns, the others mark the operation of a row.
-constexpr std::array<std::string_view, 6> kReservedColumns = {
-    "table_name", "major_key", "partition_number", "partition_address", "crud", "_crud_type"};
-
 Result<Field> build_field(const ColumnDefinition& definition) {
     Field field;
     DL_TRY_ASSIGN(field.name, normalize_name("column", definition.name));
-    if (std::find(kReservedColumns.begin(), kReservedColumns.end(), field.name) != kReservedColumns.end())
+    if (is_reserved_column_name(field.name))
         return make_error(ErrorCode::invalid_request,
                           "a column cannot be named '" + field.name + "', the protocol uses that name; choose another");
     auto type = parse_type(definition.type);

@@ -34,7 +34,7 @@ asio::awaitable<Result<void>> append_rows(Services& services, Statement& stateme
         if (admitted.has_error()) co_return std::move(admitted).error();
         bytes = std::move(*admitted);
         auto work = [table, parse = std::move(parse)] { return share(parse(*table)); };
-        batch = co_await run_on(services.work_pool, std::move(work));
+        batch = co_await run_on(services.work_pool, work);
     }
     if (batch.has_error()) co_return std::move(batch).error();
     DL_FAILPOINT("append.after-parse");

@@ -33,7 +33,7 @@ HandlerResult handle_binary_batch(Services& services, Statement& statement, Clie
         if (admitted.has_error()) co_return std::move(admitted).error();
         bytes = std::move(*admitted);
         auto work = [batch = statement.batch] { return unpack(batch); };
-        plain = co_await run_on(services.work_pool, std::move(work));
+        plain = co_await run_on(services.work_pool, work);
     }
     if (plain.has_error()) co_return std::move(plain).error();
     auto name = binary_batch_table(**plain);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/async/run_on.h"
+#include "common/base/byte_io.h"
 #include "common/types/value_text.h"
 #include "common/wire/stream_frames.h"
 #include "master/handlers/handlers.h"
@@ -108,10 +109,11 @@ HandlerResult run_select(Services& services, Statement& statement, ClientReply& 
     auto begin = [query, &services, sql = std::move(sql), options, cancel = statement.cancel] {
         return start(*query, services, sql, options, cancel);
     };
-    auto started = co_await run_on(services.query_pool, std::move(begin));
+    auto started = co_await run_on(services.query_pool, begin);
     if (started.has_error()) co_return std::move(started).error();
     while (!query->ended) {
-        auto piece = co_await run_on(services.query_pool, [query] { return pull(*query); });
+        auto next = [query] { return pull(*query); };
+        auto piece = co_await run_on(services.query_pool, next);
         if (piece.has_error()) co_return std::move(piece).error();
         if (query->ended && !statement.options().meta) append_code(*piece, kReplySuccess);
         auto written = co_await reply.write_one(std::move(*piece));

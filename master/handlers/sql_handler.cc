@@ -41,7 +41,8 @@ HandlerResult handle_sql(Services& services, Statement& statement, ClientReply& 
     if (text.size() <= kParseHereBytesMax) {
         parsed = parse_sql_statement(text);
     } else {
-        parsed = co_await run_on(services.work_pool, [&text] { return parse_sql_statement(text); });
+        auto work = [&text] { return parse_sql_statement(text); };
+        parsed = co_await run_on(services.work_pool, work);
     }
     if (parsed.has_error()) co_return std::move(parsed).error();
     co_return co_await dispatch(services, statement, reply, std::move(*parsed));

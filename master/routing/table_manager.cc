@@ -79,7 +79,7 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
         in_creation_.insert(table.id);
         return table;
     };
-    auto reserved = co_await run_on(work_, std::move(reserve));
+    auto reserved = co_await run_on(work_, reserve);
     if (reserved.has_error()) co_return std::move(reserved).error();
     auto table = std::make_shared<const TableMeta>(std::move(*reserved));
     auto on_slaves = co_await create_on_slaves(*table, deadline);
@@ -97,7 +97,7 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
         in_creation_.erase(table->id);
         return added;
     };
-    auto added = co_await run_on(work_, std::move(commit));
+    auto added = co_await run_on(work_, commit);
     if (added.has_value()) {
         log_info(kComponent, "created",
                  {{"table", table->name}, {"id", table->id.value}, {"partitions", table->partition_count}});
@@ -114,7 +114,7 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
         DL_TRY(catalog_.remove_table(*table));
         return table;
     };
-    auto removed = co_await run_on(work_, std::move(remove));
+    auto removed = co_await run_on(work_, remove);
     if (removed.has_error()) co_return std::move(removed).error();
     const auto table = *removed;
     log_info(kComponent, "dropped", {{"table", table->name}, {"id", table->id.value}});
@@ -139,7 +139,8 @@ asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline de
                        {"id", drop.table.value}, {"error", reply.error()});
         co_return false;
     }
-    auto finished = co_await run_on(work_, [this, drop] { return catalog_.finish_drop(drop); });
+    auto finish = [this, drop] { return catalog_.finish_drop(drop); };
+    auto finished = co_await run_on(work_, finish);
     if (finished.has_error()) log_error(kComponent, "a finished drop was not recorded", {{"error", finished.error()}});
     co_return true;
 }
@@ -154,7 +155,7 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
             if (!raced || attempt == kAlterAttempts) return committed;
         }
     };
-    auto committed = co_await run_on(work_, std::move(commit));
+    auto committed = co_await run_on(work_, commit);
     if (committed.has_error()) co_return std::move(committed).error();
     const auto table = *committed;
     log_info(kComponent, "altered", {{"table", table->name}, {"schema", table->schema.id.value}});
@@ -188,7 +189,8 @@ asio::awaitable<Result<TablePtr>> TableManager::drop_column(std::string name, st
 }
 
 asio::awaitable<void> TableManager::retry_drops(std::string node, rpc::Deadline deadline) {
-    auto pending = co_await run_on(work_, [this] { return catalog_.pending_drops(); });
+    auto list = [this] { return catalog_.pending_drops(); };
+    auto pending = co_await run_on(work_, list);
     if (pending.has_error()) {
         log_error(kComponent, "the open drops cannot be read", {{"error", pending.error()}});
         co_return;

@@ -55,7 +55,7 @@ TEST(DdlParser, CreateInAllItsShapes) {
     EXPECT_EQ(s.partitions, 2u);
     EXPECT_EQ(s.extra_copies, 0u);
 
-    s = parsed<CreateTableStatement>("create table t(primary key string default 'it''s', id int, primary key(ID))");
+    s = parsed<CreateTableStatement>("create table t(\"primary\" string default 'it''s', id int, primary key(ID))");
     EXPECT_EQ(s.columns[0].name, "primary");
     EXPECT_EQ(s.columns[0].default_text, "it's");
     EXPECT_TRUE(s.columns[1].primary_key);

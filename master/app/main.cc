@@ -1,0 +1,48 @@
+// master [CONFIG] [--check | --print-config | --version]
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "common/base/log.h"
+#include "master/app/master_app.h"
+
+namespace dl::master {
+namespace {
+
+int fail(const Error& error) {
+    std::fprintf(stderr, "master: %s\n", error.to_text().c_str());
+    return 1;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("DataLakeDB master: serves clients, keeps the catalog, routes to the slaves");
+    std::string path = "../config/master_config.properties";
+    bool check = false;
+    bool print = false;
+    app.add_option("config", path, "Properties file")->capture_default_str();
+    app.add_flag("--check", check, "Check the configuration and exit");
+    app.add_flag("--print-config", print, "Print every key with its value and where it comes from, and exit");
+    app.set_version_flag("--version", std::string("master ") + DL_VERSION);
+    CLI11_PARSE(app, argc, argv);
+
+    auto config = Config::load(path, master_config_keys(), process_environment);
+    if (config.has_error()) return fail(config.error());
+    auto settings = master_config_from(*config);
+    if (settings.has_error()) return fail(settings.error());
+    if (print) std::fputs(config->print().c_str(), stdout);
+    if (check) std::printf("%s is valid\n", path.c_str());
+    if (print || check) return 0;
+
+    set_log_level(parse_log_level(settings->log_level).value());
+    for (const auto& note : config->notes()) log_warn("master.config", note);
+    auto served = run_master(*settings);
+    if (served.has_error()) {
+        log_error("master", "cannot run", {{"error", served.error()}});
+        return fail(served.error());
+    }
+    return 0;
+}
+
+}  // namespace
+}  // namespace dl::master
+
+int main(int argc, char** argv) { return dl::master::run(argc, argv); }

@@ -1,0 +1,85 @@
+#include "master/app/master_app.h"
+
+#include <future>
+#include <memory>
+#include <optional>
+
+#include "common/async/worker_pool.h"
+#include "common/base/log.h"
+#include "common/duck/duck_database.h"
+#include "common/net/net_pool.h"
+#include "common/net/process.h"
+#include "master/catalog/catalog.h"
+#include "master/routing/health_monitor.h"
+#include "master/routing/rpc_fragment_runner.h"
+#include "master/server/master_server.h"
+
+namespace dl::master {
+namespace {
+
+constexpr std::string_view kComponent = "master";
+
+ServerOptions server_options(const MasterConfig& config) {
+    ServerOptions options;
+    options.address = config.address;
+    options.sessions_max = config.sessions_max;
+    options.request_bytes_max = config.request_bytes_max;
+    options.session.frame_bytes_max = config.frame_bytes_max;
+    options.session.read_transfer.stall = config.read_timeout;
+    options.session.write_transfer.stall = config.write_timeout;
+    return options;
+}
+
+}  // namespace
+
+Result<void> run_master(const MasterConfig& config) {
+    net::raise_file_limit();
+    DL_TRY_ASSIGN(auto catalog, Catalog::open(config.data_paths.front()));
+    DuckOptions duck;
+    duck.memory_bytes_max = config.query_bytes_max;
+    duck.threads = config.query_threads;
+    DL_TRY_ASSIGN(auto database, DuckDatabase::open(duck));
+
+    // Members of what follows refer to what stands above it; the pools are stopped by hand, after the sessions.
+    net::NetPool net_pool("net", config.net_threads);
+    const auto connect = [&net_pool](const std::string& address) {
+        return rpc::RpcClient::create(net_pool.executor(), address);
+    };
+    SlaveDirectory slaves(config.slaves, connect);
+    WorkerPool work_pool("work", config.work_threads);
+    TableManager tables(*catalog, slaves, work_pool);
+    AppendRouter appends(slaves);
+    ReadRouter reads(slaves);
+    RpcFragmentRunner fragments(slaves, [&net_pool] { return net_pool.executor(); });
+    CoordinatorOptions coordination;
+    coordination.queries_running_max = config.queries_max;
+    auto queries = QueryCoordinator::create(database, fragments, coordination);
+    WorkerPool query_pool("query", config.queries_max);
+    net::ByteBudget work_bytes(config.request_bytes_max);
+    net::ByteBudget query_slots(config.queries_max);
+    Services services{*catalog,   tables,     appends,    reads,       *queries,
+                      work_pool,  query_pool, work_bytes, query_slots, {}};
+    services.limits.statement_timeout = config.statement_timeout;
+    services.limits.compress_timeout = config.compress_timeout;
+
+    std::promise<void> stop_asked;
+    net::SignalHandler signals(net_pool.executor_of(0), [&stop_asked] { stop_asked.set_value(); });
+    HealthMonitor health(slaves, tables);
+    DL_TRY_ASSIGN(auto server, MasterServer::start(net_pool, services, server_options(config)));
+    health.start(net_pool.executor());
+    log_info(kComponent, "ready",
+             {{"address", server->address()}, {"tables", catalog->tables().size()}, {"slaves", slaves.nodes().size()}});
+
+    stop_asked.get_future().wait();
+    log_info(kComponent, "stopping", {{"sessions", server->sessions()}});
+    server->stop(config.shutdown_grace);
+    health.stop();
+    query_pool.stop();
+    queries.reset();
+    work_pool.stop();
+    net_pool.stop();
+    log_info(kComponent, "stopped");
+    return {};
+}
+
+}  // namespace dl::master

@@ -1,0 +1,37 @@
+// The keys of master_config.properties and what they mean to the program.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/config/properties.h"
+
+namespace dl::master {
+
+struct MasterConfig {
+    std::string address;                    // host:port
+    std::vector<std::string> data_paths;    // the first holds the catalog
+    std::vector<std::string> slaves;
+    std::size_t frame_bytes_max = 0;
+    std::chrono::milliseconds statement_timeout{};
+    std::chrono::milliseconds compress_timeout{};
+    std::chrono::milliseconds write_timeout{};
+    std::chrono::milliseconds read_timeout{};
+    std::chrono::milliseconds shutdown_grace{};
+    std::size_t sessions_max = 0;
+    std::size_t request_bytes_max = 0;
+    std::size_t net_threads = 0;
+    std::size_t work_threads = 0;
+    std::size_t query_bytes_max = 0;
+    unsigned query_threads = 0;
+    unsigned queries_max = 0;
+    std::string log_level;
+};
+
+std::vector<ConfigKey> master_config_keys();
+// Checks what no single key can be checked for.
+Result<MasterConfig> master_config_from(const Config& config);
+
+}  // namespace dl::master

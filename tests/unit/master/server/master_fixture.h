@@ -1,0 +1,442 @@
+// A whole master in this process, on loopback, with scripted slaves behind it and a scripted SQL engine.
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "common/base/byte_io.h"
+#include "common/base/crc32c.h"
+#include "common/rpc/rpc_server.h"
+#include "master/routing/health_monitor.h"
+#include "master/server/master_server.h"
+
+namespace dl::master::testing {
+
+namespace asio = boost::asio;
+using json = nlohmann::json;
+
+// Keeps counts instead of rows: enough to see what was routed where.
+class FakeSlave {
+  public:
+    explicit FakeSlave(net::NetPool& pool, std::string address = "127.0.0.1:0") {
+        std::map<rpc::Method, rpc::RpcHandler> handlers;
+        for (int m = 1; m <= 13; ++m) {
+            const auto method = static_cast<rpc::Method>(m);
+            handlers[method] = [this, method](rpc::RpcCall& call) { return handle(method, call); };
+        }
+        auto server = rpc::RpcServer::listen(pool.executor_of(0), address, std::move(handlers));
+        if (server.has_error()) ADD_FAILURE() << server.error().to_text();
+        server_ = *server;
+        executor_ = pool.executor_of(0);
+    }
+    ~FakeSlave() { stop(); }
+    void stop() {
+        if (!server_) return;
+        auto ended = asio::co_spawn(
+            executor_, [server = server_] { return server->stop(std::chrono::milliseconds(0)); }, asio::use_future);
+        ended.get();
+        server_.reset();
+    }
+    std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
+    std::uint16_t port() const { return server_->port(); }
+
+    // The next call of `method` fails with this error; `after` tells whether its work is done first.
+    void fail_next(rpc::Method method, Error error, bool after = false) {
+        std::lock_guard lock(mutex_);
+        failures_[method] = {std::move(error), after};
+    }
+    int calls(rpc::Method method) const {
+        std::lock_guard lock(mutex_);
+        const auto found = calls_.find(method);
+        return found == calls_.end() ? 0 : found->second;
+    }
+    std::int64_t end(std::uint32_t partition) const {
+        std::lock_guard lock(mutex_);
+        const auto found = ends_.find(partition);
+        return found == ends_.end() ? 0 : found->second;
+    }
+    std::set<std::uint64_t> tables() const {
+        std::lock_guard lock(mutex_);
+        return tables_;
+    }
+    std::uint32_t last_schema() const { return last_schema_; }
+    bool wait_was_cancelled() const { return wait_cancelled_; }
+
+  private:
+    asio::awaitable<Result<std::string>> handle(rpc::Method method, rpc::RpcCall& call) {
+        std::optional<std::pair<Error, bool>> failure;
+        {
+            std::lock_guard lock(mutex_);
+            ++calls_[method];
+            if (auto found = failures_.find(method); found != failures_.end()) {
+                failure = found->second;
+                failures_.erase(found);
+            }
+        }
+        if (failure && !failure->second) co_return failure->first;
+        const auto request = json::parse(call.json());
+        if (method == rpc::Method::wait) co_return co_await wait(request, call);
+        if (method == rpc::Method::read) co_return co_await read(request, call);
+        auto reply = answer(method, request, call);
+        if (failure) co_return failure->first;
+        co_return reply;
+    }
+
+    std::string answer(rpc::Method method, const json& request, rpc::RpcCall& call) {
+        std::lock_guard lock(mutex_);
+        switch (method) {
+            case rpc::Method::ping:
+                return R"({"node":"fake","version":"1","incarnation":"1","tables":0})";
+            case rpc::Method::create_table: {
+                const auto meta = table_meta_from_json(request.at("table").dump());
+                if (meta.has_error()) ADD_FAILURE() << meta.error().to_text();
+                tables_.insert(meta->id.value);
+                return "{}";
+            }
+            case rpc::Method::drop_table:
+                tables_.erase(request.at("table_id").get<std::uint64_t>());
+                return "{}";
+            case rpc::Method::append:
+                return append(request, call);
+            case rpc::Method::offsets: {
+                json first = json::object();
+                json ends = json::object();
+                for (const std::uint32_t p : request.at("partitions")) {
+                    first[std::to_string(p)] = 0;
+                    ends[std::to_string(p)] = ends_[p];
+                }
+                return json{{"first", first}, {"end", ends}}.dump();
+            }
+            default:
+                return "{}";
+        }
+    }
+
+    std::string append(const json& request, rpc::RpcCall& call) {
+        last_schema_ = request.at("schema_id").get<std::uint32_t>();
+        const auto id = request.value("batch_id", std::string());
+        if (!id.empty() && replies_.contains(id)) {
+            auto reply = json::parse(replies_[id]);
+            reply["duplicate"] = true;
+            return reply.dump();
+        }
+        json offsets = json::object();
+        std::size_t at = 0;
+        for (const auto& part : request.at("partitions")) {
+            const auto p = part.at("partition").get<std::uint32_t>();
+            const auto count = part.at("count").get<std::int64_t>();
+            const auto bytes = part.at("bytes").get<std::size_t>();
+            EXPECT_EQ(crc32c(0, call.attachment().view().substr(at, bytes).data(), bytes),
+                      part.at("crc").get<std::uint32_t>());
+            at += bytes;
+            offsets[std::to_string(p)] = {ends_[p], ends_[p] + count - 1};
+            ends_[p] += count;
+        }
+        EXPECT_EQ(at, call.attachment().size());
+        auto reply = json{{"offsets", offsets}, {"duplicate", false}}.dump();
+        if (!id.empty()) replies_[id] = reply;
+        return reply;
+    }
+
+    std::int64_t available(const json& request) {
+        std::lock_guard lock(mutex_);
+        std::int64_t total = 0;
+        for (const auto& part : request.at("partitions")) {
+            const auto left = ends_[part.at("partition").get<std::uint32_t>()] - part.at("offset").get<std::int64_t>();
+            total += std::max<std::int64_t>(left, 0);
+        }
+        return total;
+    }
+
+    asio::awaitable<Result<std::string>> wait(json request, rpc::RpcCall& call) {
+        const auto until =
+            std::chrono::steady_clock::now() + std::chrono::milliseconds(request.at("wait_ms").get<std::int64_t>());
+        const auto wanted = request.at("min_rows").get<std::int64_t>();
+        auto executor = co_await asio::this_coro::executor;
+        asio::steady_timer timer(executor);
+        for (;;) {
+            const auto total = available(request);
+            if (total >= wanted || std::chrono::steady_clock::now() >= until)
+                co_return json{{"available", total}}.dump();
+            if (call.cancelled()) {
+                wait_cancelled_ = true;
+                co_return make_error(ErrorCode::cancelled, "the master has gone");
+            }
+            timer.expires_after(std::chrono::milliseconds(2));
+            boost::system::error_code ignored;
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+    }
+
+    // One frame per partition that has records: "<partition>:<from>-<to>".
+    asio::awaitable<Result<std::string>> read(json request, rpc::RpcCall& call) {
+        json next = json::object();
+        for (const auto& part : request.at("partitions")) {
+            const auto p = part.at("partition").get<std::uint32_t>();
+            const auto from = part.at("offset").get<std::int64_t>();
+            const auto to = std::min(end(p), from + request.at("read_count").get<std::int64_t>());
+            next[std::to_string(p)] = std::max(from, to);
+            if (to <= from) continue;
+            const auto frame = std::to_string(p) + ":" + std::to_string(from) + "-" + std::to_string(to);
+            auto sent = co_await call.send_data(std::string_view(frame));
+            if (sent.has_error()) co_return std::move(sent).error();
+        }
+        co_return json{{"next", next}}.dump();
+    }
+
+    std::shared_ptr<rpc::RpcServer> server_;
+    asio::any_io_executor executor_;
+    mutable std::mutex mutex_;
+    std::map<rpc::Method, std::pair<Error, bool>> failures_;
+    std::map<rpc::Method, int> calls_;
+    std::map<std::uint32_t, std::int64_t> ends_;
+    std::set<std::uint64_t> tables_;
+    std::map<std::string, std::string> replies_;
+    std::atomic<std::uint32_t> last_schema_{0};
+    std::atomic<bool> wait_cancelled_{false};
+};
+
+// Answers every query with `rows` numbers; "select hang" blocks until it is cancelled.
+class FakeCoordinator final : public QueryCoordinator {
+  public:
+    std::uint64_t rows = 3;
+    std::atomic<int> cancelled{0};
+
+    Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup, const QueryOptions&,
+                                             std::shared_ptr<QueryCancel> cancel) override {
+        if (sql.find("missing") != std::string_view::npos) {
+            DL_TRY_ASSIGN([[maybe_unused]] auto table, lookup("missing"));
+        }
+        if (sql.find("throw") != std::string_view::npos) throw std::runtime_error("boom");
+        if (sql.find("hang") != std::string_view::npos) {
+            while (!cancel->reason()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            ++cancelled;
+            return make_error(*cancel->reason(), "the query was cancelled");
+        }
+        return std::unique_ptr<QueryStream>(std::make_unique<Stream>(rows));
+    }
+
+  private:
+    class Stream final : public QueryStream {
+      public:
+        explicit Stream(std::uint64_t rows) : left_(rows) {
+            columns_.push_back({"n", DataType{TypeKind::int64}});
+            offsets_["t"][0] = 7;
+        }
+        const std::vector<ResultColumn>& columns() const override { return columns_; }
+        const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override { return offsets_; }
+        Result<std::optional<ColumnBatch>> next() override {
+            if (left_ == 0) return std::optional<ColumnBatch>();
+            ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
+            const auto rows = std::min<std::uint64_t>(left_, 2000);
+            for (std::uint64_t i = 0; i < rows; ++i) {
+                builder.append_fixed(0, static_cast<std::int64_t>(next_++));
+                builder.finish_row(false);
+            }
+            left_ -= rows;
+            DL_TRY_ASSIGN(auto batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()),
+                                                          static_cast<std::uint32_t>(rows)));
+            return std::optional<ColumnBatch>(std::move(batch));
+        }
+
+      private:
+        std::uint64_t left_;
+        std::uint64_t next_ = 0;
+        std::vector<ResultColumn> columns_;
+        std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
+    };
+};
+
+// A client of raw bytes. Reads fail the test after five seconds.
+class RawClient {
+  public:
+    explicit RawClient(std::uint16_t port) {
+        fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(port);
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+        const timeval patience{5, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        const int on = 1;
+        ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    ~RawClient() { close(); }
+    RawClient(const RawClient&) = delete;
+    RawClient& operator=(const RawClient&) = delete;
+    void close() {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = -1;
+    }
+    void half_close() { ::shutdown(fd_, SHUT_WR); }
+
+    void send_bytes(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            ASSERT_GT(sent, 0);
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+    }
+    static std::string frame(std::string_view body) {
+        std::string bytes(4, '\0');
+        store_be32(bytes.data(), static_cast<std::uint32_t>(body.size()));
+        return bytes.append(body);
+    }
+    void send_frame(std::string_view body) { send_bytes(frame(body)); }
+
+    std::string read_bytes(std::size_t size) {
+        std::string bytes(size, '\0');
+        std::size_t at = 0;
+        while (at < size) {
+            const auto got = ::recv(fd_, bytes.data() + at, size - at, 0);
+            if (got <= 0) {
+                ADD_FAILURE() << "the connection ended after " << at << " of " << size << " bytes";
+                return bytes.substr(0, at);
+            }
+            at += static_cast<std::size_t>(got);
+        }
+        return bytes;
+    }
+    std::int32_t read_code() {
+        const auto bytes = read_bytes(4);
+        return bytes.size() == 4 ? static_cast<std::int32_t>(load_be32(bytes.data())) : INT32_MIN;
+    }
+    std::string read_text() {
+        const auto size = read_code();
+        return size < 0 ? "" : read_bytes(static_cast<std::size_t>(size));
+    }
+    // True when the server has closed and sent nothing more.
+    bool at_end() {
+        char byte;
+        return ::recv(fd_, &byte, 1, 0) <= 0;
+    }
+    // "ok", the error text, or the data frames joined by '|' and ended by "ok" or the error.
+    std::string reply() {
+        std::string text;
+        for (;;) {
+            const auto code = read_code();
+            if (code == -1) return text + "ok";
+            if (code == -2) return text + read_text();
+            if (code < 0) return text + read_text();
+            text += read_bytes(static_cast<std::size_t>(code)) + "|";
+        }
+    }
+    std::string ask(std::string_view body) {
+        send_frame(body);
+        return reply();
+    }
+    std::string sql(const std::string& statement) { return ask(json{{"sql", statement}}.dump()); }
+
+  private:
+    int fd_ = -1;
+};
+
+class MasterFixture : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        static int number = 0;
+        directory_ = ::testing::TempDir() + "master_" + std::to_string(::getpid()) + "_" + std::to_string(number++);
+        slaves_.push_back(std::make_unique<FakeSlave>(pool_));
+        slaves_.push_back(std::make_unique<FakeSlave>(pool_));
+        start();
+    }
+    void TearDown() override {
+        stop();
+        slaves_.clear();
+        pool_.stop();
+        std::filesystem::remove_all(directory_);
+    }
+    virtual void configure(ServerOptions&) {}
+
+    void start() {
+        auto catalog = Catalog::open(directory_);
+        ASSERT_TRUE(catalog.has_value()) << catalog.error().to_text();
+        catalog_ = std::move(*catalog);
+        std::vector<std::string> nodes;
+        for (const auto& slave : slaves_) nodes.push_back(slave->address());
+        directory_of_slaves_ = std::make_unique<SlaveDirectory>(nodes, [this](const std::string& address) {
+            return rpc::RpcClient::create(pool_.executor(), address);
+        });
+        work_ = std::make_unique<WorkerPool>("work", 2);
+        queries_pool_ = std::make_unique<WorkerPool>("query", 2);
+        tables_ = std::make_unique<TableManager>(*catalog_, *directory_of_slaves_, *work_);
+        appends_ = std::make_unique<AppendRouter>(*directory_of_slaves_);
+        reads_ = std::make_unique<ReadRouter>(*directory_of_slaves_);
+        services_ = std::make_unique<Services>(Services{*catalog_, *tables_, *appends_, *reads_, coordinator_, *work_,
+                                                        *queries_pool_, work_bytes_, query_slots_, {}});
+        ServerOptions options;
+        options.address = "127.0.0.1:0";
+        options.session.frame_bytes_max = 1u << 20;
+        configure(options);
+        auto server = MasterServer::start(pool_, *services_, options);
+        ASSERT_TRUE(server.has_value()) << server.error().to_text();
+        server_ = std::move(*server);
+    }
+    void stop() {
+        server_.reset();
+        queries_pool_.reset();
+        work_.reset();
+        catalog_.reset();
+    }
+    std::uint16_t port() const { return server_->port(); }
+    void create_t(RawClient& client, int partitions = 4) {
+        EXPECT_EQ(client.sql("create table t(id int primary key, name string, age long default 5) partition.number = " +
+                             std::to_string(partitions)),
+                  "ok");
+    }
+    std::int64_t rows_stored() const {
+        std::int64_t rows = 0;
+        for (const auto& slave : slaves_)
+            for (std::uint32_t p = 0; p < 16; ++p) rows += slave->end(p);
+        return rows;
+    }
+
+    std::string directory_;
+    net::NetPool pool_{"net", 2};
+    std::vector<std::unique_ptr<FakeSlave>> slaves_;
+    std::unique_ptr<Catalog> catalog_;
+    std::unique_ptr<SlaveDirectory> directory_of_slaves_;
+    std::unique_ptr<WorkerPool> work_;
+    std::unique_ptr<WorkerPool> queries_pool_;
+    std::unique_ptr<TableManager> tables_;
+    std::unique_ptr<AppendRouter> appends_;
+    std::unique_ptr<ReadRouter> reads_;
+    FakeCoordinator coordinator_;
+    net::ByteBudget work_bytes_{1u << 30};
+    net::ByteBudget query_slots_{2};
+    std::unique_ptr<Services> services_;
+    std::unique_ptr<MasterServer> server_;
+};
+
+// Polls until `condition` or five seconds have passed.
+template <class Fn>
+bool eventually(Fn condition) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (std::chrono::steady_clock::now() < until) {
+        if (condition()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return condition();
+}
+
+}  // namespace dl::master::testing

@@ -1,0 +1,265 @@
+// Every statement through a socket, two scripted slaves behind the master.
+#include <gtest/gtest.h>
+
+#include "tests/unit/master/server/master_fixture.h"
+
+namespace dl::master::testing {
+namespace {
+
+class StatementsTest : public MasterFixture {};
+
+TEST_F(StatementsTest, CreateSpreadsPartitionsAndDescIsFlat) {
+    RawClient client(port());
+    EXPECT_EQ(client.sql("create table table_name(id INT PRIMARY KEY, username string NOT NULL, age long, xingbie "
+                         "string default '男') partition.number = 4, replicas.number=1"),
+              "ok");
+    EXPECT_EQ(slaves_[0]->tables(), std::set<std::uint64_t>{1});
+    EXPECT_EQ(slaves_[1]->tables(), std::set<std::uint64_t>{1});
+    client.send_frame("{\"sql\":\"desc table_name\"}");
+    EXPECT_EQ(client.read_code(), -3);
+    const auto desc = json::parse(client.read_text());
+    for (const auto& [key, value] : desc.items()) EXPECT_TRUE(value.is_string()) << key;
+    EXPECT_EQ(desc.size(), 8u);
+    EXPECT_EQ(desc["partition_number"], "4");
+    EXPECT_EQ(json::parse(desc["id"].get<std::string>())["column_config"], "PRIMARY_KEY");
+    EXPECT_EQ(json::parse(desc["username"].get<std::string>())["column_config"], "NOT_NULL");
+    EXPECT_EQ(json::parse(desc["age"].get<std::string>())["datatype"], "long");
+    EXPECT_EQ(json::parse(desc["xingbie"].get<std::string>())["default_value"], "男");
+    const auto places = json::parse(desc["partition_address"].get<std::string>());
+    EXPECT_EQ(places["0"][0]["address"], slaves_[0]->address());
+    EXPECT_EQ(places["1"][0]["address"], slaves_[1]->address());
+    EXPECT_EQ(places["0"][0]["info"], "Leader");
+
+    client.send_frame("{\"sql\":\"show_table\"}");
+    EXPECT_EQ(client.read_text(), "[\"table_name\"]");  // and no -1
+    client.send_frame("{\"metadata\":\"TABLE_NAME\"}");
+    const auto meta = json::parse(client.read_text());
+    EXPECT_EQ(meta["major_key"], "id");
+    EXPECT_EQ(meta["partition_number"], 4);
+    EXPECT_EQ(meta["col_type"]["age"], "long");
+    EXPECT_EQ(client.read_code(), -1);
+    EXPECT_TRUE(client.sql("create table TABLE_NAME(id int primary key)").starts_with("TABLE_EXISTS"));
+    EXPECT_EQ(client.sql("create table if not exists table_name(id int primary key)"), "ok");
+}
+
+TEST_F(StatementsTest, JsonCreateInsertBatchAndOffsets) {
+    RawClient client(port());
+    EXPECT_EQ(client.ask(R"({"create":{"table_name":"T","col_type":{"Id":"int","name":"string"},"partition_number":4,)"
+                         R"("major_key":"ID","not_null":["NAME"],"default":{"name":"x"}}})"),
+              "ok");
+    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":"1","name":"a"}}})"), "ok");
+    std::string rows;
+    for (int i = 0; i < 1000; ++i)
+        rows += std::string(i == 0 ? "" : ",") + "{\"id\":" + std::to_string(i) + ",\"_crud_type\":\"insert\"}";
+    EXPECT_EQ(client.ask("{\"batch_insert\":{\"table_name\":\"t\",\"data\":[" + rows + "]}}"), "ok");
+    EXPECT_EQ(rows_stored(), 1001);
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::append) + slaves_[1]->calls(rpc::Method::append), 3);
+    const auto offsets = json::parse(client.sql("max_offset t"));
+    EXPECT_EQ(offsets.size(), 4u);
+    std::int64_t total = 0;
+    for (const auto& value : offsets) total += value.get<std::int64_t>() + 1;
+    EXPECT_EQ(total, 1001);
+    const auto meta = client.ask(
+        R"({"insert":{"table_name":"t","crud":"delete","data":{"id":1}},"options":{"meta":true,"batch_id":"b1"}})");
+    EXPECT_NE(meta.find("\"offsets\":{\""), std::string::npos) << meta;
+    EXPECT_NE(meta.find("\"duplicate\":false"), std::string::npos) << meta;
+    EXPECT_TRUE(meta.ends_with("|ok"));
+}
+
+TEST_F(StatementsTest, OneBadRowRefusesTheBatch) {
+    RawClient client(port());
+    create_t(client);
+    const auto reply =
+        client.ask(R"({"batch_insert":{"table_name":"t","data":[{"id":1},{"id":"x"},{"id":3}]}})");
+    EXPECT_TRUE(reply.starts_with("INVALID_VALUE")) << reply;
+    EXPECT_NE(reply.find("row 1"), std::string::npos) << reply;
+    EXPECT_EQ(rows_stored(), 0);
+    EXPECT_EQ(client.ask(R"({"batch_insert":{"table_name":"t","data":[]}})"), "ok");
+}
+
+TEST_F(StatementsTest, InsertAndDeleteBySql) {
+    RawClient client(port());
+    create_t(client);
+    EXPECT_EQ(client.sql("insert into t values (1, 'it''s', 2), (2, null, default)"), "ok");
+    EXPECT_EQ(client.sql("insert into t (NAME, id) values ('x', 3)"), "ok");
+    EXPECT_EQ(client.sql("delete from t where ID in (1, 2)"), "ok");
+    EXPECT_EQ(rows_stored(), 5);
+    EXPECT_TRUE(client.sql("delete from t where name = 'x'").starts_with("NOT_SUPPORTED"));
+    EXPECT_TRUE(client.sql("insert into t values (1)").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(client.sql("insert into t (nope, id) values (1, 2)").starts_with("COLUMN_NOT_FOUND"));
+    EXPECT_TRUE(client.sql("insert into t (id) values ('x')").starts_with("INVALID_VALUE"));
+}
+
+TEST_F(StatementsTest, ABatchIdMakesALostAnswerHarmless) {
+    RawClient client(port());
+    create_t(client, 1);
+    const std::string insert = R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}})";
+    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"), true);
+    const auto plain = client.ask(insert + "}");
+    EXPECT_TRUE(plain.starts_with("UNKNOWN_OUTCOME")) << plain;
+    EXPECT_EQ(slaves_[0]->end(0), 1);
+    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"), true);
+    const auto meta = client.ask(insert + R"(,"options":{"batch_id":"b","meta":true}})");
+    EXPECT_NE(meta.find("\"duplicate\":true"), std::string::npos) << meta;
+    EXPECT_NE(meta.find("\"0\":[1,1]"), std::string::npos) << meta;
+    EXPECT_EQ(slaves_[0]->end(0), 2);
+}
+
+TEST_F(StatementsTest, APartlyWrittenBatchSaysWhichParts) {
+    RawClient client(port());
+    create_t(client, 2);
+    slaves_[1]->fail_next(rpc::Method::append, make_error(ErrorCode::disk_full, "no space"));
+    const auto reply = client.ask(
+        R"({"batch_insert":{"table_name":"t","data":[{"id":1},{"id":2},{"id":3},{"id":4},{"id":5},{"id":6}]}})");
+    EXPECT_TRUE(reply.starts_with("PARTIAL: partitions written: 0; not written: 1")) << reply;
+    EXPECT_NE(reply.find("DISK_FULL"), std::string::npos) << reply;
+}
+
+TEST_F(StatementsTest, ASlaveBehindIsSentTheSchema) {
+    RawClient client(port());
+    create_t(client, 1);
+    EXPECT_EQ(client.sql("alter table t add extra int default 3"), "ok");
+    const auto updates = slaves_[0]->calls(rpc::Method::update_table);
+    EXPECT_EQ(updates, 1);
+    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::schema_mismatch, "schema 2 is not known"));
+    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1,"extra":7}}})"), "ok");
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::update_table), updates + 1);
+    EXPECT_EQ(slaves_[0]->last_schema(), 2u);
+    EXPECT_EQ(client.sql("alter table t orop extra"), "ok");
+    EXPECT_TRUE(client.sql("alter table t drop extra").starts_with("COLUMN_NOT_FOUND"));
+    EXPECT_TRUE(client.sql("alter table t drop id").starts_with("INVALID_REQUEST"));
+}
+
+TEST_F(StatementsTest, AFailedCreateLeavesNothing) {
+    RawClient client(port());
+    slaves_[1]->fail_next(rpc::Method::create_table, make_error(ErrorCode::io_error, "disk broke"), true);
+    const auto reply = client.sql("create table t(id int primary key) partition.number=2");
+    EXPECT_TRUE(reply.starts_with("UNAVAILABLE")) << reply;
+    client.send_frame("{\"sql\":\"show_table\"}");
+    EXPECT_EQ(client.read_text(), "[]");
+    EXPECT_EQ(slaves_[0]->tables().size(), 1u);
+    HealthOptions quick;
+    quick.interval = std::chrono::milliseconds(20);
+    quick.cleanup_interval = std::chrono::milliseconds(20);
+    HealthMonitor health(*directory_of_slaves_, *tables_, quick);
+    health.start(pool_.executor());
+    EXPECT_TRUE(eventually([&] { return slaves_[0]->tables().empty() && slaves_[1]->tables().empty(); }));
+    EXPECT_TRUE(eventually([&] { return catalog_->pending_drops().value().empty(); }));
+    health.stop();
+}
+
+TEST_F(StatementsTest, ASlaveThatIsDownCostsOnlyWhatNeedsIt) {
+    RawClient client(port());
+    create_t(client, 1);
+    EXPECT_EQ(client.sql("create table u(id int primary key)"), "ok");  // goes to the other slave
+    const auto address = slaves_[1]->address();
+    slaves_[1]->stop();
+    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}}})"), "ok");
+    const auto begin = std::chrono::steady_clock::now();
+    const auto refused = client.ask(R"({"insert":{"table_name":"u","crud":"insert","data":{"id":1}}})");
+    EXPECT_TRUE(refused.starts_with("UNAVAILABLE")) << refused;
+    EXPECT_NE(refused.find(address), std::string::npos) << refused;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+    EXPECT_EQ(client.sql("drop u"), "ok");
+    EXPECT_EQ(catalog_->pending_drops().value().size(), 1u);
+    slaves_[1] = std::make_unique<FakeSlave>(pool_, address);
+    HealthOptions quick;
+    quick.interval = std::chrono::milliseconds(20);
+    quick.cleanup_interval = std::chrono::milliseconds(20);
+    HealthMonitor health(*directory_of_slaves_, *tables_, quick);
+    health.start(pool_.executor());
+    EXPECT_TRUE(eventually([&] { return catalog_->pending_drops().value().empty(); }));
+    health.stop();
+}
+
+TEST_F(StatementsTest, StreamRead) {
+    RawClient client(port());
+    create_t(client, 2);
+    std::string rows;
+    for (int i = 0; i < 100; ++i) rows += std::string(i == 0 ? "" : ",") + "{\"id\":" + std::to_string(i) + "}";
+    EXPECT_EQ(client.ask("{\"batch_insert\":{\"table_name\":\"t\",\"data\":[" + rows + "]}}"), "ok");
+    const auto first = std::to_string(slaves_[0]->end(0));
+    const auto second = std::to_string(slaves_[1]->end(1));
+    EXPECT_EQ(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":1000}})").size(),
+              ("0:0-" + first + "|1:0-" + second + "|ok").size());
+    EXPECT_EQ(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":1,"offset":3}],)"
+                         R"("read_count":4}})"),
+              "1:3-7|ok");
+    EXPECT_EQ(client.ask(R"({"stream_read":{"table_name":"t","partition_mess":[{"partition_code":1,"offset":9999}],)"
+                         R"("read_count":4},"options":{"meta":true}})")
+                  .substr(0, 32),
+              "{\"meta\":{\"next\":{\"1\":9999},\"elap");
+    EXPECT_TRUE(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":2,"offset":0}],)"
+                           R"("read_count":4}})")
+                    .starts_with("PARTITION_NOT_FOUND"));
+    EXPECT_FALSE(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":0}})").ends_with("ok"));
+}
+
+TEST_F(StatementsTest, LongPollOverSeveralSlavesWakesForEither) {
+    RawClient reader(port());
+    RawClient writer(port());
+    create_t(reader, 4);
+    for (int i = 0; i < 8; ++i) {
+        const auto before = std::to_string(slaves_[0]->end(0));
+        json from = json::array();
+        for (std::uint32_t p = 0; p < 4; ++p)
+            from.push_back({{"patition_code", p}, {"offset", slaves_[p % 2]->end(p)}});
+        reader.send_frame(json{{"stream_read", {{"table_name", "t"}, {"patition_mess", from}, {"read_count", 10}}},
+                               {"options", {{"max_wait_ms", 5000}}}}
+                              .dump());
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_EQ(writer.ask("{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":" + std::to_string(i) +
+                             "}}}"),
+                  "ok");
+        const auto reply = reader.reply();
+        EXPECT_NE(reply, "ok");
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(reader.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":99},)"
+                         R"({"patition_code":1,"offset":99}],"read_count":1},"options":{"max_wait_ms":60}})"),
+              "ok");
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(60));
+}
+
+TEST_F(StatementsTest, MinOffsetsWaitOrTimeOut) {
+    RawClient client(port());
+    create_t(client, 2);
+    const auto reply = client.ask(R"({"stream_read":{"table_name":"t","read_count":1},)"
+                                  R"("options":{"min_offsets":{"1":5},"timeout_ms":50}})");
+    EXPECT_TRUE(reply.starts_with("TIMEOUT")) << reply;
+    EXPECT_NE(reply.find("partition 1 at 5"), std::string::npos) << reply;
+}
+
+TEST_F(StatementsTest, QueryMetaAndDropAndCompress) {
+    RawClient client(port());
+    create_t(client);
+    const auto reply = client.ask(R"({"query":"select n from t","options":{"meta":true}})");
+    EXPECT_TRUE(reply.starts_with("{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"meta\":{\"offsets\":{\"t\":{\"0\":7}},\"rows\":3,"))
+        << reply;
+    EXPECT_EQ(client.ask(R"({"compress_table":"t"})"), "ok");
+    EXPECT_EQ(client.sql("compress t"), "ok");
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::compress), 2);
+    EXPECT_EQ(client.sql("drop table t"), "ok");
+    EXPECT_TRUE(slaves_[0]->tables().empty());
+    EXPECT_TRUE(client.sql("drop table t").starts_with("TABLE_NOT_FOUND"));
+    EXPECT_EQ(client.sql("drop table if exists t"), "ok");
+}
+
+TEST_F(StatementsTest, TablesSurviveARestartOfTheMaster) {
+    {
+        RawClient client(port());
+        create_t(client);
+        EXPECT_EQ(client.sql("alter table t add c string default test"), "ok");
+    }
+    stop();
+    start();
+    RawClient client(port());
+    client.send_frame("{\"sql\":\"desc t\"}");
+    EXPECT_EQ(client.read_code(), -3);
+    EXPECT_TRUE(json::parse(client.read_text()).contains("c"));
+}
+
+}  // namespace
+}  // namespace dl::master::testing
