@@ -33,7 +33,8 @@ class StreamRowsEncoder {
     // Bytes so far before compression, about; bound it by limits::stream_frame_plain_bytes_max.
     std::size_t plain_bytes() const { return plain_.size(); }
     std::string finish();  // and starts over
-    // The frame's bytes before compression; for tests and measuring.
+    void discard() { start(); }
+    // The frame's bytes before compression.
     std::string_view plain();
 
   private:
