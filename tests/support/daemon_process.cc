@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -143,17 +144,20 @@ std::uint64_t DaemonProcess::resident_bytes() const {
 }
 
 std::uint16_t free_port() {
+    // Below the range the kernel takes for outgoing connections (32768 and up): those of a test with
+    // thousands of clients must not sit on the port of a program that is being restarted.
+    static std::mt19937 random(std::random_device{}());
     static std::set<std::uint16_t> taken;
     for (int attempt = 0; attempt < 1000; ++attempt) {
+        const auto port = static_cast<std::uint16_t>(12'000 + random() % 20'000);
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
+        address.sin_port = htons(port);
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-                           ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0;
+        const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
         ::close(fd);
-        if (bound && taken.insert(ntohs(address.sin_port)).second) return ntohs(address.sin_port);
+        if (bound && taken.insert(port).second) return port;
     }
     throw std::runtime_error("no free port on loopback");
 }
