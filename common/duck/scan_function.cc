@@ -19,6 +19,7 @@ struct FunctionContext {
 // One column as the callbacks need it.
 struct BoundColumn {
     ScanColumn column;
+    std::size_t position = 0;
     PhysicalType physical = PhysicalType::bytes;
     std::size_t duck_width = 0;   // of fixed values inside DuckDB's vector
     bool narrow_decimal = false;  // DuckDB keeps small decimals in fewer bytes than we do
@@ -109,6 +110,7 @@ void bind(duckdb_bind_info info) {
         }
         const auto type = logical_type(bound->column.type);
         duckdb_bind_add_result_column(info, column.name.c_str(), type.get());
+        bound->position = data->columns.size();
         data->columns.push_back(std::move(*bound));
     }
     duckdb_bind_set_cardinality(info, data->handle.source->row_estimate(), false);
@@ -242,8 +244,15 @@ void fill_default(duckdb_vector vector, const BoundColumn& bound, const Range& r
     }
 }
 
+const ColumnView* find_view(const ScanUnit& unit, const BoundColumn& bound) {
+    if (!unit.batch_columns) return unit.batch.find(bound.column.field);
+    const auto at = bound.position < unit.batch_columns->size() ? (*unit.batch_columns)[bound.position]
+                                                                : ScanUnit::kNoColumn;
+    return at < unit.batch.columns().size() ? &unit.batch.columns()[at] : nullptr;
+}
+
 Result<void> fill_field(duckdb_vector vector, const BoundColumn& bound, const Range& range) {
-    const auto* view = range.unit->batch.find(bound.column.field);
+    const auto* view = find_view(*range.unit, bound);
     if (view == nullptr) {
         if (bound.default_row.rows() == 0) {
             set_all_null(vector, range);

@@ -35,6 +35,10 @@ struct ScanUnit {
     std::int64_t append_time_us = 0;
     bool all_rows = true;
     std::vector<std::uint32_t> rows;  // when not all_rows, ascending
+    // Set when the field ids of the batch are not those of the ScanColumns (results of other nodes): by
+    // position of the ScanColumn, the position of its column in the batch; kNoColumn: not in it.
+    static constexpr std::uint32_t kNoColumn = ~std::uint32_t{0};
+    std::shared_ptr<const std::vector<std::uint32_t>> batch_columns;
 };
 
 class ScanSource {

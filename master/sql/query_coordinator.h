@@ -49,7 +49,7 @@ class QueryStream {
 
 struct CoordinatorOptions {
     std::chrono::milliseconds pin_lease{120'000};
-    unsigned queries_running_max = 4;    // further ones wait until their deadline
+    unsigned queries_running_max = 16;   // further ones wait until their deadline
     unsigned queries_waiting_max = 256;  // OVERLOADED beyond
 };
 

@@ -15,13 +15,16 @@ constexpr std::uint32_t kMagic = 0x56444c44;  // "DLDV"
 constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kHeaderBytes = 64;
 
-Error corrupt(const std::string& what) { return make_error(ErrorCode::corrupt_data, what); }
+Error corrupt(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data, what);
+}
 
 }  // namespace
 
 std::uint64_t RowBits::count() const {
     std::uint64_t total = 0;
-    for (const auto word : words_) total += static_cast<std::uint64_t>(std::popcount(word));
+    for (const auto word : words_)
+        total += static_cast<std::uint64_t>(std::popcount(word));
     return total;
 }
 
@@ -29,9 +32,11 @@ std::shared_ptr<const DeleteVector> DeleteVector::from_bits(const RowBits& dead)
     auto vector = std::make_shared<DeleteVector>(dead.rows());
     const auto words = dead.words();
     for (std::size_t c = 0; c < vector->chunks_.size(); ++c) {
-        const auto part = words.subspan(c * kChunkWords, std::min<std::size_t>(kChunkWords, words.size() - c * kChunkWords));
+        const auto part = words.subspan(c * kChunkWords,
+                                        std::min<std::size_t>(kChunkWords, words.size() - c * kChunkWords));
         std::uint64_t count = 0;
-        for (const auto word : part) count += static_cast<std::uint64_t>(std::popcount(word));
+        for (const auto word : part)
+            count += static_cast<std::uint64_t>(std::popcount(word));
         if (count == 0) continue;
         auto chunk = std::make_shared<Chunk>();
         std::copy(part.begin(), part.end(), chunk->words.begin());
@@ -49,7 +54,8 @@ std::shared_ptr<const DeleteVector> DeleteVector::with(std::span<const std::uint
         if (is_dead(row)) continue;
         const std::size_t c = row / kChunkRows;
         if (copied[c] == nullptr) {
-            auto chunk = chunks_[c] == nullptr ? std::make_shared<Chunk>() : std::make_shared<Chunk>(*chunks_[c]);
+            auto chunk =
+                chunks_[c] == nullptr ? std::make_shared<Chunk>() : std::make_shared<Chunk>(*chunks_[c]);
             copied[c] = chunk.get();
             next->chunks_[c] = std::move(chunk);
         }
@@ -72,8 +78,8 @@ std::vector<std::uint32_t> DeleteVector::rows_since(const DeleteVector& older) c
             std::uint64_t bits = chunks_[c]->words[w];
             if (older.chunks_[c] != nullptr) bits &= ~older.chunks_[c]->words[w];
             for (; bits != 0; bits &= bits - 1)
-                rows.push_back(static_cast<std::uint32_t>(c * kChunkRows + w * 64 +
-                                                          static_cast<std::uint32_t>(std::countr_zero(bits))));
+                rows.push_back(static_cast<std::uint32_t>(
+                    c * kChunkRows + w * 64 + static_cast<std::uint32_t>(std::countr_zero(bits))));
         }
     }
     return rows;
@@ -88,7 +94,8 @@ void DeleteVector::filter(const std::int64_t* row_numbers, std::size_t count, bo
 
 std::string DeleteVector::encode(Offset first, Offset end) const {
     Roaring bitmap;
-    for (const auto row : rows_since(DeleteVector(rows_))) bitmap.add(row);
+    for (const auto row : rows_since(DeleteVector(rows_)))
+        bitmap.add(row);
     bitmap.runOptimize();
     std::string payload(bitmap.getSizeInBytes(), '\0');
     bitmap.write(payload.data());
@@ -109,9 +116,10 @@ std::string DeleteVector::encode(Offset first, Offset end) const {
     return out + payload;
 }
 
-Result<std::shared_ptr<const DeleteVector>> DeleteVector::decode(std::string_view bytes, Offset first, Offset end,
-                                                                 std::uint64_t rows) {
-    if (bytes.size() < kHeaderBytes) return corrupt("is " + std::to_string(bytes.size()) + " bytes long, shorter than its header");
+Result<std::shared_ptr<const DeleteVector>> DeleteVector::decode(std::string_view bytes, Offset first,
+                                                                 Offset end, std::uint64_t rows) {
+    if (bytes.size() < kHeaderBytes)
+        return corrupt("is " + std::to_string(bytes.size()) + " bytes long, shorter than its header");
     const char* data = bytes.data();
     if (load_le<std::uint32_t>(data) != kMagic) return corrupt("does not begin with DLDV");
     const auto version = load_le<std::uint16_t>(data + 4);
@@ -123,20 +131,23 @@ Result<std::shared_ptr<const DeleteVector>> DeleteVector::decode(std::string_vie
     if (load_le<std::uint64_t>(data + 48) != payload.size() ||
         load_le<std::uint32_t>(data + 12) != crc32c(0, payload.data(), payload.size()))
         return corrupt("the checksum of the bitmap does not match");
-    if (load_le<std::uint64_t>(data + 16) != rows || load_le<Offset>(data + 32) != first || load_le<Offset>(data + 40) != end)
+    if (load_le<std::uint64_t>(data + 16) != rows || load_le<Offset>(data + 32) != first ||
+        load_le<Offset>(data + 40) != end)
         return corrupt("is not of the file that the manifest names");
     RowBits bits(rows);
     try {
         const auto bitmap = Roaring::readSafe(payload.data(), payload.size());
         for (const auto row : bitmap) {
-            if (row >= rows) return corrupt("names row " + std::to_string(row) + " of " + std::to_string(rows));
+            if (row >= rows)
+                return corrupt("names row " + std::to_string(row) + " of " + std::to_string(rows));
             bits.set(row);
         }
     } catch (const std::exception& error) {
         return corrupt(std::string("the bitmap cannot be read: ") + error.what());
     }
     auto vector = from_bits(bits);
-    if (vector->dead() != load_le<std::uint64_t>(data + 24)) return corrupt("the number of dead rows does not match");
+    if (vector->dead() != load_le<std::uint64_t>(data + 24))
+        return corrupt("the number of dead rows does not match");
     return vector;
 }
 

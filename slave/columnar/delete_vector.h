@@ -1,5 +1,6 @@
-// Which rows of one snapshot file are dead: deletes, and records whose key has a newer one. In memory 64 Ki-row bitmaps
-// shared between versions, so that a new version copies only the bitmaps it changes; on disk a Roaring bitmap
+// Which rows of one snapshot file are dead: deletes, and records whose key has a newer one. In memory 64
+// Ki-row bitmaps shared between versions, so that a new version copies only the bitmaps it changes; on disk a
+// Roaring bitmap
 // (`.dv.<version>`, docs/formats/delete-vector.md). A version is immutable and thread-safe.
 #pragma once
 
@@ -53,7 +54,8 @@ class DeleteVector : public RowFilter {
         const auto& chunk = chunks_[row / kChunkRows];
         return chunk != nullptr && ((chunk->words[(row % kChunkRows) / 64] >> (row & 63)) & 1) != 0;
     }
-    // A version with these rows dead too (any order, repeats are fine); nullptr when all of them are dead already.
+    // A version with these rows dead too (any order, repeats are fine); nullptr when all of them are dead
+    // already.
     std::shared_ptr<const DeleteVector> with(std::span<const std::uint32_t> rows) const;
     // Rows dead here and not in `older`, ascending. Cheap where both share bitmaps.
     std::vector<std::uint32_t> rows_since(const DeleteVector& older) const;
@@ -64,8 +66,8 @@ class DeleteVector : public RowFilter {
     // The file's content; `first` and `end` are the offsets the snapshot file covers.
     std::string encode(Offset first, Offset end) const;
     // CORRUPT_DATA says what does not fit; nothing is ever taken for "no rows dead".
-    static Result<std::shared_ptr<const DeleteVector>> decode(std::string_view bytes, Offset first, Offset end,
-                                                              std::uint64_t rows);
+    static Result<std::shared_ptr<const DeleteVector>> decode(std::string_view bytes, Offset first,
+                                                              Offset end, std::uint64_t rows);
 
   private:
     struct Chunk {

@@ -11,7 +11,8 @@ const FileEntry* FileSet::find(std::string_view stem) const {
 std::shared_ptr<const FileSet> FileSet::superseded_by(std::vector<TailSegment::FreshKey> keys) const {
     std::shared_ptr<FileSet> next;
     std::vector<Hash128> hashes(keys.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) hashes[i] = keys[i].hash;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        hashes[i] = keys[i].hash;
     std::vector<std::uint32_t> rows(hashes.size());
     std::vector<std::uint32_t> dead;
     for (std::size_t f = entries_.size(); f-- > 0 && !hashes.empty();) {

@@ -1,5 +1,5 @@
-// The snapshot files of a partition with their delete vectors at one instant. Immutable and shared: the writer makes a
-// new one for every group of appends that kills rows in files, views keep theirs.
+// The snapshot files of a partition with their delete vectors at one instant. Immutable and shared: the
+// writer makes a new one for every group of appends that kills rows in files, views keep theirs.
 #pragma once
 
 #include <memory>
@@ -24,8 +24,9 @@ class FileSet {
     const std::vector<FileEntry>& entries() const { return entries_; }  // ascending offsets
     const FileEntry* find(std::string_view stem) const;
 
-    // The set after records with these keys were appended behind all files: the newest row of each key, looked for from
-    // the newest file to the oldest, is dead. Returns nullptr when that changes nothing. `keys` is used up.
+    // The set after records with these keys were appended behind all files: the newest row of each key,
+    // looked for from the newest file to the oldest, is dead. Returns nullptr when that changes nothing.
+    // `keys` is used up.
     std::shared_ptr<const FileSet> superseded_by(std::vector<TailSegment::FreshKey> keys) const;
 
   private:

@@ -48,17 +48,20 @@ Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input) {
     DL_TRY(input.files->sync_file(parquet));
     DL_TRY(measure_parquet(*input.files, parquet, &info));
 
-    const KeyIndexInfo index_info{info.first_offset, info.end_offset, info.rows, input.table->index_hash_seed};
+    const KeyIndexInfo index_info{info.first_offset, info.end_offset, info.rows,
+                                  input.table->index_hash_seed};
     const std::string index_path = input.snapshots_directory + "/" + info.index_name();
     {
         KeyIndexWriter writer(index_info);
         writer.reserve(segment.keys().keys());
         const DeleteLookup is_delete(segment);
-        for (const auto& key : segment.keys().sorted()) writer.add(key.hash, key.row, is_delete(key.row));
+        for (const auto& key : segment.keys().sorted())
+            writer.add(key.hash, key.row, is_delete(key.row));
         DL_TRY(writer.write(*input.files, index_path));
     }
     DL_TRY_ASSIGN(auto index, KeyIndex::open(*input.files, index_path, index_info));
-    return std::make_shared<SnapshotFile>(*input.files, input.snapshots_directory, std::move(info), std::move(index));
+    return std::make_shared<SnapshotFile>(*input.files, input.snapshots_directory, std::move(info),
+                                          std::move(index));
 }
 
 std::shared_ptr<const DeleteVector> segment_delete_vector(const TailSegment& segment, Offset cut) {

@@ -1,5 +1,5 @@
-// Writes the snapshot file of one closed tail segment: Parquet and key index, both synced, not yet named by any manifest.
-// Blocking: background pool.
+// Writes the snapshot file of one closed tail segment: Parquet and key index, both synced, not yet named by
+// any manifest. Blocking: background pool.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,8 @@ struct FlushInput {
 
 Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input);
 
-// Rows of the segment that are dead for a view with this cut: deletes, and those that a record below the cut replaced.
+// Rows of the segment that are dead for a view with this cut: deletes, and those that a record below the cut
+// replaced.
 std::shared_ptr<const DeleteVector> segment_delete_vector(const TailSegment& segment, Offset cut);
 
 }  // namespace dl::slave

@@ -19,7 +19,9 @@ constexpr std::string_view kMagic = "DLMANIFEST ";
 constexpr std::string_view kVersion = "1";
 constexpr std::size_t kCrcDigits = 8;
 
-Error corrupt(const std::string& what) { return make_error(ErrorCode::corrupt_data, what); }
+Error corrupt(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data, what);
+}
 
 std::string padded(Offset offset) {
     char text[24];
@@ -29,7 +31,8 @@ std::string padded(Offset offset) {
 
 json file_to_json(const ManifestFile& file) {
     json fields = json::array();
-    for (const auto& field : file.fields) fields.push_back({{"id", field.id.value}, {"type", type_name(field.type)}});
+    for (const auto& field : file.fields)
+        fields.push_back({{"id", field.id.value}, {"type", type_name(field.type)}});
     return {{"first", file.first_offset},
             {"end", file.end_offset},
             {"edition", file.edition},
@@ -90,7 +93,8 @@ Result<void> check_consistent(const Manifest& manifest) {
         end = file.end_offset;
     }
     if (manifest.log_start < 0 || manifest.flushed_end < manifest.log_start ||
-        (manifest.flushed_end > manifest.log_start ? end != manifest.flushed_end : end > manifest.flushed_end))
+        (manifest.flushed_end > manifest.log_start ? end != manifest.flushed_end
+                                                   : end > manifest.flushed_end))
         return corrupt("the files end at offset " + std::to_string(end) + ", not at the flushed end " +
                        std::to_string(manifest.flushed_end));
     return {};
@@ -104,7 +108,8 @@ std::string ManifestFile::stem() const {
 
 std::string encode_manifest(const Manifest& manifest) {
     json files = json::array();
-    for (const auto& file : manifest.files) files.push_back(file_to_json(file));
+    for (const auto& file : manifest.files)
+        files.push_back(file_to_json(file));
     const json tree = {{"edition", manifest.edition},
                        {"table_id", manifest.table.value},
                        {"partition", manifest.partition.value},
@@ -126,7 +131,8 @@ Result<Manifest> decode_manifest(std::string_view text) {
     const auto blank = line.find(' ');
     const auto version = line.substr(0, blank);
     if (version != kVersion)
-        return corrupt("has format version \"" + std::string(version.substr(0, 16)) + "\", this program knows 1");
+        return corrupt("has format version \"" + std::string(version.substr(0, 16)) +
+                       "\", this program knows 1");
     const auto digits = line.substr(blank + 1);
     const auto body = text.substr(line_end + 1);
     char crc[kCrcDigits + 1];
@@ -156,7 +162,8 @@ Result<Manifest> ManifestStore::load() const {
     DL_TRY_ASSIGN(const auto text, files_.read_all(path()));
     auto manifest = decode_manifest(text);
     if (manifest.has_error())
-        return manifest.error().in("manifest " + path() + " is damaged (restore the partition's directory from a copy)");
+        return manifest.error().in("manifest " + path() +
+                                   " is damaged (restore the partition's directory from a copy)");
     return manifest;
 }
 

@@ -1,6 +1,6 @@
-// The manifest of a partition: which snapshot files there are, what they cover, and where the log takes over. Replaced
-// by one atomic rename, the only commit point of flush and compaction (INV-6); every file it does not name is garbage.
-// Format: docs/formats/manifest.md.
+// The manifest of a partition: which snapshot files there are, what they cover, and where the log takes over.
+// Replaced by one atomic rename, the only commit point of flush and compaction (INV-6); every file it does
+// not name is garbage. Format: docs/formats/manifest.md.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@
 namespace dl::slave {
 
 struct ManifestFile {
-    Offset first_offset = 0;         // covers [first_offset, end_offset)
+    Offset first_offset = 0;  // covers [first_offset, end_offset)
     Offset end_offset = 0;
-    std::uint64_t edition = 0;       // of the manifest that brought it; part of the file names
-    bool compacted = false;          // false: every record of its range; true: the newest of each key, no deletes
+    std::uint64_t edition = 0;  // of the manifest that brought it; part of the file names
+    bool compacted = false;     // false: every record of its range; true: the newest of each key, no deletes
     std::uint64_t rows = 0;
-    Offset first_row_offset = 0;     // offset of row 0
+    Offset first_row_offset = 0;  // offset of row 0
     Offset last_row_offset = 0;
     std::uint64_t parquet_bytes = 0;
-    std::uint32_t parquet_crc = 0;   // CRC-32C of the whole Parquet file
-    std::uint64_t plain_bytes = 0;   // about, uncompressed
-    LeaderEpoch epoch{1};            // newest of its records
+    std::uint32_t parquet_crc = 0;     // CRC-32C of the whole Parquet file
+    std::uint64_t plain_bytes = 0;     // about, uncompressed
+    LeaderEpoch epoch{1};              // newest of its records
     std::uint64_t vector_version = 0;  // its delete vector is `<stem>.dv.<version>`
-    std::vector<Field> fields;       // id and type; the name is the column's name in the file
+    std::vector<Field> fields;         // id and type; the name is the column's name in the file
 
     // `00000000000000000000-00000000000000001000.3`
     std::string stem() const;
@@ -41,7 +41,8 @@ struct Manifest {
     TableId table;
     PartitionId partition;
     Offset flushed_end = 0;  // records below are in files; recovery replays the log from here
-    Offset log_start = 0;    // records below are in compacted files only; log segments that end there are garbage
+    Offset log_start =
+        0;  // records below are in compacted files only; log segments that end there are garbage
     std::uint64_t batch_ids_edition = 0;  // `batch-ids.<n>`: ids of batches below log_start; 0: none
     std::vector<ManifestFile> files;      // ascending, not overlapping; dense from log_start to flushed_end
 
@@ -55,12 +56,14 @@ Result<Manifest> decode_manifest(std::string_view text);
 // Reads and replaces `<directory>/manifest`. Blocking.
 class ManifestStore {
   public:
-    ManifestStore(FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
+    ManifestStore(FileSystem& files, std::string directory)
+        : files_(files), directory_(std::move(directory)) {}
     std::string path() const { return directory_ + "/manifest"; }
     // Errors name the path.
     Result<Manifest> load() const;
-    // Durable on return. After an error either the old or the new one is on disk; both are complete. `operation` names
-    // the crash points: "<operation>.before-manifest-rename", "<operation>.after-rename-before-dir-fsync".
+    // Durable on return. After an error either the old or the new one is on disk; both are complete.
+    // `operation` names the crash points: "<operation>.before-manifest-rename",
+    // "<operation>.after-rename-before-dir-fsync".
     Result<void> replace(const Manifest& manifest, const std::string& operation) const;
 
   private:

@@ -37,18 +37,23 @@ std::vector<Field> segment_fields(const TailSegment& segment, const Schema& sche
 
 std::vector<ScanColumn> snapshot_columns(const std::vector<Field>& fields) {
     std::vector<ScanColumn> columns;
-    columns.push_back({"_offset", ScanColumn::Source::offset, FieldId{}, DataType{TypeKind::int64}, std::nullopt});
-    columns.push_back({"_delete", ScanColumn::Source::operation, FieldId{}, DataType{TypeKind::boolean}, std::nullopt});
-    columns.push_back({"_time", ScanColumn::Source::time, FieldId{}, DataType{TypeKind::timestamp}, std::nullopt});
+    columns.push_back(
+        {"_offset", ScanColumn::Source::offset, FieldId{}, DataType{TypeKind::int64}, std::nullopt});
+    columns.push_back(
+        {"_delete", ScanColumn::Source::operation, FieldId{}, DataType{TypeKind::boolean}, std::nullopt});
+    columns.push_back(
+        {"_time", ScanColumn::Source::time, FieldId{}, DataType{TypeKind::timestamp}, std::nullopt});
     for (const auto& field : fields)
-        columns.push_back({parquet_field_name(field.id), ScanColumn::Source::field, field.id, field.type, field.default_text});
+        columns.push_back({parquet_field_name(field.id), ScanColumn::Source::field, field.id, field.type,
+                           field.default_text});
     return columns;
 }
 
 SegmentSource::SegmentSource(std::shared_ptr<const TailSegment> segment, std::vector<ScanColumn> columns)
     : segment_(std::move(segment)), columns_(std::move(columns)) {
     for (std::size_t c = 0; c < segment_->chunks().size(); ++c)
-        for (std::size_t r = 0; r < segment_->chunks()[c]->times.size(); ++r) units_.push_back({c, r});
+        for (std::size_t r = 0; r < segment_->chunks()[c]->times.size(); ++r)
+            units_.push_back({c, r});
 }
 
 Result<std::optional<ScanUnit>> SegmentSource::next() {
@@ -65,14 +70,18 @@ Result<std::optional<ScanUnit>> SegmentSource::next() {
     unit.base_offset = chunk.base_offset;
     unit.append_time_us = chunk.times[run].append_time_us;
     const std::uint32_t begin = chunk.times[run].first_row;
-    const std::uint32_t end = run + 1 < chunk.times.size() ? chunk.times[run + 1].first_row : chunk.batch.rows();
+    const std::uint32_t end =
+        run + 1 < chunk.times.size() ? chunk.times[run + 1].first_row : chunk.batch.rows();
     unit.all_rows = chunk.times.size() == 1;
     if (!unit.all_rows)
-        for (std::uint32_t row = begin; row < end; ++row) unit.rows.push_back(row);
+        for (std::uint32_t row = begin; row < end; ++row)
+            unit.rows.push_back(row);
     rows_read_.fetch_add(end - begin);
     return std::optional<ScanUnit>(std::move(unit));
 }
 
-std::shared_ptr<ScanSource> SegmentSource::rewound() const { return std::make_shared<SegmentSource>(segment_, columns_); }
+std::shared_ptr<ScanSource> SegmentSource::rewound() const {
+    return std::make_shared<SegmentSource>(segment_, columns_);
+}
 
 }  // namespace dl::slave

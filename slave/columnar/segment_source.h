@@ -1,4 +1,5 @@
-// Every record of a closed tail segment, in offset order, as a scan for writing its snapshot file: columns `_offset`,
+// Every record of a closed tail segment, in offset order, as a scan for writing its snapshot file: columns
+// `_offset`,
 // `_delete`, `_time`, then `f<id>` per field. Thread-safe; units come in order when one thread reads.
 #pragma once
 
@@ -12,8 +13,8 @@
 
 namespace dl::slave {
 
-// The columns a snapshot file of these rows needs: the fields of `schema` that any batch has, and those of batches newer
-// than `schema` (id >= next_field). Fields dropped since are left out.
+// The columns a snapshot file of these rows needs: the fields of `schema` that any batch has, and those of
+// batches newer than `schema` (id >= next_field). Fields dropped since are left out.
 std::vector<Field> segment_fields(const TailSegment& segment, const Schema& schema, FieldId next_field);
 
 // `_offset`, `_delete`, `_time`, then one column per field, with its default for batches that lack it.

@@ -1,6 +1,6 @@
-// One snapshot file of a partition: Parquet, key index and delete vector on disk, the index mapped. Handles are shared by
-// the current file set and by pinned views; a file that a compaction replaced is removed from disk when the last handle
-// goes (INV-7). Thread-safe.
+// One snapshot file of a partition: Parquet, key index and delete vector on disk, the index mapped. Handles
+// are shared by the current file set and by pinned views; a file that a compaction replaced is removed from
+// disk when the last handle goes (INV-7). Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,8 @@ namespace dl::slave {
 
 class SnapshotFile {
   public:
-    SnapshotFile(FileSystem& files, std::string directory, ManifestFile info, std::shared_ptr<const KeyIndex> index)
+    SnapshotFile(FileSystem& files, std::string directory, ManifestFile info,
+                 std::shared_ptr<const KeyIndex> index)
         : files_(files), directory_(std::move(directory)), info_(std::move(info)), index_(std::move(index)) {}
     ~SnapshotFile();
     SnapshotFile(const SnapshotFile&) = delete;
@@ -26,7 +27,9 @@ class SnapshotFile {
     const ManifestFile& info() const { return info_; }
     const KeyIndex& index() const { return *index_; }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
-    std::string vector_path(std::uint64_t version) const { return directory_ + "/" + info_.vector_name(version); }
+    std::string vector_path(std::uint64_t version) const {
+        return directory_ + "/" + info_.vector_name(version);
+    }
     // The manifest no longer names it: the files go when the last handle goes.
     void make_obsolete(std::uint64_t vector_version) const {
         last_vector_version_.store(vector_version);

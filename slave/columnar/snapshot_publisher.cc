@@ -17,15 +17,17 @@ Result<FileEntry> load_file(FileSystem& files, const std::string& directory, con
     ManifestFile found;
     DL_TRY(measure_parquet(files, file->parquet_path(), &found));
     if (found.parquet_bytes != info.parquet_bytes || found.parquet_crc != info.parquet_crc)
-        return make_error(ErrorCode::corrupt_data,
-                          "snapshot file " + file->parquet_path() + " (" + std::to_string(found.parquet_bytes) +
-                              " bytes) does not match the size (" + std::to_string(info.parquet_bytes) +
-                              ") and checksum in the manifest; restore the partition's directory from a copy");
+        return make_error(
+            ErrorCode::corrupt_data,
+            "snapshot file " + file->parquet_path() + " (" + std::to_string(found.parquet_bytes) +
+                " bytes) does not match the size (" + std::to_string(info.parquet_bytes) +
+                ") and checksum in the manifest; restore the partition's directory from a copy");
     const auto path = file->vector_path(info.vector_version);
     DL_TRY_ASSIGN(const auto text, files.read_all(path));
     auto dead = DeleteVector::decode(text, info.first_offset, info.end_offset, info.rows);
     if (dead.has_error())
-        return dead.error().in("delete vector " + path + " is damaged (restore the partition's directory from a copy)");
+        return dead.error().in("delete vector " + path +
+                               " is damaged (restore the partition's directory from a copy)");
     return FileEntry{std::move(file), std::move(*dead)};
 }
 
@@ -52,7 +54,8 @@ Result<void> write_new_file(FileSystem& files, const std::string& path, std::str
     return file->sync();
 }
 
-SnapshotPublisher::SnapshotPublisher(FileSystem& files, std::string directory, Manifest manifest, const FileSet& loaded)
+SnapshotPublisher::SnapshotPublisher(FileSystem& files, std::string directory, Manifest manifest,
+                                     const FileSet& loaded)
     : files_(files),
       directory_(std::move(directory)),
       store_(files, directory_),
@@ -98,8 +101,10 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
     DL_TRY(store_.replace(next, change.operation));
 
     std::set<std::string> kept;
-    for (const auto& file : next.files) kept.insert(file.stem());
-    if (const auto before = manifest(); before.batch_ids_edition != next.batch_ids_edition && before.batch_ids_edition != 0)
+    for (const auto& file : next.files)
+        kept.insert(file.stem());
+    if (const auto before = manifest();
+        before.batch_ids_edition != next.batch_ids_edition && before.batch_ids_edition != 0)
         replaced.push_back(snapshots_directory(directory_) + "/" + before.batch_ids_name());
     persisted_ = std::move(persisted);
     {
@@ -108,7 +113,8 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
     }
     for (const auto& path : replaced)
         if (const auto removed = files_.remove(path); removed.has_error())
-            spdlog::warn("snapshot: a replaced file stays until the next start: {}", removed.error().to_text());
+            spdlog::warn("snapshot: a replaced file stays until the next start: {}",
+                         removed.error().to_text());
     return {};
 }
 

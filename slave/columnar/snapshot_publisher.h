@@ -1,6 +1,6 @@
-// Makes a new set of snapshot files the partition's, on disk: writes the delete vectors that changed, then replaces the
-// manifest. Owns the manifest's current content. commit() is called by one thread at a time (the partition's commit
-// mutex); the other calls from any.
+// Makes a new set of snapshot files the partition's, on disk: writes the delete vectors that changed, then
+// replaces the manifest. Owns the manifest's current content. commit() is called by one thread at a time (the
+// partition's commit mutex); the other calls from any.
 #pragma once
 
 #include <atomic>
@@ -25,14 +25,15 @@ class SnapshotPublisher {
     Manifest manifest() const;
 
     struct Change {
-        std::string operation;          // "flush" or "compaction", names the crash points
-        std::vector<FileEntry> files;   // all files after the change, with the vectors to persist; ascending
+        std::string operation;         // "flush" or "compaction", names the crash points
+        std::vector<FileEntry> files;  // all files after the change, with the vectors to persist; ascending
         Offset flushed_end = 0;
         Offset log_start = 0;
         std::uint64_t batch_ids_edition = 0;
     };
-    // Durable on return. New files and the batch id file are already synced; the directory is synced here. After an
-    // error the change is not made, and the new files must stay where they are: a manifest naming them may be on disk.
+    // Durable on return. New files and the batch id file are already synced; the directory is synced here.
+    // After an error the change is not made, and the new files must stay where they are: a manifest naming
+    // them may be on disk.
     Result<void> commit(const Change& change);
 
   private:
@@ -61,6 +62,8 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, const std::string& dir
 // Writes and syncs one file that does not exist yet.
 Result<void> write_new_file(FileSystem& files, const std::string& path, std::string_view content);
 
-inline std::string snapshots_directory(const std::string& directory) { return directory + "/snapshots"; }
+inline std::string snapshots_directory(const std::string& directory) {
+    return directory + "/snapshots";
+}
 
 }  // namespace dl::slave

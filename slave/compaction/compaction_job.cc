@@ -12,7 +12,8 @@ namespace {
 // Lets the kept rows of one input through and counts what went by.
 class KeptFilter : public RowFilter {
   public:
-    KeptFilter(const KeptRows& kept, std::atomic<std::uint64_t>& rows_done) : kept_(kept), rows_done_(rows_done) {}
+    KeptFilter(const KeptRows& kept, std::atomic<std::uint64_t>& rows_done)
+        : kept_(kept), rows_done_(rows_done) {}
     void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
         for (std::size_t i = 0; i < count; ++i) {
             const auto row = static_cast<std::uint64_t>(row_numbers[i]);
@@ -28,14 +29,15 @@ class KeptFilter : public RowFilter {
 };
 
 Error mismatch(const std::string& what) {
-    return make_error(ErrorCode::corrupt_data,
-                      "compaction refused, nothing was changed (INV-5): " + what + "; the partition's files disagree, "
-                      "check the disk and restore the partition from a copy");
+    return make_error(ErrorCode::corrupt_data, "compaction refused, nothing was changed (INV-5): " + what +
+                                                   "; the partition's files disagree, "
+                                                   "check the disk and restore the partition from a copy");
 }
 
 }  // namespace
 
-std::shared_ptr<const DeleteVector> CompactionOutput::vector_of(const File& output, const FileSet& current) const {
+std::shared_ptr<const DeleteVector> CompactionOutput::vector_of(const File& output,
+                                                                const FileSet& current) const {
     RowBits dead(output.group.rows);
     std::uint64_t base = 0;
     for (std::size_t i = output.group.begin; i < output.group.end; ++i) {
@@ -91,7 +93,7 @@ Result<CompactionOutput> CompactionJob::run() {
 }
 
 Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const CompactionOutput& output,
-                                                                         const OutputGroup& group) {
+                                                                        const OutputGroup& group) {
     ManifestFile info;
     info.first_offset = output.inputs[group.begin].file->info().first_offset;
     info.end_offset = output.inputs[group.end - 1].file->info().end_offset;
@@ -124,10 +126,10 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     DL_TRY(measure_parquet(*input_.files, path, &info));
     DL_TRY(write_index(output, group, info));
     const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, input_.table->index_hash_seed};
-    DL_TRY_ASSIGN(auto index,
-                  KeyIndex::open(*input_.files, input_.snapshots_directory + "/" + info.index_name(), expected));
-    return std::shared_ptr<const SnapshotFile>(
-        std::make_shared<SnapshotFile>(*input_.files, input_.snapshots_directory, std::move(info), std::move(index)));
+    DL_TRY_ASSIGN(auto index, KeyIndex::open(*input_.files,
+                                             input_.snapshots_directory + "/" + info.index_name(), expected));
+    return std::shared_ptr<const SnapshotFile>(std::make_shared<SnapshotFile>(
+        *input_.files, input_.snapshots_directory, std::move(info), std::move(index)));
 }
 
 std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const {
@@ -135,7 +137,8 @@ std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const 
     const auto& schema = input_.table->schema;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         for (const auto& field : input_.inputs[i].file->info().fields) {
-            if (std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.id == field.id; })) continue;
+            if (std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.id == field.id; }))
+                continue;
             const auto known = schema.find(field.id);
             if (!known && field.id < input_.table->next_field_id) continue;  // dropped
             fields.push_back(field);
@@ -147,7 +150,8 @@ std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const 
 }
 
 std::string CompactionJob::copy_sql(const CompactionOutput& output, const OutputGroup& group,
-                                    const std::vector<Field>& fields, const std::string& path, DuckSession& session) {
+                                    const std::vector<Field>& fields, const std::string& path,
+                                    DuckSession& session) {
     std::string select;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         if (output.kept[i].count() == 0) continue;
@@ -156,7 +160,8 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
         select += "SELECT _offset, _delete, _time";
         for (const auto& field : fields) {
             const auto& own = file.info().fields;
-            const bool has = std::any_of(own.begin(), own.end(), [&](const Field& f) { return f.id == field.id; });
+            const bool has =
+                std::any_of(own.begin(), own.end(), [&](const Field& f) { return f.id == field.id; });
             const std::string name = parquet_field_name(field.id);
             select += ", " + (has ? name : sql_default(field) + " AS " + name);
         }
@@ -172,7 +177,8 @@ Result<void> CompactionJob::check_written(const std::string& path, ManifestFile*
     std::uint64_t rows = 0;
     Offset last = info->first_offset - 1;
     const auto read = [&]() -> Result<void> {
-        DL_TRY_ASSIGN(const auto result, session->query("SELECT _offset FROM read_parquet(" + sql_literal(path) + ")"));
+        DL_TRY_ASSIGN(const auto result,
+                      session->query("SELECT _offset FROM read_parquet(" + sql_literal(path) + ")"));
         for (;;) {
             DL_TRY_ASSIGN(const auto batch, result->next(65536));
             if (!batch) return {};
@@ -180,7 +186,8 @@ Result<void> CompactionJob::check_written(const std::string& path, ManifestFile*
             for (std::uint32_t row = 0; row < batch->rows(); ++row) {
                 const auto offset = offsets.fixed<Offset>(row);
                 if (offset <= last || offset >= info->end_offset)
-                    return mismatch("offset " + std::to_string(offset) + " follows " + std::to_string(last) + " in " + path);
+                    return mismatch("offset " + std::to_string(offset) + " follows " + std::to_string(last) +
+                                    " in " + path);
                 if (rows++ == 0) info->first_row_offset = offset;
                 last = offset;
             }
@@ -222,7 +229,8 @@ Result<void> CompactionJob::write_index(const CompactionOutput& output, const Ou
 Result<std::unique_ptr<DuckSession>> CompactionJob::start_session() {
     DL_TRY_ASSIGN(auto session, input_.database->session());
     const std::lock_guard lock(mutex_);
-    if (cancelled_) return make_error(ErrorCode::cancelled, "the compaction was stopped because the partition closes");
+    if (cancelled_)
+        return make_error(ErrorCode::cancelled, "the compaction was stopped because the partition closes");
     session_ = session.get();
     return session;
 }

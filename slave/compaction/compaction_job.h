@@ -1,6 +1,6 @@
-// Rewrites a run of snapshot files: of each key only the newest record of the run stays, deletes go, offsets and append
-// times are kept. Writes and syncs the new files and checks them (INV-5); names them in no manifest. Blocking:
-// background pool. cancel() from any thread.
+// Rewrites a run of snapshot files: of each key only the newest record of the run stays, deletes go, offsets
+// and append times are kept. Writes and syncs the new files and checks them (INV-5); names them in no
+// manifest. Blocking: background pool. cancel() from any thread.
 #pragma once
 
 #include <atomic>
@@ -54,13 +54,15 @@ class CompactionJob {
     std::uint64_t bytes_done() const { return bytes_done_.load(); }
 
   private:
-    Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output, const OutputGroup& group);
+    Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
+                                                             const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
-    std::string copy_sql(const CompactionOutput& output, const OutputGroup& group, const std::vector<Field>& fields,
-                         const std::string& path, DuckSession& session);
+    std::string copy_sql(const CompactionOutput& output, const OutputGroup& group,
+                         const std::vector<Field>& fields, const std::string& path, DuckSession& session);
     // Reads the offsets back: as many rows as expected, ascending, within the range.
     Result<void> check_written(const std::string& path, ManifestFile* info);
-    Result<void> write_index(const CompactionOutput& output, const OutputGroup& group, const ManifestFile& info);
+    Result<void> write_index(const CompactionOutput& output, const OutputGroup& group,
+                             const ManifestFile& info);
     Result<std::unique_ptr<DuckSession>> start_session();
 
     CompactionInput input_;

@@ -27,10 +27,11 @@ std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs, std::u
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         const auto& input = inputs[i];
-        const auto kept_bytes = static_cast<std::uint64_t>(static_cast<double>(input.parquet_bytes) *
-                                                           static_cast<double>(input.kept) /
-                                                           static_cast<double>(std::max<std::uint64_t>(input.rows, 1)));
-        if (groups.empty() || groups.back().rows + input.kept > rows_target || bytes + kept_bytes > bytes_target) {
+        const auto kept_bytes = static_cast<std::uint64_t>(
+            static_cast<double>(input.parquet_bytes) * static_cast<double>(input.kept) /
+            static_cast<double>(std::max<std::uint64_t>(input.rows, 1)));
+        if (groups.empty() || groups.back().rows + input.kept > rows_target ||
+            bytes + kept_bytes > bytes_target) {
             groups.push_back({i, i, 0, false});
             bytes = 0;
         }

@@ -10,12 +10,13 @@
 
 namespace dl::slave {
 
-// The first offset that compaction leaves alone: that of the oldest of the newest `retained_closed_logs` + 1 log files.
+// The first offset that compaction leaves alone: that of the oldest of the newest `retained_closed_logs` + 1
+// log files.
 Offset compaction_range_end(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs);
 
 struct CompactionPlan {
-    std::size_t inputs = 0;   // the first `inputs` files of the manifest are compacted together
-    bool needed = false;      // false: they are compacted already
+    std::size_t inputs = 0;  // the first `inputs` files of the manifest are compacted together
+    bool needed = false;     // false: they are compacted already
     Offset range_end = 0;
 };
 CompactionPlan plan_compaction(std::span<const ManifestFile> files, Offset range_end);
@@ -24,7 +25,7 @@ CompactionPlan plan_compaction(std::span<const ManifestFile> files, Offset range
 struct OutputGroup {
     std::size_t begin = 0;
     std::size_t end = 0;
-    std::uint64_t rows = 0;   // 0: nothing is left of them, no file
+    std::uint64_t rows = 0;     // 0: nothing is left of them, no file
     bool carried_over = false;  // one compacted file of which every row stays: it stays as it is
 };
 struct InputSize {
@@ -36,7 +37,8 @@ struct InputSize {
 inline constexpr std::uint64_t kOutputRowsTarget = 8'000'000;
 inline constexpr std::uint64_t kOutputBytesTarget = 512u << 20;
 // Groups neighbours until rows or (estimated) bytes reach the targets.
-std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs, std::uint64_t rows_target = kOutputRowsTarget,
+std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs,
+                                       std::uint64_t rows_target = kOutputRowsTarget,
                                        std::uint64_t bytes_target = kOutputBytesTarget);
 
 }  // namespace dl::slave

@@ -30,7 +30,8 @@ KeptRows::KeptRows(RowBits bits) : bits_(std::move(bits)) {
 
 std::uint64_t KeptRows::rank(std::uint64_t row) const {
     const std::uint64_t below = (std::uint64_t{1} << (row & 63)) - 1;
-    return before_word_[row >> 6] + static_cast<std::uint64_t>(std::popcount(bits_.words()[row >> 6] & below));
+    return before_word_[row >> 6] +
+           static_cast<std::uint64_t>(std::popcount(bits_.words()[row >> 6] & below));
 }
 
 void merge_indexes(std::span<const KeepInput> inputs,
@@ -56,7 +57,8 @@ void merge_indexes(std::span<const KeepInput> inputs,
 
 std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs) {
     std::vector<RowBits> bits;
-    for (const auto& input : inputs) bits.emplace_back(input.rows);
+    for (const auto& input : inputs)
+        bits.emplace_back(input.rows);
     bool any = false;
     Hash128 last;
     merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
@@ -66,7 +68,8 @@ std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs) {
         if (!entry.is_delete) bits[input].set(entry.row);
     });
     std::vector<KeptRows> kept;
-    for (auto& b : bits) kept.emplace_back(std::move(b));
+    for (auto& b : bits)
+        kept.emplace_back(std::move(b));
     return kept;
 }
 

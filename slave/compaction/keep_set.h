@@ -1,5 +1,6 @@
-// Which rows of a run of snapshot files a compaction keeps: the newest record of each key within the run, unless it is a
-// delete. Found by one merge of the files' sorted key indexes; no row is read. Pure but for the mapped indexes.
+// Which rows of a run of snapshot files a compaction keeps: the newest record of each key within the run,
+// unless it is a delete. Found by one merge of the files' sorted key indexes; no row is read. Pure but for
+// the mapped indexes.
 #pragma once
 
 #include <cstdint>
@@ -34,14 +35,16 @@ struct KeepInput {
     std::uint64_t rows = 0;
 };
 
-// Visits all entries of the indexes in ascending hash order; entries of one key come newest file first (highest input).
+// Visits all entries of the indexes in ascending hash order; entries of one key come newest file first
+// (highest input).
 void merge_indexes(std::span<const KeepInput> inputs,
                    const std::function<void(std::size_t input, const KeyIndex::Entry&)>& visit);
 
 // One per input; inputs ascend by offset.
 std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs);
 
-// INV-5: a row that is live now is the newest of its key and must be kept. Rows that are live in `dead` and not in `kept`.
+// INV-5: a row that is live now is the newest of its key and must be kept. Rows that are live in `dead` and
+// not in `kept`.
 std::uint64_t live_rows_not_kept(const DeleteVector& dead, const KeptRows& kept);
 
 }  // namespace dl::slave

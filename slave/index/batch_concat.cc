@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::size_t kDirectoryEntryBytes = 32;
 
-void pad8(std::string& out) { out.append((8 - (out.size() & 7)) & 7, '\0'); }
+void pad8(std::string& out) {
+    out.append((8 - (out.size() & 7)) & 7, '\0');
+}
 
 void set_bit(std::string& out, std::size_t start, std::uint64_t bit) {
     out[start + (bit >> 3)] = static_cast<char>(out[start + (bit >> 3)] | (1 << (bit & 7)));
@@ -49,7 +51,8 @@ struct Joiner {
     }
 
     void join_fixed(std::size_t column, std::size_t width) {
-        for (const auto& batch : batches) out.append(batch.columns()[column].data, batch.rows() * width);
+        for (const auto& batch : batches)
+            out.append(batch.columns()[column].data, batch.rows() * width);
     }
 
     void join_string_offsets(std::size_t column) {
@@ -88,8 +91,9 @@ Result<ColumnBatch> concat_batches(std::span<const ColumnBatch> batches) {
         deletes = deletes || batch.has_deletes();
     }
     if (bytes >= (std::size_t{1} << 32) || joiner.rows >= (std::uint64_t{1} << 32))
-        return make_error(ErrorCode::limit_exceeded, "batches of " + std::to_string(bytes) +
-                                                         " bytes are too large to be joined; the limit is 4 GiB");
+        return make_error(
+            ErrorCode::limit_exceeded,
+            "batches of " + std::to_string(bytes) + " bytes are too large to be joined; the limit is 4 GiB");
     const auto columns = batches[0].columns();
     auto& out = joiner.out;
     out.reserve(bytes + 64);
@@ -117,7 +121,8 @@ Result<ColumnBatch> concat_batches(std::span<const ColumnBatch> batches) {
         if (physical == PhysicalType::bytes) {
             pad8(out);
             heap_at = static_cast<std::uint32_t>(out.size());
-            for (const auto& batch : batches) out.append(batch.columns()[c].heap, batch.columns()[c].heap_bytes);
+            for (const auto& batch : batches)
+                out.append(batch.columns()[c].heap, batch.columns()[c].heap_bytes);
         }
         char* entry = out.data() + 8 + c * kDirectoryEntryBytes;
         store_le(entry, columns[c].field.value);
@@ -132,7 +137,8 @@ Result<ColumnBatch> concat_batches(std::span<const ColumnBatch> batches) {
         store_le(entry + 24, heap_bytes);
     }
     pad8(out);
-    return ColumnBatch::decode(SharedBytes::from_string(std::move(out)), static_cast<std::uint32_t>(joiner.rows));
+    return ColumnBatch::decode(SharedBytes::from_string(std::move(out)),
+                               static_cast<std::uint32_t>(joiner.rows));
 }
 
 }  // namespace dl::slave

@@ -1,6 +1,6 @@
-// Blocked Bloom filter over key hashes: one cache line a lookup, about 10 bits a key, about 1 % false positives.
-// Blocks are 64 bytes; the block comes from Hash128::high, six bit positions of nine bits each from Hash128::low.
-// Format: docs/formats/key-index.md.
+// Blocked Bloom filter over key hashes: one cache line a lookup, about 10 bits a key, about 1 % false
+// positives. Blocks are 64 bytes; the block comes from Hash128::high, six bit positions of nine bits each
+// from Hash128::low. Format: docs/formats/key-index.md.
 #pragma once
 
 #include <cstdint>

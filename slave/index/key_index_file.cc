@@ -23,9 +23,13 @@ std::uint32_t directory_bits_for(std::uint64_t entries) {
                                    static_cast<std::uint32_t>(std::bit_width(entries / kBucketEntries)) - 1);
 }
 
-std::uint64_t bucket_of(const Hash128& hash, std::uint32_t shift) { return (hash.high >> 1) >> shift; }
+std::uint64_t bucket_of(const Hash128& hash, std::uint32_t shift) {
+    return (hash.high >> 1) >> shift;
+}
 
-std::uint64_t align64(std::uint64_t at) { return (at + 63) & ~std::uint64_t{63}; }
+std::uint64_t align64(std::uint64_t at) {
+    return (at + 63) & ~std::uint64_t{63};
+}
 
 // Where the sections lie follows from the counts alone.
 struct Layout {
@@ -43,7 +47,9 @@ struct Layout {
     }
 };
 
-std::string_view as_text(const void* data, std::size_t bytes) { return {static_cast<const char*>(data), bytes}; }
+std::string_view as_text(const void* data, std::size_t bytes) {
+    return {static_cast<const char*>(data), bytes};
+}
 
 Error corrupt(const std::string& path, const std::string& what) {
     return make_error(ErrorCode::corrupt_data,
@@ -75,7 +81,8 @@ Result<void> KeyIndexWriter::write(FileSystem& files, const std::string& path) c
         for (const auto own = bucket_of(hashes_[i], shift); bucket < own;)
             directory[++bucket] = static_cast<std::uint32_t>(i);
     }
-    while (bucket + 1 < directory.size()) directory[++bucket] = static_cast<std::uint32_t>(hashes_.size());
+    while (bucket + 1 < directory.size())
+        directory[++bucket] = static_cast<std::uint32_t>(hashes_.size());
 
     static constexpr std::array<char, 64> kZeros{};
     const auto pad = [](std::uint64_t from, std::uint64_t to) { return as_text(kZeros.data(), to - from); };
@@ -90,7 +97,8 @@ Result<void> KeyIndexWriter::write(FileSystem& files, const std::string& path) c
         as_text(rows_.data(), rows_.size() * 4),
     };
     std::uint32_t body_crc = 0;
-    for (const auto part : body) body_crc = crc32c(body_crc, part.data(), part.size());
+    for (const auto part : body)
+        body_crc = crc32c(body_crc, part.data(), part.size());
 
     std::string header;
     append_le(header, kMagic);
@@ -141,8 +149,9 @@ Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const 
     const auto blocks = load_le<std::uint32_t>(data + 60);
     if (info.rows != expected.rows || info.first_offset != expected.first_offset ||
         info.end_offset != expected.end_offset || info.hash_seed != expected.hash_seed)
-        return corrupt(path, "is not of the file that the manifest names (offsets " + std::to_string(info.first_offset) +
-                                 " to " + std::to_string(info.end_offset) + ", " + std::to_string(info.rows) + " rows)");
+        return corrupt(
+            path, "is not of the file that the manifest names (offsets " + std::to_string(info.first_offset) +
+                      " to " + std::to_string(info.end_offset) + ", " + std::to_string(info.rows) + " rows)");
     if (entries > info.rows || bits > kDirectoryBitsMax || blocks == 0)
         return corrupt(path, "the counts in the header are out of range");
     const Layout layout(entries, bits, blocks);
@@ -163,7 +172,9 @@ Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const 
     return std::shared_ptr<const KeyIndex>(std::move(index));
 }
 
-std::uint32_t KeyIndex::load_row(std::uint64_t index) const { return load_le<std::uint32_t>(rows_ + index * 4); }
+std::uint32_t KeyIndex::load_row(std::uint64_t index) const {
+    return load_le<std::uint32_t>(rows_ + index * 4);
+}
 
 Hash128 KeyIndex::load_hash(std::uint64_t index) const {
     return {load_le<std::uint64_t>(hashes_ + index * 16), load_le<std::uint64_t>(hashes_ + index * 16 + 8)};
@@ -182,7 +193,8 @@ void KeyIndex::find(std::span<const Hash128> hashes, std::uint32_t* rows) const 
     for (std::size_t start = 0; start < hashes.size(); start += kGroup) {
         const std::size_t count = std::min(kGroup, hashes.size() - start);
         const Hash128* group = hashes.data() + start;
-        for (std::size_t i = 0; i < count; ++i) bloom_.prefetch(group[i]);
+        for (std::size_t i = 0; i < count; ++i)
+            bloom_.prefetch(group[i]);
         std::size_t hits = 0;
         for (std::size_t i = 0; i < count; ++i) {
             rows[start + i] = kNone;

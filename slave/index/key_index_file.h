@@ -1,6 +1,6 @@
-// The key index of one snapshot file (`.kix`, docs/formats/key-index.md): the newest record of each key of the file's
-// offset range, as sorted 128-bit hashes with their row numbers, a directory over the hashes' leading bits (about eight
-// entries a bucket) and a Bloom filter. Written once, then mapped; never changed.
+// The key index of one snapshot file (`.kix`, docs/formats/key-index.md): the newest record of each key of
+// the file's offset range, as sorted 128-bit hashes with their row numbers, a directory over the hashes'
+// leading bits (about eight entries a bucket) and a Bloom filter. Written once, then mapped; never changed.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,8 @@ class KeyIndex {
 
     std::uint64_t entries() const { return entries_; }
     std::uint64_t mapped_bytes() const { return bytes_.size(); }
-    // rows[i] = row of hashes[i], or kNone. Made for many hashes at once: the memory they need is asked for beforehand.
+    // rows[i] = row of hashes[i], or kNone. Made for many hashes at once: the memory they need is asked for
+    // beforehand.
     void find(std::span<const Hash128> hashes, std::uint32_t* rows) const;
     // In hash order; `index` < entries().
     Entry entry(std::uint64_t index) const;

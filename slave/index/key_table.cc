@@ -11,7 +11,9 @@ constexpr std::size_t kFirstSlots = 64;
 constexpr std::size_t kLoadPercent = 60;
 }  // namespace
 
-KeyTable::KeyTable() { grow(0); }
+KeyTable::KeyTable() {
+    grow(0);
+}
 
 void KeyTable::grow(std::size_t keys) {
     const std::size_t wanted = std::max(kFirstSlots, std::bit_ceil(keys * 100 / kLoadPercent + 1));
@@ -25,7 +27,8 @@ void KeyTable::grow(std::size_t keys) {
     for (const auto slot : old) {
         if (slot == 0) continue;
         std::size_t at = static_cast<std::uint32_t>(slot >> 32) >> shift_;
-        while (slots_[at] != 0) at = (at + 1) & mask;
+        while (slots_[at] != 0)
+            at = (at + 1) & mask;
         slots_[at] = slot;
     }
 }
@@ -81,11 +84,13 @@ std::vector<KeyRow> KeyTable::sorted() const {
         (home_at > at ? wrapped : entries).push_back({hashes_[row], row});
     }
     entries.insert(entries.end(), wrapped.begin(), wrapped.end());
-    // Slots follow the hash, so every entry is at most one cluster away from its place: insertion sort is linear here.
+    // Slots follow the hash, so every entry is at most one cluster away from its place: insertion sort is
+    // linear here.
     for (std::size_t i = 1; i < entries.size(); ++i) {
         const KeyRow entry = entries[i];
         std::size_t j = i;
-        for (; j > 0 && entry.hash < entries[j - 1].hash; --j) entries[j] = entries[j - 1];
+        for (; j > 0 && entry.hash < entries[j - 1].hash; --j)
+            entries[j] = entries[j - 1];
         entries[j] = entry;
     }
     return entries;

@@ -1,6 +1,7 @@
-// Key hash -> newest row of one tail segment. Rows are numbered from 0 in the order they are put and their hashes kept
-// side by side (a flush writes them into the key index); the table itself holds 8 bytes a slot, so that a lookup of a
-// fresh key touches one cache line, which prefetch() can ask for beforehand. One writer; readers only once it is done.
+// Key hash -> newest row of one tail segment. Rows are numbered from 0 in the order they are put and their
+// hashes kept side by side (a flush writes them into the key index); the table itself holds 8 bytes a slot,
+// so that a lookup of a fresh key touches one cache line, which prefetch() can ask for beforehand. One
+// writer; readers only once it is done.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class KeyTable {
     // Makes room for `more` further rows.
     void reserve(std::size_t more);
     void prefetch(const Hash128& hash) const { __builtin_prefetch(&slots_[home(hash)]); }
-    // Appends the next row (its number is rows() before the call) and returns the row of the same key before it, or kNone.
+    // Appends the next row (its number is rows() before the call) and returns the row of the same key before
+    // it, or kNone.
     std::uint32_t put(const Hash128& hash);
     // Newest row of the key, or kNone.
     std::uint32_t find(const Hash128& hash) const;
@@ -35,9 +37,11 @@ class KeyTable {
     std::vector<KeyRow> sorted() const;
 
   private:
-    // A slot is the upper 32 bits of Hash128::high, then row + 1; 0 is free. Its home follows from those bits alone,
-    // so growing reads no hashes.
-    static std::uint32_t fingerprint(const Hash128& hash) { return static_cast<std::uint32_t>(hash.high >> 32); }
+    // A slot is the upper 32 bits of Hash128::high, then row + 1; 0 is free. Its home follows from those bits
+    // alone, so growing reads no hashes.
+    static std::uint32_t fingerprint(const Hash128& hash) {
+        return static_cast<std::uint32_t>(hash.high >> 32);
+    }
     std::size_t home(const Hash128& hash) const { return fingerprint(hash) >> shift_; }
     void grow(std::size_t keys);
 

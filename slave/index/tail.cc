@@ -14,7 +14,8 @@ void supersede_in(TailSegment& segment, std::vector<TailSegment::FreshKey>* fres
     std::size_t kept = 0;
     for (std::size_t start = 0; start < keys.size(); start += kGroup) {
         const std::size_t stop = std::min(start + kGroup, keys.size());
-        for (std::size_t i = start; i < stop; ++i) segment.prefetch(keys[i].hash);
+        for (std::size_t i = start; i < stop; ++i)
+            segment.prefetch(keys[i].hash);
         for (std::size_t i = start; i < stop; ++i)
             if (!segment.supersede(keys[i].hash, keys[i].offset)) keys[kept++] = keys[i];
     }
@@ -26,12 +27,14 @@ void supersede_in(TailSegment& segment, std::vector<TailSegment::FreshKey>* fres
 Result<std::vector<Hash128>> hash_keys(const ColumnBatch& batch, FieldId key, std::uint64_t seed) {
     const ColumnView* column = batch.find(key);
     if (column == nullptr)
-        return make_error(ErrorCode::corrupt_data, "a record batch has no key column f" + std::to_string(key.value));
+        return make_error(ErrorCode::corrupt_data,
+                          "a record batch has no key column f" + std::to_string(key.value));
     std::vector<Hash128> hashes(batch.rows());
     char scratch[16];
     for (std::uint32_t row = 0; row < batch.rows(); ++row) {
         if (column->is_null(row))
-            return make_error(ErrorCode::corrupt_data, "the key of row " + std::to_string(row) + " of a record batch is NULL");
+            return make_error(ErrorCode::corrupt_data,
+                              "the key of row " + std::to_string(row) + " of a record batch is NULL");
         hashes[row] = index_hash(key_bytes(*column, row, scratch), seed);
     }
     return hashes;
@@ -46,14 +49,15 @@ void Tail::close_segment() {
     if (!segments_.empty()) segments_.back()->close();
 }
 
-Result<void> Tail::append(const ColumnBatch& batch, std::int64_t append_time_us, std::span<const Hash128> hashes,
-                          std::vector<TailSegment::FreshKey>* missing) {
+Result<void> Tail::append(const ColumnBatch& batch, std::int64_t append_time_us,
+                          std::span<const Hash128> hashes, std::vector<TailSegment::FreshKey>* missing) {
     DL_CHECK(!segments_.empty() && segments_.back()->end_offset() == end_offset_, "INV-2 the tail is dense");
     std::vector<TailSegment::FreshKey> fresh;
     fresh.reserve(hashes.size());
     DL_TRY(segments_.back()->append(batch, append_time_us, hashes, &fresh));
     end_offset_ += batch.rows();
-    for (std::size_t i = segments_.size() - 1; i-- > 0 && !fresh.empty();) supersede_in(*segments_[i], &fresh);
+    for (std::size_t i = segments_.size() - 1; i-- > 0 && !fresh.empty();)
+        supersede_in(*segments_[i], &fresh);
     missing->insert(missing->end(), fresh.begin(), fresh.end());
     return {};
 }
@@ -76,7 +80,8 @@ std::shared_ptr<const TailSnapshot> Tail::snapshot() const {
 
 std::uint64_t Tail::resident_bytes() const {
     std::uint64_t bytes = 0;
-    for (const auto& segment : segments_) bytes += segment->resident_bytes();
+    for (const auto& segment : segments_)
+        bytes += segment->resident_bytes();
     return bytes;
 }
 

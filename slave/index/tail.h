@@ -1,5 +1,5 @@
-// All rows since the last flush: one TailSegment per log segment, oldest first. Changed by the partition's writer only;
-// snapshots() are what pinned views hold.
+// All rows since the last flush: one TailSegment per log segment, oldest first. Changed by the partition's
+// writer only; snapshots() are what pinned views hold.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,8 @@ class Tail {
     // Closes the newest segment (its log segment was rolled).
     void close_segment();
     // Adds a batch behind the last one. Keys that no tail segment holds are appended to `missing`.
-    Result<void> append(const ColumnBatch& batch, std::int64_t append_time_us, std::span<const Hash128> hashes,
-                        std::vector<TailSegment::FreshKey>* missing);
+    Result<void> append(const ColumnBatch& batch, std::int64_t append_time_us,
+                        std::span<const Hash128> hashes, std::vector<TailSegment::FreshKey>* missing);
     // Forgets a segment that has been flushed; it must be the oldest.
     void drop_oldest(const TailSegment& segment);
     std::shared_ptr<const TailSnapshot> snapshot() const;

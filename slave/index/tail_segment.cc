@@ -9,13 +9,15 @@
 namespace dl::slave {
 namespace {
 
-// Eight or more chunks at the end that are no larger than the last one's size class are merged, so that a row is copied
-// a few times only and a segment holds few chunks however small its appends are.
+// Eight or more chunks at the end that are no larger than the last one's size class are merged, so that a row
+// is copied a few times only and a segment holds few chunks however small its appends are.
 constexpr std::size_t kMergeWidth = 8;
 constexpr std::uint64_t kMergedRowsMax = 32768;
 constexpr std::size_t kPrefetchGroup = 32;
 
-unsigned size_class(std::uint32_t rows) { return (static_cast<unsigned>(std::bit_width(rows)) - 1) / 3; }
+unsigned size_class(std::uint32_t rows) {
+    return (static_cast<unsigned>(std::bit_width(rows)) - 1) / 3;
+}
 
 }  // namespace
 
@@ -25,7 +27,8 @@ std::uint64_t TailSegment::resident_bytes() const {
 
 Result<void> TailSegment::append(const ColumnBatch& batch, std::int64_t append_time_us,
                                  std::span<const Hash128> hashes, std::vector<FreshKey>* fresh) {
-    DL_CHECK(!closed_ && hashes.size() == batch.rows() && batch.rows() > 0, "INV-2 a tail segment grows by whole batches");
+    DL_CHECK(!closed_ && hashes.size() == batch.rows() && batch.rows() > 0,
+             "INV-2 a tail segment grows by whole batches");
     const std::uint32_t first = keys_.rows();
     const std::uint32_t end = first + batch.rows();
     while (blocks_.size() * std::uint64_t{SupersededBlock::kRows} < end)
@@ -33,7 +36,8 @@ Result<void> TailSegment::append(const ColumnBatch& batch, std::int64_t append_t
     keys_.reserve(batch.rows());
     for (std::size_t start = 0; start < hashes.size(); start += kPrefetchGroup) {
         const std::size_t stop = std::min(start + kPrefetchGroup, hashes.size());
-        for (std::size_t i = stop; i < std::min(stop + kPrefetchGroup, hashes.size()); ++i) keys_.prefetch(hashes[i]);
+        for (std::size_t i = stop; i < std::min(stop + kPrefetchGroup, hashes.size()); ++i)
+            keys_.prefetch(hashes[i]);
         for (std::size_t i = start; i < stop; ++i) {
             const Offset offset = first_offset_ + keys_.rows();
             const std::uint32_t older = keys_.put(hashes[i]);
@@ -71,7 +75,8 @@ Result<void> TailSegment::merge_small_chunks() {
             rows += chunks_[--first]->batch.rows();
         if (chunks_.size() - first < kMergeWidth || rows > kMergedRowsMax) return {};
         std::vector<ColumnBatch> batches;
-        for (std::size_t i = first; i < chunks_.size(); ++i) batches.push_back(chunks_[i]->batch);
+        for (std::size_t i = first; i < chunks_.size(); ++i)
+            batches.push_back(chunks_[i]->batch);
         DL_TRY_ASSIGN(auto joined, concat_batches(batches));
         auto merged = std::make_shared<TailChunk>();
         const auto& head = *chunks_[first];

@@ -1,5 +1,6 @@
-// The rows of one log segment in memory: immutable columnar chunks, for every row the offset of the record that replaced
-// it, and the key table. The writer appends and marks; a pinned view reads its chunks at any time.
+// The rows of one log segment in memory: immutable columnar chunks, for every row the offset of the record
+// that replaced it, and the key table. The writer appends and marks; a pinned view reads its chunks at any
+// time.
 #pragma once
 
 #include <array>
@@ -23,7 +24,8 @@ struct SupersededBlock {
     static constexpr std::uint32_t kRows = 4096;
     std::array<std::atomic<Offset>, kRows> at;
     SupersededBlock() {
-        for (auto& a : at) a.store(kNeverSuperseded, std::memory_order_relaxed);
+        for (auto& a : at)
+            a.store(kNeverSuperseded, std::memory_order_relaxed);
     }
 };
 
@@ -33,8 +35,8 @@ struct TimeRun {
     std::int64_t append_time_us = 0;
 };
 
-// Immutable but for the superseded marks, which only ever change from "never" to an offset at or above the cut of every
-// view pinned before, so that a view's answer never changes.
+// Immutable but for the superseded marks, which only ever change from "never" to an offset at or above the
+// cut of every view pinned before, so that a view's answer never changes.
 struct TailChunk {
     ColumnBatch batch;
     Offset base_offset = 0;
@@ -44,10 +46,13 @@ struct TailChunk {
 
     Offset superseded_at(std::uint32_t row) const {
         const std::uint32_t at = first_in_block + row;
-        return blocks[at / SupersededBlock::kRows]->at[at % SupersededBlock::kRows].load(std::memory_order_acquire);
+        return blocks[at / SupersededBlock::kRows]->at[at % SupersededBlock::kRows].load(
+            std::memory_order_acquire);
     }
     // Live for a view that sees the records below `cut`: an insert that none of those replaced.
-    bool is_live(std::uint32_t row, Offset cut) const { return !batch.is_delete(row) && superseded_at(row) >= cut; }
+    bool is_live(std::uint32_t row, Offset cut) const {
+        return !batch.is_delete(row) && superseded_at(row) >= cut;
+    }
 };
 
 using TailChunks = std::vector<std::shared_ptr<const TailChunk>>;
@@ -66,21 +71,23 @@ class TailSegment {
     bool closed() const { return closed_; }
     void close() { closed_ = true; }
 
-    // Adds the rows of one batch; its base offset must be end_offset(), `hashes` one per row. Older rows of the same
-    // keys in this segment are marked; hashes of keys this segment did not hold are appended to `fresh` with their offsets.
+    // Adds the rows of one batch; its base offset must be end_offset(), `hashes` one per row. Older rows of
+    // the same keys in this segment are marked; hashes of keys this segment did not hold are appended to
+    // `fresh` with their offsets.
     struct FreshKey {
         Hash128 hash;
         Offset offset = 0;
     };
-    Result<void> append(const ColumnBatch& batch, std::int64_t append_time_us, std::span<const Hash128> hashes,
-                        std::vector<FreshKey>* fresh);
+    Result<void> append(const ColumnBatch& batch, std::int64_t append_time_us,
+                        std::span<const Hash128> hashes, std::vector<FreshKey>* fresh);
     // The newest row of a key here, marked as replaced by `by`; false when the key is not here.
     bool supersede(const Hash128& hash, Offset by);
     void prefetch(const Hash128& hash) const { keys_.prefetch(hash); }
 
   private:
     void mark(std::uint32_t row, Offset by) {
-        blocks_[row / SupersededBlock::kRows]->at[row % SupersededBlock::kRows].store(by, std::memory_order_release);
+        blocks_[row / SupersededBlock::kRows]->at[row % SupersededBlock::kRows].store(
+            by, std::memory_order_release);
     }
     Result<void> merge_small_chunks();
 

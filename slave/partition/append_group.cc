@@ -10,18 +10,21 @@ namespace dl::slave {
 namespace {
 
 bool joins(const AppendRequest& request) {
-    return request.batch_id == Hash128{} && request.batch.rows() <= kJoinRowsMax && request.body.size() <= kJoinBytesMax;
+    return request.batch_id == Hash128{} && request.batch.rows() <= kJoinRowsMax &&
+           request.body.size() <= kJoinBytesMax;
 }
 
 class Planner {
   public:
-    Planner(const std::vector<PendingAppend>& requests, const BatchIdWindow& known, FieldId key, std::uint64_t seed)
+    Planner(const std::vector<PendingAppend>& requests, const BatchIdWindow& known, FieldId key,
+            std::uint64_t seed)
         : requests_(requests), known_(known), key_(key), seed_(seed) {
         group_.places.resize(requests.size());
     }
 
     AppendGroup run() {
-        for (std::size_t i = 0; i < requests_.size();) i = place(i);
+        for (std::size_t i = 0; i < requests_.size();)
+            i = place(i);
         return std::move(group_);
     }
 
@@ -61,12 +64,16 @@ class Planner {
 
     void add_batch(std::size_t begin, std::size_t end) {
         const auto& first = requests_[begin].request;
-        AppendGroup::Batch batch{.batch = first.batch, .body_crc = first.body_crc, .schema = first.schema,
-                                 .batch_id = first.batch_id, .hashes = {}};
+        AppendGroup::Batch batch{.batch = first.batch,
+                                 .body_crc = first.body_crc,
+                                 .schema = first.schema,
+                                 .batch_id = first.batch_id,
+                                 .hashes = {}};
         std::optional<Error> error;
         if (end - begin > 1) {
             std::vector<ColumnBatch> parts;
-            for (std::size_t i = begin; i < end; ++i) parts.push_back(requests_[i].request.batch);
+            for (std::size_t i = begin; i < end; ++i)
+                parts.push_back(requests_[i].request.batch);
             if (auto joined = concat_batches(parts); joined.has_error()) {
                 error = joined.error();
             } else {
@@ -102,13 +109,14 @@ class Planner {
 
 }  // namespace
 
-AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const BatchIdWindow& known, FieldId key,
-                              std::uint64_t hash_seed) {
+AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const BatchIdWindow& known,
+                              FieldId key, std::uint64_t hash_seed) {
     return Planner(requests, known, key, hash_seed).run();
 }
 
 Result<StoredBatch> encode_stored_batch(const AppendGroup::Batch& batch, BodyCodec codec, TableId table,
-                                        PartitionId partition, LeaderEpoch epoch, std::int64_t append_time_us) {
+                                        PartitionId partition, LeaderEpoch epoch,
+                                        std::int64_t append_time_us) {
     StoredBatch stored;
     auto& header = stored.header;
     header.table = table;

@@ -1,5 +1,5 @@
-// Turns queued append requests into the record batches of one group commit: known batch ids are answered instead of
-// written, small neighbours are joined into one batch, bodies are compressed as configured. No io.
+// Turns queued append requests into the record batches of one group commit: known batch ids are answered
+// instead of written, small neighbours are joined into one batch, bodies are compressed as configured. No io.
 #pragma once
 
 #include <functional>
@@ -36,22 +36,23 @@ struct AppendGroup {
     };
     // Where each request of the group ends up.
     struct Place {
-        std::optional<Error> error;           // refused
-        std::optional<BatchIdEntry> known;    // answered from the window
-        std::size_t batch = 0;                // else: rows [first_row, first_row + rows) of this batch
+        std::optional<Error> error;         // refused
+        std::optional<BatchIdEntry> known;  // answered from the window
+        std::size_t batch = 0;              // else: rows [first_row, first_row + rows) of this batch
         std::uint32_t first_row = 0;
         std::uint32_t rows = 0;
-        bool duplicate = false;               // the same batch id earlier in this group
+        bool duplicate = false;  // the same batch id earlier in this group
     };
     std::vector<Batch> batches;
     std::vector<Place> places;  // by request
 };
 
-AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const BatchIdWindow& known, FieldId key,
-                              std::uint64_t hash_seed);
+AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const BatchIdWindow& known,
+                              FieldId key, std::uint64_t hash_seed);
 
 // Header (but for offsets) and stored body of a batch.
 Result<StoredBatch> encode_stored_batch(const AppendGroup::Batch& batch, BodyCodec codec, TableId table,
-                                        PartitionId partition, LeaderEpoch epoch, std::int64_t append_time_us);
+                                        PartitionId partition, LeaderEpoch epoch,
+                                        std::int64_t append_time_us);
 
 }  // namespace dl::slave

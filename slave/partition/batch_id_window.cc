@@ -17,7 +17,8 @@ struct BatchIdWindow::Map {
     boost::unordered_flat_map<Hash128, BatchIdEntry, Hash128Hasher> entries;
 };
 
-BatchIdWindow::BatchIdWindow(std::size_t entries_max) : map_(std::make_unique<Map>()), entries_max_(entries_max) {}
+BatchIdWindow::BatchIdWindow(std::size_t entries_max)
+    : map_(std::make_unique<Map>()), entries_max_(entries_max) {}
 BatchIdWindow::~BatchIdWindow() = default;
 
 void BatchIdWindow::add(const BatchIdEntry& entry) {
@@ -63,7 +64,8 @@ Result<std::vector<BatchIdEntry>> decode_batch_ids(std::string_view bytes) {
     if (bytes.size() < kHeaderBytes) return corrupt("is shorter than its header");
     ByteReader reader(bytes);
     if (reader.read<std::uint32_t>() != kMagic) return corrupt("does not begin with DLBI");
-    if (reader.read<std::uint32_t>() != kVersion) return corrupt("has an unknown format version, this program knows 1");
+    if (reader.read<std::uint32_t>() != kVersion)
+        return corrupt("has an unknown format version, this program knows 1");
     const auto count = reader.read<std::uint64_t>();
     const auto body_crc = reader.read<std::uint32_t>();
     if (reader.read<std::uint32_t>() != crc32c(0, bytes.data(), kHeaderBytes - 4))

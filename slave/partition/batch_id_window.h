@@ -1,6 +1,6 @@
-// The newest batch ids of a partition and the offsets their batches got, so that a repeat answers as the first did
-// (INV-11). Rebuilt from the log; ids of segments that compaction removes are kept in a file the manifest names.
-// Not thread-safe: under the writer's exclusion.
+// The newest batch ids of a partition and the offsets their batches got, so that a repeat answers as the
+// first did (INV-11). Rebuilt from the log; ids of segments that compaction removes are kept in a file the
+// manifest names. Not thread-safe: under the writer's exclusion.
 #pragma once
 
 #include <deque>

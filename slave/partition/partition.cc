@@ -13,8 +13,8 @@ namespace {
 
 class WiredPartition : public Partition, public std::enable_shared_from_this<WiredPartition> {
   public:
-    WiredPartition(std::string directory, const TableMeta& table, PartitionId id, const PartitionOptions& options,
-                   const PartitionContext& context)
+    WiredPartition(std::string directory, const TableMeta& table, PartitionId id,
+                   const PartitionOptions& options, const PartitionContext& context)
         : core_(std::move(directory), table, id, options, context) {}
     ~WiredPartition() override { close(); }
 
@@ -35,7 +35,8 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     std::shared_ptr<const ReadView> pin() const override { return make_pinned_view(core_.state()); }
     Offset first_offset() const override { return first_stored_offset(core_); }
     Offset end_offset() const override { return core_.state()->end_offset; }
-    Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows, std::uint64_t max_bytes) const override {
+    Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,
+                                        std::uint64_t max_bytes) const override {
         return read_records(core_, from, max_rows, max_bytes);
     }
     std::shared_ptr<void> notify_beyond(Offset beyond, std::function<void()> wake) override {
@@ -44,7 +45,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     Result<void> compress(const std::function<void(const CompressProgress&)>& progress) override {
         return maintainer_->compress(progress);
     }
-    Result<void> flush() override { return maintainer_->flush_closed_segments(); }
+    Result<void> flush() override { return maintainer_->flush_closed_segments(end_offset()); }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
     PartitionStats stats() const override;
     void close() override {
@@ -91,12 +92,14 @@ PartitionStats WiredPartition::stats() const {
 
 }  // namespace
 
-Result<void> Partition::create(FileSystem& files, const std::string& directory, const TableMeta& table, PartitionId id) {
+Result<void> Partition::create(FileSystem& files, const std::string& directory, const TableMeta& table,
+                               PartitionId id) {
     return create_partition(files, directory, table.id, id);
 }
 
-Result<std::shared_ptr<Partition>> Partition::open(std::string directory, const TableMeta& table, PartitionId id,
-                                                   const PartitionOptions& options, const PartitionContext& context) {
+Result<std::shared_ptr<Partition>> Partition::open(std::string directory, const TableMeta& table,
+                                                   PartitionId id, const PartitionOptions& options,
+                                                   const PartitionContext& context) {
     auto partition = std::make_shared<WiredPartition>(std::move(directory), table, id, options, context);
     DL_TRY(partition->start());
     return std::shared_ptr<Partition>(std::move(partition));

@@ -63,7 +63,8 @@ std::shared_ptr<const PartitionState> PartitionCore::state() const {
 
 void PartitionCore::publish(std::shared_ptr<const PartitionState> state) {
     const std::lock_guard lock(mutex_);
-    DL_CHECK(state_ == nullptr || state->end_offset >= state_->end_offset, "INV-9 the visible end never moves back");
+    DL_CHECK(state_ == nullptr || state->end_offset >= state_->end_offset,
+             "INV-9 the visible end never moves back");
     state_.swap(state);
 }
 
@@ -89,7 +90,8 @@ Result<void> PartitionCore::apply(std::span<const Applied> batches) {
     // A segment the log has closed takes nothing more, even when nothing has been written behind it yet.
     if (!tail.segments().empty() && !tail.segments().back()->closed())
         for (const auto& segment : segments)
-            if (segment.closed && segment.first_offset == tail.segments().back()->first_offset()) tail.close_segment();
+            if (segment.closed && segment.first_offset == tail.segments().back()->first_offset())
+                tail.close_segment();
     auto next = std::make_shared<PartitionState>();
     const auto before = state();
     next->end_offset = tail.end_offset();

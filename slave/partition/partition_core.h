@@ -1,7 +1,9 @@
-// What the parts of one partition share: configuration, log, tail, published state and the locks between them.
+// What the parts of one partition share: configuration, log, tail, published state and the locks between
+// them.
 //
-// Locks, always taken in this order: commit_mutex (one flush or compaction makes its files the partition's), exclusion
-// (log, tail and batch ids: the writer for one group of appends, or a commit between two groups), the state's own.
+// Locks, always taken in this order: commit_mutex (one flush or compaction makes its files the partition's),
+// exclusion (log, tail and batch ids: the writer for one group of appends, or a commit between two groups),
+// the state's own.
 #pragma once
 
 #include <atomic>
@@ -25,7 +27,8 @@ struct PartitionState {
     std::shared_ptr<const TailSnapshot> tail;
 };
 
-// Mutual exclusion between the writer, which comes back for every group, and commits, which go first when they wait.
+// Mutual exclusion between the writer, which comes back for every group, and commits, which go first when
+// they wait.
 class WriterExclusion {
   public:
     class Hold {
@@ -58,8 +61,8 @@ struct PartitionCounters {
 
 class PartitionCore {
   public:
-    PartitionCore(std::string directory_in, const TableMeta& table, PartitionId id_in, const PartitionOptions& options_in,
-                  const PartitionContext& context_in);
+    PartitionCore(std::string directory_in, const TableMeta& table, PartitionId id_in,
+                  const PartitionOptions& options_in, const PartitionContext& context_in);
 
     std::string log_directory() const { return directory + "/log"; }
     std::string snapshots() const { return snapshots_directory(directory); }
@@ -74,8 +77,8 @@ class PartitionCore {
     std::shared_ptr<const PartitionState> state() const;
     void publish(std::shared_ptr<const PartitionState> state);
 
-    // Puts batches that are in the log into tail and index and publishes them. Under the exclusion, or before the
-    // partition is shared. `hashes` are those of the keys, by batch.
+    // Puts batches that are in the log into tail and index and publishes them. Under the exclusion, or before
+    // the partition is shared. `hashes` are those of the keys, by batch.
     struct Applied {
         RecordBatchHeader header;
         ColumnBatch batch;
@@ -90,9 +93,9 @@ class PartitionCore {
 
     std::mutex commit_mutex;
     WriterExclusion exclusion;
-    std::unique_ptr<PartitionLog> log;  // its writer calls: under the exclusion
-    Tail tail{0};                       // under the exclusion
-    BatchIdWindow batch_ids;            // under the exclusion
+    std::unique_ptr<PartitionLog> log;     // its writer calls: under the exclusion
+    Tail tail{0};                          // under the exclusion
+    BatchIdWindow batch_ids;               // under the exclusion
     std::int64_t last_append_time_us = 0;  // under the exclusion
     std::unique_ptr<SnapshotPublisher> publisher;
     PartitionCounters counters;

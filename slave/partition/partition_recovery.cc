@@ -17,8 +17,10 @@ Result<void> load_batch_ids(PartitionCore& core, const Manifest& manifest) {
     DL_TRY_ASSIGN(const auto bytes, core.context.files->read_all(path));
     auto entries = decode_batch_ids(bytes);
     if (entries.has_error())
-        return entries.error().in("batch ids " + path + " are damaged (restore the partition's directory from a copy)");
-    for (const auto& entry : *entries) core.batch_ids.add(entry);
+        return entries.error().in("batch ids " + path +
+                                  " are damaged (restore the partition's directory from a copy)");
+    for (const auto& entry : *entries)
+        core.batch_ids.add(entry);
     return {};
 }
 
@@ -36,7 +38,8 @@ Result<void> apply_replayed(PartitionCore& core, std::vector<PartitionCore::Appl
             core.last_append_time_us = std::max(core.last_append_time_us, batch.header.append_time_us);
         }
         DL_TRY(core.apply(group));
-        for (auto& batch : group) batch = {};
+        for (auto& batch : group)
+            batch = {};
     }
     return {};
 }
@@ -47,7 +50,8 @@ Result<void> recover_partition(PartitionCore& core) {
     const auto started = std::chrono::steady_clock::now();
     auto& files = *core.context.files;
     const auto table = core.table();
-    DL_TRY_ASSIGN(auto loaded, load_snapshots(files, core.directory, table->id, core.id, table->index_hash_seed));
+    DL_TRY_ASSIGN(auto loaded,
+                  load_snapshots(files, core.directory, table->id, core.id, table->index_hash_seed));
     const Offset flushed_end = loaded.manifest.flushed_end;
     DL_TRY(load_batch_ids(core, loaded.manifest));
 
@@ -69,29 +73,36 @@ Result<void> recover_partition(PartitionCore& core) {
     };
     PartitionLog::Recovered recovered;
     const LogOptions log_options{.segment_bytes = core.options.segment_bytes, .sync = core.options.sync};
-    DL_TRY_ASSIGN(core.log, PartitionLog::open(files, core.log_directory(), table->id, core.id, log_options, flushed_end,
-                                               flushed_end, replay, &recovered));
+    DL_TRY_ASSIGN(core.log, PartitionLog::open(files, core.log_directory(), table->id, core.id, log_options,
+                                               flushed_end, flushed_end, replay, &recovered));
     if (core.log->end_offset() < flushed_end || core.log->first_offset() > flushed_end)
         return make_error(ErrorCode::corrupt_data,
                           core.label() + ": the log in " + core.log_directory() + " holds offsets " +
-                              std::to_string(core.log->first_offset()) + " to " + std::to_string(core.log->end_offset()) +
-                              ", which does not go on at " + std::to_string(flushed_end) +
+                              std::to_string(core.log->first_offset()) + " to " +
+                              std::to_string(core.log->end_offset()) + ", which does not go on at " +
+                              std::to_string(flushed_end) +
                               " where the snapshot files end; restore the partition's directory from a copy");
-    for (const auto& entry : recovered.batch_ids) core.batch_ids.add(entry);
+    for (const auto& entry : recovered.batch_ids)
+        core.batch_ids.add(entry);
     const auto replayed_batches = replayed.size();
     DL_TRY(apply_replayed(core, &replayed));
     DL_CHECK(core.tail.end_offset() == core.log->end_offset(), "INV-2 the log is replayed to its end");
     // A crash between the manifest of a compaction and the removal of its segments leaves them.
     DL_TRY(core.log->remove_before(loaded.manifest.log_start));
-    core.publisher = std::make_unique<SnapshotPublisher>(files, core.directory, loaded.manifest, *loaded.files);
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
-    spdlog::info("partition: {} recovered in {} ms: {} files, {} batches replayed from offset {} to {}, {} torn bytes dropped",
-                 core.label(), ms.count(), loaded.files->entries().size(), replayed_batches, flushed_end,
-                 core.log->end_offset(), recovered.torn_bytes_dropped);
+    core.publisher =
+        std::make_unique<SnapshotPublisher>(files, core.directory, loaded.manifest, *loaded.files);
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+    spdlog::info(
+        "partition: {} recovered in {} ms: {} files, {} batches replayed from offset {} to {}, {} torn bytes "
+        "dropped",
+        core.label(), ms.count(), loaded.files->entries().size(), replayed_batches, flushed_end,
+        core.log->end_offset(), recovered.torn_bytes_dropped);
     return {};
 }
 
-Result<void> create_partition(FileSystem& files, const std::string& directory, TableId table, PartitionId id) {
+Result<void> create_partition(FileSystem& files, const std::string& directory, TableId table,
+                              PartitionId id) {
     const ManifestStore store(files, directory);
     if (files.exists(store.path()))
         return make_error(ErrorCode::table_exists, "partition directory " + directory + " exists already");

@@ -1,13 +1,13 @@
-// Brings a partition back from its directory: manifest, snapshot files with their vectors, then the log from the last
-// flush on, put into tail and index as if new. Blocking; before the partition is shared.
+// Brings a partition back from its directory: manifest, snapshot files with their vectors, then the log from
+// the last flush on, put into tail and index as if new. Blocking; before the partition is shared.
 #pragma once
 
 #include "slave/partition/partition_core.h"
 
 namespace dl::slave {
 
-// Fills core.log, tail, batch_ids, publisher and the published state. Errors name the damaged file; nothing is changed
-// then but that garbage may have been removed.
+// Fills core.log, tail, batch_ids, publisher and the published state. Errors name the damaged file; nothing
+// is changed then but that garbage may have been removed.
 Result<void> recover_partition(PartitionCore& core);
 
 // The directories and the first manifest of an empty partition.

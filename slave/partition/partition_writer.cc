@@ -18,7 +18,8 @@ constexpr std::uint64_t kTailSegmentsMax = 8;
 constexpr std::uint64_t kTailBytesFloor = 64u << 20;
 
 std::int64_t steady_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
         .count();
 }
 
@@ -39,12 +40,13 @@ void PartitionWriter::append(AppendRequest request, std::function<void(Result<Ap
         } else if (failed_) {
             refused = failed_;
         } else if (pending.request.batch.rows() == 0) {
-            refused = make_error(ErrorCode::invalid_request, "an append to " + core_.label() + " has no rows");
+            refused =
+                make_error(ErrorCode::invalid_request, "an append to " + core_.label() + " has no rows");
         } else if (queued_bytes_ != 0 && queued_bytes_ + bytes > limits::append_queue_bytes_max) {
             refused = make_error(ErrorCode::overloaded,
-                                 "the append queue of " + core_.label() + " holds " + std::to_string(queued_bytes_) +
-                                     " bytes, the limit is " + std::to_string(limits::append_queue_bytes_max) +
-                                     "; try again later");
+                                 "the append queue of " + core_.label() + " holds " +
+                                     std::to_string(queued_bytes_) + " bytes, the limit is " +
+                                     std::to_string(limits::append_queue_bytes_max) + "; try again later");
         } else {
             queued_bytes_ += bytes;
             queue_.push_back(std::move(pending));
@@ -55,7 +57,8 @@ void PartitionWriter::append(AppendRequest request, std::function<void(Result<Ap
     }
     if (!refused) return post_drain();
     auto shared = std::make_shared<std::function<void(Result<AppendAck>)>>(std::move(done));
-    if (!core_.context.storage_pool->post([shared, error = *refused] { (*shared)(error); })) (*shared)(*refused);
+    if (!core_.context.storage_pool->post([shared, error = *refused] { (*shared)(error); }))
+        (*shared)(*refused);
 }
 
 void PartitionWriter::post_drain() {
@@ -75,7 +78,8 @@ void PartitionWriter::post_drain() {
 
 bool PartitionWriter::tail_is_full() const {
     const auto limit = std::max(kTailBytesFloor, kTailSegmentsMax * core_.options.segment_bytes);
-    return core_.tail_resident_bytes.load() > limit && core_.state()->end_offset > core_.publisher->manifest().flushed_end;
+    return core_.tail_resident_bytes.load() > limit &&
+           core_.state()->end_offset > core_.publisher->manifest().flushed_end;
 }
 
 void PartitionWriter::drain() {
@@ -91,7 +95,8 @@ void PartitionWriter::drain() {
             return;
         }
         std::size_t bytes = 0;
-        while (!queue_.empty() && (group.empty() || bytes + queue_.front().bytes() <= limits::group_commit_bytes_max)) {
+        while (!queue_.empty() &&
+               (group.empty() || bytes + queue_.front().bytes() <= limits::group_commit_bytes_max)) {
             bytes += queue_.front().bytes();
             group.push_back(std::move(queue_.front()));
             queue_.pop_front();
@@ -100,7 +105,8 @@ void PartitionWriter::drain() {
     if (!group.empty()) write_group(group);
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& pending : group) queued_bytes_ -= pending.bytes();
+        for (const auto& pending : group)
+            queued_bytes_ -= pending.bytes();
         if (queue_.empty()) {
             draining_ = false;
             // Under the lock: the owner may go as soon as it sees the drain idle.
@@ -118,7 +124,8 @@ void PartitionWriter::write_group(std::vector<PendingAppend>& requests) {
         error = failed_;
     }
     std::size_t bytes = 0;
-    for (const auto& pending : requests) bytes += pending.request.body.size();
+    for (const auto& pending : requests)
+        bytes += pending.request.body.size();
     if (!error)
         if (auto checked = check_disk(bytes); checked.has_error()) error = checked.error();
     std::vector<Offset> base_offsets;
@@ -131,7 +138,8 @@ void PartitionWriter::write_group(std::vector<PendingAppend>& requests) {
             group = std::move(*committed);
     }
     if (error) {
-        for (auto& pending : requests) pending.done(*error);
+        for (auto& pending : requests)
+            pending.done(*error);
         return;
     }
     waits_->advance(core_.state()->end_offset);
@@ -151,8 +159,8 @@ Result<AppendGroup> PartitionWriter::commit_group(const std::vector<PendingAppen
         core_.last_append_time_us = std::max(core_.last_append_time_us, core_.context.now_us());
         std::vector<StoredBatch> stored;
         for (const auto& batch : group.batches) {
-            DL_TRY_ASSIGN(auto encoded, encode_stored_batch(batch, core_.options.codec, table->id, core_.id, core_.epoch(),
-                                                            core_.last_append_time_us));
+            DL_TRY_ASSIGN(auto encoded, encode_stored_batch(batch, core_.options.codec, table->id, core_.id,
+                                                            core_.epoch(), core_.last_append_time_us));
             stored.push_back(std::move(encoded));
         }
         auto written = core_.log->append(stored);
@@ -178,7 +186,8 @@ Result<AppendGroup> PartitionWriter::commit_group(const std::vector<PendingAppen
             return *failed_;
         }
         core_.counters.appends += requests.size();
-        const auto first = core_.tail.segments().empty() ? Offset{0} : core_.tail.segments().back()->first_offset();
+        const auto first =
+            core_.tail.segments().empty() ? Offset{0} : core_.tail.segments().back()->first_offset();
         rolled = last_segment_ != first;
         last_segment_ = first;
     }
@@ -228,10 +237,11 @@ void PartitionWriter::answer(std::vector<PendingAppend>& requests, const AppendG
 void PartitionWriter::fail_service(const Error& error) {
     const std::lock_guard lock(mutex_);
     if (failed_) return;
-    failed_ = make_error(ErrorCode::io_error, core_.label() +
-                                                  " takes no more writes until the node is restarted, because a write "
-                                                  "failed and the state of the disk is unknown: " +
-                                                  error.to_text());
+    failed_ = make_error(ErrorCode::io_error,
+                         core_.label() +
+                             " takes no more writes until the node is restarted, because a write "
+                             "failed and the state of the disk is unknown: " +
+                             error.to_text());
     spdlog::error("partition: {}", failed_->to_text());
 }
 
@@ -253,7 +263,8 @@ void PartitionWriter::flush_failed(const Error& error) {
         queued_bytes_ = 0;
     }
     for (auto& pending : left)
-        pending.done(make_error(ErrorCode::overloaded, core_.label() + " holds as many unflushed rows as it may and " +
+        pending.done(make_error(ErrorCode::overloaded, core_.label() +
+                                                           " holds as many unflushed rows as it may and " +
                                                            "flushing them fails: " + error.to_text()));
 }
 

@@ -1,6 +1,6 @@
-// The write path of one partition: a bounded queue, and one drain at a time on the storage pool that takes what is queued
-// as a group: one append to the log, one sync, then tail and index, then the visible end moves and everybody is answered.
-// append() and resume() from any thread.
+// The write path of one partition: a bounded queue, and one drain at a time on the storage pool that takes
+// what is queued as a group: one append to the log, one sync, then tail and index, then the visible end moves
+// and everybody is answered. append() and resume() from any thread.
 #pragma once
 
 #include <condition_variable>
@@ -18,8 +18,10 @@ namespace dl::slave {
 
 class PartitionWriter {
   public:
-    // `segment_closed` is called on the storage pool when the log has closed a segment, or when flushing is behind.
-    PartitionWriter(PartitionCore& core, std::shared_ptr<WaitList> waits, std::function<void()> segment_closed);
+    // `segment_closed` is called on the storage pool when the log has closed a segment, or when flushing is
+    // behind.
+    PartitionWriter(PartitionCore& core, std::shared_ptr<WaitList> waits,
+                    std::function<void()> segment_closed);
     // What drains keep alive while they run; before the first append.
     void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
@@ -36,9 +38,11 @@ class PartitionWriter {
     void drain();
     void write_group(std::vector<PendingAppend>& requests);
     // The parts of write_group that hold the exclusion.
-    Result<AppendGroup> commit_group(const std::vector<PendingAppend>& requests, std::vector<Offset>* base_offsets);
+    Result<AppendGroup> commit_group(const std::vector<PendingAppend>& requests,
+                                     std::vector<Offset>* base_offsets);
     Result<void> check_disk(std::size_t bytes);
-    void answer(std::vector<PendingAppend>& requests, const AppendGroup& group, const std::vector<Offset>& base_offsets);
+    void answer(std::vector<PendingAppend>& requests, const AppendGroup& group,
+                const std::vector<Offset>& base_offsets);
     void fail_service(const Error& error);
     bool tail_is_full() const;
 

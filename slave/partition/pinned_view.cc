@@ -6,13 +6,15 @@
 namespace dl::slave {
 namespace {
 
-// The live rows of a tail snapshot. A unit is a chunk, or where the append time is asked for, a run of one time.
+// The live rows of a tail snapshot. A unit is a chunk, or where the append time is asked for, a run of one
+// time.
 class TailScan : public ScanSource {
   public:
     TailScan(std::shared_ptr<const PartitionState> state, std::vector<ScanColumn> columns)
         : state_(std::move(state)), columns_(std::move(columns)) {
         std::vector<std::size_t> all(columns_.size());
-        for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            all[i] = i;
         set_projection(all);
     }
     const std::vector<ScanColumn>& columns() const override { return columns_; }
@@ -51,7 +53,9 @@ class TailScan : public ScanSource {
         }
     }
     std::uint64_t row_estimate() const override { return state_->tail->rows; }
-    std::shared_ptr<ScanSource> rewound() const override { return std::make_shared<TailScan>(state_, columns_); }
+    std::shared_ptr<ScanSource> rewound() const override {
+        return std::make_shared<TailScan>(state_, columns_);
+    }
 
   private:
     struct Unit {
@@ -72,7 +76,8 @@ class PinnedView : public ReadView {
         for (const auto& entry : state_->files->entries()) {
             ViewFile file;
             file.path = entry.file->parquet_path();
-            for (const auto& field : entry.file->info().fields) file.fields.push_back(field.id);
+            for (const auto& field : entry.file->info().fields)
+                file.fields.push_back(field.id);
             file.rows = entry.file->info().rows;
             file.dead_rows = entry.dead->dead();
             if (file.dead_rows > 0) file.filter = entry.dead;

@@ -32,8 +32,8 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
                       std::vector<ReadSlice>* slices) {
     DL_TRY_ASSIGN(auto batches, core.log->read(*from, end, budget->bytes));
     if (batches.empty())
-        return make_error(ErrorCode::internal, core.label() + ": the log has no record at offset " + std::to_string(*from) +
-                                                   ", which is below its end");
+        return make_error(ErrorCode::internal, core.label() + ": the log has no record at offset " +
+                                                   std::to_string(*from) + ", which is below its end");
     for (auto& stored : batches) {
         if (!budget->left()) break;
         ReadSlice slice;
@@ -42,7 +42,8 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
         slice.stored_body = std::move(stored.body);
         slice.first_row = static_cast<std::uint32_t>(std::max<Offset>(0, *from - slice.header.base_offset));
         const auto wanted = std::min<std::uint64_t>(slice.header.count, slice.first_row + budget->rows);
-        slice.end_row = static_cast<std::uint32_t>(std::min<Offset>(static_cast<Offset>(wanted), end - slice.header.base_offset));
+        slice.end_row = static_cast<std::uint32_t>(
+            std::min<Offset>(static_cast<Offset>(wanted), end - slice.header.base_offset));
         *from = slice.header.base_offset + slice.end_row;
         budget->use(slice.end_row - slice.first_row, slice.stored_body.size());
         slices->push_back(std::move(slice));
@@ -54,12 +55,14 @@ Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offs
                        std::vector<ReadSlice>* slices) {
     const auto& info = file.info();
     const std::uint64_t row_bytes = std::max<std::uint64_t>(1, info.plain_bytes / info.rows);
-    const auto rows = std::min(std::clamp(budget->bytes / row_bytes + 1, kFileRowsMin, kFileRowsMax), budget->rows);
+    const auto rows =
+        std::min(std::clamp(budget->bytes / row_bytes + 1, kFileRowsMin, kFileRowsMax), budget->rows);
     DL_TRY_ASSIGN(auto read, read_parquet_rows(*core.context.file_database, file.parquet_path(), *from,
                                                static_cast<std::uint32_t>(rows), info.fields));
     if (read.offsets.empty() || read.offsets.size() != read.batch.rows())
-        return make_error(ErrorCode::corrupt_data, "snapshot file " + file.parquet_path() + " has no record from offset " +
-                                                       std::to_string(*from) + " on; the manifest says it has");
+        return make_error(ErrorCode::corrupt_data, "snapshot file " + file.parquet_path() +
+                                                       " has no record from offset " + std::to_string(*from) +
+                                                       " on; the manifest says it has");
     ReadSlice slice;
     auto& header = slice.header;
     header.table = core.table()->id;
@@ -100,7 +103,8 @@ Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset fr
     while (from < end && budget.left()) {
         const Offset log_start = core.log->first_offset();
         if (from < log_start) {
-            // The state was published before the segments went, or is renewed below: its files hold what the log does not.
+            // The state was published before the segments went, or is renewed below: its files hold what the
+            // log does not.
             state = core.state();
             const auto* file = file_with_record_from(*state->files, from);
             if (file == nullptr || (from = std::max(from, file->info().first_row_offset)) >= log_start) {
@@ -111,7 +115,8 @@ Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset fr
             continue;
         }
         const auto read = read_log(core, end, &from, &budget, &slices);
-        if (read.has_error() && !(read.error().code == ErrorCode::not_found && from < core.log->first_offset()))
+        if (read.has_error() &&
+            !(read.error().code == ErrorCode::not_found && from < core.log->first_offset()))
             return read.error();
     }
     return slices;

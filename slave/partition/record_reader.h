@@ -1,5 +1,5 @@
-// Records of a partition by offset, for stream_read: from the log while it holds them, below that from the compacted
-// files. Never beyond the visible end. Blocking; thread-safe.
+// Records of a partition by offset, for stream_read: from the log while it holds them, below that from the
+// compacted files. Never beyond the visible end. Blocking; thread-safe.
 #pragma once
 
 #include "slave/partition/partition_core.h"

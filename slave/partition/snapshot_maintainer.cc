@@ -37,8 +37,14 @@ void SnapshotMaintainer::schedule_flush() {
             const std::lock_guard lock(mutex_);
             flush_scheduled_ = false;  // what closes from here on schedules anew
         }
-        if (const auto flushed = flush_closed_segments(); flushed.has_error()) {
-            spdlog::error("flush: {} failed and will be tried again: {}", core_.label(), flushed.error().to_text());
+        // Bounded by what is there now, so that other partitions get their turn; what closes meanwhile
+        // schedules anew.
+        const auto flushed = flush_closed_segments(core_.state()->end_offset);
+        if (flushed.has_error() && flushed.error().code == ErrorCode::unavailable) {
+            spdlog::debug("flush: {}", flushed.error().message);
+        } else if (flushed.has_error()) {
+            spdlog::error("flush: {} failed and will be tried again: {}", core_.label(),
+                          flushed.error().to_text());
             writer_.flush_failed(flushed.error());
         } else {
             writer_.resume();
@@ -48,7 +54,7 @@ void SnapshotMaintainer::schedule_flush() {
     if (!posted) finish();
 }
 
-Result<void> SnapshotMaintainer::flush_closed_segments() {
+Result<void> SnapshotMaintainer::flush_closed_segments(Offset until) {
     const std::lock_guard flushing(flush_mutex_);
     for (;;) {
         {
@@ -59,7 +65,8 @@ Result<void> SnapshotMaintainer::flush_closed_segments() {
         {
             const auto hold = core_.exclusion.for_commit();
             const auto& segments = core_.tail.segments();
-            if (!segments.empty() && segments.front()->closed()) oldest = segments.front();
+            if (!segments.empty() && segments.front()->closed() && segments.front()->first_offset() < until)
+                oldest = segments.front();
         }
         if (oldest == nullptr) return {};
         DL_TRY(flush_segment(oldest));
@@ -89,8 +96,8 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     const std::lock_guard committing(core_.commit_mutex);
     const auto manifest = core_.publisher->manifest();
     DL_CHECK(manifest.flushed_end == segment->first_offset(), "INV-6 segments are flushed in order");
-    // The vectors hold marks of all records of the flushed range, and of some behind it: recovery replays those, and a
-    // mark made twice is the same mark.
+    // The vectors hold marks of all records of the flushed range, and of some behind it: recovery replays
+    // those, and a mark made twice is the same mark.
     const auto state = core_.state();
     DL_TRY(make_log_durable(segment->first_offset()));
     auto entries = state->files->entries();
@@ -117,7 +124,8 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     return {};
 }
 
-// Without a sync per append, a persisted mark could outlive the record that made it; with it this has nothing to do.
+// Without a sync per append, a persisted mark could outlive the record that made it; with it this has nothing
+// to do.
 Result<void> SnapshotMaintainer::make_log_durable(Offset from) {
     if (core_.options.sync) return {};
     for (const auto& segment : core_.log->segments()) {
@@ -166,10 +174,11 @@ Result<void> SnapshotMaintainer::compress(const std::function<void(const Compres
 
 Result<void> SnapshotMaintainer::run_compaction(Run& run) {
     const Offset range_end = compaction_range_end(core_.log->segments(), core_.options.retained_closed_logs);
-    if (core_.publisher->manifest().flushed_end < range_end) DL_TRY(flush_closed_segments());
+    DL_TRY(flush_closed_segments(range_end));
     const auto state = core_.state();
     std::vector<ManifestFile> files;
-    for (const auto& entry : state->files->entries()) files.push_back(entry.file->info());
+    for (const auto& entry : state->files->entries())
+        files.push_back(entry.file->info());
     const auto plan = plan_compaction(files, range_end);
     if (!plan.needed) return {};
 
@@ -190,8 +199,8 @@ Result<void> SnapshotMaintainer::run_compaction(Run& run) {
     DL_TRY_ASSIGN(const auto output, job->run());
     DL_TRY(commit_compaction(output, plan.range_end));
     ++core_.counters.compactions;
-    spdlog::info("compaction: {} keeps {} of {} records below offset {} in {} files", core_.label(), output.rows_after,
-                 output.rows_before, plan.range_end, output.files.size());
+    spdlog::info("compaction: {} keeps {} of {} records below offset {} in {} files", core_.label(),
+                 output.rows_after, output.rows_before, plan.range_end, output.files.size());
     return {};
 }
 
@@ -243,11 +252,13 @@ Result<void> SnapshotMaintainer::commit_compaction(const CompactionOutput& outpu
         DL_TRY(core_.log->remove_before(range_end));
     }
     std::map<std::string, std::uint64_t> versions;
-    for (const auto& file : before.files) versions[file.stem()] = file.vector_version;
+    for (const auto& file : before.files)
+        versions[file.stem()] = file.vector_version;
     for (std::size_t i = 0; i < output.inputs.size(); ++i) {
         const auto& input = output.inputs[i].file;
         bool kept = false;
-        for (const auto& file : output.files) kept = kept || file.file == input;
+        for (const auto& file : output.files)
+            kept = kept || file.file == input;
         if (!kept) input->make_obsolete(versions.at(input->info().stem()));
     }
     DL_FAILPOINT("compaction.after-delete-old");

@@ -1,5 +1,6 @@
-// Flush and compaction of one partition: schedules them on the background pool, runs one of each at a time, and makes
-// their files the partition's (on disk by the publisher, in memory between two groups of the writer).
+// Flush and compaction of one partition: schedules them on the background pool, runs one of each at a time,
+// and makes their files the partition's (on disk by the publisher, in memory between two groups of the
+// writer).
 #pragma once
 
 #include <condition_variable>
@@ -21,9 +22,10 @@ class SnapshotMaintainer {
 
     // Any thread, returns at once.
     void schedule_flush();
-    // Flushes every closed segment on this thread.
-    Result<void> flush_closed_segments();
-    // Runs on the background pool, waits here; calls join a run that is under way. `progress` is called on this thread.
+    // Flushes the closed segments that begin below `until`, on this thread.
+    Result<void> flush_closed_segments(Offset until);
+    // Runs on the background pool, waits here; calls join a run that is under way. `progress` is called on
+    // this thread.
     Result<void> compress(const std::function<void(const CompressProgress&)>& progress);
     // Stops a compaction, waits for what runs; later calls get UNAVAILABLE.
     void close();
@@ -35,7 +37,8 @@ class SnapshotMaintainer {
         std::shared_ptr<CompactionJob> job;
     };
     Result<void> flush_segment(const std::shared_ptr<const TailSegment>& segment);
-    Result<void> commit_flush(const std::shared_ptr<const TailSegment>& segment, std::shared_ptr<const SnapshotFile> file);
+    Result<void> commit_flush(const std::shared_ptr<const TailSegment>& segment,
+                              std::shared_ptr<const SnapshotFile> file);
     Result<void> make_log_durable(Offset from);
     Result<void> run_compaction(Run& run);
     Result<void> commit_compaction(const CompactionOutput& output, Offset range_end);
@@ -44,13 +47,13 @@ class SnapshotMaintainer {
     PartitionCore& core_;
     PartitionWriter& writer_;
     std::weak_ptr<void> owner_;
-    std::mutex flush_mutex_;       // one flush at a time; taken before the core's locks
-    std::mutex mutex_;             // of what follows
+    std::mutex flush_mutex_;  // one flush at a time; taken before the core's locks
+    std::mutex mutex_;        // of what follows
     std::condition_variable changed_;
     bool flush_scheduled_ = false;
     bool closing_ = false;
-    int running_ = 0;              // background tasks
-    std::shared_ptr<Run> run_;     // the compaction under way
+    int running_ = 0;           // background tasks
+    std::shared_ptr<Run> run_;  // the compaction under way
 };
 
 }  // namespace dl::slave

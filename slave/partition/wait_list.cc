@@ -33,7 +33,8 @@ void WaitList::advance(Offset end) {
             waiting_.erase(waiting_.begin());
         }
     }
-    for (const auto& wake : wakes) wake();
+    for (const auto& wake : wakes)
+        wake();
 }
 
 }  // namespace dl::slave

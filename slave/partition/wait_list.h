@@ -1,4 +1,5 @@
-// Who waits for records beyond an offset. Thread-safe; wakes run outside its lock, on the thread that calls advance().
+// Who waits for records beyond an offset. Thread-safe; wakes run outside its lock, on the thread that calls
+// advance().
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace dl::slave {
 class WaitList : public std::enable_shared_from_this<WaitList> {
   public:
     explicit WaitList(Offset end) : end_(end) {}
-    // Calls `wake` once the end passes `beyond`, at once if it has. Dropping the token forgets it; a wake that has begun
-    // by then still runs to its end.
+    // Calls `wake` once the end passes `beyond`, at once if it has. Dropping the token forgets it; a wake
+    // that has begun by then still runs to its end.
     std::shared_ptr<void> add(Offset beyond, std::function<void()> wake);
     void advance(Offset end);
 

@@ -1,0 +1,210 @@
+#include "master/sql/query_coordinator.h"
+
+#include <utility>
+
+#include "common/duck/deadline_watch.h"
+#include "common/duck/query_admission.h"
+#include "common/duck/select_ast.h"
+#include "master/sql/query_planner.h"
+#include "master/sql/remote_scan.h"
+
+namespace dl::master {
+
+namespace {
+
+// Pinned cuts that are let go at the end.
+class PinGuard {
+  public:
+    PinGuard() = default;
+    PinGuard(FragmentRunner& runner, std::vector<PinnedFragment> pinned)
+        : runner_(&runner), pinned_(std::move(pinned)) {}
+    PinGuard(PinGuard&& other) noexcept
+        : runner_(std::exchange(other.runner_, nullptr)), pinned_(std::move(other.pinned_)) {}
+    PinGuard& operator=(PinGuard&& other) noexcept {
+        std::swap(runner_, other.runner_);
+        std::swap(pinned_, other.pinned_);
+        return *this;
+    }
+    ~PinGuard() {
+        if (runner_ != nullptr && !pinned_.empty()) runner_->unpin(pinned_);
+    }
+    const std::vector<PinnedFragment>& pinned() const { return pinned_; }
+
+  private:
+    FragmentRunner* runner_ = nullptr;
+    std::vector<PinnedFragment> pinned_;
+};
+
+// "route | which way", the first row of an EXPLAIN.
+Result<ColumnBatch> route_row(const std::string& way) {
+    const DataType text{TypeKind::string, 0, 0};
+    ColumnBatchBuilder builder({{FieldId{1}, text}, {FieldId{2}, text}});
+    builder.append_bytes(0, "route");
+    builder.append_bytes(1, way);
+    builder.finish_row(false);
+    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
+}
+
+// Members die from the last to the first: nothing may call into a session that is gone, and the cuts stay
+// pinned until nothing reads from them.
+class RunningStream final : public QueryStream {
+  public:
+    const std::vector<ResultColumn>& columns() const override {
+        return remote ? remote->columns() : result->columns();
+    }
+
+    Result<std::optional<ColumnBatch>> next() override {
+        if (error_) return *error_;
+        if (ended_) return std::optional<ColumnBatch>{};
+        if (first_row) {
+            auto row = std::exchange(first_row, std::nullopt);
+            return std::optional<ColumnBatch>(std::move(*row));
+        }
+        auto batch = remote ? remote->next() : result->next();
+        if (!batch) error_ = stopped(batch.error());
+        if (error_) return *error_;
+        ended_ = !*batch;
+        return batch;
+    }
+
+    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override { return cut; }
+
+    // What a call that was cut off reports is only its own view of why.
+    Error stopped(const Error& error) const {
+        const auto reason = cancel->reason();
+        if (!reason || error.code == *reason) return error;
+        return make_error(*reason, *reason == ErrorCode::timeout
+                                       ? "the query ran out of time; raise timeout_ms or ask for less"
+                                       : "the query was cancelled");
+    }
+
+    QueryAdmission::Slot slot;
+    std::shared_ptr<QueryCancel> cancel;
+    std::map<std::string, std::map<std::uint32_t, Offset>> cut;
+    PinGuard pins;
+    std::unique_ptr<FragmentStream> remote;
+    std::unique_ptr<DuckSession> session;
+    std::unique_ptr<DuckResult> result;
+    std::optional<ColumnBatch> first_row;
+    QueryCancel::Registration on_cancel;
+    DeadlineWatch::Entry deadline;
+
+  private:
+    std::optional<Error> error_;
+    bool ended_ = false;
+};
+
+class Coordinator final : public QueryCoordinator {
+  public:
+    Coordinator(std::shared_ptr<DuckDatabase> database, FragmentRunner& runner, CoordinatorOptions options)
+        : database_(std::move(database)),
+          runner_(runner),
+          options_(options),
+          admission_(options.queries_running_max, options.queries_waiting_max) {}
+
+    Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
+                                             const QueryOptions& options,
+                                             std::shared_ptr<QueryCancel> cancel) override {
+        auto stream = std::make_unique<RunningStream>();
+        stream->cancel = std::move(cancel);
+        auto done = start(*stream, sql, lookup, options);
+        if (!done) return stream->stopped(done.error());
+        return std::unique_ptr<QueryStream>(std::move(stream));
+    }
+
+  private:
+    Result<void> start(RunningStream& stream, std::string_view sql, const TableLookup& lookup,
+                       const QueryOptions& options) {
+        DL_TRY_ASSIGN(stream.slot, admission_.enter(options.deadline, *stream.cancel));
+        stream.deadline = deadlines_.watch(options.deadline, stream.cancel);
+        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        GateReport report;
+        DL_TRY_ASSIGN(const QueryTables tables, gate(ast, lookup, report));
+        DL_TRY_ASSIGN(const QueryPlan plan, plan_query(tables, options.min_offsets));
+        if (const auto reason = stream.cancel->reason()) return make_error(*reason, "the query was stopped");
+
+        // Every cut is taken before anything is read.
+        const FragmentCall call{options.deadline, stream.cancel};
+        if (!plan.pins.empty()) {
+            DL_TRY_ASSIGN(auto pinned, runner_.pin(plan.pins, options_.pin_lease, call));
+            stream.pins = PinGuard(runner_, std::move(pinned));
+            if (stream.pins.pinned().size() != plan.pins.size()) {
+                return make_error(ErrorCode::internal, "not every slave answered with a cut");
+            }
+        }
+        for (const auto& [name, meta] : tables) {
+            for (const auto& fragment : stream.pins.pinned()) {
+                if (const auto found = fragment.offsets.find(meta->id); found != fragment.offsets.end()) {
+                    stream.cut[name].insert(found->second.begin(), found->second.end());
+                }
+            }
+        }
+        const std::string statement = (report.explain ? "EXPLAIN " : "") + ast.text();
+        if (plan.way == QueryPlan::Way::whole) {
+            std::map<std::string, TableId> names;
+            for (const auto& [name, meta] : tables)
+                names.emplace(name, meta->id);
+            DL_TRY_ASSIGN(stream.remote, runner_.query(stream.pins.pinned().front(), statement, names, call));
+        } else {
+            DL_TRY(start_here(stream, statement, tables, plan, call));
+        }
+        if (report.explain && stream.columns().size() == 2) {
+            DL_TRY_ASSIGN(stream.first_row, route_row(plan.describe()));
+        }
+        return {};
+    }
+
+    // The statement on the master's DuckDB, over the rows the slaves send.
+    Result<void> start_here(RunningStream& stream, const std::string& statement, const QueryTables& tables,
+                            const QueryPlan& plan, const FragmentCall& call) {
+        DL_TRY_ASSIGN(stream.session, database_->session());
+        stream.on_cancel = stream.cancel->on_cancel(
+            [session = stream.session.get()](ErrorCode why) { session->interrupt(why); });
+        for (const auto& [name, meta] : tables) {
+            std::vector<PinnedFragment> fragments;
+            for (const auto position : plan.pins_of.at(name))
+                fragments.push_back(stream.pins.pinned()[position]);
+            auto table = RemoteTable::make(runner_, name, meta, std::move(fragments), call);
+            const auto handle = stream.session->add_scan(std::make_shared<RemoteScan>(std::move(table)));
+            DL_TRY(
+                stream.session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
+        }
+        DL_TRY_ASSIGN(stream.result, stream.session->query(statement));
+        return {};
+    }
+
+    Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateReport& report) {
+        QueryTables tables;
+        std::optional<Error> failed;
+        auto checked = check_select(ast, [&](const std::string& name) {
+            if (tables.contains(name)) return true;
+            auto found = lookup(name);
+            if (!found) {
+                failed = found.error();
+                return false;
+            }
+            tables.emplace(name, std::move(*found));
+            return true;
+        });
+        // The catalog knows names that are near, or that it cannot be reached.
+        if (!checked) return failed ? *failed : checked.error();
+        report = std::move(*checked);
+        return tables;
+    }
+
+    std::shared_ptr<DuckDatabase> database_;
+    FragmentRunner& runner_;
+    const CoordinatorOptions options_;
+    QueryAdmission admission_;
+    DeadlineWatch deadlines_;
+};
+
+}  // namespace
+
+std::unique_ptr<QueryCoordinator> QueryCoordinator::create(std::shared_ptr<DuckDatabase> database,
+                                                           FragmentRunner& runner,
+                                                           CoordinatorOptions options) {
+    return std::make_unique<Coordinator>(std::move(database), runner, options);
+}
+
+}  // namespace dl::master

@@ -1,0 +1,79 @@
+#include "slave/query/view_sql.h"
+
+#include <algorithm>
+#include <map>
+
+#include "common/duck/parquet_file.h"
+
+namespace dl::slave {
+
+namespace {
+
+std::string select_list(const TableMeta& table, const std::vector<FieldId>& file_fields) {
+    std::string list;
+    for (const auto& field : table.schema.fields) {
+        if (!list.empty()) list += ", ";
+        const bool stored = std::find(file_fields.begin(), file_fields.end(), field.id) != file_fields.end();
+        list += stored ? sql_identifier(parquet_field_name(field.id)) : sql_default(field);
+        list += " AS " + sql_identifier(field.name);
+    }
+    return list;
+}
+
+std::vector<ScanColumn> tail_columns(const TableMeta& table) {
+    std::vector<ScanColumn> columns;
+    for (const auto& field : table.schema.fields) {
+        columns.push_back({field.name, ScanColumn::Source::field, field.id, field.type, field.default_text});
+    }
+    return columns;
+}
+
+}  // namespace
+
+std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_ptr<const ReadView>>& views,
+                          DuckSession& session) {
+    std::map<std::vector<std::uint32_t>, std::vector<const ViewFile*>> clean;  // by the fields they have
+    std::vector<std::string> parts;
+    for (const auto& view : views) {
+        for (const auto& file : view->files()) {
+            if (file.rows == file.dead_rows) continue;
+            if (file.dead_rows != 0) {
+                const auto handle = std::to_string(session.add_row_filter(file.filter));
+                parts.push_back("SELECT " + select_list(table, file.fields) + " FROM read_parquet(" +
+                                sql_literal(file.path) + ", file_row_number = true) WHERE dl_alive(" +
+                                handle + ", file_row_number)");
+                continue;
+            }
+            std::vector<std::uint32_t> fields;
+            for (const auto field : file.fields)
+                fields.push_back(field.value);
+            std::sort(fields.begin(), fields.end());
+            clean[fields].push_back(&file);
+        }
+        if (view->tail_rows() != 0) {
+            const auto handle = session.add_scan(view->tail(tail_columns(table)));
+            parts.push_back("SELECT * FROM dl_scan(" + std::to_string(handle) + ")");
+        }
+    }
+    for (const auto& [fields, files] : clean) {
+        std::string paths;
+        for (const auto* file : files)
+            paths += (paths.empty() ? "" : ", ") + sql_literal(file->path);
+        parts.push_back("SELECT " + select_list(table, files.front()->fields) + " FROM read_parquet([" +
+                        paths + "])");
+    }
+    if (parts.empty()) {
+        std::string list;
+        for (const auto& field : table.schema.fields) {
+            if (!list.empty()) list += ", ";
+            list += "CAST(NULL AS " + duck_type_name(field.type) + ") AS " + sql_identifier(field.name);
+        }
+        return "SELECT " + list + " WHERE false";
+    }
+    std::string body;
+    for (const auto& part : parts)
+        body += (body.empty() ? "" : " UNION ALL ") + part;
+    return body;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,291 @@
+#include "master/sql/query_coordinator.h"
+
+#include <condition_variable>
+#include <thread>
+
+#include "master/sql/query_planner.h"
+#include "tests/unit/common/duck/duck_test_support.h"
+
+namespace dl::master::test {
+namespace {
+
+using namespace dl::test;
+using namespace std::chrono_literals;
+
+std::shared_ptr<TableMeta> table(std::uint64_t id, const std::string& name,
+                                 std::vector<std::string> leaders) {
+    auto meta = std::make_shared<TableMeta>();
+    meta->id = TableId{id};
+    meta->name = name;
+    meta->schema.fields = {{FieldId{3}, "id", type_of("int"), true, {}},
+                           {FieldId{7}, "city", type_of("string"), false, {}},
+                           {FieldId{9}, "price", type_of("decimal(9,2)"), false, {}}};
+    meta->partition_count = static_cast<std::uint32_t>(leaders.size());
+    for (auto& leader : leaders)
+        meta->partitions.push_back({std::move(leader), {}, LeaderEpoch{1}});
+    return meta;
+}
+
+// Slaves as DuckDB databases of their own.
+class FakeSlaves : public FragmentRunner {
+  public:
+    void add_rows(const std::string& node, const std::string& name, const Rows& texts) {
+        rows_[node][name].push_back({text_batch({{FieldId{1}, type_of("int")},
+                                                 {FieldId{2}, type_of("string")},
+                                                 {FieldId{3}, type_of("decimal(9,2)")}},
+                                                texts)});
+    }
+    Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins, std::chrono::milliseconds,
+                                            const FragmentCall&) override {
+        const std::lock_guard lock(mutex);
+        std::vector<PinnedFragment> pinned;
+        for (const auto& pin : pins) {
+            if (pin.node == down) {
+                return make_error(ErrorCode::unavailable, "slave " + pin.node + " does not answer");
+            }
+        }
+        for (const auto& pin : pins) {
+            PinnedFragment one{pin.node, next_view++, {}};
+            for (const auto& share : pin.tables) {
+                for (const auto partition : share.partitions)
+                    one.offsets[share.id][partition.value] = 100 + partition.value;
+                min_offsets.insert(share.min_offsets.begin(), share.min_offsets.end());
+            }
+            pinned.push_back(one);
+            ++pinned_now;
+        }
+        return pinned;
+    }
+    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
+                                                  const std::map<std::string, TableId>& names,
+                                                  const FragmentCall& call) override {
+        {
+            const std::lock_guard lock(mutex);
+            statements.push_back(pinned.node + ": " + sql);
+        }
+        auto stream = std::make_unique<Stream>();
+        stream->owner = this;
+        stream->call = call;
+        stream->node = pinned.node;
+        stream->session = open_session(*database_);
+        for (const auto& [name, id] : names) {
+            const auto handle = stream->session->add_scan(std::make_shared<MemorySource>(
+                std::vector{field_column("id", 1, "int"), field_column("city", 2, "string"),
+                            field_column("price", 3, "decimal(9,2)")},
+                rows_[pinned.node][name]));
+            DL_TRY(
+                stream->session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
+        }
+        DL_TRY_ASSIGN(stream->result, stream->session->query(sql));
+        return std::unique_ptr<FragmentStream>(std::move(stream));
+    }
+    void unpin(const std::vector<PinnedFragment>& pinned) override {
+        const std::lock_guard lock(mutex);
+        pinned_now -= pinned.size();
+    }
+
+    struct Stream : FragmentStream {
+        const std::vector<ResultColumn>& columns() const override { return result->columns(); }
+        Result<std::optional<ColumnBatch>> next() override {
+            if (owner->hang) {
+                while (!call.cancel->reason())
+                    std::this_thread::sleep_for(1ms);
+                return make_error(ErrorCode::unavailable, "connection to slave " + node + " was closed");
+            }
+            if (node == owner->breaks)
+                return make_error(ErrorCode::unavailable, "slave " + node + " is gone");
+            return result->next();
+        }
+        FakeSlaves* owner = nullptr;
+        FragmentCall call;
+        std::string node;
+        std::unique_ptr<DuckSession> session;
+        std::unique_ptr<DuckResult> result;
+    };
+
+    std::mutex mutex;
+    std::vector<std::string> statements;
+    std::map<std::uint32_t, Offset> min_offsets;
+    std::size_t pinned_now = 0;
+    std::uint64_t next_view = 1;
+    std::string down, breaks;
+    std::atomic<bool> hang{false};
+
+  private:
+    std::shared_ptr<DuckDatabase> database_ = open_database();
+    std::map<std::string, std::map<std::string, std::vector<ScanUnit>>> rows_;
+};
+
+class QueryCoordinatorTest : public ::testing::Test {
+  protected:
+    QueryCoordinatorTest() {
+        tables_["flights"] = table(1, "flights", {"a:1", "b:1", "a:1"});
+        tables_["cities"] = table(2, "cities", {"b:1"});
+        slaves_.add_rows("a:1", "flights", {{"1", "Rome", "1.50"}, {"2", "Oslo", "2.50"}, {"4", "~", "~"}});
+        slaves_.add_rows("b:1", "flights", {{"3", "Rome", "10.00"}});
+        slaves_.add_rows("b:1", "cities",
+                         {{"1", "Rome", "0.00"}, {"2", "Oslo", "0.00"}, {"3", "Bern", "0.00"}});
+    }
+    ~QueryCoordinatorTest() override { EXPECT_EQ(slaves_.pinned_now, 0u); }
+
+    Result<std::unique_ptr<QueryStream>> start(const std::string& sql, std::chrono::milliseconds time = 10s,
+                                               std::map<std::uint32_t, Offset> min = {}) {
+        return coordinator_->run(
+            sql,
+            [this](const std::string& name) -> Result<std::shared_ptr<const TableMeta>> {
+                const auto found = tables_.find(name);
+                if (found == tables_.end())
+                    return make_error(ErrorCode::table_not_found,
+                                      "no table '" + name + "', did you mean 'flights'?");
+                return std::shared_ptr<const TableMeta>(found->second);
+            },
+            {std::chrono::steady_clock::now() + time, std::move(min)}, cancel_);
+    }
+    Result<Rows> run(const std::string& sql, std::chrono::milliseconds time = 10s) {
+        DL_TRY_ASSIGN(auto stream, start(sql, time));
+        Rows all;
+        for (;;) {
+            DL_TRY_ASSIGN(auto batch, stream->next());
+            if (!batch) return all;
+            for (auto& row : rows_of(*batch))
+                all.push_back(std::move(row));
+        }
+    }
+    Rows rows(const std::string& sql) {
+        auto result = run(sql);
+        EXPECT_TRUE(result) << sql << ": " << (result ? "" : result.error().to_text());
+        return result ? *result : Rows{};
+    }
+
+    FakeSlaves slaves_;
+    std::map<std::string, std::shared_ptr<const TableMeta>> tables_;
+    std::shared_ptr<QueryCancel> cancel_ = std::make_shared<QueryCancel>();
+    std::unique_ptr<QueryCoordinator> coordinator_ = QueryCoordinator::create(open_database(), slaves_);
+};
+
+TEST_F(QueryCoordinatorTest, OneSlaveRunsTheWholeStatement) {
+    EXPECT_EQ(rows("SELECT city, id FROM cities WHERE id > 1 ORDER BY city;"),
+              (Rows{{"Bern", "3"}, {"Oslo", "2"}}));
+    EXPECT_EQ(slaves_.statements,
+              (std::vector<std::string>{"b:1: SELECT city, id FROM cities WHERE id > 1 ORDER BY city"}));
+}
+
+TEST_F(QueryCoordinatorTest, StatementsWithoutTablesStayOnTheMaster) {
+    EXPECT_EQ(rows("SELECT 1 + 1, 'x'"), (Rows{{"2", "x"}}));
+    EXPECT_TRUE(slaves_.statements.empty());
+}
+
+TEST_F(QueryCoordinatorTest, RowsOfSeveralSlavesAreMerged) {
+    EXPECT_EQ(rows("SELECT city, count(*), sum(price) FROM flights GROUP BY city ORDER BY city NULLS FIRST"),
+              (Rows{{"~", "1", "~"}, {"Oslo", "1", "2.50"}, {"Rome", "2", "11.50"}}));
+    // Only the columns that are needed are asked for.
+    const std::set<std::string> asked(slaves_.statements.begin(), slaves_.statements.end());
+    for (const auto& statement : asked)
+        EXPECT_EQ(statement.find("\"id\""), std::string::npos) << statement;
+    EXPECT_EQ(asked.size(), 2u);
+    EXPECT_EQ(rows("SELECT count(*) FROM flights"), (Rows{{"4"}}));
+    EXPECT_EQ(rows("SELECT f.id, c.id FROM flights f JOIN cities c USING (city) ORDER BY 1"),
+              (Rows{{"1", "1"}, {"2", "2"}, {"3", "1"}}));
+    EXPECT_EQ(rows("SELECT a.id, b.id FROM flights a, flights b WHERE a.id + 1 = b.id ORDER BY 1"),
+              (Rows{{"1", "2"}, {"2", "3"}, {"3", "4"}}));
+    EXPECT_EQ(rows("SELECT id FROM flights WHERE price > (SELECT avg(price) FROM flights)"), (Rows{{"3"}}));
+    EXPECT_EQ(rows("WITH cities AS (SELECT 1 AS one) SELECT * FROM cities"), (Rows{{"1"}}));
+    EXPECT_EQ(rows("SELECT * FROM flights ORDER BY id LIMIT 1"), (Rows{{"1", "Rome", "1.50"}}));
+}
+
+TEST_F(QueryCoordinatorTest, TellsTheCut) {
+    auto stream = start("SELECT f.id FROM flights f, cities c");
+    ASSERT_TRUE(stream);
+    EXPECT_EQ((*stream)->offsets(),
+              (std::map<std::string, std::map<std::uint32_t, Offset>>{
+                  {"flights", {{0, 100}, {1, 101}, {2, 102}}}, {"cities", {{0, 100}}}}));
+    EXPECT_EQ(slaves_.pinned_now, 2u);
+}
+
+TEST_F(QueryCoordinatorTest, MinOffsetsReachTheSlaves) {
+    EXPECT_TRUE(start("SELECT id FROM flights", 10s, {{1, 55}, {2, 66}}));
+    EXPECT_EQ(slaves_.min_offsets, (std::map<std::uint32_t, Offset>{{1, 55}, {2, 66}}));
+    EXPECT_EQ(start("SELECT 1", 10s, {{1, 55}}).error().code, ErrorCode::invalid_request);
+    EXPECT_EQ(start("SELECT id FROM flights", 10s, {{3, 1}}).error().code, ErrorCode::partition_not_found);
+}
+
+TEST_F(QueryCoordinatorTest, ErrorsNameWhatIsWrong) {
+    EXPECT_EQ(run("SELECT * FROM flihgts").error().to_text(),
+              "TABLE_NOT_FOUND: no table 'flihgts', did you mean 'flights'?");
+    EXPECT_EQ(run("SELECT nope FROM flights").error().code, ErrorCode::query_error);
+    EXPECT_EQ(run("DROP TABLE flights").error().code, ErrorCode::not_supported);
+    EXPECT_EQ(run("SELECT * FROM read_csv('/etc/passwd')").error().code, ErrorCode::not_supported);
+    slaves_.down = "b:1";
+    EXPECT_EQ(run("SELECT * FROM flights").error().to_text(), "UNAVAILABLE: slave b:1 does not answer");
+    EXPECT_EQ(rows("SELECT 1"), (Rows{{"1"}}));
+    slaves_.down.clear();
+    slaves_.breaks = "b:1";
+    EXPECT_EQ(run("SELECT sum(id) FROM flights").error().to_text(), "UNAVAILABLE: slave b:1 is gone");
+    EXPECT_EQ(run("SELECT * FROM cities").error().to_text(), "UNAVAILABLE: slave b:1 is gone");
+}
+
+TEST_F(QueryCoordinatorTest, DeadlineAndCancelReachWaitingFragments) {
+    slaves_.hang = true;
+    for (const std::string sql : {"SELECT sum(id) FROM flights", "SELECT id FROM cities",
+                                  "SELECT f.id FROM flights f JOIN cities c USING (id)"}) {
+        cancel_ = std::make_shared<QueryCancel>();
+        const auto failed = run(sql, 60ms);
+        ASSERT_FALSE(failed);
+        EXPECT_EQ(failed.error().code, ErrorCode::timeout) << failed.error().to_text();
+        cancel_ = std::make_shared<QueryCancel>();
+        std::thread canceller([cancel = cancel_] {
+            std::this_thread::sleep_for(40ms);
+            cancel->cancel();
+        });
+        const auto cancelled = run(sql);
+        canceller.join();
+        ASSERT_FALSE(cancelled);
+        EXPECT_EQ(cancelled.error().code, ErrorCode::cancelled) << cancelled.error().to_text();
+    }
+}
+
+TEST_F(QueryCoordinatorTest, EndlessWorkOnTheMasterStopsAtTheDeadline) {
+    const auto failed = run("SELECT count(*) FROM range(1000000000000) r(x) WHERE x % 3 = 1", 60ms);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::timeout);
+}
+
+TEST_F(QueryCoordinatorTest, ExplainTellsTheWay) {
+    auto plan = rows("EXPLAIN SELECT count(*) FROM flights");
+    ASSERT_GE(plan.size(), 2u);
+    EXPECT_EQ(plan[0], (std::vector<std::string>{"route", "merged on the master: flights from a:1 b:1"}));
+    EXPECT_NE(plan[1][1].find("DL_SCAN"), std::string::npos) << plan[1][1];
+    plan = rows("EXPLAIN SELECT * FROM cities");
+    ASSERT_GE(plan.size(), 2u);
+    EXPECT_EQ(plan[0][1], "whole statement on slave b:1");
+}
+
+TEST_F(QueryCoordinatorTest, AbandonedStreamLetsGo) {
+    {
+        auto stream = start("SELECT a.id FROM flights a, flights b, range(3000000) r(x)");
+        ASSERT_TRUE(stream);
+        ASSERT_TRUE((*stream)->next());
+    }
+    EXPECT_EQ(slaves_.pinned_now, 0u);
+}
+
+TEST(QueryPlanner, GroupsPartitionsBySlave) {
+    const QueryTables tables{{"flights", table(1, "flights", {"a:1", "b:1", "a:1"})},
+                             {"cities", table(2, "cities", {"b:1"})}};
+    const auto plan = plan_query(tables, {});
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(plan->way, QueryPlan::Way::merge);
+    ASSERT_EQ(plan->pins.size(), 2u);
+    EXPECT_EQ(plan->pins[0].node, "b:1");
+    EXPECT_EQ(plan->pins[1].node, "a:1");
+    EXPECT_EQ(plan->pins[0].tables.size(), 2u);
+    EXPECT_EQ(plan->pins[1].tables[0].partitions, (std::vector{PartitionId{0}, PartitionId{2}}));
+    EXPECT_EQ(plan_query({{"cities", tables.at("cities")}}, {})->way, QueryPlan::Way::whole);
+    EXPECT_EQ(plan_query({}, {})->way, QueryPlan::Way::local);
+    const auto lost = plan_query({{"x", table(3, "x", {"a:1", ""})}}, {});
+    ASSERT_FALSE(lost);
+    EXPECT_EQ(lost.error().to_text(), "UNAVAILABLE: partition 1 of table 'x' is on no slave");
+}
+
+}  // namespace
+}  // namespace dl::master::test

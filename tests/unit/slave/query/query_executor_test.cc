@@ -1,0 +1,254 @@
+#include "slave/query/query_executor.h"
+
+#include <thread>
+
+#include "slave/query/view_sql.h"
+#include "tests/unit/common/duck/duck_test_support.h"
+
+namespace dl::slave::test {
+namespace {
+
+using namespace dl::test;
+using namespace std::chrono_literals;
+
+class DeadRows : public RowFilter {
+  public:
+    explicit DeadRows(std::set<std::int64_t> dead) : dead_(std::move(dead)) {}
+    void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
+        for (std::size_t i = 0; i < count; ++i)
+            keep[i] = !dead_.contains(row_numbers[i]);
+    }
+
+  private:
+    std::set<std::int64_t> dead_;
+};
+
+// A tail of batches, all rows live.
+class TestView : public ReadView {
+  public:
+    Offset end_offset() const override { return end; }
+    const std::vector<ViewFile>& files() const override { return parquet; }
+    std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
+        return std::make_shared<MemorySource>(std::move(columns), units);
+    }
+    std::uint64_t tail_rows() const override {
+        std::uint64_t total = 0;
+        for (const auto& unit : units)
+            total += unit.batch.rows();
+        return total;
+    }
+    Offset end = 0;
+    std::vector<ViewFile> parquet;
+    std::vector<ScanUnit> units;
+};
+
+class QueryExecutorTest : public ::testing::Test {
+  protected:
+    QueryExecutorTest() {
+        table_.id = TableId{5};
+        table_.name = "t";
+        table_.schema.fields = {{FieldId{1}, "id", type_of("int"), true, {}},
+                                {FieldId{2}, "name", type_of("string"), false, {}},
+                                {FieldId{4}, "Straße", type_of("string"), false, "none's"}};  // added later
+        DuckOptions options;
+        options.readable_directories = {folder_.path()};
+        options.threads = 2;
+        executor_ = std::make_unique<QueryExecutor>(open_database(options), limits_);
+    }
+
+    ViewFile write_file(const std::string& name, const Rows& texts, bool with_added,
+                        std::set<std::int64_t> dead) {
+        std::vector<ColumnBatchBuilder::ColumnSpec> specs{{FieldId{1}, type_of("int")},
+                                                          {FieldId{2}, type_of("string")}};
+        std::vector<ScanColumn> columns{{"_offset", ScanColumn::Source::offset, {}, {}, {}},
+                                        {"_delete", ScanColumn::Source::operation, {}, {}, {}},
+                                        {"_time", ScanColumn::Source::time, {}, {}, {}},
+                                        field_column("f1", 1, "int"),
+                                        field_column("f2", 2, "string")};
+        if (with_added) {
+            specs.push_back({FieldId{4}, type_of("string")});
+            columns.push_back(field_column("f4", 4, "string"));
+        }
+        ViewFile file;
+        file.path = folder_.path(name);
+        for (const auto& spec : specs)
+            file.fields.push_back(spec.field);
+        file.rows = texts.size();
+        file.dead_rows = dead.size();
+        if (!dead.empty()) file.filter = std::make_shared<DeadRows>(std::move(dead));
+        const auto done = write_parquet(
+            *writer_,
+            std::make_shared<MemorySource>(columns, std::vector<ScanUnit>{{text_batch(specs, texts)}}),
+            file.path);
+        EXPECT_TRUE(done) << done.error().to_text();
+        return file;
+    }
+
+    ScanUnit tail_unit(const Rows& texts) {
+        return {text_batch(
+            {{FieldId{1}, type_of("int")}, {FieldId{2}, type_of("string")}, {FieldId{4}, type_of("string")}},
+            texts)};
+    }
+
+    FragmentQuery query(std::string sql, std::chrono::milliseconds time = 10s) {
+        return {std::move(sql),
+                {{"t", TableId{5}}},
+                view_,
+                std::chrono::steady_clock::now() + time,
+                std::make_shared<QueryCancel>()};
+    }
+
+    void pin(std::vector<std::shared_ptr<const ReadView>> views) {
+        auto view = std::make_shared<QueryView>();
+        auto& pinned = view->tables[TableId{5}];
+        pinned.table = std::make_shared<TableMeta>(table_);
+        std::uint32_t p = 0;
+        for (auto& v : views)
+            pinned.partitions[PartitionId{p++}] = std::move(v);
+        view_ = view;
+    }
+
+    Result<Rows> run(const std::string& sql) {
+        DL_TRY_ASSIGN(auto running, executor_->start(query(sql)));
+        Rows all;
+        for (;;) {
+            DL_TRY_ASSIGN(auto batch, running->next());
+            if (!batch) return all;
+            for (auto& row : rows_of(*batch))
+                all.push_back(std::move(row));
+        }
+    }
+    Rows rows(const std::string& sql) {
+        auto result = run(sql);
+        EXPECT_TRUE(result) << sql << ": " << (result ? "" : result.error().to_text());
+        return result ? *result : Rows{};
+    }
+
+    TempFolder folder_;
+    TableMeta table_;
+    QueryExecutorOptions limits_{1, 1};
+    std::shared_ptr<DuckDatabase> writer_ = *writable_duck_database(128u << 20, 1);
+    std::unique_ptr<QueryExecutor> executor_;
+    std::shared_ptr<const QueryView> view_;
+};
+
+TEST_F(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
+    auto a = std::make_shared<TestView>();
+    a->parquet.push_back(
+        write_file("it's a.parquet", {{"1", "old"}, {"2", "two"}, {"3", "~"}, {"9", "x"}}, false, {0, 3}));
+    a->parquet.push_back(write_file("b.parquet", {{"4", "four"}, {"5", "five"}}, false, {}));
+    a->parquet.push_back(write_file("c.parquet", {{"6", "six"}}, false, {}));
+    a->parquet.push_back(write_file("d.parquet", {{"7", "seven", "added"}}, true, {}));
+    a->parquet.push_back(write_file("all dead.parquet", {{"7", "seven", "added"}}, true, {0}));
+    a->units.push_back(tail_unit({{"1", "new", "a"}, {"10", "ten", "~"}}));
+    auto b = std::make_shared<TestView>();
+    b->units.push_back(tail_unit({{"11", "eleven", "b"}}));
+    pin({a, b, std::make_shared<TestView>()});
+    const Rows all{{"1", "new", "a"},       {"2", "two", "none's"},  {"3", "~", "none's"},
+                   {"4", "four", "none's"}, {"5", "five", "none's"}, {"6", "six", "none's"},
+                   {"7", "seven", "added"}, {"10", "ten", "~"},      {"11", "eleven", "b"}};
+    EXPECT_EQ(rows("SELECT * FROM t ORDER BY id"), all);
+    EXPECT_EQ(rows("SELECT count(*) FROM T"), (Rows{{"9"}}));
+    EXPECT_EQ(rows("SELECT \"Straße\", count(*) FROM t WHERE id BETWEEN 2 AND 7 GROUP BY 1 ORDER BY 1"),
+              (Rows{{"added", "1"}, {"none's", "5"}}));
+    EXPECT_EQ(rows("SELECT a.id, b.name FROM t a JOIN t b ON a.id + 1 = b.id WHERE a.id < 3 ORDER BY 1"),
+              (Rows{{"1", "two"}, {"2", "~"}}));
+    EXPECT_EQ(rows("WITH t AS (SELECT 1 x) SELECT * FROM t"), (Rows{{"1"}}));
+    const auto plan = rows("EXPLAIN SELECT id FROM t WHERE id = 3");
+    ASSERT_EQ(plan.size(), 1u);
+    EXPECT_EQ(plan[0][0], "physical_plan");
+}
+
+TEST_F(QueryExecutorTest, EmptyTableHasItsColumns) {
+    pin({std::make_shared<TestView>()});
+    auto running = executor_->start(query("SELECT * FROM t"));
+    ASSERT_TRUE(running) << running.error().to_text();
+    ASSERT_EQ((*running)->columns().size(), 3u);
+    EXPECT_EQ((*running)->columns()[2].name, "Straße");
+    EXPECT_EQ((*running)->columns()[0].type, type_of("int"));
+    EXPECT_FALSE((*running)->next()->has_value());
+}
+
+TEST_F(QueryExecutorTest, TheGateHoldsHereToo) {
+    pin({std::make_shared<TestView>()});
+    for (const std::string sql :
+         {"SELECT * FROM read_text('/etc/passwd')", "COPY t TO 'x.csv'", "SELECT * FROM u", "DROP TABLE t"}) {
+        EXPECT_FALSE(run(sql)) << sql;
+    }
+}
+
+TEST_F(QueryExecutorTest, DeadlineAndCancelStopARunningQuery) {
+    pin({std::make_shared<TestView>()});
+    const std::string endless = "SELECT count(*) FROM range(1000000000000) r(x) WHERE x % 3 = 1";
+    const auto failed = executor_->start(query(endless, 80ms));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::timeout);
+
+    auto cancelled = query(endless);
+    std::thread canceller([cancel = cancelled.cancel] {
+        std::this_thread::sleep_for(80ms);
+        cancel->cancel();
+    });
+    const auto stopped = executor_->start(cancelled);
+    canceller.join();
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, ErrorCode::cancelled);
+    EXPECT_EQ(executor_->running(), 0u);
+}
+
+TEST_F(QueryExecutorTest, MoreThanItRunsWaitAndMoreThanWaitAreRefused) {
+    pin({std::make_shared<TestView>()});
+    auto first = executor_->start(query("SELECT x FROM range(10000000) r(x)"));
+    ASSERT_TRUE(first);
+    // One waits until its deadline.
+    const auto timed_out = executor_->start(query("SELECT 1", 50ms));
+    ASSERT_FALSE(timed_out);
+    EXPECT_EQ(timed_out.error().code, ErrorCode::timeout);
+    // One waits, so the next is refused.
+    std::thread waiter([&] {
+        auto second = executor_->start(query("SELECT 1"));
+        EXPECT_TRUE(second);
+    });
+    while (executor_->waiting() == 0)
+        std::this_thread::yield();
+    const auto refused = executor_->start(query("SELECT 1"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::overloaded);
+    first->reset();
+    waiter.join();
+    EXPECT_EQ(executor_->running(), 0u);
+    // A cancelled one does not wait.
+    auto cancelled = query("SELECT 1");
+    cancelled.cancel->cancel();
+    EXPECT_EQ(executor_->start(cancelled).error().code, ErrorCode::cancelled);
+}
+
+TEST(QueryViews, LeasesEndAndAreRenewed) {
+    auto now = QueryViews::Clock::now();
+    QueryViews views(2, [&] { return now; });
+    const auto a = views.add({}, 100ms);
+    const auto b = views.add({}, 1000ms);
+    ASSERT_TRUE(a && b);
+    EXPECT_NE(*a, *b);
+    EXPECT_LT(*a, std::uint64_t{1} << 53);
+    EXPECT_EQ(views.add({}, 1s).error().code, ErrorCode::overloaded);
+    now += 90ms;
+    ASSERT_TRUE(views.use(*a));
+    now += 90ms;
+    ASSERT_TRUE(views.use(*a));
+    now += 110ms;
+    EXPECT_EQ(views.use(*a).error().code, ErrorCode::not_found);
+    EXPECT_EQ(views.size(), 1u);
+    views.remove(*b);
+    views.remove(*b);
+    EXPECT_EQ(views.size(), 0u);
+    ASSERT_TRUE(views.add({}, 10ms));
+    ASSERT_TRUE(views.add({}, 10ms));
+    now += 20ms;
+    ASSERT_TRUE(views.add({}, 10ms));  // makes room by itself
+    now += 20ms;
+    EXPECT_EQ(views.expire(), 1u);
+}
+
+}  // namespace
+}  // namespace dl::slave::test
