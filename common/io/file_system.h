@@ -49,6 +49,7 @@ class FileLock {
 class FileSystem {
   public:
     virtual ~FileSystem() = default;
+    // create_new: the file must not exist (IO_ERROR if it does); otherwise it must (NOT_FOUND).
     virtual Result<std::unique_ptr<WritableFile>> open_append(const std::string& path, bool create_new) = 0;
     virtual Result<std::shared_ptr<ReadableFile>> open_read(const std::string& path) = 0;
     virtual Result<std::string> read_all(const std::string& path) = 0;

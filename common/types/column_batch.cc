@@ -175,11 +175,18 @@ ColumnBatchBuilder::ColumnBatchBuilder(std::vector<ColumnSpec> columns) {
         columns_.back().spec = spec;
         columns_.back().width = physical_width(physical_type(spec.type));
     }
+    clear();
+}
+
+ColumnView ColumnBatchBuilder::values(std::size_t index) const {
+    const auto& column = columns_[index];
+    return {column.spec.field,  column.spec.type,   nullptr,
+            column.data.data(), column.heap.data(), static_cast<std::uint32_t>(column.heap.size())};
 }
 
 void ColumnBatchBuilder::reserve(std::size_t rows, std::size_t heap_bytes_per_column) {
     for (auto& column : columns_) {
-        column.data.reserve(rows * (column.width != 0 ? column.width : 4));
+        column.data.reserve(column.width != 0 ? rows * column.width : (rows + 1) * 4);
         if (column.width == 0) column.heap.reserve(heap_bytes_per_column);
     }
 }
@@ -228,61 +235,153 @@ void ColumnBatchBuilder::clear() {
     for (auto& column : columns_) {
         column.data.clear();
         column.heap.clear();
+        if (column.width == 0) column.data.append(std::uint32_t{0});
         column.nulls.clear();
     }
     deletes_.clear();
     rows_ = 0;
 }
 
+namespace {
+
+bool bit_at(const std::vector<std::uint8_t>& bits, std::uint32_t row) {
+    return (row >> 3) < bits.size() && ((bits[row >> 3] >> (row & 7)) & 1) != 0;
+}
+
+// The rows of an encoding: all, or those listed.
+struct Selection {
+    std::uint32_t count;
+    const std::uint32_t* each;  // nullptr: all
+    std::uint32_t of(std::uint32_t i) const { return each == nullptr ? i : each[i]; }
+};
+
+bool any_bit(const std::vector<std::uint8_t>& bits, const Selection& rows) {
+    if (bits.empty() || rows.each == nullptr) return !bits.empty();
+    for (std::uint32_t i = 0; i < rows.count; ++i)
+        if (bit_at(bits, rows.each[i])) return true;
+    return false;
+}
+
+// out (zeros so far) becomes the bits of the selected rows, each exclusive-or `flip`.
+void write_bits(char* out, const std::vector<std::uint8_t>& bits, const Selection& rows, bool flip) {
+    for (std::uint32_t i = 0; i < rows.count; ++i)
+        out[i >> 3] = static_cast<char>(out[i >> 3] | (bit_at(bits, rows.of(i)) != flip ? 1 : 0) << (i & 7));
+}
+
+template <class T>
+void gather(char* out, const char* values, const Selection& rows) {
+    for (std::uint32_t i = 0; i < rows.count; ++i)
+        store_le(out + std::size_t{i} * sizeof(T),
+                 load_le<T>(values + std::size_t{rows.each[i]} * sizeof(T)));
+}
+
+void write_fixed(char* out, const char* values, std::size_t width, const Selection& rows) {
+    if (rows.each == nullptr) {
+        if (rows.count != 0) std::memcpy(out, values, rows.count * width);
+        return;
+    }
+    switch (width) {
+        case 1:
+            return gather<std::uint8_t>(out, values, rows);
+        case 4:
+            return gather<std::uint32_t>(out, values, rows);
+        case 8:
+            return gather<std::uint64_t>(out, values, rows);
+        default:
+            return gather<Int128>(out, values, rows);
+    }
+}
+
+std::size_t selected_heap_bytes(const ColumnView& column, const Selection& rows) {
+    if (rows.each == nullptr) return column.heap_bytes;
+    std::size_t bytes = 0;
+    for (std::uint32_t i = 0; i < rows.count; ++i)
+        bytes += column.bytes(rows.each[i]).size();
+    return bytes;
+}
+
+void write_bytes(char* offsets, char* heap, const ColumnView& column, const Selection& rows) {
+    if (rows.each == nullptr) {
+        std::memcpy(offsets, column.data, (std::size_t{rows.count} + 1) * 4);
+        if (column.heap_bytes != 0) std::memcpy(heap, column.heap, column.heap_bytes);
+        return;
+    }
+    std::uint32_t end = 0;
+    store_le(offsets, end);
+    for (std::uint32_t i = 0; i < rows.count; ++i) {
+        const std::string_view value = column.bytes(rows.each[i]);
+        if (!value.empty()) std::memcpy(heap + end, value.data(), value.size());
+        end += static_cast<std::uint32_t>(value.size());
+        store_le(offsets + (std::size_t{i} + 1) * 4, end);
+    }
+}
+
+}  // namespace
+
 std::string ColumnBatchBuilder::encode() const {
-    const std::size_t bitmap = round_up_8(bitmap_bytes(rows_));
+    return encode_selected(nullptr, rows_);
+}
+
+std::string ColumnBatchBuilder::encode_rows(std::span<const std::uint32_t> rows) const {
+    // With no rows the pointer may be null, and all zero of them are meant.
+    if (rows.empty()) return ColumnBatchBuilder(specs()).encode();
+    return encode_selected(rows.data(), static_cast<std::uint32_t>(rows.size()));
+}
+
+std::vector<ColumnBatchBuilder::ColumnSpec> ColumnBatchBuilder::specs() const {
+    std::vector<ColumnSpec> specs;
+    for (const auto& column : columns_)
+        specs.push_back(column.spec);
+    return specs;
+}
+
+std::string ColumnBatchBuilder::encode_selected(const std::uint32_t* each, std::uint32_t count) const {
+    const Selection rows{count, each};
+    const std::size_t bitmap = round_up_8(bitmap_bytes(count));
+    const bool has_deletes = any_bit(deletes_, rows);
     std::vector<DirectoryEntry> directory(columns_.size());
-    std::size_t end = kHeadBytes + columns_.size() * kDirectoryBytes + (deletes_.empty() ? 0 : bitmap);
+    std::size_t end = kHeadBytes + columns_.size() * kDirectoryBytes + (has_deletes ? bitmap : 0);
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         const auto& column = columns_[i];
-        const std::size_t value_bytes = column.width != 0 ? column.width : 4;
-        DL_CHECK(column.data.size() == rows_ * value_bytes, "every column has one value per row");
+        const bool is_bytes = column.width == 0;
+        DL_CHECK(column.data.size() == (is_bytes ? (std::size_t{rows_} + 1) * 4 : rows_ * column.width),
+                 "every column has one value per row");
         auto& entry = directory[i];
         entry = {column.spec.field.value, static_cast<std::uint8_t>(column.spec.type.kind),
                  column.spec.type.precision, column.spec.type.scale};
-        if (!column.nulls.empty()) {
+        if (any_bit(column.nulls, rows)) {
             entry.flags = kHasValidity;
             entry.validity_offset = static_cast<std::uint32_t>(end);
             end += bitmap;
         }
+        const std::size_t data_bytes = is_bytes ? (std::size_t{count} + 1) * 4 : count * column.width;
         entry.data_offset = static_cast<std::uint32_t>(end);
-        entry.data_bytes = static_cast<std::uint32_t>(column.data.size() + (column.width != 0 ? 0 : 4));
-        end += round_up_8(entry.data_bytes);
-        entry.heap_offset = column.width != 0 ? 0 : static_cast<std::uint32_t>(end);
-        entry.heap_bytes = static_cast<std::uint32_t>(column.heap.size());
-        end += round_up_8(entry.heap_bytes);
+        entry.data_bytes = static_cast<std::uint32_t>(data_bytes);
+        end += round_up_8(data_bytes);
+        if (is_bytes) {
+            const std::size_t heap_bytes = selected_heap_bytes(values(i), rows);
+            entry.heap_offset = static_cast<std::uint32_t>(end);
+            entry.heap_bytes = static_cast<std::uint32_t>(heap_bytes);
+            end += round_up_8(heap_bytes);
+        }
         DL_CHECK(end < std::size_t{1} << 32, "INV-13 a batch is bounded before it is built");
     }
 
-    std::string body;
-    body.reserve(end);
-    append_le(body, static_cast<std::uint32_t>(columns_.size()));
-    append_le(body, deletes_.empty() ? 0 : kHasDeletes);
-    body.append(reinterpret_cast<const char*>(directory.data()), directory.size() * kDirectoryBytes);
-    const auto pad = [&body] { body.append(round_up_8(body.size()) - body.size(), '\0'); };
-    if (!deletes_.empty()) {
-        body.append(reinterpret_cast<const char*>(deletes_.data()), deletes_.size());
-        body.append(bitmap - deletes_.size(), '\0');
-    }
-    for (const auto& column : columns_) {
-        if (!column.nulls.empty()) {
-            const std::size_t start = body.size();
-            body.append(bitmap_bytes(rows_), '\xff');
-            for (std::size_t b = 0; b < column.nulls.size(); ++b)
-                body[start + b] = static_cast<char>(~column.nulls[b]);
-            if (rows_ % 8 != 0) body.back() = static_cast<char>(body.back() & ((1 << (rows_ % 8)) - 1));
-            pad();
-        }
-        if (column.width == 0) append_le(body, std::uint32_t{0});
-        body.append(column.data.data(), column.data.size());
-        pad();
-        body.append(column.heap.data(), column.heap.size());
-        pad();
+    std::string body(end, '\0');
+    store_le(body.data(), static_cast<std::uint32_t>(columns_.size()));
+    store_le(body.data() + 4, has_deletes ? kHasDeletes : 0);
+    const std::size_t directory_bytes = directory.size() * kDirectoryBytes;
+    if (directory_bytes != 0) std::memcpy(body.data() + kHeadBytes, directory.data(), directory_bytes);
+    if (has_deletes) write_bits(body.data() + kHeadBytes + directory_bytes, deletes_, rows, false);
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const auto& column = columns_[i];
+        const auto& entry = directory[i];
+        char* const data = body.data() + entry.data_offset;
+        if (entry.flags != 0) write_bits(body.data() + entry.validity_offset, column.nulls, rows, true);
+        if (column.width != 0)
+            write_fixed(data, column.data.data(), column.width, rows);
+        else
+            write_bytes(data, body.data() + entry.heap_offset, values(i), rows);
     }
     return body;
 }

@@ -86,7 +86,10 @@ class GrowBuffer {
   public:
     std::size_t size() const { return size_; }
     const char* data() const { return bytes_.get(); }
+    char* data() { return bytes_.get(); }
     void clear() { size_ = 0; }
+    // Gives back bytes at the end.
+    void truncate(std::size_t size) { size_ = size; }
     void reserve(std::size_t capacity) {
         if (capacity > capacity_) reallocate(capacity);
     }
@@ -139,6 +142,10 @@ class ColumnBatchBuilder {
         c.data.append(static_cast<std::uint32_t>(c.heap.size()));
     }
     void append_null(std::size_t column);
+    // A value (not NULL) of a column of the same type.
+    void append_from(std::size_t column, const ColumnView& from, std::uint32_t row) {
+        append_cell(columns_[column], from, row);
+    }
     void finish_row(bool is_delete) {
         if (is_delete) set_bit(deletes_, rows_);
         ++rows_;
@@ -150,15 +157,18 @@ class ColumnBatchBuilder {
     std::uint32_t rows() const { return rows_; }
     // Approximate size of the encoded body.
     std::size_t byte_size() const;
-    // Encodes the rows so far as one body.
+    // Encodes the rows so far as one body; or some of them, in the order given.
     std::string encode() const;
+    std::string encode_rows(std::span<const std::uint32_t> rows) const;
+    // The values of a column so far, NULLs not marked as such. Valid until the next append.
+    ColumnView values(std::size_t column) const;
     void clear();
 
   private:
     struct Column {
         ColumnSpec spec;
         std::size_t width;  // 0: bytes
-        GrowBuffer data;    // bytes: end offsets
+        GrowBuffer data;    // bytes: offsets, 0 first
         GrowBuffer heap;
         std::vector<std::uint8_t> nulls;  // bit r: row r is NULL; as long as its last set bit needs
     };
@@ -167,6 +177,8 @@ class ColumnBatchBuilder {
         if (at >= bits.size()) bits.resize(at + 1);
         bits[at] = static_cast<std::uint8_t>(bits[at] | 1u << (row & 7));
     }
+    std::vector<ColumnSpec> specs() const;
+    std::string encode_selected(const std::uint32_t* each, std::uint32_t count) const;
     void append_cell(Column& column, const ColumnView& from, std::uint32_t row);
 
     std::vector<Column> columns_;
@@ -179,6 +191,8 @@ void append_value_text(std::string& out, const ColumnView& column, std::uint32_t
 // JSON form of one value, NULL as null: numbers, true/false, strings; nan and inf as strings; decimals as
 // numbers.
 void append_value_json(std::string& out, const ColumnView& column, std::uint32_t row);
+// The same for a value of `type` in its canonical text form, as a DEFAULT is kept.
+void append_text_as_json(std::string& out, DataType type, std::string_view text);
 // Parses any accepted text form of `type` and appends it to the column. INVALID_VALUE names value and type.
 Result<void> append_parsed_text(ColumnBatchBuilder& builder, std::size_t column, DataType type,
                                 std::string_view text);

@@ -96,6 +96,28 @@ void append_value_json(std::string& out, const ColumnView& column, std::uint32_t
     }
 }
 
+void append_text_as_json(std::string& out, DataType type, std::string_view text) {
+    switch (type.kind) {
+        case TypeKind::int32:
+        case TypeKind::int64:
+        case TypeKind::decimal:
+        case TypeKind::boolean:
+        case TypeKind::json:
+            out += text;
+            return;
+        case TypeKind::float32:
+        case TypeKind::float64:
+            if (text != "nan" && text != "inf" && text != "-inf") {
+                out += text;
+                return;
+            }
+            break;
+        default:
+            break;
+    }
+    append_json_string(out, text);
+}
+
 Result<void> append_parsed_text(ColumnBatchBuilder& builder, std::size_t column, DataType type,
                                 std::string_view text) {
     bool good = false;

@@ -82,6 +82,14 @@ std::optional<std::size_t> Schema::find(FieldId field) const {
     return std::nullopt;
 }
 
+bool is_reserved_column_name(std::string_view name) {
+    constexpr std::array<std::string_view, 7> kReserved = {
+        "table_name", "major_key", "partition_number", "partition_address", "crud", "_crud_type", "_offset"};
+    for (const auto reserved : kReserved)
+        if (name == reserved) return true;
+    return false;
+}
+
 Result<std::string> normalize_name(std::string_view what, std::string_view name) {
     constexpr std::string_view kRule = "; use letters, digits and _, not a digit first";
     const std::string too_long =

@@ -38,4 +38,9 @@ struct Schema {
 // `what` is "table" or "column", for the message.
 Result<std::string> normalize_name(std::string_view what, std::string_view name);
 
+// A normalised column name that no table may have: what replies and batches use for themselves (table_name,
+// major_key, partition_number, partition_address, crud, _crud_type) and the column of offsets in Parquet
+// files (_offset).
+bool is_reserved_column_name(std::string_view name);
+
 }  // namespace dl

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/base/limits.h"
+#include "common/types/value_put.h"
 #include "common/types/value_scan.h"
 #include "common/types/value_text.h"
 
@@ -120,18 +121,24 @@ Result<std::string> parse_binary(std::string_view text) {
     return bytes;
 }
 
-void append_base64(std::string& out, std::string_view bytes) {
-    const auto at = [&](std::size_t i) {
+char* put_base64(char* at, std::string_view bytes) {
+    const auto byte = [&](std::size_t i) {
         return std::uint32_t{static_cast<unsigned char>(i < bytes.size() ? bytes[i] : '\0')};
     };
-    out.reserve(out.size() + (bytes.size() + 2) / 3 * 4);
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::uint32_t bits = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-        out += kBase64[bits >> 18];
-        out += kBase64[(bits >> 12) & 63];
-        out += i + 1 < bytes.size() ? kBase64[(bits >> 6) & 63] : '=';
-        out += i + 2 < bytes.size() ? kBase64[bits & 63] : '=';
+        const std::uint32_t bits = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+        *at++ = kBase64[bits >> 18];
+        *at++ = kBase64[(bits >> 12) & 63];
+        *at++ = i + 1 < bytes.size() ? kBase64[(bits >> 6) & 63] : '=';
+        *at++ = i + 2 < bytes.size() ? kBase64[bits & 63] : '=';
     }
+    return at;
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+    const std::size_t start = out.size();
+    out.resize(start + (bytes.size() + 2) / 3 * 4);
+    put_base64(out.data() + start, bytes);
 }
 
 void append_json_string(std::string& out, std::string_view text) {

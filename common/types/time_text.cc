@@ -1,6 +1,7 @@
 // Dates and timestamps of value_text.h: proleptic Gregorian calendar, UTC, no leap seconds.
 #include <cstdint>
 
+#include "common/types/value_put.h"
 #include "common/types/value_scan.h"
 #include "common/types/value_text.h"
 
@@ -149,7 +150,7 @@ char* put_two_digits(char* at, unsigned value) {
     return at;
 }
 
-char* put_date(char* at, std::int64_t days) {
+char* put_days(char* at, std::int64_t days) {
     const Civil date = civil_of(days);
     auto year = static_cast<std::uint64_t>(date.year);
     if (date.year < 0) {
@@ -206,13 +207,12 @@ Result<std::int32_t> parse_date_days(std::string_view text) {
     return value;
 }
 
-void append_timestamp(std::string& out, std::int64_t value_us) {
-    char text[64];
+char* put_timestamp(char* at, std::int64_t value_us) {
     const std::int64_t days = floor_div(value_us, kUsPerDay);
     const std::int64_t time_us = value_us - days * kUsPerDay;
     const auto seconds = static_cast<unsigned>(time_us / kUsPerSecond);
     auto fraction_us = static_cast<unsigned>(time_us % kUsPerSecond);
-    char* at = put_date(text, days);
+    at = put_days(at, days);
     *at++ = ' ';
     at = put_two_digits(at, seconds / 3600);
     *at++ = ':';
@@ -225,12 +225,11 @@ void append_timestamp(std::string& out, std::int64_t value_us) {
             at[i] = static_cast<char>('0' + fraction_us % 10);
         at += 6;
     }
-    out.append(text, static_cast<std::size_t>(at - text));
+    return at;
 }
 
-void append_date(std::string& out, std::int32_t value_days) {
-    char text[32];
-    out.append(text, static_cast<std::size_t>(put_date(text, value_days) - text));
+char* put_date(char* at, std::int32_t value_days) {
+    return put_days(at, value_days);
 }
 
 }  // namespace dl

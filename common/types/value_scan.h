@@ -51,6 +51,8 @@ bool scan_float64(std::string_view text, double& value);
 bool scan_timestamp(std::string_view text, std::int64_t& value_us);
 bool scan_date(std::string_view text, std::int32_t& value_days);
 bool scan_decimal(std::string_view text, DataType type, Int128& value);
+// A number in any decimal form that is whole: 7, 7.0, 70e-1.
+bool scan_whole_number(std::string_view text, std::int64_t& value);
 
 // True when every byte is below 0x80.
 inline bool is_ascii(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "common/types/value_put.h"
 #include "common/types/value_scan.h"
 
 namespace dl {
@@ -48,16 +49,10 @@ bool scan_float(std::string_view text, T& value) {
 }
 
 template <class T>
-void append_float(std::string& out, T value) {
-    if (std::isnan(value)) {
-        out += "nan";
-    } else if (std::isinf(value)) {
-        out += value < 0 ? "-inf" : "inf";
-    } else {
-        char text[40];
-        const auto [end, error] = std::to_chars(text, text + sizeof text, value);
-        out.append(text, static_cast<std::size_t>(end - text));
-    }
+char* put_float(char* at, T value) {
+    if (std::isnan(value)) return put_text(at, "nan");
+    if (std::isinf(value)) return put_text(at, value < 0 ? "-inf" : "inf");
+    return std::to_chars(at, at + kFixedTextBytesMax, value).ptr;
 }
 
 __extension__ typedef unsigned __int128 UInt128;
@@ -114,16 +109,9 @@ bool scan_shape(std::string_view text, DecimalShape& shape) {
     return (text[at] == 'e' || text[at] == 'E') && scan_exponent(text.substr(at + 1), shape.exponent);
 }
 
-}  // namespace
-
-bool scan_float32(std::string_view text, float& value) {
-    return scan_float(text, value);
-}
-bool scan_float64(std::string_view text, double& value) {
-    return scan_float(text, value);
-}
-
-bool scan_decimal(std::string_view text, DataType type, Int128& value) {
+// `exact` tells whether no digit other than zero was cut off.
+bool scan_decimal_digits(std::string_view text, DataType type, Int128& value, bool& exact) {
+    exact = true;
     DecimalShape shape;
     if (!scan_shape(text, shape)) return false;
     // Digits in front of the cut, counted from the first digit of the text, zeros included.
@@ -137,8 +125,10 @@ bool scan_decimal(std::string_view text, DataType type, Int128& value) {
             if (seen < keep) {
                 if (magnitude >= limit / 10) return false;  // the product would reach the limit, or overflow
                 magnitude = magnitude * 10 + digit;
-            } else if (seen == keep && digit >= 5) {
-                ++magnitude;  // half away from zero: the first digit behind the cut decides
+            } else {
+                exact = exact && digit == 0;
+                // Half away from zero: the first digit behind the cut decides.
+                if (seen == keep && digit >= 5) ++magnitude;
             }
             ++seen;
         }
@@ -150,6 +140,28 @@ bool scan_decimal(std::string_view text, DataType type, Int128& value) {
     if (magnitude >= limit) return false;
     value = shape.negative ? -static_cast<Int128>(magnitude) : static_cast<Int128>(magnitude);
     return true;
+}
+
+}  // namespace
+
+bool scan_float32(std::string_view text, float& value) {
+    return scan_float(text, value);
+}
+bool scan_float64(std::string_view text, double& value) {
+    return scan_float(text, value);
+}
+
+bool scan_decimal(std::string_view text, DataType type, Int128& value) {
+    bool exact = false;
+    return scan_decimal_digits(text, type, value, exact);
+}
+
+bool scan_whole_number(std::string_view text, std::int64_t& value) {
+    Int128 wide = 0;
+    bool exact = false;
+    if (!scan_decimal_digits(text, {TypeKind::decimal, 38, 0}, wide, exact) || !exact) return false;
+    value = static_cast<std::int64_t>(wide);
+    return value == wide;
 }
 
 Result<std::int32_t> parse_int32(std::string_view text) {
@@ -188,45 +200,70 @@ Result<Int128> parse_decimal(std::string_view text, DataType type) {
     return value;
 }
 
-void append_int64(std::string& out, std::int64_t value) {
-    char text[24];
-    const auto [end, error] = std::to_chars(text, text + sizeof text, value);
-    out.append(text, static_cast<std::size_t>(end - text));
+char* put_int64(char* at, std::int64_t value) {
+    return std::to_chars(at, at + kFixedTextBytesMax, value).ptr;
+}
+char* put_float32(char* at, float value) {
+    return put_float(at, value);
+}
+char* put_float64(char* at, double value) {
+    return put_float(at, value);
 }
 
-void append_float32(std::string& out, float value) {
-    append_float(out, value);
-}
-void append_float64(std::string& out, double value) {
-    append_float(out, value);
-}
-
-void append_boolean(std::string& out, bool value) {
-    out += value ? "true" : "false";
-}
-
-void append_decimal(std::string& out, Int128 unscaled, std::uint8_t scale) {
-    // 39 digits of 2^127, a sign, a point, and zeros up to a scale of 255.
+char* put_decimal(char* at, Int128 unscaled, std::uint8_t scale) {
+    // From behind: 39 digits of 2^127, a sign, a point, and zeros up to a scale of 255.
     char text[300];
     char* const end = text + sizeof text;
-    char* at = end;
+    char* front = end;
     auto rest = static_cast<UInt128>(unscaled);
     if (unscaled < 0) rest = 0 - rest;
     unsigned digits = 0;
     while (rest != 0 || digits <= scale) {
-        if (digits == scale && scale != 0) *--at = '.';
+        if (digits == scale && scale != 0) *--front = '.';
         if (rest >> 64 == 0) {
             const auto small = static_cast<std::uint64_t>(rest);
-            *--at = static_cast<char>('0' + small % 10);
+            *--front = static_cast<char>('0' + small % 10);
             rest = small / 10;
         } else {
-            *--at = static_cast<char>('0' + static_cast<unsigned>(rest % 10));
+            *--front = static_cast<char>('0' + static_cast<unsigned>(rest % 10));
             rest /= 10;
         }
         ++digits;
     }
-    if (unscaled < 0) *--at = '-';
-    out.append(at, static_cast<std::size_t>(end - at));
+    if (unscaled < 0) *--front = '-';
+    return put_text(at, {front, static_cast<std::size_t>(end - front)});
+}
+
+namespace {
+
+template <class Put, class... Args>
+void append_put(std::string& out, Put put, Args... args) {
+    char text[300];
+    out.append(text, static_cast<std::size_t>(put(text, args...) - text));
+}
+
+}  // namespace
+
+void append_int64(std::string& out, std::int64_t value) {
+    append_put(out, put_int64, value);
+}
+void append_float32(std::string& out, float value) {
+    append_put(out, put_float32, value);
+}
+void append_float64(std::string& out, double value) {
+    append_put(out, put_float64, value);
+}
+void append_boolean(std::string& out, bool value) {
+    out += value ? "true" : "false";
+}
+void append_timestamp(std::string& out, std::int64_t value_us) {
+    append_put(out, put_timestamp, value_us);
+}
+void append_date(std::string& out, std::int32_t value_days) {
+    append_put(out, put_date, value_days);
+}
+void append_decimal(std::string& out, Int128 unscaled, std::uint8_t scale) {
+    append_put(out, put_decimal, unscaled, scale);
 }
 
 }  // namespace dl

@@ -1,5 +1,7 @@
-// One request frame (PROTOCOL 1 and 2) parsed with simdjson: UTF-8, depth (limits::json_depth_max), trailing bytes and
-// duplicate keys are checked here, big numbers and strings kept exact. Holds the parsed document; movable, not copyable.
+// One request frame (PROTOCOL 1 and 2) as a JsonTape: UTF-8, grammar, depth (limits::json_depth_max) and
+// trailing bytes are checked here, big numbers and strings kept exact. Duplicate keys are refused too, those
+// of rows by parse_json_rows, which also takes names that differ only in case for the same. Holds the
+// document and its text; movable, not copyable. `document_` is only empty in a moved-from request.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +29,7 @@ struct StatementOptions {
 };
 
 struct CreateRequest {
-    std::string table_name;  // as written
+    std::string table_name;                                    // as written
     std::vector<std::pair<std::string, std::string>> columns;  // name, type text, in order
     std::string major_key;
     std::uint32_t partition_number = 1;
@@ -45,10 +47,20 @@ struct StreamReadRequest {
 class JsonRequest {
   public:
     enum class Kind : std::uint8_t {
-        create, insert, batch_insert, batch_insert_binary, query, stream_read, compress_table, metadata, sql
+        create,
+        insert,
+        batch_insert,
+        batch_insert_binary,
+        query,
+        stream_read,
+        compress_table,
+        metadata,
+        sql
     };
-    // SYNTAX_ERROR with the byte position for bad JSON; INVALID_REQUEST for a wrong shape, listing the statements known.
+    // SYNTAX_ERROR with the byte position for bad JSON; INVALID_REQUEST for a wrong shape, listing the
+    // statements known. Copies the text; parse_owned does not.
     static Result<JsonRequest> parse(std::string_view frame);
+    static Result<JsonRequest> parse_owned(std::string frame);
     JsonRequest(JsonRequest&&) noexcept;
     JsonRequest& operator=(JsonRequest&&) noexcept;
     ~JsonRequest();

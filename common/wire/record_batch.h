@@ -7,7 +7,8 @@
 //   32 u32 partition                   36 u32 leader epoch           40 i64 base offset
 //   48 u32 record count (>= 1)         52 u32 schema id              56 i64 append time, microseconds UTC
 //   64 u64 batch id hash, high         72 u64 batch id hash, low (both 0: no batch id)
-//   80 u64 producer sequence (0)       88 u64 reserved, 0
+//   80 u64 producer sequence (0)       88 i64 synced end: the writer's log was known to be on disk below this offset
+//                                          when the batch was written; recovery tells damage from a torn write by it
 // then body_bytes of body (ColumnBatch, compressed by codec), then zeros up to a multiple of 8.
 #pragma once
 
@@ -38,7 +39,8 @@ struct RecordBatchHeader {
     std::uint32_t count = 0;
     SchemaId schema;
     std::int64_t append_time_us = 0;
-    Hash128 batch_id;  // {0,0}: none
+    Hash128 batch_id;       // {0,0}: none
+    Offset synced_end = 0;  // set by the log on append; <= base_offset
 
     bool has_batch_id() const { return batch_id != Hash128{}; }
     Offset end_offset() const { return base_offset + count; }  // first offset behind the batch
@@ -59,6 +61,10 @@ Result<RecordBatchHeader> decode_record_batch_header(std::string_view bytes);
 // Checks the body CRC, decompresses if needed and decodes. `stored_body` is body_bytes long.
 Result<ColumnBatch> decode_record_batch_body(const RecordBatchHeader& header, SharedBytes stored_body,
                                              bool check_utf8 = false);
+
+// The lz4 form of a body, or nothing when it would not be smaller (it is stored with codec none then).
+// LIMIT_EXCEEDED above limits::batch_plain_bytes_max.
+Result<std::optional<std::string>> compress_record_batch_body(std::string_view plain_body);
 
 // The hash of a client's batch id; never {0,0}.
 Hash128 batch_id_hash(std::string_view batch_id);

@@ -1,0 +1,223 @@
+#include "slave/log/log_recovery.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "common/base/failpoint.h"
+#include "common/base/limits.h"
+#include "slave/log/segment_scanner.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr std::size_t kNameDigits = 20;
+
+// The offset in "00000000000000000042.log" if the name is of that form.
+bool parse_segment_name(std::string_view name, std::string_view extension, Offset& first) {
+    if (name.size() != kNameDigits + extension.size() || !name.ends_with(extension)) return false;
+    const char* end = name.data() + kNameDigits;
+    const auto parsed = std::from_chars(name.data(), end, first);
+    return parsed.ec == std::errc() && parsed.ptr == end && first >= 0;
+}
+
+}  // namespace
+
+std::string segment_path(const std::string& directory, Offset first_offset, std::string_view extension) {
+    const auto digits = std::to_string(first_offset);
+    std::string path = directory + "/";
+    path.append(kNameDigits - digits.size(), '0');
+    path += digits;
+    path += extension;
+    return path;
+}
+
+std::string parent_directory(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Error LogRecovery::damaged(std::string what) const {
+    return make_error(ErrorCode::corrupt_data, "log \"" + identity_.directory + "\": " + std::move(what) +
+                                                   "; nothing was changed, restore the file from a copy");
+}
+
+Result<LogRecovery::Outcome> LogRecovery::run() {
+    DL_TRY(find_files());
+    if (firsts_.empty()) {
+        if (start_if_empty_ < replay_from_)
+            return damaged("it has no segment, but records below offset " + std::to_string(replay_from_) +
+                           " were flushed from it");
+        DL_TRY(create_first());
+        outcome_.summary.end_offset = start_if_empty_;
+        return std::move(outcome_);
+    }
+    if (firsts_.front() > replay_from_)
+        return damaged("it begins at offset " + std::to_string(firsts_.front()) + ", records from offset " +
+                       std::to_string(replay_from_) + " on are needed");
+    for (std::size_t i = 0; i + 1 < firsts_.size(); ++i)
+        DL_TRY(recover_closed(firsts_[i], firsts_[i + 1]));
+    DL_TRY(recover_last(firsts_.back()));
+    DL_TRY(apply_changes());
+    collect_batch_ids();
+    return std::move(outcome_);
+}
+
+Result<void> LogRecovery::find_files() {
+    if (!files_.exists(identity_.directory)) DL_TRY(files_.create_directories(identity_.directory));
+    DL_TRY_ASSIGN(const auto names, files_.list(identity_.directory));
+    std::set<Offset> firsts;
+    Offset first = 0;
+    for (const auto& name : names)
+        if (parse_segment_name(name, ".log", first)) firsts.insert(first);
+    for (const auto& name : names)
+        if (name.ends_with(".tmp") || (parse_segment_name(name, ".idx", first) && !firsts.contains(first)))
+            leftovers_.push_back(name);
+    firsts_.assign(firsts.begin(), firsts.end());
+    return {};
+}
+
+std::shared_ptr<LogSegment> LogRecovery::new_segment(Offset first) const {
+    auto segment = std::make_shared<LogSegment>();
+    segment->path = segment_path(identity_.directory, first, ".log");
+    segment->index.table = identity_.table;
+    segment->index.partition = identity_.partition;
+    segment->index.first_offset = segment->index.end_offset = first;
+    return segment;
+}
+
+std::unique_ptr<SegmentIndex> LogRecovery::load_index(Offset first) const {
+    // An index that cannot be read is rebuilt like a missing one: the segment itself is the truth.
+    const auto bytes = files_.read_all(segment_path(identity_.directory, first, ".idx"));
+    if (bytes.has_error()) return nullptr;
+    auto index = SegmentIndex::decode(*bytes);
+    if (index.has_error() || index->table != identity_.table || index->partition != identity_.partition ||
+        index->first_offset != first)
+        return nullptr;
+    return std::make_unique<SegmentIndex>(std::move(*index));
+}
+
+Result<void> LogRecovery::recover_closed(Offset first, Offset next_first) {
+    auto segment = new_segment(first);
+    segment->closed = true;
+    DL_TRY_ASSIGN(const auto file, files_.open_read(segment->path));
+    DL_TRY_ASSIGN(const auto size, file->size());
+    auto index = load_index(first);
+    if (index != nullptr && (index->end_offset != next_first || index->bytes != size)) index.reset();
+    if (index == nullptr || next_first > replay_from_) {
+        IndexEntry start{first, 0, kNoTime};
+        if (index != nullptr && first < replay_from_) start = index->at_or_before(replay_from_);
+        SegmentScanner scanner(file, segment->path, {identity_.table, identity_.partition, start.offset},
+                               start.position, size);
+        for (;;) {
+            const auto more = scanner.next();
+            if (more.has_error()) {
+                if (more.error().code == ErrorCode::corrupt_data) return damaged(more.error().message);
+                return more.error();
+            }
+            if (!*more) break;
+            const auto& header = scanner.batch().header;
+            if (index == nullptr) segment->index.add(header);
+            if (header.end_offset() > replay_from_) DL_TRY(replay_(scanner.batch()));
+        }
+        if (scanner.offset() != next_first)
+            return damaged("\"" + segment->path + "\" ends at offset " + std::to_string(scanner.offset()) +
+                           " (byte " + std::to_string(size) + "), the next segment begins at " +
+                           std::to_string(next_first));
+    }
+    if (index != nullptr)
+        segment->index = std::move(*index);
+    else
+        reindexed_.push_back(segment);
+    outcome_.segments.push_back(std::move(segment));
+    return {};
+}
+
+Result<void> LogRecovery::recover_last(Offset first) {
+    auto segment = new_segment(first);
+    DL_TRY_ASSIGN(segment->reader, files_.open_read(segment->path));
+    DL_TRY_ASSIGN(const auto size, segment->reader->size());
+    // An index is written after its segment was synced: what it covers cannot be a torn end.
+    std::uint64_t synced_bytes = 0;
+    if (const auto index = load_index(first)) synced_bytes = index->bytes;
+    SegmentScanner scanner(segment->reader, segment->path, {identity_.table, identity_.partition, first}, 0,
+                           size);
+    for (;;) {
+        const auto more = scanner.next();
+        if (more.has_error()) {
+            if (more.error().code != ErrorCode::corrupt_data) return more.error();
+            bool damage = scanner.offset() < replay_from_ || scanner.position() < synced_bytes;
+            if (!damage) {
+                DL_TRY_ASSIGN(damage, scanner.damage_is_proven());
+            }
+            if (damage) return damaged(more.error().message);
+            break;
+        }
+        if (!*more) break;
+        const auto& header = scanner.batch().header;
+        segment->index.add(header);
+        if (header.end_offset() > replay_from_) DL_TRY(replay_(scanner.batch()));
+    }
+    if (scanner.offset() < replay_from_ || scanner.position() < synced_bytes)
+        return damaged("\"" + segment->path + "\" ends at offset " + std::to_string(scanner.offset()) +
+                       " (byte " + std::to_string(size) + "), but more had been synced");
+    outcome_.summary.end_offset = scanner.offset();
+    outcome_.summary.torn_bytes_dropped = size - scanner.position();
+    cut_ = size > scanner.position();
+    outcome_.segments.push_back(std::move(segment));
+    return {};
+}
+
+Result<void> LogRecovery::apply_changes() {
+    auto& last = *outcome_.segments.back();
+    DL_TRY_ASSIGN(outcome_.active_file, files_.open_append(last.path, false));
+    if (cut_) {
+        DL_TRY(outcome_.active_file->truncate(last.index.bytes));
+        if (DL_FAILPOINT_ERROR("recovery.after-cut"))
+            return make_error(ErrorCode::io_error, "failpoint recovery.after-cut");
+    }
+    // Also without a cut: batches of a killed process may be in the page cache only, and from now on they
+    // count.
+    DL_TRY(outcome_.active_file->sync());
+    for (const auto& segment : reindexed_) {
+        const auto path = segment_path(identity_.directory, segment->index.first_offset, ".idx");
+        DL_TRY(files_.replace_atomically(path, segment->index.encode()));
+    }
+    for (const auto& name : leftovers_) {
+        const auto removed = files_.remove(identity_.directory + "/" + name);
+        // Writing an index above replaces its draft.
+        if (removed.has_error() && removed.error().code != ErrorCode::not_found) return removed.error();
+    }
+    // Names too: the process that created them may have been killed before it synced them.
+    DL_TRY(files_.sync_directory(identity_.directory));
+    if (outcome_.segments.size() > 1) return {};
+    return files_.sync_directory(parent_directory(identity_.directory));
+}
+
+Result<void> LogRecovery::create_first() {
+    auto segment = new_segment(start_if_empty_);
+    DL_TRY_ASSIGN(outcome_.active_file, files_.open_append(segment->path, true));
+    for (const auto& name : leftovers_)
+        DL_TRY(files_.remove(identity_.directory + "/" + name));
+    DL_TRY(files_.sync_directory(identity_.directory));
+    DL_TRY(files_.sync_directory(parent_directory(identity_.directory)));
+    DL_TRY_ASSIGN(segment->reader, files_.open_read(segment->path));
+    outcome_.segments.push_back(std::move(segment));
+    return {};
+}
+
+void LogRecovery::collect_batch_ids() {
+    auto& ids = outcome_.summary.batch_ids;
+    for (auto at = outcome_.segments.rbegin(); at != outcome_.segments.rend(); ++at) {
+        auto& segment = **at;
+        const auto& from = segment.index.batch_ids;
+        for (auto id = from.rbegin(); id != from.rend() && ids.size() < limits::batch_ids_per_partition_max;
+             ++id)
+            ids.push_back(*id);
+        if (segment.closed) segment.index.batch_ids = {};
+    }
+    std::reverse(ids.begin(), ids.end());
+}
+
+}  // namespace dl::slave

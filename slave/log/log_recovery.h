@@ -1,0 +1,77 @@
+// Opens the segments of a partition's log: decides what is a torn end and what is damage, and changes nothing
+// on the disk before everything has been checked. One use, one thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/io/file_system.h"
+#include "slave/log/partition_log.h"
+#include "slave/log/segment_index.h"
+
+namespace dl::slave {
+
+struct LogSegment {
+    std::string path;
+    SegmentIndex index;
+    bool closed = false;
+    std::shared_ptr<ReadableFile> reader;  // closed segments: only while recently used
+};
+
+// "directory/00000000000000000042" + extension (".log", ".idx")
+std::string segment_path(const std::string& directory, Offset first_offset, std::string_view extension);
+std::string parent_directory(const std::string& path);
+
+struct LogIdentity {
+    std::string directory;
+    TableId table;
+    PartitionId partition;
+};
+
+class LogRecovery {
+  public:
+    using Replay = std::function<Result<void>(const StoredBatch&)>;
+    struct Outcome {
+        std::vector<std::shared_ptr<LogSegment>> segments;  // the last one is active
+        std::unique_ptr<WritableFile> active_file;          // everything in it is synced
+        PartitionLog::Recovered summary;
+    };
+
+    LogRecovery(FileSystem& files, LogIdentity identity, Offset replay_from, Offset start_if_empty,
+                const Replay& replay)
+        : files_(files),
+          identity_(std::move(identity)),
+          replay_from_(replay_from),
+          start_if_empty_(start_if_empty),
+          replay_(replay) {}
+
+    Result<Outcome> run();
+
+  private:
+    Result<void> find_files();
+    Result<void> recover_closed(Offset first, Offset next_first);
+    Result<void> recover_last(Offset first);
+    Result<void> apply_changes();
+    Result<void> create_first();
+    void collect_batch_ids();
+    std::shared_ptr<LogSegment> new_segment(Offset first) const;
+    // The segment's index file, if it is intact and about this segment.
+    std::unique_ptr<SegmentIndex> load_index(Offset first) const;
+    Error damaged(std::string what) const;
+
+    FileSystem& files_;
+    LogIdentity identity_;
+    Offset replay_from_;
+    Offset start_if_empty_;
+    const Replay& replay_;
+
+    std::vector<Offset> firsts_;
+    std::vector<std::string> leftovers_;  // names of files to remove
+    std::vector<std::shared_ptr<LogSegment>> reindexed_;
+    Outcome outcome_;
+    bool cut_ = false;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,86 @@
+// PartitionLog over segment files. The writer's state belongs to the one thread that appends; what readers
+// need is copied out under `mutex_`, which is never held across a file operation.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "slave/log/log_recovery.h"
+#include "slave/log/partition_log.h"
+
+namespace dl::slave {
+
+class SegmentedLog final : public PartitionLog {
+  public:
+    SegmentedLog(FileSystem& files, LogIdentity identity, const LogOptions& options,
+                 LogRecovery::Outcome recovered);
+
+    Result<void> append(std::span<StoredBatch> batches) override;
+    Result<void> sync() override;
+    Result<void> roll() override;
+    bool failed() const override { return failed_.load(std::memory_order_acquire); }
+    Result<void> remove_before(Offset offset) override;
+
+    Offset first_offset() const override;
+    Offset end_offset() const override { return end_offset_.load(std::memory_order_acquire); }
+    std::vector<SegmentInfo> segments() const override;
+    Result<std::vector<StoredBatch>> read(Offset from, Offset end, std::uint64_t max_bytes) const override;
+    Result<Offset> offset_for_time(std::int64_t time_us) const override;
+
+  private:
+    // Where to begin reading: a batch at a known position, and how far the segment reaches.
+    struct Place {
+        std::shared_ptr<LogSegment> segment;
+        IndexEntry entry;
+        std::uint64_t end_position = 0;
+        Offset end_offset = 0;
+    };
+    struct RecentBatch {
+        Offset offset;
+        std::uint64_t position;
+    };
+    struct Piece {
+        const char* external;  // nullptr: in scratch_
+        std::size_t offset;
+        std::size_t size;
+    };
+
+    Result<void> write_run(std::span<StoredBatch> run);
+    Result<void> write_parts(std::uint64_t total);
+    void gather(std::span<const StoredBatch> run);
+    void publish(std::span<const StoredBatch> run);
+    Result<void> sync_active();
+    Result<void> change_segment();
+    // Takes the log out of service and what was not synced out of the file; the error to return.
+    Error fail(Error cause, bool disk_is_known);
+    Error failed_before() const;
+
+    std::optional<Place> find(Offset offset) const;
+    Result<std::shared_ptr<ReadableFile>> reader_of(const Place& place) const;
+    Result<void> read_run(const Place& place, Offset from, Offset end, std::uint64_t max_bytes,
+                          std::uint64_t& taken, std::vector<StoredBatch>& out) const;
+
+    FileSystem& files_;
+    const LogIdentity identity_;
+    const LogOptions options_;
+
+    // Writer only.
+    std::unique_ptr<WritableFile> active_file_;
+    Offset synced_end_;
+    std::uint64_t synced_bytes_;  // of the active segment
+    std::optional<Error> failure_;
+    std::string scratch_;
+    std::vector<Piece> pieces_;
+    std::vector<std::string_view> parts_;
+
+    mutable std::mutex mutex_;
+    std::vector<std::shared_ptr<LogSegment>> segments_;       // never empty; the last one is active
+    std::deque<RecentBatch> recent_;                          // the newest batches of the active segment
+    mutable std::deque<std::shared_ptr<LogSegment>> opened_;  // closed segments whose reader is open
+    std::atomic<Offset> end_offset_;
+    std::atomic<bool> failed_ = false;
+};
+
+}  // namespace dl::slave
