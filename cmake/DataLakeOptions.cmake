@@ -25,7 +25,7 @@ target_compile_options(dl_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -W
                        $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
                        # g++ 12 takes std::string + "literal" for overlapping memory at -O3 (bug 105651).
                        $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
-                       -msse4.2 -mpclmul -pipe)
+                       -msse4.2 -mpclmul)
 if(DL_WERROR)
   target_compile_options(dl_options INTERFACE -Werror)
 endif()
