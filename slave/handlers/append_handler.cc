@@ -43,15 +43,15 @@ std::shared_ptr<Answers> start_appends(AppendPlan& plan) {
 // partition.
 Result<std::string> outcome(const AppendPlan& plan, const Answers& answers) {
     std::string offsets, done, failed;
-    const Error* first_error = nullptr;
-    const Error* unclear = nullptr;
+    std::optional<Error> first_error;
+    bool unclear = false;
     bool duplicate = true;
     for (std::size_t i = 0; i < plan.parts.size(); ++i) {
         const auto name = std::to_string(plan.parts[i].id.value);
         const auto& ack = *answers.acks[i];
         if (ack.has_error()) {
-            if (first_error == nullptr) first_error = &ack.error();
-            if (error_outcome(ack.error().code) != Outcome::nothing_done) unclear = &ack.error();
+            if (!first_error) first_error = ack.error();
+            unclear = unclear || error_outcome(ack.error().code) != Outcome::nothing_done;
             failed += (failed.empty() ? "" : "; ") + name + " (" + ack.error().to_text() + ")";
             continue;
         }
@@ -60,12 +60,12 @@ Result<std::string> outcome(const AppendPlan& plan, const Answers& answers) {
         offsets += (offsets.empty() ? "\"" : ",\"") + name + "\":[" + std::to_string(ack->first) + "," +
                    std::to_string(ack->last) + "]";
     }
-    if (first_error == nullptr)
+    if (!first_error)
         return "{\"offsets\":{" + offsets + "},\"duplicate\":" + (duplicate ? "true" : "false") + "}";
     if (!done.empty())
         return make_error(ErrorCode::partial, "table " + plan.table->name + ": partitions " + done +
                                                   " were written, not partitions " + failed);
-    if (plan.parts.size() == 1 || unclear == nullptr)
+    if (plan.parts.size() == 1 || !unclear)
         return make_error(first_error->code, "table " + plan.table->name + ", partition " +
                                                  std::to_string(plan.parts.front().id.value) + ": " +
                                                  first_error->message);
