@@ -1,0 +1,308 @@
+// A slave's surroundings in memory, for tests of handlers and stream readers: partitions, registry, queries.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "common/base/crc32c.h"
+#include "slave/handlers/query_service.h"
+#include "slave/handlers/table_registry.h"
+
+namespace dl::slave::test {
+
+// id long primary key, name string.
+inline TableMeta make_table(std::uint64_t id, std::uint32_t partitions) {
+    TableMeta table;
+    table.id = TableId{id};
+    table.name = "t" + std::to_string(id);
+    table.schema.id = SchemaId{1};
+    Field key;
+    key.id = FieldId{1};
+    key.name = "id";
+    key.type.kind = TypeKind::int64;
+    key.not_null = true;
+    Field name;
+    name.id = FieldId{2};
+    name.name = "name";
+    name.type.kind = TypeKind::string;
+    table.schema.fields = {key, name};
+    table.partition_count = partitions;
+    table.next_field_id = FieldId{3};
+    table.slot_map = default_slot_map(partitions);
+    table.partitions.resize(partitions);
+    return table;
+}
+
+// Rows with keys first, first + 1, ...; names of `name_bytes` bytes.
+inline std::string make_body(std::int64_t first, std::uint32_t rows, std::size_t name_bytes = 4) {
+    DataType key, name;
+    key.kind = TypeKind::int64;
+    name.kind = TypeKind::string;
+    std::vector<ColumnBatchBuilder::ColumnSpec> columns = {{FieldId{1}, key}, {FieldId{2}, name}};
+    ColumnBatchBuilder builder(columns);
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        builder.append_fixed<std::int64_t>(0, first + row);
+        builder.append_bytes(1, std::string(name_bytes, static_cast<char>('a' + row % 26)));
+        builder.finish_row(false);
+    }
+    return builder.encode();
+}
+
+class FakeView final : public ReadView {
+  public:
+    explicit FakeView(Offset end) : end_(end) {}
+    Offset end_offset() const override { return end_; }
+    const std::vector<ViewFile>& files() const override { return files_; }
+    std::shared_ptr<ScanSource> tail(std::vector<ScanColumn>) const override { return nullptr; }
+    std::uint64_t tail_rows() const override { return 0; }
+
+  private:
+    Offset end_;
+    std::vector<ViewFile> files_;
+};
+
+class FakePartition final : public Partition {
+  public:
+    FakePartition(TableId table, PartitionId id) : table_(table), id_(id) {}
+
+    void append(AppendRequest request, std::function<void(Result<AppendAck>)> done) override {
+        if (fail_with) {
+            done(*fail_with);
+            return;
+        }
+        std::vector<std::function<void()>> wakes;
+        AppendAck ack;
+        {
+            std::lock_guard lock(mutex_);
+            ReadSlice slice;
+            slice.header.table = table_;
+            slice.header.partition = id_;
+            slice.header.epoch = LeaderEpoch{1};
+            slice.header.schema = request.schema;
+            slice.header.base_offset = end_;
+            slice.header.count = request.batch.rows();
+            slice.header.body_crc = request.body_crc;
+            slice.header.body_bytes = slice.header.body_plain_bytes =
+                static_cast<std::uint32_t>(request.body.size());
+            slice.header.append_time_us = 1'700'000'000'000'000;
+            slice.stored_body = request.body;
+            slice.batch = request.batch;
+            ack.first = end_;
+            end_ += slice.header.count;
+            ack.last = end_ - 1;
+            stored_.push_back(std::move(slice));
+            for (auto at = waiters_.begin(); at != waiters_.end();) {
+                if (end_ > at->second.first) {
+                    wakes.push_back(at->second.second);
+                    at = waiters_.erase(at);
+                } else {
+                    ++at;
+                }
+            }
+        }
+        for (auto& wake : wakes)
+            wake();
+        done(ack);
+    }
+    void append_rows(std::int64_t first_key, std::uint32_t rows, std::size_t name_bytes = 4) {
+        AppendRequest request;
+        request.body = SharedBytes::from_string(make_body(first_key, rows, name_bytes));
+        request.batch = *ColumnBatch::decode(request.body, rows);
+        request.body_crc = crc32c(0, request.body.data(), request.body.size());
+        request.schema = SchemaId{1};
+        append(std::move(request), [](Result<AppendAck>) {});
+    }
+
+    std::shared_ptr<const ReadView> pin() const override { return std::make_shared<FakeView>(end_offset()); }
+    Offset first_offset() const override { return 0; }
+    Offset end_offset() const override {
+        std::lock_guard lock(mutex_);
+        return end_;
+    }
+    Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,
+                                        std::uint64_t max_bytes) const override {
+        std::lock_guard lock(mutex_);
+        std::vector<ReadSlice> slices;
+        std::uint64_t bytes = 0;
+        for (const auto& stored : stored_) {
+            if (stored.header.end_offset() <= from) continue;
+            if (max_rows == 0 || (bytes >= max_bytes && !slices.empty())) break;
+            auto slice = stored;
+            slice.first_row =
+                static_cast<std::uint32_t>(std::max<Offset>(0, from - stored.header.base_offset));
+            slice.end_row = slice.first_row + static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                                  stored.header.count - slice.first_row, max_rows));
+            max_rows -= slice.end_row - slice.first_row;
+            bytes += slice.stored_body.size();
+            slices.push_back(std::move(slice));
+        }
+        return slices;
+    }
+    std::shared_ptr<void> notify_beyond(Offset beyond, std::function<void()> wake) override {
+        std::unique_lock lock(mutex_);
+        if (end_ > beyond) {
+            lock.unlock();
+            wake();
+            return nullptr;
+        }
+        const auto id = ++next_waiter_;
+        waiters_.emplace(id, std::pair(beyond, std::move(wake)));
+        return std::shared_ptr<void>(nullptr, [this, id](void*) {
+            std::lock_guard guard(mutex_);
+            waiters_.erase(id);
+        });
+    }
+    std::size_t waiters() const {
+        std::lock_guard lock(mutex_);
+        return waiters_.size();
+    }
+    Result<void> compress(const std::function<void(const CompressProgress&)>& progress) override {
+        CompressProgress now;
+        now.rows_done = 5;
+        now.rows_total = 10;
+        progress(now);
+        std::this_thread::sleep_for(compress_time);
+        now.rows_done = 10;
+        progress(now);
+        ++compactions;
+        return {};
+    }
+    Result<void> flush() override { return {}; }
+    void update_table(const TableMeta&) override {}
+    PartitionStats stats() const override {
+        PartitionStats stats;
+        stats.end_offset = end_offset();
+        stats.appends = stored_.size();
+        return stats;
+    }
+    void close() override {}
+
+    std::optional<Error> fail_with;
+    std::chrono::milliseconds compress_time{0};
+    std::atomic<int> compactions{0};
+
+  private:
+    const TableId table_;
+    const PartitionId id_;
+    mutable std::mutex mutex_;
+    Offset end_ = 0;
+    std::vector<ReadSlice> stored_;
+    std::map<int, std::pair<Offset, std::function<void()>>> waiters_;
+    int next_waiter_ = 0;
+};
+
+class FakeRegistry final : public TableRegistry {
+  public:
+    Result<std::shared_ptr<const TableMeta>> table(TableId id) const override {
+        std::lock_guard lock(mutex_);
+        const auto found = tables_.find(id);
+        if (found == tables_.end())
+            return make_error(ErrorCode::table_not_found, "no table " + std::to_string(id.value));
+        return found->second.meta;
+    }
+    Result<std::shared_ptr<Partition>> partition(TableId table, PartitionId id) const override {
+        std::lock_guard lock(mutex_);
+        const auto found = tables_.find(table);
+        if (found == tables_.end()) return make_error(ErrorCode::table_not_found, "no table");
+        const auto part = found->second.partitions.find(id);
+        if (part == found->second.partitions.end())
+            return make_error(ErrorCode::partition_not_found, "no partition " + std::to_string(id.value));
+        return std::shared_ptr<Partition>(part->second);
+    }
+    std::vector<PartitionEntry> partitions(TableId) const override { return {}; }
+    std::size_t table_count() const override { return tables_.size(); }
+    Result<void> create(const TableMeta& table, const std::vector<PartitionId>& partitions) override {
+        std::lock_guard lock(mutex_);
+        auto& entry = tables_[table.id];
+        entry.meta = std::make_shared<const TableMeta>(table);
+        for (const auto id : partitions)
+            if (!entry.partitions.contains(id))
+                entry.partitions[id] = std::make_shared<FakePartition>(table.id, id);
+        return {};
+    }
+    Result<void> update(const TableMeta& table) override {
+        std::lock_guard lock(mutex_);
+        tables_[table.id].meta = std::make_shared<const TableMeta>(table);
+        return {};
+    }
+    Result<void> drop(TableId table) override {
+        std::lock_guard lock(mutex_);
+        tables_.erase(table);
+        return {};
+    }
+    std::shared_ptr<FakePartition> fake(std::uint64_t table, std::uint32_t id) {
+        return tables_.at(TableId{table}).partitions.at(PartitionId{id});
+    }
+
+  private:
+    struct Entry {
+        std::shared_ptr<const TableMeta> meta;
+        std::map<PartitionId, std::shared_ptr<FakePartition>> partitions;
+    };
+    mutable std::mutex mutex_;
+    std::map<TableId, Entry> tables_;
+};
+
+// A "query" gives `batches` batches of 10 rows; "slow" blocks in next() until it is cancelled.
+class FakeQueries final : public QueryService {
+  public:
+    Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds) override {
+        PinResult result;
+        result.view = 7;
+        for (const auto& table : tables)
+            for (const auto& [id, partition] : table.partitions)
+                result.offsets[table.table->id][id] = partition->end_offset();
+        ++pinned;
+        return result;
+    }
+    void unpin(std::uint64_t) override { --pinned; }
+    Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
+                                            const std::map<std::string, TableId>&,
+                                            std::chrono::steady_clock::time_point,
+                                            const std::shared_ptr<QueryCancel>& cancel) override {
+        if (view != 7)
+            return make_error(ErrorCode::not_found, "view " + std::to_string(view) + " is not pinned");
+        if (sql == "bad") return make_error(ErrorCode::query_error, "Parser Error");
+        return std::unique_ptr<QueryRun>(std::make_unique<Run>(*this, sql == "slow" ? cancel : nullptr));
+    }
+    int batches = 3;
+    std::atomic<int> pinned{0}, running{0}, cancelled{0};
+
+  private:
+    class Run final : public QueryRun {
+      public:
+        Run(FakeQueries& owner, std::shared_ptr<QueryCancel> cancel)
+            : owner_(owner), cancel_(std::move(cancel)) {
+            ++owner_.running;
+            Column id;
+            id.name = "a \"b\"";
+            id.type.kind = TypeKind::int64;
+            columns_.push_back(id);
+        }
+        ~Run() override { --owner_.running; }
+        const std::vector<Column>& columns() const override { return columns_; }
+        Result<std::optional<ColumnBatch>> next() override {
+            if (cancel_) {
+                for (int i = 0; i < 5000 && !cancel_->reason(); ++i)
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                if (cancel_->reason()) ++owner_.cancelled;
+                return make_error(ErrorCode::cancelled, "cancelled");
+            }
+            if (given_++ == owner_.batches) return std::optional<ColumnBatch>{};
+            return std::optional<ColumnBatch>(
+                *ColumnBatch::decode(SharedBytes::from_string(make_body(0, 10)), 10));
+        }
+
+      private:
+        FakeQueries& owner_;
+        std::shared_ptr<QueryCancel> cancel_;
+        std::vector<Column> columns_;
+        int given_ = 0;
+    };
+};
+
+}  // namespace dl::slave::test

@@ -1,0 +1,409 @@
+#include "slave/handlers/handlers.h"
+
+#include <gtest/gtest.h>
+#include <snappy.h>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/net/process.h"
+#include "common/rpc/rpc_client.h"
+#include "common/wire/stream_frames.h"
+#include "tests/unit/common/net/run_coroutine.h"
+#include "tests/unit/slave/handlers/fake_slave.h"
+
+namespace dl::slave {
+namespace {
+
+namespace asio = boost::asio;
+using dl::test::in_ms;
+using rpc::Method;
+using test::make_body;
+using namespace std::chrono_literals;
+
+template <class Condition>
+bool eventually(Condition condition) {
+    for (int i = 0; i < 2500; ++i) {
+        if (condition()) return true;
+        std::this_thread::sleep_for(2ms);
+    }
+    return false;
+}
+
+// All handlers behind a real server on loopback, over fakes. Table 1 has partitions 0 to 3.
+class HandlersTest : public ::testing::Test {
+  protected:
+    HandlersTest() {
+        context_.tables = &registry_;
+        context_.queries = &queries_;
+        context_.work_pool = &work_;
+        context_.query_pool = &query_;
+        context_.compress_pool = &compress_;
+        context_.query_slots = &slots_;
+        context_.node = {"h:1", "1.2.3", "inc"};
+        const auto table = test::make_table(1, 4);
+        std::vector<PartitionId> ids;
+        for (std::uint32_t i = 0; i < 4; ++i)
+            ids.push_back(PartitionId{i});
+        EXPECT_TRUE(registry_.create(table, ids).has_value());
+        server_ = *rpc::RpcServer::listen(pool_.executor_of(0), "127.0.0.1:0", make_handlers(context_));
+        client_ =
+            rpc::RpcClient::create(pool_.executor_of(1), "127.0.0.1:" + std::to_string(server_->port()));
+    }
+    ~HandlersTest() override {
+        dl::test::run(pool_.executor_of(0),
+                      [this]() -> asio::awaitable<void> { co_await server_->stop(0ms); });
+        client_.reset();
+        pool_.stop();
+    }
+
+    Result<rpc::RpcReply> call(Method method, std::string json, std::vector<SharedBytes> attached = {},
+                               int ms = 10000) {
+        return dl::test::run(pool_.executor_of(1), [&]() -> asio::awaitable<Result<rpc::RpcReply>> {
+            auto reply = co_await client_->call(method, json, attached, in_ms(ms));
+            co_return std::move(reply);
+        });
+    }
+    std::string error_of(Method method, std::string json, std::vector<SharedBytes> attached = {}) {
+        const auto reply = call(method, std::move(json), std::move(attached));
+        return reply.has_error() ? reply.error().to_text() : "no error: " + reply->end_json;
+    }
+
+    struct Part {
+        std::uint32_t partition;
+        std::string body;
+        std::uint32_t rows;
+    };
+    static std::pair<std::string, std::vector<SharedBytes>> append_request(const std::vector<Part>& parts,
+                                                                           int schema = 1) {
+        std::string json = "{\"table_id\":1,\"schema_id\":" + std::to_string(schema) + ",\"partitions\":[";
+        std::vector<SharedBytes> attached;
+        for (const auto& part : parts) {
+            json += (attached.empty() ? "" : ",") + std::string("{\"partition\":") +
+                    std::to_string(part.partition) + ",\"count\":" + std::to_string(part.rows) +
+                    ",\"bytes\":" + std::to_string(part.body.size()) +
+                    ",\"crc\":" + std::to_string(crc32c(0, part.body.data(), part.body.size())) + "}";
+            attached.push_back(SharedBytes::from_string(part.body));
+        }
+        return {json + "]}", attached};
+    }
+    std::string append(const std::vector<Part>& parts, int schema = 1) {
+        auto [json, attached] = append_request(parts, schema);
+        const auto reply = call(Method::append, json, attached);
+        return reply.has_error() ? reply.error().to_text() : reply->end_json;
+    }
+    Offset end_of_all() {
+        Offset sum = 0;
+        for (std::uint32_t i = 0; i < 4; ++i)
+            sum += registry_.fake(1, i)->end_offset();
+        return sum;
+    }
+
+    net::NetPool pool_{"net", 2};
+    WorkerPool work_{"work", 2}, query_{"query", 2}, compress_{"compress", 1};
+    net::ByteBudget slots_{2};
+    test::FakeRegistry registry_;
+    test::FakeQueries queries_;
+    HandlerContext context_;
+    std::shared_ptr<rpc::RpcServer> server_;
+    std::shared_ptr<rpc::RpcClient> client_;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+TEST_F(HandlersTest, PingNamesTheNode) {
+    EXPECT_EQ(call(Method::ping, "{}")->end_json,
+              "{\"node\":\"h:1\",\"version\":\"1.2.3\",\"incarnation\":\"inc\",\"tables\":1}");
+}
+
+TEST_F(HandlersTest, TablesComeChangeAndGo) {
+    auto table = test::make_table(9, 2);
+    const auto request = "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":[0,1]}";
+    EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
+    EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
+    EXPECT_EQ(call(Method::offsets, "{\"table_id\":9,\"partitions\":[0,1]}")->end_json,
+              "{\"first\":{\"0\":0,\"1\":0},\"end\":{\"0\":0,\"1\":0}}");
+    table.schema.id = SchemaId{2};
+    EXPECT_EQ(call(Method::update_table, "{\"table\":" + table_meta_to_json(table) + "}")->end_json, "{}");
+    EXPECT_EQ((*registry_.table(TableId{9}))->schema.id.value, 2u);
+    EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9}")->end_json, "{}");
+    EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9}")->end_json, "{}");
+    EXPECT_TRUE(
+        contains(error_of(Method::offsets, "{\"table_id\":9,\"partitions\":[0]}"), "TABLE_NOT_FOUND"));
+    EXPECT_TRUE(contains(
+        error_of(Method::create_table, "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":[2]}"),
+        "INVALID_REQUEST: create_table: partition 2 of table t9, which has 2"));
+    EXPECT_TRUE(contains(error_of(Method::create_table, "{\"table\":{},\"partitions\":[0]}"), ": "));
+}
+
+TEST_F(HandlersTest, AppendsToSeveralPartitionsAndAnswersWithOffsets) {
+    EXPECT_EQ(append({{0, make_body(0, 10), 10}, {2, make_body(50, 3), 3}}),
+              "{\"offsets\":{\"0\":[0,9],\"2\":[0,2]},\"duplicate\":false}");
+    EXPECT_EQ(append({{2, make_body(90, 1), 1}}), "{\"offsets\":{\"2\":[3,3]},\"duplicate\":false}");
+    // Large ones are checked on the work pool.
+    EXPECT_EQ(append({{1, make_body(0, 20000, 20), 20000}}),
+              "{\"offsets\":{\"1\":[0,19999]},\"duplicate\":false}");
+    EXPECT_EQ(call(Method::stats, "{\"table_id\":1,\"partitions\":[0,1,2,3]}")->end_json.substr(0, 14),
+              "{\"rows\":20014,");
+}
+
+// One bad part refuses the whole request before anything is written.
+TEST_F(HandlersTest, BadAppendsChangeNothing) {
+    const auto good = make_body(0, 10);
+    auto flipped = good;
+    const auto refused = [&](std::vector<Part> parts, const std::string& expected) {
+        const auto answer = append(parts);
+        EXPECT_TRUE(contains(answer, expected)) << answer;
+        EXPECT_EQ(end_of_all(), 0);
+    };
+    refused({{0, good, 10}, {9, good, 10}}, "PARTITION_NOT_FOUND");
+    refused({{0, good, 10}, {0, good, 10}}, "given twice");
+    refused({{0, good, 10}, {1, good, 11}}, "CORRUPT_DATA");
+    refused({{0, good, 10}, {1, good.substr(0, good.size() - 8), 10}}, "CORRUPT_DATA");
+    refused({{0, good, 10}, {1, "x", 1}},
+            "CORRUPT_DATA: append: batch for partition 1 of table t1 is malformed");
+    EXPECT_TRUE(contains(append({{0, good, 10}}, 2), "SCHEMA_MISMATCH: append to table t1 with schema 2"));
+    // A flipped bit behind a good CRC.
+    auto [json, attached] = append_request({{0, good, 10}, {1, good, 10}});
+    flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 4);
+    attached[1] = SharedBytes::from_string(flipped);
+    EXPECT_TRUE(
+        contains(error_of(Method::append, json, attached), "partition 1 of table t1 does not match its CRC"));
+    // Fewer and more bytes than announced.
+    attached.pop_back();
+    EXPECT_TRUE(contains(error_of(Method::append, json, attached), "reaches beyond"));
+    attached.push_back(SharedBytes::from_string(good + "12345678"));
+    EXPECT_TRUE(contains(error_of(Method::append, json, attached), "8 bytes more"));
+    EXPECT_EQ(end_of_all(), 0);
+}
+
+TEST_F(HandlersTest, ColumnsOfAnAppendAreCheckedAgainstTheTable) {
+    DataType text, number;
+    text.kind = TypeKind::string;
+    number.kind = TypeKind::int64;
+    const auto body_of = [](std::vector<ColumnBatchBuilder::ColumnSpec> columns, bool null_key) {
+        ColumnBatchBuilder builder(columns);
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            if (null_key && columns[i].field == FieldId{1})
+                builder.append_null(i);
+            else if (columns[i].type.kind == TypeKind::string)
+                builder.append_bytes(i, "x");
+            else
+                builder.append_fixed<std::int64_t>(i, 1);
+        }
+        builder.finish_row(false);
+        return builder.encode();
+    };
+    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, text}}, false), 1}}),
+                         "has column id as string, the table as long"));
+    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, number}}, true), 1}}), "has a NULL key in row 0"));
+    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{2}, text}}, false), 1}}), "lacks the key column id"));
+    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, number}, {FieldId{7}, text}}, false), 1}}),
+                         "unknown column 7"));
+    EXPECT_EQ(end_of_all(), 0);
+    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, number}}, false), 1}}), "\"0\":[0,0]"));
+}
+
+TEST_F(HandlersTest, AppendSaysWhichOfTheThreeOutcomesHolds) {
+    registry_.fake(1, 1)->fail_with = make_error(ErrorCode::overloaded, "queue full");
+    EXPECT_EQ(append({{1, make_body(0, 1), 1}}), "OVERLOADED: table t1, partition 1: queue full");
+    const auto partial = append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}, {2, make_body(2, 1), 1}});
+    EXPECT_EQ(partial,
+              "PARTIAL: table t1: partitions 0, 2 were written, not partitions 1 (OVERLOADED: queue full)");
+    registry_.fake(1, 0)->fail_with = make_error(ErrorCode::disk_full, "full");
+    EXPECT_EQ(append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}}),
+              "DISK_FULL: table t1, partition 0: full");
+    registry_.fake(1, 0)->fail_with = make_error(ErrorCode::io_error, "fsync");
+    EXPECT_TRUE(contains(append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}}),
+                         "UNKNOWN_OUTCOME: table t1: partitions 0"));
+}
+
+TEST_F(HandlersTest, BadJsonIsRefusedWithTheKey) {
+    EXPECT_TRUE(contains(error_of(Method::append, "not json"),
+                         "INVALID_REQUEST: append: the request is not a JSON object"));
+    EXPECT_TRUE(contains(error_of(Method::offsets, "{\"table_id\":-1,\"partitions\":[]}"), "'table_id'"));
+    EXPECT_TRUE(
+        contains(error_of(Method::offsets, "{\"table_id\":1,\"partitions\":[0,0]}"), "each partition once"));
+    EXPECT_TRUE(
+        contains(error_of(Method::offsets, "{\"table_id\":1,\"partitions\":[99999]}"), "'partitions'"));
+    EXPECT_TRUE(contains(
+        error_of(Method::read, "{\"table_id\":1,\"partitions\":[],\"read_count\":0,\"format\":\"rows\"}"),
+        "'read_count'"));
+    EXPECT_TRUE(
+        contains(error_of(Method::wait, "{\"table_id\":1,\"partitions\":[],\"wait_ms\":1e99}"), "'wait_ms'"));
+    EXPECT_TRUE(contains(error_of(Method::ping, "{}"), "no error"));
+    EXPECT_TRUE(contains(error_of(Method::stats, std::string(100000, '[')), "nested too deeply"));
+}
+
+std::uint32_t rows_of_frame(const SharedBytes& frame) {
+    std::string plain;
+    EXPECT_TRUE(snappy::Uncompress(reinterpret_cast<const char*>(frame.data()), frame.size(), &plain));
+    return load_le<std::uint32_t>(plain.data());
+}
+
+TEST_F(HandlersTest, ReadGivesExactlyReadCountFromEachPartition) {
+    for (int i = 0; i < 10; ++i)
+        registry_.fake(1, 0)->append_rows(i * 100, 100);
+    registry_.fake(1, 2)->append_rows(0, 30);
+    const auto read = [&](const std::string& partitions, int count, const std::string& format = "rows") {
+        return *call(Method::read, "{\"table_id\":1,\"partitions\":[" + partitions +
+                                       "],\"read_count\":" + std::to_string(count) + ",\"format\":\"" +
+                                       format + "\",\"bytes_max\":67108864}");
+    };
+    auto reply = read(
+        "{\"partition\":0,\"offset\":150},{\"partition\":2,\"offset\":-5},{\"partition\":3,\"offset\":0}",
+        333);
+    ASSERT_EQ(reply.data.size(), 2u);
+    EXPECT_EQ(rows_of_frame(reply.data[0]), 333u);
+    EXPECT_EQ(rows_of_frame(reply.data[1]), 30u);
+    EXPECT_EQ(reply.end_json, "{\"next\":{\"0\":483,\"2\":30,\"3\":0}}");
+    reply = read("{\"partition\":0,\"offset\":1000}", 10);
+    EXPECT_EQ(reply.data.size(), 0u);
+    EXPECT_EQ(reply.end_json, "{\"next\":{\"0\":1000}}");
+
+    reply = read("{\"partition\":0,\"offset\":98}", 3, "json");
+    ASSERT_EQ(reply.data.size(), 3u);
+    EXPECT_TRUE(contains(std::string(reply.data[2].view()), "\"offset\":100")) << reply.data[2].view();
+
+    reply = read("{\"partition\":0,\"offset\":150}", 100, "columnar");
+    ASSERT_EQ(reply.data.size(), 3u);
+    EXPECT_EQ(reply.data[0].view(), columnar_schema_frame(*(*registry_.table(TableId{1}))));
+    std::uint32_t rows = 0;
+    for (std::size_t i = 1; i < reply.data.size(); ++i) {
+        const auto frame = decode_columnar_frame(reply.data[i]);
+        ASSERT_TRUE(frame.has_value()) << frame.error().to_text();
+        if (i == 1) {
+            EXPECT_EQ(frame->offset_of(frame->first_row), 150);
+        }
+        rows += frame->end_row - frame->first_row;
+    }
+    EXPECT_EQ(rows, 100u);
+    EXPECT_TRUE(contains(
+        error_of(Method::read, "{\"table_id\":1,\"partitions\":[],\"read_count\":1,\"format\":\"xml\"}"),
+        "'xml' is not one of rows, json, columnar"));
+}
+
+// The limit cuts at a record, never to nothing, and reading on from "next" gives every record once.
+TEST_F(HandlersTest, ByteLimitCutsAtARecordAndReadingOnLosesNothing) {
+    for (int i = 0; i < 5; ++i)
+        registry_.fake(1, 0)->append_rows(i * 200, 200, 1000);
+    registry_.fake(1, 1)->append_rows(0, 7, 100000);
+    for (const std::string format : {"rows", "json"}) {
+        for (const int limit : {1, 5000, 300000}) {
+            Offset next[2] = {0, 0};
+            std::uint64_t rows = 0;
+            for (int round = 0; round < 3000 && (next[0] < 1000 || next[1] < 7); ++round) {
+                const auto reply = call(
+                    Method::read,
+                    "{\"table_id\":1,\"partitions\":[{\"partition\":0,\"offset\":" + std::to_string(next[0]) +
+                        "},{\"partition\":1,\"offset\":" + std::to_string(next[1]) +
+                        "}],\"read_count\":100000,\"format\":\"" + format +
+                        "\",\"bytes_max\":" + std::to_string(limit) + "}");
+                ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
+                std::size_t bytes = 0;
+                for (const auto& frame : reply->data) {
+                    rows += format == "rows" ? rows_of_frame(frame) : 1;
+                    bytes += frame.size();
+                }
+                EXPECT_LE(bytes, static_cast<std::size_t>(limit) + 2 * 4096 + 210000);
+                ASSERT_EQ(std::sscanf(reply->end_json.c_str(), "{\"next\":{\"0\":%ld,\"1\":%ld}}", &next[0],
+                                      &next[1]),
+                          2);
+            }
+            EXPECT_EQ(rows, 1007u) << format << " " << limit;
+        }
+    }
+}
+
+TEST_F(HandlersTest, WaitReturnsWhenRecordsComeOrTimeIsOver) {
+    const auto wait = [&](int rows, int ms) {
+        return call(Method::wait,
+                    "{\"table_id\":1,\"partitions\":[{\"partition\":0,\"offset\":0},{\"partition\":1,"
+                    "\"offset\":0}],"
+                    "\"min_rows\":" +
+                        std::to_string(rows) + ",\"wait_ms\":" + std::to_string(ms) + "}")
+            ->end_json;
+    };
+    EXPECT_EQ(wait(1, 20), "{\"available\":0}");
+    EXPECT_EQ(wait(0, 20000), "{\"available\":0}");
+    std::thread writer([&] {
+        std::this_thread::sleep_for(30ms);
+        registry_.fake(1, 1)->append_rows(0, 2);
+        std::this_thread::sleep_for(30ms);
+        registry_.fake(1, 0)->append_rows(0, 3);
+    });
+    EXPECT_EQ(wait(5, 20000), "{\"available\":5}");
+    writer.join();
+    EXPECT_EQ(wait(5, 20000), "{\"available\":5}");
+    EXPECT_EQ(registry_.fake(1, 0)->waiters(), 0u);
+}
+
+TEST_F(HandlersTest, ManyWaitersAreWokenTogether) {
+    net::raise_file_limit();
+    constexpr int kWaiters = 1000;
+    std::vector<std::future<std::string>> waiting;
+    for (int i = 0; i < kWaiters; ++i)
+        waiting.push_back(asio::co_spawn(
+            pool_.executor_of(1),
+            [&]() -> asio::awaitable<std::string> {
+                auto reply = co_await client_->call(
+                    Method::wait,
+                    "{\"table_id\":1,\"partitions\":[{\"partition\":3,\"offset\":0}],\"wait_ms\":20000}", {},
+                    in_ms(25000));
+                co_return reply.has_value() ? reply->end_json : reply.error().to_text();
+            },
+            asio::use_future));
+    EXPECT_TRUE(eventually([&] { return registry_.fake(1, 3)->waiters() == kWaiters; }));
+    registry_.fake(1, 3)->append_rows(0, 1);
+    for (auto& one : waiting)
+        EXPECT_EQ(one.get(), "{\"available\":1}");
+}
+
+TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
+    std::thread writer([&] {
+        std::this_thread::sleep_for(30ms);
+        registry_.fake(1, 1)->append_rows(0, 4);
+    });
+    const auto pinned = call(
+        Method::pin,
+        "{\"tables\":[{\"table_id\":1,\"partitions\":[0,1],\"min_offsets\":{\"1\":4}}],\"lease_ms\":1000}");
+    writer.join();
+    EXPECT_EQ(pinned->end_json, "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}}}");
+    const auto query = [](const std::string& sql, int view = 7) {
+        return "{\"view\":" + std::to_string(view) + ",\"sql\":\"" + sql +
+               "\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";
+    };
+    const auto reply = call(Method::query, query("select"));
+    ASSERT_EQ(reply->data.size(), 4u);
+    EXPECT_EQ(reply->data[0].view(), "{\"columns\":[{\"name\":\"a \\\"b\\\"\",\"type\":\"long\"}]}");
+    EXPECT_EQ(load_le<std::uint32_t>(reply->data[1].data()), 10u);
+    EXPECT_TRUE(ColumnBatch::decode(reply->data[1].slice(4, reply->data[1].size() - 4), 10).has_value());
+    EXPECT_EQ(reply->end_json, "{\"rows\":30}");
+    EXPECT_TRUE(contains(error_of(Method::query, query("bad")), "QUERY_ERROR: Parser Error"));
+    EXPECT_TRUE(contains(error_of(Method::query, query("select", 8)), "NOT_FOUND"));
+    EXPECT_EQ(call(Method::unpin, "{\"view\":7}")->end_json, "{}");
+    EXPECT_EQ(queries_.pinned, 0);
+    EXPECT_TRUE(eventually([&] { return queries_.running == 0; }));
+}
+
+TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
+    const auto query = std::string("{\"view\":7,\"sql\":\"slow\",\"names\":{},\"timeout_ms\":10000}");
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(call(Method::query, query, {}, 40).error().code, ErrorCode::timeout);
+    EXPECT_TRUE(eventually([&] { return queries_.cancelled == 3 && queries_.running == 0; }));
+    EXPECT_EQ(slots_.in_use(), 0u);
+}
+
+TEST_F(HandlersTest, CompressReportsProgressAndItsEnd) {
+    for (std::uint32_t i = 0; i < 4; ++i)
+        registry_.fake(1, i)->compress_time = 200ms;
+    const auto reply = call(Method::compress, "{\"table_id\":1,\"partitions\":[0,1,2,3]}");
+    ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
+    EXPECT_GE(reply->data.size(), 1u);
+    EXPECT_EQ(reply->end_json, "{\"rows_done\":40,\"rows_total\":40,\"bytes\":0}");
+    EXPECT_EQ(registry_.fake(1, 3)->compactions, 1);
+}
+
+}  // namespace
+}  // namespace dl::slave

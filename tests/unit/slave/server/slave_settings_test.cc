@@ -1,0 +1,44 @@
+#include "slave/server/slave_settings.h"
+
+#include <gtest/gtest.h>
+
+namespace dl::slave {
+namespace {
+
+Result<Config> with(const std::map<std::string, std::string>& values) {
+    return Config::load("", slave_config_keys(), {}, values);
+}
+
+TEST(SlaveSettings, DefaultsStand) {
+    const auto config = with({});
+    ASSERT_TRUE(config.has_value()) << config.error().to_text();
+    const auto settings = slave_settings(*config);
+    EXPECT_EQ(settings.node, "127.0.0.1:7854");
+    EXPECT_EQ(settings.partition.segment_bytes, 64u << 20);
+    EXPECT_EQ(settings.partition.retained_closed_logs, 1u);
+    EXPECT_TRUE(settings.partition.sync);
+    EXPECT_GE(settings.net_threads, 1u);
+}
+
+TEST(SlaveSettings, TheOriginalsFileIsUnderstood) {
+    const auto config = with({{"slave.node", "0.0.0.0:2345"},
+                              {"slave.data", "/a/slave,/b/slave"},
+                              {"slave.file.segment.mb", "1024"},
+                              {"slave.replicas.sync.number", "100000"},
+                              {"slave.insert.cache.time.minute", "720"},
+                              {"slave.compaction.log.retain.number", "2"}});
+    ASSERT_TRUE(config.has_value()) << config.error().to_text();
+    EXPECT_EQ(slave_settings(*config).partition.segment_bytes, std::uint64_t{1} << 30);
+    EXPECT_EQ(slave_settings(*config).data_directories.size(), 2u);
+    EXPECT_EQ(config->notes().size(), 2u);
+}
+
+TEST(SlaveSettings, MegabytesInTheBytesKeyAreRefusedWithAHint) {
+    const auto config = with({{"slave.file.segment.bytes", "128"}});
+    ASSERT_TRUE(config.has_error());
+    EXPECT_NE(config.error().message.find("slave.file.segment.mb"), std::string::npos)
+        << config.error().message;
+}
+
+}  // namespace
+}  // namespace dl::slave
