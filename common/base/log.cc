@@ -9,6 +9,7 @@
 #include <cmath>
 #include <ctime>
 #include <memory>
+#include <mutex>
 
 namespace dl {
 namespace {
@@ -95,7 +96,32 @@ void append_number(std::string& line, T value) {
     line.append(text, end);
 }
 
+class ForwardingSink final : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    explicit ForwardingSink(std::string component) : component_(std::move(component)) {}
+
+  protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        const auto level = message.level >= spdlog::level::err    ? LogLevel::error
+                           : message.level == spdlog::level::warn ? LogLevel::warn
+                           : message.level == spdlog::level::info ? LogLevel::info
+                                                                  : LogLevel::debug;
+        log_line(level, component_, std::string_view(message.payload.data(), message.payload.size()));
+    }
+    void flush_() override {}
+
+  private:
+    const std::string component_;
+};
+
 }  // namespace
+
+void adopt_spdlog(std::string_view component) {
+    auto sink = std::make_shared<ForwardingSink>(std::string(component));
+    auto adopted = std::make_shared<spdlog::logger>("default", std::move(sink));
+    adopted->set_level(spdlog::level::trace);
+    spdlog::set_default_logger(std::move(adopted));
+}
 
 Result<LogLevel> parse_log_level(std::string_view name) {
     if (name == "debug") return LogLevel::debug;

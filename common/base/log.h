@@ -96,6 +96,9 @@ class LogLimiter {
     std::atomic<std::uint64_t> suppressed_{0};
 };
 
+// Lines of code that uses spdlog directly go the same way, as component `component`. Once, at start.
+void adopt_spdlog(std::string_view component);
+
 // Where the finished line (with its line break) goes instead of stderr; nullptr restores stderr. For tests.
 void set_log_sink(void (*sink)(std::string_view line));
 

@@ -97,19 +97,7 @@ class Session::Call final : public RpcCall {
         co_return co_await session_.write_frame(ReplyType::data, views);
     }
 
-    asio::awaitable<Result<void>> send_frames(std::vector<SharedBytes> frames) override {
-        if (cancelled()) co_return make_error(ErrorCode::unavailable, "peer " + session_.connection_.peer() + " has gone");
-        std::vector<FrameHeaderBytes> headers;
-        headers.reserve(frames.size());
-        std::vector<std::string_view> parts;
-        parts.reserve(frames.size() * 2);
-        for (const auto& frame : frames) {
-            headers.push_back(encode_frame_header(static_cast<std::uint8_t>(ReplyType::data), frame.size()));
-            parts.emplace_back(headers.back().data(), headers.back().size());
-            parts.push_back(frame.view());
-        }
-        co_return co_await session_.connection_.write(parts, session_.server_->options().transfer);
-    }
+    asio::awaitable<Result<void>> send_frames(std::vector<SharedBytes> frames) override;
 
     Method method() const { return method_; }
     void cancel() {
@@ -202,6 +190,21 @@ class Server final : public RpcServer, public std::enable_shared_from_this<Serve
     bool stopping_ = false;
     AsyncEvent gone_;
 };
+
+asio::awaitable<Result<void>> Session::Call::send_frames(std::vector<SharedBytes> frames) {
+    if (cancelled())
+        co_return make_error(ErrorCode::unavailable, "peer " + session_.connection_.peer() + " has gone");
+    std::vector<FrameHeaderBytes> headers;
+    headers.reserve(frames.size());
+    std::vector<std::string_view> parts;
+    parts.reserve(frames.size() * 2);
+    for (const auto& frame : frames) {
+        headers.push_back(encode_frame_header(static_cast<std::uint8_t>(ReplyType::data), frame.size()));
+        parts.emplace_back(headers.back().data(), headers.back().size());
+        parts.push_back(frame.view());
+    }
+    co_return co_await session_.connection_.write(parts, session_.server_->options().transfer);
+}
 
 asio::awaitable<void> Session::read_requests(std::shared_ptr<Session> self) {
     co_await asio::this_coro::throw_if_cancelled(false);

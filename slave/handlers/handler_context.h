@@ -1,0 +1,41 @@
+// What all handlers share. Outlives the server that calls them.
+#pragma once
+
+#include <string>
+
+#include "common/async/worker_pool.h"
+#include "common/net/byte_budget.h"
+#include "slave/handlers/query_service.h"
+#include "slave/handlers/table_registry.h"
+
+namespace dl::slave {
+
+struct NodeIdentity {
+    std::string node;  // address as configured
+    std::string version;
+    std::string incarnation;  // new with every empty data directory
+};
+
+struct HandlerContext {
+    TableRegistry* tables = nullptr;
+    QueryService* queries = nullptr;
+    WorkerPool* work_pool = nullptr;         // reads, checks of large batches, tables
+    WorkerPool* query_pool = nullptr;        // one thread a running query
+    WorkerPool* compress_pool = nullptr;     // compactions that were asked for
+    net::ByteBudget* query_slots = nullptr;  // counts running queries
+    NodeIdentity node;
+};
+
+}  // namespace dl::slave
+
+// DL_TRY and DL_TRY_ASSIGN of error.h for coroutines. The expression must not create temporaries that own
+// something and hold a co_await (see run_on.h).
+#define DL_CO_TRY(expression)                                             \
+    do {                                                                  \
+        if (auto dl_try_result = (expression); dl_try_result.has_error()) \
+            co_return std::move(dl_try_result).error();                   \
+    } while (false)
+#define DL_CO_TRY_ASSIGN(target, expression)                                                                 \
+    auto DL_CONCAT(dl_try_, __LINE__) = (expression);                                                        \
+    if (DL_CONCAT(dl_try_, __LINE__).has_error()) co_return std::move(DL_CONCAT(dl_try_, __LINE__)).error(); \
+    target = std::move(*DL_CONCAT(dl_try_, __LINE__))

@@ -1,0 +1,108 @@
+#include "common/async/run_on.h"
+#include "common/base/limits.h"
+#include "common/types/data_type.h"
+#include "common/types/value_text.h"
+#include "slave/handlers/handlers.h"
+#include "slave/handlers/request_json.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr std::int64_t kTimeoutMsMax = 24 * 3600 * 1000;
+
+struct QueryRequest {
+    std::uint64_t view = 0;
+    std::string sql;
+    std::map<std::string, TableId> names;
+    std::chrono::milliseconds timeout{0};
+};
+
+Result<QueryRequest> parse(std::string_view json) {
+    DL_TRY_ASSIGN(const auto request, RequestJson::parse("query", json));
+    QueryRequest query;
+    DL_TRY_ASSIGN(const auto view, request.integer("view", 0, std::numeric_limits<std::int64_t>::max()));
+    DL_TRY_ASSIGN(query.sql, request.text("sql"));
+    DL_TRY_ASSIGN(query.names, request.table_names("names"));
+    DL_TRY_ASSIGN(const auto timeout_ms, request.integer("timeout_ms", 1, kTimeoutMsMax));
+    if (query.sql.size() > limits::sql_bytes_max)
+        return make_error(ErrorCode::limit_exceeded,
+                          "query: 'sql' has " + std::to_string(query.sql.size()) + " bytes, at most " +
+                              std::to_string(limits::sql_bytes_max) + " are taken");
+    query.view = static_cast<std::uint64_t>(view);
+    query.timeout = std::chrono::milliseconds(timeout_ms);
+    return query;
+}
+
+std::string columns_json(const std::vector<QueryRun::Column>& columns) {
+    std::string json = "{\"columns\":[";
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        json += i == 0 ? "{\"name\":" : ",{\"name\":";
+        append_json_string(json, columns[i].name);
+        json += ",\"type\":";
+        append_json_string(json, type_name(columns[i].type));
+        json += "}";
+    }
+    return json + "]}";
+}
+
+// Cancels the run when the peer goes.
+class CancelGuard {
+  public:
+    CancelGuard(rpc::RpcCall& call, std::shared_ptr<QueryCancel> cancel) : call_(call) {
+        call_.on_cancel([cancel = std::move(cancel)] { cancel->cancel(); });
+    }
+    ~CancelGuard() { call_.on_cancel({}); }
+
+  private:
+    rpc::RpcCall& call_;
+};
+
+boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
+                                                      QueryRequest request) {
+    const auto deadline = std::chrono::steady_clock::now() + request.timeout;
+    auto slot = co_await context.query_slots->acquire(1, deadline);
+    if (slot.has_error())
+        co_return make_error(slot.error().code,
+                             "all " + std::to_string(context.query_slots->total()) +
+                                 " queries of this slave stayed busy (slave.query.concurrent.max)");
+    const auto cancel = std::make_shared<QueryCancel>();
+    CancelGuard guard(call, cancel);
+
+    auto start = [queries = context.queries, cancel, deadline, request = std::move(request)] {
+        return queries->start(request.view, request.sql, request.names, deadline, cancel);
+    };
+    auto started = co_await run_on(*context.query_pool, start);
+    if (started.has_error()) co_return std::move(started).error();
+    // The engine's objects die on the query pool too: that may block.
+    std::shared_ptr<QueryRun> run(started->release(), [pool = context.query_pool](QueryRun* done) {
+        if (!pool->post([done] { delete done; })) delete done;
+    });
+
+    const auto columns = columns_json(run->columns());
+    auto written = co_await call.send_data(std::string_view(columns));
+    std::uint64_t rows = 0;
+    while (written.has_value()) {
+        auto step = [run] { return run->next(); };
+        auto batch = co_await run_on(*context.query_pool, step);
+        if (batch.has_error()) co_return std::move(batch).error();
+        if (!batch->has_value()) co_return "{\"rows\":" + std::to_string(rows) + "}";
+        const auto count = (*batch)->rows();
+        rows += count;
+        std::vector<SharedBytes> parts;
+        parts.push_back(SharedBytes::copy_of(&count, sizeof count));
+        parts.push_back((*batch)->body());
+        written = co_await call.send_data(std::move(parts));
+    }
+    co_return std::move(written).error();
+}
+
+}  // namespace
+
+rpc::RpcHandler make_query_handler(HandlerContext& context) {
+    return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
+        DL_CO_TRY_ASSIGN(auto request, parse(call.json()));
+        co_return co_await run_query(context, call, std::move(request));
+    };
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,58 @@
+// Pinned cuts and query fragments, as handlers see them. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/duck/query_cancel.h"
+#include "common/types/column_batch.h"
+#include "slave/partition/partition.h"
+
+namespace dl::slave {
+
+struct PinTable {
+    std::shared_ptr<const TableMeta> table;
+    std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>> partitions;
+};
+
+struct PinResult {
+    std::uint64_t view = 0;
+    std::map<TableId, std::map<PartitionId, Offset>> offsets;  // next offset: the cut
+};
+
+// One query under way. Blocking calls on the query pool, one at a time.
+class QueryRun {
+  public:
+    virtual ~QueryRun() = default;
+    struct Column {
+        std::string name;
+        DataType type;
+    };
+    virtual const std::vector<Column>& columns() const = 0;
+    // nullopt at the end.
+    virtual Result<std::optional<ColumnBatch>> next() = 0;
+};
+
+class QueryService {
+  public:
+    virtual ~QueryService() = default;
+    virtual Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds lease) = 0;
+    // An unknown view is fine: its lease may be over.
+    virtual void unpin(std::uint64_t view) = 0;
+
+    // Blocking (query pool). NOT_FOUND for an unknown or expired view; QUERY_ERROR, TIMEOUT, CANCELLED from
+    // the engine, which stops when `cancel` is cancelled (never null) and at the deadline.
+    virtual Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
+                                                    const std::map<std::string, TableId>& names,
+                                                    std::chrono::steady_clock::time_point deadline,
+                                                    const std::shared_ptr<QueryCancel>& cancel) = 0;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <optional>
+
+#include "common/async/async_event.h"
+#include "common/base/limits.h"
+#include "common/wire/stream_frames.h"
+#include "slave/handlers/handlers.h"
+#include "slave/handlers/request_json.h"
+#include "slave/stream/stream_reader.h"
+
+namespace dl::slave {
+namespace {
+
+struct ReadRequest {
+    std::shared_ptr<const TableMeta> table;
+    struct Position {
+        PartitionId id;
+        Offset offset = 0;
+        std::shared_ptr<Partition> partition;
+    };
+    std::vector<Position> positions;
+    std::uint64_t read_count = 0;
+    StreamFormat format = StreamFormat::rows;
+    std::size_t bytes_max = 0;
+};
+
+Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
+    DL_TRY_ASSIGN(const auto request, RequestJson::parse("read", json));
+    DL_TRY_ASSIGN(const auto table_id, request.table_id());
+    ReadRequest read;
+    DL_TRY_ASSIGN(read.table, tables.table(table_id));
+    DL_TRY_ASSIGN(const auto positions, request.partition_offsets());
+    DL_TRY_ASSIGN(const auto count,
+                  request.integer("read_count", 1, std::numeric_limits<std::int64_t>::max()));
+    DL_TRY_ASSIGN(const auto bytes_max,
+                  request.integer_or("bytes_max", 1, std::int64_t{1} << 40, limits::stream_reply_bytes_max));
+    DL_TRY_ASSIGN(const auto format, request.text("format"));
+    DL_TRY_ASSIGN(read.format, parse_stream_format(format));
+    read.read_count = static_cast<std::uint64_t>(count);
+    read.bytes_max = static_cast<std::size_t>(bytes_max);
+    for (const auto& [id, offset] : positions) {
+        ReadRequest::Position position;
+        position.id = id;
+        position.offset = offset;
+        DL_TRY_ASSIGN(position.partition, tables.partition(table_id, id));
+        read.positions.push_back(std::move(position));
+    }
+    return read;
+}
+
+// The next chunk, made on the work pool while the one before is sent. Owned by the work too.
+struct Prefetch {
+    Prefetch(StreamReader from, std::size_t bytes) : reader(std::move(from)), bytes_max(bytes) {}
+    StreamReader reader;
+    std::size_t bytes_max;
+    std::optional<Result<StreamChunk>> chunk;
+    std::unique_ptr<AsyncEvent> ready;
+
+    static void start(const std::shared_ptr<Prefetch>& self, WorkerPool& pool) {
+        self->ready = std::make_unique<AsyncEvent>();
+        self->chunk.reset();
+        const bool queued = pool.post([self] {
+            self->chunk.emplace(self->reader.next(self->bytes_max));
+            self->ready->set();
+        });
+        if (!queued) {
+            self->chunk.emplace(make_error(ErrorCode::unavailable, "the slave is shutting down"));
+            self->ready->set();
+        }
+    }
+};
+
+boost::asio::awaitable<Result<void>> send(rpc::RpcCall& call, StreamChunk& chunk, StreamFormat format) {
+    if (format == StreamFormat::json) {
+        std::vector<SharedBytes> frames;
+        frames.reserve(chunk.frames.size());
+        for (auto& frame : chunk.frames)
+            frames.push_back(std::move(frame[0]));
+        co_return co_await call.send_frames(std::move(frames));
+    }
+    for (auto& frame : chunk.frames) {
+        auto sent = co_await call.send_data(std::move(frame));
+        if (sent.has_error()) co_return std::move(sent).error();
+    }
+    co_return Result<void>{};
+}
+
+// Records of one partition up to about `bytes_max`, at least one while there are some; adds what was sent to
+// `sent`.
+boost::asio::awaitable<Result<Offset>> read_partition(HandlerContext& context, rpc::RpcCall& call,
+                                                      const ReadRequest& request, std::size_t index,
+                                                      std::size_t bytes_max, std::size_t& sent) {
+    const auto& position = request.positions[index];
+    StreamReader reader(position.partition, request.table, position.id, position.offset, request.read_count,
+                        request.format);
+    auto ahead = std::make_shared<Prefetch>(std::move(reader), bytes_max);
+    std::size_t used = 0;
+    Offset next = position.offset;
+    Prefetch::start(ahead, *context.work_pool);
+    for (;;) {
+        const bool made = co_await ahead->ready->wait(std::chrono::steady_clock::time_point::max());
+        if (!made) co_return make_error(ErrorCode::cancelled, "the reader has gone");
+        if (ahead->chunk->has_error()) co_return std::move(*ahead->chunk).error();
+        auto chunk = std::move(**ahead->chunk);
+        if (chunk.empty()) break;
+        next = ahead->reader.next_offset();
+        used += chunk.bytes;
+        const bool more = used < bytes_max;
+        if (more) {
+            ahead->bytes_max = bytes_max - used;
+            Prefetch::start(ahead, *context.work_pool);
+        }
+        auto written = co_await send(call, chunk, request.format);
+        if (written.has_error()) co_return std::move(written).error();
+        if (!more) break;
+    }
+    sent += used;
+    co_return next;
+}
+
+}  // namespace
+
+rpc::RpcHandler make_read_handler(HandlerContext& context) {
+    return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
+        DL_CO_TRY_ASSIGN(const auto request, parse(*context.tables, call.json()));
+        if (request.format == StreamFormat::columnar) {
+            const auto schema = columnar_schema_frame(*request.table);
+            auto written = co_await call.send_data(std::string_view(schema));
+            DL_CO_TRY(std::move(written));
+        }
+        std::map<PartitionId, Offset> next;
+        std::size_t sent = 0;
+        for (std::size_t i = 0; i < request.positions.size(); ++i) {
+            // What is left is shared by the partitions still to come, so that none is starved.
+            const auto left = request.bytes_max > sent ? request.bytes_max - sent : 1;
+            const auto share = std::max<std::size_t>(left / (request.positions.size() - i), 1);
+            auto reached = co_await read_partition(context, call, request, i, share, sent);
+            if (reached.has_error()) co_return std::move(reached).error();
+            next[request.positions[i].id] = *reached;
+        }
+        co_return "{\"next\":" + offsets_json(next) + "}";
+    };
+}
+
+}  // namespace dl::slave

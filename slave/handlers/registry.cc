@@ -1,0 +1,24 @@
+#include "slave/handlers/handlers.h"
+
+namespace dl::slave {
+
+std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
+    using rpc::Method;
+    std::map<Method, rpc::RpcHandler> all;
+    all[Method::ping] = make_ping_handler(context);
+    all[Method::create_table] = make_create_table_handler(context);
+    all[Method::update_table] = make_update_table_handler(context);
+    all[Method::drop_table] = make_drop_table_handler(context);
+    all[Method::append] = make_append_handler(context);
+    all[Method::read] = make_read_handler(context);
+    all[Method::wait] = make_wait_handler(context);
+    all[Method::offsets] = make_offsets_handler(context);
+    all[Method::pin] = make_pin_handler(context);
+    all[Method::unpin] = make_unpin_handler(context);
+    all[Method::query] = make_query_handler(context);
+    all[Method::compress] = make_compress_handler(context);
+    all[Method::stats] = make_stats_handler(context);
+    return all;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,165 @@
+#include "slave/server/data_directory.h"
+
+#include <charconv>
+#include <random>
+
+#include "slave/handlers/request_json.h"
+#include "slave/partition/partition.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr std::string_view kDropped = ".dropped";
+constexpr std::string_view kNew = ".new";
+
+// "t12" -> 12 with prefix 't'; only the one way a number is written.
+template <class T>
+std::optional<T> parse_name(std::string_view name, char prefix) {
+    if (name.size() < 2 || name[0] != prefix || (name[1] == '0' && name.size() > 2)) return std::nullopt;
+    T number{};
+    const auto parsed = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, const std::string& path) {
+    if (auto created = files.create_directories(path + "/tables"); created.has_error())
+        return created.error().in("data directory " + path + " (slave.data)");
+    auto lock = files.lock(path + "/LOCK");
+    if (lock.has_error()) {
+        if (lock.error().code == ErrorCode::unavailable)
+            return make_error(ErrorCode::unavailable,
+                              "data directory " + path +
+                                  " is in use by another slave; stop that one or set slave.data to "
+                                  "another directory");
+        return lock.error().in("data directory " + path + " (slave.data)");
+    }
+    return std::shared_ptr<DataDirectory>(new DataDirectory(files, path, std::move(*lock)));
+}
+
+std::string DataDirectory::table_path(TableId table) const {
+    return tables_path() + "/t" + std::to_string(table.value);
+}
+
+std::string DataDirectory::partition_path(TableId table, PartitionId partition) const {
+    return table_path(table) + "/p" + std::to_string(partition.value);
+}
+
+Result<std::optional<std::string>> DataDirectory::incarnation() const {
+    const auto file = path_ + "/node.json";
+    if (!files_.exists(file)) return std::optional<std::string>{};
+    DL_TRY_ASSIGN(const auto json, files_.read_all(file));
+    const auto damaged = [&](const Error& error) {
+        return make_error(ErrorCode::corrupt_data, file + " is damaged: " + error.message);
+    };
+    const auto parsed = RequestJson::parse(file, json);
+    if (parsed.has_error()) return damaged(parsed.error());
+    if (const auto format = parsed->integer("format", 1, 1); format.has_error())
+        return damaged(format.error());
+    auto text = parsed->text("incarnation");
+    if (text.has_error()) return damaged(text.error());
+    return std::optional<std::string>(std::move(*text));
+}
+
+Result<void> DataDirectory::set_incarnation(const std::string& incarnation) {
+    return files_.replace_atomically(path_ + "/node.json",
+                                     "{\"format\":1,\"incarnation\":\"" + incarnation + "\"}\n");
+}
+
+Result<std::vector<TableId>> DataDirectory::tables() {
+    DL_TRY_ASSIGN(const auto names, files_.list(tables_path()));
+    std::vector<TableId> ids;
+    for (const auto& name : names) {
+        const auto full = tables_path() + "/" + name;
+        if (name.ends_with(kDropped)) {
+            DL_TRY(files_.remove_tree(full));
+        } else if (const auto id = parse_name<std::uint64_t>(name, 't')) {
+            // Without its table.json a table was just being created and nothing of it was acknowledged.
+            if (files_.exists(full + "/table.json"))
+                ids.push_back(TableId{*id});
+            else
+                DL_TRY(files_.remove_tree(full));
+        }
+    }
+    return ids;
+}
+
+Result<std::vector<PartitionId>> DataDirectory::partitions(TableId table) {
+    DL_TRY_ASSIGN(const auto names, files_.list(table_path(table)));
+    std::vector<PartitionId> ids;
+    for (const auto& name : names) {
+        if (name.ends_with(kNew)) {
+            DL_TRY(files_.remove_tree(table_path(table) + "/" + name));
+        } else if (const auto id = parse_name<std::uint32_t>(name, 'p')) {
+            ids.push_back(PartitionId{*id});
+        }
+    }
+    return ids;
+}
+
+Result<TableMeta> DataDirectory::read_table(TableId table) const {
+    const auto file = table_path(table) + "/table.json";
+    DL_TRY_ASSIGN(const auto json, files_.read_all(file));
+    auto meta = table_meta_from_json(json);
+    if (meta.has_error()) return meta.error().in(file);
+    if (meta->id != table)
+        return make_error(ErrorCode::corrupt_data, file + " is of table " + std::to_string(meta->id.value));
+    return meta;
+}
+
+bool DataDirectory::has_table(TableId table) const {
+    return files_.exists(table_path(table) + "/table.json");
+}
+
+Result<void> DataDirectory::write_table(const TableMeta& table) {
+    DL_TRY(files_.create_directories(table_path(table.id)));
+    DL_TRY(files_.replace_atomically(table_path(table.id) + "/table.json", table_meta_to_json(table)));
+    return files_.sync_directory(tables_path());
+}
+
+Result<void> DataDirectory::create_partition(const TableMeta& table, PartitionId partition) {
+    const auto path = partition_path(table.id, partition);
+    const auto unfinished = path + std::string(kNew);
+    DL_TRY(files_.remove_tree(unfinished));
+    DL_TRY(Partition::create(files_, unfinished, table, partition));
+    DL_TRY(files_.rename(unfinished, path));
+    return files_.sync_directory(table_path(table.id));
+}
+
+Result<void> DataDirectory::remove_table(TableId table) {
+    if (!files_.exists(table_path(table))) return {};
+    const auto dropped = table_path(table) + std::string(kDropped);
+    DL_TRY(files_.remove_tree(dropped));
+    DL_TRY(files_.rename(table_path(table), dropped));
+    DL_TRY(files_.sync_directory(tables_path()));
+    return files_.remove_tree(dropped);
+}
+
+Result<std::string> agree_on_incarnation(const std::vector<std::shared_ptr<DataDirectory>>& directories) {
+    std::string agreed, agreed_path;
+    for (const auto& directory : directories) {
+        DL_TRY_ASSIGN(const auto found, directory->incarnation());
+        if (!found) continue;
+        if (!agreed.empty() && *found != agreed)
+            return make_error(ErrorCode::corrupt_data, "data directories " + agreed_path + " and " +
+                                                           directory->path() +
+                                                           " belong to different slaves; correct slave.data");
+        agreed = *found;
+        agreed_path = directory->path();
+    }
+    if (agreed.empty()) {
+        std::random_device random;
+        constexpr char digits[] = "0123456789abcdef";
+        for (int i = 0; i < 32; ++i)
+            agreed += digits[random() & 15];
+    }
+    for (const auto& directory : directories) {
+        DL_TRY_ASSIGN(const auto found, directory->incarnation());
+        if (!found) DL_TRY(directory->set_incarnation(agreed));
+    }
+    return agreed;
+}
+
+}  // namespace dl::slave

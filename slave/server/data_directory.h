@@ -1,0 +1,57 @@
+// One of the directories of slave.data. Layout (names only from numbers, never from user text):
+//   LOCK                      held while a slave runs on it
+//   node.json                 {"format":1,"incarnation":S}: whose data this is
+//   tables/t<id>/table.json   the table as this directory knows it
+//   tables/t<id>/p<number>/   a partition; "p<number>.new" one that was being created
+//   tables/t<id>.dropped/     a table that was being removed
+// Format page: docs/formats/slave-data.md.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/io/file_system.h"
+#include "common/meta/table_meta.h"
+
+namespace dl::slave {
+
+class DataDirectory {
+  public:
+    // Creates what is missing and takes the lock. UNAVAILABLE when another slave runs on it.
+    static Result<std::shared_ptr<DataDirectory>> open(FileSystem& files, const std::string& path);
+
+    const std::string& path() const { return path_; }
+    std::string tables_path() const { return path_ + "/tables"; }
+    std::string table_path(TableId table) const;
+    std::string partition_path(TableId table, PartitionId partition) const;
+
+    // nullopt for a new directory. CORRUPT_DATA when node.json is damaged.
+    Result<std::optional<std::string>> incarnation() const;
+    Result<void> set_incarnation(const std::string& incarnation);
+
+    // Removes what a crash left half done, then lists.
+    Result<std::vector<TableId>> tables();
+    Result<std::vector<PartitionId>> partitions(TableId table);
+
+    Result<TableMeta> read_table(TableId table) const;
+    Result<void> write_table(const TableMeta& table);
+    bool has_table(TableId table) const;
+    // A new partition directory, complete or not there at all.
+    Result<void> create_partition(const TableMeta& table, PartitionId partition);
+    Result<void> remove_table(TableId table);
+
+  private:
+    DataDirectory(FileSystem& files, std::string path, std::unique_ptr<FileLock> lock)
+        : files_(files), path_(std::move(path)), lock_(std::move(lock)) {}
+    FileSystem& files_;
+    const std::string path_;
+    std::unique_ptr<FileLock> lock_;
+};
+
+// The incarnation all directories agree on; a new one when all are empty. CORRUPT_DATA when they belong to
+// different slaves.
+Result<std::string> agree_on_incarnation(const std::vector<std::shared_ptr<DataDirectory>>& directories);
+
+}  // namespace dl::slave

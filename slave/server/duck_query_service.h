@@ -1,0 +1,31 @@
+// QueryService over slave/query: pinned cuts with leases, fragments run by DuckDB.
+#pragma once
+
+#include <memory>
+
+#include "slave/handlers/query_service.h"
+#include "slave/query/query_executor.h"
+#include "slave/query/query_views.h"
+
+namespace dl::slave {
+
+class DuckQueryService final : public QueryService {
+  public:
+    DuckQueryService(std::shared_ptr<DuckDatabase> database, QueryExecutorOptions options)
+        : executor_(std::move(database), options) {}
+
+    Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds lease) override;
+    void unpin(std::uint64_t view) override { views_.remove(view); }
+    Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
+                                            const std::map<std::string, TableId>& names,
+                                            std::chrono::steady_clock::time_point deadline,
+                                            const std::shared_ptr<QueryCancel>& cancel) override;
+    // Lets go of cuts whose lease is over; may delete files, so on the background pool.
+    std::size_t expire() { return views_.expire(); }
+
+  private:
+    QueryViews views_;
+    QueryExecutor executor_;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,257 @@
+#include "slave/server/partition_registry.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "common/async/worker_pool.h"
+#include "common/base/log.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr auto kComponent = "slave.registry";
+constexpr auto kProgressInterval = std::chrono::seconds(2);
+
+std::string name_of(const TableMeta& table, PartitionId id) {
+    return "partition " + std::to_string(id.value) + " of table " + table.name;
+}
+
+}  // namespace
+
+// What the directories hold. A table's newest description wins; older copies are brought up to date.
+Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
+    std::map<TableId, std::shared_ptr<const TableMeta>> newest;
+    std::map<TableId, std::map<PartitionId, Slot>> failed;
+    std::vector<Found> found;
+    std::map<std::pair<TableId, PartitionId>, std::size_t> where;
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        DL_TRY_ASSIGN(const auto ids, directories_[i]->tables());
+        for (const auto id : ids) {
+            auto meta = directories_[i]->read_table(id);
+            if (meta.has_error()) {
+                log_error(kComponent, "table left out",
+                          {{"directory", directories_[i]->path()}, {"error", meta.error()}});
+                continue;
+            }
+            auto& known = newest[id];
+            if (!known || known->schema.id < meta->schema.id)
+                known = std::make_shared<const TableMeta>(std::move(*meta));
+        }
+    }
+    for (std::size_t i = 0; i < directories_.size(); ++i) {
+        for (const auto& [id, meta] : newest) {
+            if (!directories_[i]->has_table(id)) continue;
+            const auto own = directories_[i]->read_table(id);
+            if (own.has_value() && own->schema.id < meta->schema.id)
+                DL_TRY(directories_[i]->write_table(*meta));
+            DL_TRY_ASSIGN(const auto partitions, directories_[i]->partitions(id));
+            for (const auto partition : partitions) {
+                const auto [at, fresh] = where.emplace(std::pair(id, partition), i);
+                if (!fresh) {
+                    failed[id][partition].failure =
+                        make_error(ErrorCode::corrupt_data,
+                                   name_of(*meta, partition) + " is in two data directories, " +
+                                       directories_[at->second]->path() + " and " + directories_[i]->path() +
+                                       "; remove the wrong one and start again");
+                    continue;
+                }
+                found.push_back({meta, partition, i});
+            }
+        }
+    }
+    std::unique_lock lock(mutex_);
+    for (const auto& [id, meta] : newest) {
+        tables_[id].meta = meta;
+        tables_[id].slots = std::move(failed[id]);
+    }
+    std::erase_if(found, [&](const Found& one) { return tables_[one.meta->id].slots.contains(one.id); });
+    return found;
+}
+
+PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
+    Slot slot;
+    slot.directory = found.directory;
+    const auto path = directories_[found.directory]->partition_path(found.meta->id, found.id);
+    auto opened = Partition::open(path, *found.meta, found.id, options_, context_);
+    if (opened.has_value()) {
+        slot.partition = std::move(*opened);
+        return slot;
+    }
+    slot.failure = opened.error().in(name_of(*found.meta, found.id) + " could not be opened");
+    log_error(kComponent, "partition does not serve",
+              {{"table", found.meta->name},
+               {"partition", found.id.value},
+               {"directory", path},
+               {"error", opened.error()}});
+    return slot;
+}
+
+Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t threads) {
+    DL_TRY_ASSIGN(const auto found, scan());
+    Recovered sum;
+    std::mutex sum_mutex;
+    auto last_progress = std::chrono::steady_clock::now();
+    {
+        WorkerPool pool("recover", std::max<std::size_t>(1, std::min(threads, found.size())));
+        for (const auto& one : found) {
+            pool.post([&, one] {
+                auto slot = open(one);
+                std::lock_guard guard(sum_mutex);
+                ++sum.partitions;
+                if (slot.partition) sum.rows += static_cast<std::uint64_t>(slot.partition->end_offset());
+                {
+                    std::unique_lock lock(mutex_);
+                    tables_[one.meta->id].slots[one.id] = std::move(slot);
+                }
+                const auto now = std::chrono::steady_clock::now();
+                if (now - last_progress < kProgressInterval) return;
+                last_progress = now;
+                log_info(kComponent, "recovering",
+                         {{"partitions", sum.partitions}, {"of", found.size()}, {"rows", sum.rows}});
+            });
+        }
+    }
+    sum.tables = tables_.size();
+    for (const auto& [id, table] : tables_)
+        for (const auto& [partition, slot] : table.slots)
+            sum.failed += slot.failure ? 1 : 0;
+    return sum;
+}
+
+void PartitionRegistry::close() {
+    std::map<TableId, Table> closing;
+    {
+        std::lock_guard guard(changing_);
+        std::unique_lock lock(mutex_);
+        closing.swap(tables_);
+    }
+    for (auto& [id, table] : closing)
+        for (auto& [partition, slot] : table.slots)
+            if (slot.partition) slot.partition->close();
+}
+
+Result<std::shared_ptr<const TableMeta>> PartitionRegistry::table(TableId id) const {
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(id);
+    if (found == tables_.end())
+        return make_error(ErrorCode::table_not_found,
+                          "table with id " + std::to_string(id.value) + " is not on this slave");
+    return found->second.meta;
+}
+
+Result<std::shared_ptr<Partition>> PartitionRegistry::partition(TableId table, PartitionId id) const {
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(table);
+    if (found == tables_.end())
+        return make_error(ErrorCode::table_not_found,
+                          "table with id " + std::to_string(table.value) + " is not on this slave");
+    const auto slot = found->second.slots.find(id);
+    if (slot == found->second.slots.end())
+        return make_error(ErrorCode::partition_not_found,
+                          name_of(*found->second.meta, id) + " is not on this slave");
+    if (slot->second.failure) return *slot->second.failure;
+    return slot->second.partition;
+}
+
+std::vector<PartitionEntry> PartitionRegistry::partitions(TableId table) const {
+    std::vector<PartitionEntry> entries;
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(table);
+    if (found == tables_.end()) return entries;
+    for (const auto& [id, slot] : found->second.slots) {
+        PartitionEntry entry;
+        entry.id = id;
+        entry.partition = slot.partition;
+        if (slot.failure) entry.failure = slot.failure->to_text();
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+std::size_t PartitionRegistry::table_count() const {
+    std::shared_lock lock(mutex_);
+    return tables_.size();
+}
+
+std::size_t PartitionRegistry::emptiest_directory() const {
+    std::vector<std::size_t> counts(directories_.size());
+    std::shared_lock lock(mutex_);
+    for (const auto& [id, table] : tables_)
+        for (const auto& [partition, slot] : table.slots)
+            ++counts[slot.directory];
+    return static_cast<std::size_t>(std::min_element(counts.begin(), counts.end()) - counts.begin());
+}
+
+Result<void> PartitionRegistry::create(const TableMeta& table, const std::vector<PartitionId>& partitions) {
+    std::lock_guard guard(changing_);
+    auto known = this->table(table.id);
+    if (known.has_value() && (*known)->schema.id < table.schema.id) DL_TRY(update_locked(table));
+    const auto meta = known.has_value() ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
+    for (const auto id : partitions) {
+        {
+            std::shared_lock lock(mutex_);
+            const auto found = tables_.find(table.id);
+            if (found != tables_.end() && found->second.slots.contains(id)) continue;
+        }
+        Found place{meta, id, emptiest_directory()};
+        auto& directory = *directories_[place.directory];
+        if (!directory.has_table(table.id)) DL_TRY(directory.write_table(*meta));
+        DL_TRY(directory.create_partition(*meta, id));
+        auto slot = open(place);
+        if (slot.failure) return *slot.failure;
+        std::unique_lock lock(mutex_);
+        auto& entry = tables_[table.id];
+        if (!entry.meta) entry.meta = meta;
+        entry.slots[id] = std::move(slot);
+    }
+    log_info(kComponent, "table created",
+             {{"table", meta->name}, {"id", meta->id.value}, {"partitions", partitions.size()}});
+    return {};
+}
+
+Result<void> PartitionRegistry::update(const TableMeta& table) {
+    std::lock_guard guard(changing_);
+    return update_locked(table);
+}
+
+Result<void> PartitionRegistry::update_locked(const TableMeta& table) {
+    DL_TRY_ASSIGN(const auto known, this->table(table.id));
+    if (known->schema.id >= table.schema.id) return {};
+    for (const auto& directory : directories_)
+        if (directory->has_table(table.id)) DL_TRY(directory->write_table(table));
+    auto meta = std::make_shared<const TableMeta>(table);
+    std::vector<std::shared_ptr<Partition>> partitions;
+    {
+        std::unique_lock lock(mutex_);
+        auto& entry = tables_[table.id];
+        entry.meta = meta;
+        for (const auto& [id, slot] : entry.slots)
+            if (slot.partition) partitions.push_back(slot.partition);
+    }
+    for (const auto& partition : partitions)
+        partition->update_table(*meta);
+    log_info(kComponent, "table updated", {{"table", meta->name}, {"schema", meta->schema.id.value}});
+    return {};
+}
+
+Result<void> PartitionRegistry::drop(TableId table) {
+    std::lock_guard guard(changing_);
+    Table dropped;
+    {
+        std::unique_lock lock(mutex_);
+        if (const auto found = tables_.find(table); found != tables_.end()) {
+            dropped = std::move(found->second);
+            tables_.erase(found);
+        }
+    }
+    for (auto& [id, slot] : dropped.slots)
+        if (slot.partition) slot.partition->close();
+    for (const auto& directory : directories_)
+        DL_TRY(directory->remove_table(table));
+    if (dropped.meta)
+        log_info(kComponent, "table dropped", {{"table", dropped.meta->name}, {"id", table.value}});
+    return {};
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,72 @@
+// All tables and partitions of this node, over its data directories: recovery at start, new and dropped
+// tables, look-up for the handlers. A partition that cannot be opened is kept as its error; the others serve.
+//
+// Threads: look-ups from any thread under a shared lock; create, update and drop block and go one at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <vector>
+
+#include "slave/handlers/table_registry.h"
+#include "slave/server/data_directory.h"
+
+namespace dl::slave {
+
+class PartitionRegistry final : public TableRegistry {
+  public:
+    PartitionRegistry(std::vector<std::shared_ptr<DataDirectory>> directories, PartitionOptions options,
+                      PartitionContext context)
+        : directories_(std::move(directories)), options_(options), context_(std::move(context)) {}
+
+    struct Recovered {
+        std::size_t tables = 0, partitions = 0, failed = 0;
+        std::uint64_t rows = 0;  // next offsets together
+    };
+    // Opens everything in the directories, `threads` partitions at a time. Errors only of the directories
+    // themselves.
+    Result<Recovered> recover(std::size_t threads);
+    // Closes all partitions; nothing is found any more.
+    void close();
+
+    Result<std::shared_ptr<const TableMeta>> table(TableId id) const override;
+    Result<std::shared_ptr<Partition>> partition(TableId table, PartitionId id) const override;
+    std::vector<PartitionEntry> partitions(TableId table) const override;
+    std::size_t table_count() const override;
+    Result<void> create(const TableMeta& table, const std::vector<PartitionId>& partitions) override;
+    Result<void> update(const TableMeta& table) override;
+    Result<void> drop(TableId table) override;
+
+  private:
+    struct Slot {
+        std::shared_ptr<Partition> partition;
+        std::optional<Error> failure;
+        std::size_t directory = 0;
+    };
+    struct Table {
+        std::shared_ptr<const TableMeta> meta;
+        std::map<PartitionId, Slot> slots;
+    };
+    struct Found {
+        std::shared_ptr<const TableMeta> meta;
+        PartitionId id;
+        std::size_t directory = 0;
+    };
+
+    Result<std::vector<Found>> scan();
+    Slot open(const Found& found) const;
+    std::size_t emptiest_directory() const;
+    Result<void> update_locked(const TableMeta& table);
+
+    const std::vector<std::shared_ptr<DataDirectory>> directories_;
+    const PartitionOptions options_;
+    const PartitionContext context_;
+    std::mutex changing_;              // create, update, drop; taken before mutex_
+    mutable std::shared_mutex mutex_;  // tables_
+    std::map<TableId, Table> tables_;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,196 @@
+#include "slave/server/slave_node.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_future.hpp>
+#include <thread>
+
+#include "common/async/worker_pool.h"
+#include "common/base/log.h"
+#include "common/duck/duck_database.h"
+#include "common/duck/parquet_file.h"
+#include "common/net/byte_budget.h"
+#include "common/net/process.h"
+#include "common/rpc/rpc_server.h"
+#include "slave/handlers/handlers.h"
+#include "slave/server/duck_query_service.h"
+#include "slave/server/partition_registry.h"
+
+namespace dl::slave {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kComponent = "slave";
+constexpr auto kLeaseCheckInterval = std::chrono::seconds(5);
+
+std::int64_t wall_clock_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+Result<std::shared_ptr<DuckDatabase>> open_query_database(
+    const SlaveSettings& settings, const std::vector<std::shared_ptr<DataDirectory>>& directories) {
+    DuckOptions options;
+    options.memory_bytes_max = settings.query_memory_bytes;
+    options.threads = settings.query_threads;
+    for (const auto& directory : directories)
+        options.readable_directories.push_back(directory->tables_path());
+    if (settings.query_spill_bytes > 0) {
+        options.spill_directory = directories.front()->path() + "/spill";
+        options.spill_bytes_max = settings.query_spill_bytes;
+        // What a killed process left there is of no use.
+        DL_TRY(posix_file_system().remove_tree(options.spill_directory));
+        DL_TRY(posix_file_system().create_directories(options.spill_directory));
+    }
+    return DuckDatabase::open(options);
+}
+
+}  // namespace
+
+// Declared in the order of life: what is used comes before its users.
+struct SlaveNode::Parts {
+    explicit Parts(const SlaveSettings& from)
+        : settings(from),
+          net("net", from.net_threads),
+          storage("storage", from.storage_threads),
+          background("background", from.background_threads),
+          work("work", from.work_threads),
+          query("query", from.query_concurrent_max),
+          compress("compress", 1),
+          query_slots(from.query_concurrent_max) {}
+
+    const SlaveSettings settings;
+    std::vector<std::shared_ptr<DataDirectory>> directories;
+    net::NetPool net;
+    WorkerPool storage, background, work, query, compress;
+    net::ByteBudget query_slots;
+    std::unique_ptr<PartitionRegistry> registry;
+    std::unique_ptr<DuckQueryService> queries;
+    HandlerContext context;
+    std::shared_ptr<rpc::RpcServer> server;
+    std::unique_ptr<asio::steady_timer> lease_timer;  // on net loop 0
+    bool stopped = false;
+
+    void check_leases() {
+        lease_timer->expires_after(kLeaseCheckInterval);
+        lease_timer->async_wait([this](const boost::system::error_code& error) {
+            if (error) return;
+            background.post([this] {
+                if (const auto expired = queries->expire(); expired > 0)
+                    log_info(kComponent, "query leases were over", {{"views", expired}});
+            });
+            check_leases();
+        });
+    }
+};
+
+SlaveNode::SlaveNode(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+SlaveNode::~SlaveNode() {
+    stop();
+}
+std::uint16_t SlaveNode::port() const {
+    return parts_->server->port();
+}
+net::NetPool& SlaveNode::net_pool() {
+    return parts_->net;
+}
+
+Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& settings,
+                                                    const std::string& version) {
+    const auto begin = std::chrono::steady_clock::now();
+    net::raise_file_limit();
+    std::unique_ptr<SlaveNode> node(new SlaveNode(std::make_unique<Parts>(settings)));
+    auto& parts = *node->parts_;
+    for (const auto& path : settings.data_directories) {
+        DL_TRY_ASSIGN(auto directory, DataDirectory::open(posix_file_system(), path));
+        parts.directories.push_back(std::move(directory));
+    }
+    DL_TRY_ASSIGN(const auto incarnation, agree_on_incarnation(parts.directories));
+
+    PartitionContext context;
+    context.files = &posix_file_system();
+    context.storage_pool = &parts.storage;
+    context.background_pool = &parts.background;
+    context.now_us = wall_clock_us;
+    DL_TRY_ASSIGN(context.file_database,
+                  writable_duck_database(settings.flush_memory_bytes, settings.query_threads));
+    DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
+
+    parts.registry =
+        std::make_unique<PartitionRegistry>(parts.directories, settings.partition, std::move(context));
+    DL_TRY_ASSIGN(const auto recovered,
+                  parts.registry->recover(std::max(1u, std::thread::hardware_concurrency())));
+    QueryExecutorOptions executor_options;
+    executor_options.running_max = settings.query_concurrent_max;
+    parts.queries = std::make_unique<DuckQueryService>(std::move(query_database), executor_options);
+
+    parts.context.tables = parts.registry.get();
+    parts.context.queries = parts.queries.get();
+    parts.context.work_pool = &parts.work;
+    parts.context.query_pool = &parts.query;
+    parts.context.compress_pool = &parts.compress;
+    parts.context.query_slots = &parts.query_slots;
+    parts.context.node = {settings.node, version, incarnation};
+
+    rpc::RpcServerOptions options;
+    options.request_bytes_max = settings.request_bytes_max;
+    options.connections_max = settings.connections_max;
+    options.requests_bytes_in_flight_max = settings.requests_bytes_in_flight_max;
+    options.transfer = settings.transfer;
+    options.config_key = "slave.node";
+    options.connections_config_key = "slave.connections.max";
+    options.session_executor = [net = &parts.net] { return net->executor(); };
+    DL_TRY_ASSIGN(parts.server, rpc::RpcServer::listen(parts.net.executor_of(0), settings.node,
+                                                       make_handlers(parts.context), std::move(options)));
+    asio::post(parts.net.executor_of(0), [p = &parts] {
+        p->lease_timer = std::make_unique<asio::steady_timer>(p->net.executor_of(0));
+        p->check_leases();
+    });
+    const auto took = std::chrono::steady_clock::now() - begin;
+    log_info(kComponent, "serving",
+             {{"address", settings.node},
+              {"tables", recovered.tables},
+              {"partitions", recovered.partitions},
+              {"failed", recovered.failed},
+              {"records", recovered.rows},
+              {"start_ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
+              {"version", version}});
+    if (!settings.partition.sync)
+        log_warn(kComponent, "slave.sync is none: acknowledged writes are lost when the machine stops");
+    return node;
+}
+
+void SlaveNode::stop() {
+    auto& parts = *parts_;
+    if (parts.stopped) return;
+    parts.stopped = true;
+    if (parts.server) {
+        log_info(kComponent, "draining", {{"grace_ms", parts.settings.stop_grace.count()}});
+        auto server = parts.server;
+        const auto grace = parts.settings.stop_grace;
+        asio::co_spawn(
+            parts.net.executor_of(0),
+            [server, grace]() -> asio::awaitable<void> { co_await server->stop(grace); }, asio::use_future)
+            .get();
+    }
+    parts.net.stop();
+    parts.lease_timer.reset();
+    parts.server.reset();
+    parts.query.stop();
+    parts.work.stop();
+    parts.compress.stop();
+    if (parts.registry) parts.registry->close();
+    parts.background.stop();
+    parts.storage.stop();
+    parts.queries.reset();
+    parts.registry.reset();
+    log_info(kComponent, "stopped");
+}
+
+}  // namespace dl::slave

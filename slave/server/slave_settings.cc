@@ -1,0 +1,210 @@
+#include "slave/server/slave_settings.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace dl::slave {
+namespace {
+
+using Kind = ConfigKey::Kind;
+constexpr std::int64_t kMi = std::int64_t{1} << 20;
+constexpr std::int64_t kGi = std::int64_t{1} << 30;
+
+std::size_t cores() {
+    return std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+const std::vector<ConfigKey>& slave_config_keys() {
+    static const std::vector<ConfigKey> keys = {
+        {.name = "slave.node",
+         .kind = Kind::address,
+         .default_value = "127.0.0.1:7854",
+         .help = "Address and port this slave listens on; masters name it so in slave.nodes."},
+        {.name = "slave.data",
+         .kind = Kind::list,
+         .default_value = "../data/slave",
+         .required = true,
+         .help = "One or more directories; partitions are spread over them."},
+        {.name = "slave.file.segment.bytes",
+         .kind = Kind::bytes,
+         .default_value = "64m",
+         .min = kMi,
+         .max = kGi,
+         .help = "A log file is closed at this size and then turned into columns.",
+         .hint = "a size in mebibytes is given as slave.file.segment.mb"},
+        {.name = "slave.file.segment.mb",
+         .kind = Kind::integer,
+         .min = 1,
+         .max = 1024,
+         .help = "The same in mebibytes; one of both.",
+         .alias_of = "slave.file.segment.bytes",
+         .alias_factor = kMi},
+        {.name = "slave.sync",
+         .kind = Kind::choice,
+         .default_value = "always",
+         .choices = {"always", "none"},
+         .help =
+             "always: a write is acknowledged when it is on disk. none: when the operating system has it."},
+        {.name = "slave.log.codec",
+         .kind = Kind::choice,
+         .default_value = "none",
+         .choices = {"none", "lz4"},
+         .help = "Compression of the log's batches."},
+        {.name = "slave.compaction.log.retain.number",
+         .kind = Kind::integer,
+         .default_value = "2",
+         .min = 1,
+         .max = 1000,
+         .help = "Newest log files compress_table leaves as they are, the one being written included."},
+        {.name = "slave.disk.free.bytes.min",
+         .kind = Kind::bytes,
+         .default_value = "256m",
+         .min = 0,
+         .max = 1024 * kGi,
+         .help = "Writes are refused with DISK_FULL when less is free; reads go on."},
+        {.name = "slave.query.memory.bytes",
+         .kind = Kind::bytes,
+         .default_value = "512m",
+         .min = 64 * kMi,
+         .max = 4096 * kGi,
+         .help = "Memory of all running queries together."},
+        {.name = "slave.query.spill.bytes",
+         .kind = Kind::bytes,
+         .default_value = "4g",
+         .min = 0,
+         .max = 65536 * kGi,
+         .help =
+             "Disk space queries may use in the first data directory when memory does not suffice; 0: none."},
+        {.name = "slave.query.threads",
+         .kind = Kind::integer,
+         .default_value = "0",
+         .min = 0,
+         .max = 1024,
+         .help = "Threads of the SQL engine; 0: one a core."},
+        {.name = "slave.query.concurrent.max",
+         .kind = Kind::integer,
+         .default_value = "8",
+         .min = 1,
+         .max = 1024,
+         .help = "Queries that run at the same time; more wait."},
+        {.name = "slave.flush.memory.bytes",
+         .kind = Kind::bytes,
+         .default_value = "256m",
+         .min = 64 * kMi,
+         .max = 1024 * kGi,
+         .help = "Memory for writing and merging column files."},
+        {.name = "slave.net.threads",
+         .kind = Kind::integer,
+         .default_value = "0",
+         .min = 0,
+         .max = 256,
+         .help = "Threads that serve connections; 0: half the cores, at least one."},
+        {.name = "slave.work.threads",
+         .kind = Kind::integer,
+         .default_value = "0",
+         .min = 0,
+         .max = 256,
+         .help = "Threads that read for streams and check large batches; 0: one a core, at least two."},
+        {.name = "slave.storage.threads",
+         .kind = Kind::integer,
+         .default_value = "4",
+         .min = 1,
+         .max = 256,
+         .help = "Threads that write and sync logs; each waits for the disk, so more than cores is fine."},
+        {.name = "slave.background.threads",
+         .kind = Kind::integer,
+         .default_value = "1",
+         .min = 1,
+         .max = 64,
+         .help = "Threads that turn closed log files into columns."},
+        {.name = "slave.connections.max",
+         .kind = Kind::integer,
+         .default_value = "8192",
+         .min = 1,
+         .max = 1'000'000,
+         .help = "Connections at the same time; further ones are refused."},
+        {.name = "slave.request.bytes.max",
+         .kind = Kind::bytes,
+         .default_value = "1g",
+         .min = kMi,
+         .max = 2 * kGi,
+         .help = "Size of one request."},
+        {.name = "slave.requests.bytes.max",
+         .kind = Kind::bytes,
+         .default_value = "2g",
+         .min = kMi,
+         .max = 1024 * kGi,
+         .help = "All requests being received or answered together; more wait."},
+        {.name = "slave.transfer.stall.ms",
+         .kind = Kind::milliseconds,
+         .default_value = "30s",
+         .min = 100,
+         .max = 3'600'000,
+         .help = "A connection is closed when a frame begun makes no progress for so long."},
+        {.name = "slave.stop.grace.ms",
+         .kind = Kind::milliseconds,
+         .default_value = "10s",
+         .min = 0,
+         .max = 3'600'000,
+         .help = "How long running requests may take to finish after SIGTERM."},
+        {.name = "slave.log.level",
+         .kind = Kind::choice,
+         .default_value = "info",
+         .choices = {"debug", "info", "warn", "error", "off"},
+         .help = "What is logged (to stderr)."},
+        {.name = "slave.insert.cache.time.minute",
+         .kind = Kind::integer,
+         .default_value = "0",
+         .min = 0,
+         .max = 1'000'000'000,
+         .help = "Of the original.",
+         .unused = "writes are visible at once, there is no insert cache to expire"},
+        {.name = "slave.replicas.sync.number",
+         .kind = Kind::integer,
+         .default_value = "0",
+         .min = 0,
+         .max = 1'000'000'000,
+         .help = "Of the original.",
+         .unused = "this release keeps one copy of each partition"},
+    };
+    return keys;
+}
+
+SlaveSettings slave_settings(const Config& config) {
+    const auto size = [&](std::string_view key) { return static_cast<std::size_t>(config.integer(key)); };
+    const auto size_or = [&](std::string_view key, std::size_t automatic) {
+        const auto set = size(key);
+        return set == 0 ? automatic : set;
+    };
+    SlaveSettings settings;
+    settings.node = config.text("slave.node");
+    settings.data_directories = config.list("slave.data");
+    settings.partition.segment_bytes = size("slave.file.segment.bytes");
+    // The setting counts the active file, the partition the closed ones.
+    settings.partition.retained_closed_logs =
+        static_cast<std::uint32_t>(size("slave.compaction.log.retain.number") - 1);
+    settings.partition.sync = config.text("slave.sync") == "always";
+    settings.partition.codec = config.text("slave.log.codec") == "lz4" ? BodyCodec::lz4 : BodyCodec::none;
+    settings.partition.free_disk_bytes_min = size("slave.disk.free.bytes.min");
+    settings.query_memory_bytes = size("slave.query.memory.bytes");
+    settings.query_spill_bytes = size("slave.query.spill.bytes");
+    settings.query_threads = static_cast<unsigned>(size_or("slave.query.threads", cores()));
+    settings.query_concurrent_max = size("slave.query.concurrent.max");
+    settings.flush_memory_bytes = size("slave.flush.memory.bytes");
+    settings.net_threads = size_or("slave.net.threads", std::max<std::size_t>(1, cores() / 2));
+    settings.work_threads = size_or("slave.work.threads", std::max<std::size_t>(2, cores()));
+    settings.storage_threads = size("slave.storage.threads");
+    settings.background_threads = size("slave.background.threads");
+    settings.connections_max = size("slave.connections.max");
+    settings.request_bytes_max = size("slave.request.bytes.max");
+    settings.requests_bytes_in_flight_max = size("slave.requests.bytes.max");
+    settings.transfer.stall = std::chrono::milliseconds(config.integer("slave.transfer.stall.ms"));
+    settings.stop_grace = std::chrono::milliseconds(config.integer("slave.stop.grace.ms"));
+    if (const auto level = parse_log_level(config.text("slave.log.level")); level.has_value())
+        settings.log_level = *level;
+    return settings;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,40 @@
+// The slave's configuration: every key with its default, range and explanation, and the values as a struct.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/log.h"
+#include "common/config/properties.h"
+#include "common/net/tcp_connection.h"
+#include "slave/partition/partition.h"
+
+namespace dl::slave {
+
+struct SlaveSettings {
+    std::string node;  // host:port to listen on, and the name masters use
+    std::vector<std::string> data_directories;
+    PartitionOptions partition;
+    std::uint64_t query_memory_bytes = 0;
+    std::uint64_t query_spill_bytes = 0;
+    unsigned query_threads = 0;
+    std::size_t query_concurrent_max = 0;
+    std::uint64_t flush_memory_bytes = 0;
+    std::size_t net_threads = 0;
+    std::size_t work_threads = 0;
+    std::size_t storage_threads = 0;
+    std::size_t background_threads = 0;
+    std::size_t connections_max = 0;
+    std::size_t request_bytes_max = 0;
+    std::size_t requests_bytes_in_flight_max = 0;
+    net::TransferLimits transfer;
+    std::chrono::milliseconds stop_grace{0};
+    LogLevel log_level = LogLevel::info;
+};
+
+const std::vector<ConfigKey>& slave_config_keys();
+SlaveSettings slave_settings(const Config& config);
+
+}  // namespace dl::slave

@@ -1,0 +1,59 @@
+#include "slave/stream/record_waiter.h"
+
+#include <algorithm>
+
+#include "common/async/async_event.h"
+
+namespace dl::slave {
+
+std::uint64_t available_records(const std::vector<WaitPosition>& positions) {
+    std::uint64_t available = 0;
+    for (const auto& position : positions) {
+        const auto begin = std::max(position.from, position.partition->first_offset());
+        const auto end = position.partition->end_offset();
+        if (end > begin) available += static_cast<std::uint64_t>(end - begin);
+    }
+    return available;
+}
+
+boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition> positions,
+                                                       std::uint64_t rows_min,
+                                                       std::chrono::steady_clock::time_point deadline) {
+    for (;;) {
+        auto event = std::make_shared<AsyncEvent>();
+        std::vector<std::shared_ptr<void>> subscriptions;
+        // Ends before the count: what comes between the two wakes us at once.
+        std::vector<Offset> ends;
+        ends.reserve(positions.size());
+        for (const auto& position : positions)
+            ends.push_back(position.partition->end_offset());
+        const auto available = available_records(positions);
+        if (available >= rows_min) co_return available;
+        const auto missing = static_cast<Offset>(std::min<std::uint64_t>(rows_min - available, 1u << 30));
+        for (std::size_t i = 0; i < positions.size(); ++i) {
+            // One partition alone has to bring all that is missing; of several each may bring the first.
+            const auto step = positions.size() == 1 ? missing : 1;
+            const auto beyond = std::max(ends[i], positions[i].from) + step - 1;
+            subscriptions.push_back(positions[i].partition->notify_beyond(beyond, [event] { event->set(); }));
+        }
+        const bool woken = co_await event->wait(deadline);
+        subscriptions.clear();
+        if (!woken) co_return available_records(positions);
+    }
+}
+
+boost::asio::awaitable<bool> wait_for_offsets(std::vector<WaitPosition> positions,
+                                              std::chrono::steady_clock::time_point deadline) {
+    for (const auto& position : positions) {
+        while (position.partition->end_offset() < position.from) {
+            auto event = std::make_shared<AsyncEvent>();
+            const auto subscription =
+                position.partition->notify_beyond(position.from - 1, [event] { event->set(); });
+            const bool reached = co_await event->wait(deadline);
+            if (!reached) co_return false;
+        }
+    }
+    co_return true;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,98 @@
+#include "common/meta/table_meta.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+namespace dl {
+namespace {
+
+TableMeta sample() {
+    TableMeta meta;
+    meta.id = TableId{12};
+    meta.name = "fl\xc3\xbcge";
+    meta.schema.id = SchemaId{3};
+    meta.schema.fields = {{FieldId{1}, "id", DataType{TypeKind::int64}, true, std::nullopt},
+                          {FieldId{2}, "name", DataType{TypeKind::string}, false, "x\"y"},
+                          {FieldId{5}, "price", DataType{TypeKind::decimal, 10, 2}, false, std::nullopt}};
+    meta.schema.key_index = 0;
+    meta.partition_count = 3;
+    meta.copies = 1;
+    meta.next_field_id = FieldId{6};
+    meta.index_hash_seed = 0xfedcba9876543210u;
+    meta.slot_map = default_slot_map(3);
+    meta.partitions = {{"127.0.0.1:1", {}, LeaderEpoch{1}},
+                       {"127.0.0.1:2", {"127.0.0.1:1"}, LeaderEpoch{4}},
+                       {"[::1]:3", {}, LeaderEpoch{1}}};
+    return meta;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+}
+
+TEST(TableMetaJson, RoundTripAndGolden) {
+    const auto text = table_meta_to_json(sample());
+    std::ifstream file(std::string(DL_GOLDEN_DIR) + "/table-meta-v1.json", std::ios::binary);
+    const std::string golden((std::istreambuf_iterator<char>(file)), {});
+    EXPECT_EQ(text, golden);
+    const auto read = table_meta_from_json(golden);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(table_meta_to_json(*read), text);
+    EXPECT_EQ(read->index_hash_seed, 0xfedcba9876543210u);
+    EXPECT_EQ(read->schema.fields[1].default_text, "x\"y");
+    EXPECT_EQ(read->slot_map, default_slot_map(3));
+}
+
+TEST(TableMetaJson, RefusesWhatIsMissingUnknownOrInconsistent) {
+    const auto good = table_meta_to_json(sample());
+    const std::vector<std::string> bad = {
+        "",
+        "{}",
+        "[]",
+        "null",
+        good + "x",
+        good.substr(0, good.size() - 1),
+        replaced(good, "\"format\":1", "\"format\":2"),
+        replaced(good, "\"copies\":1", "\"copies\":-1"),
+        replaced(good, "\"copies\":1", "\"copies\":1.5"),
+        replaced(good, "\"copies\":1", "\"copies\":1,\"more\":1"),
+        replaced(good, "\"key\":\"id\"", "\"key\":\"no\""),
+        replaced(good, "\"type\":\"long\"", "\"type\":\"lang\""),
+        replaced(good, "\"id\":5", "\"id\":2"),
+        replaced(good, "\"next_field_id\":6", "\"next_field_id\":5"),
+        replaced(good, "xxh3-64", "md5"),
+        replaced(good, "\"partition_count\":3", "\"partition_count\":4"),
+        replaced(good, "\"partition_count\":3", "\"partition_count\":0"),
+        replaced(good, "[0,1366]", "[0,1367]"),
+        replaced(good, "[0,1366]", "[7,1366]"),
+        std::string(100'000, '['),
+    };
+    for (const auto& text : bad) {
+        const auto read = table_meta_from_json(text);
+        ASSERT_TRUE(read.has_error()) << text.substr(0, 300);
+        EXPECT_EQ(read.error().code, ErrorCode::corrupt_data);
+    }
+}
+
+TEST(DefaultSlotMap, SpreadsEvenlyAndInOrder) {
+    for (const std::uint32_t partitions : {1u, 3u, 7u, 31u, 4096u}) {
+        const auto slots = default_slot_map(partitions);
+        ASSERT_EQ(slots.size(), kSlotCount);
+        std::vector<int> counts(partitions);
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            ++counts[slots[i]];
+            if (i > 0) {
+                EXPECT_GE(slots[i], slots[i - 1]);
+            }
+        }
+        for (const auto count : counts)
+            EXPECT_NEAR(count, kSlotCount / partitions, 1);
+    }
+}
+
+}  // namespace
+}  // namespace dl
