@@ -209,7 +209,8 @@ Result<std::int32_t> parse_date_days(std::string_view text) {
 
 char* put_timestamp(char* at, std::int64_t value_us) {
     const std::int64_t days = floor_div(value_us, kUsPerDay);
-    const std::int64_t time_us = value_us - days * kUsPerDay;
+    std::int64_t time_us = value_us % kUsPerDay;
+    if (time_us < 0) time_us += kUsPerDay;
     const auto seconds = static_cast<unsigned>(time_us / kUsPerSecond);
     auto fraction_us = static_cast<unsigned>(time_us % kUsPerSecond);
     at = put_days(at, days);

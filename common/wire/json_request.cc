@@ -23,19 +23,13 @@ Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
 }
 
-// A scalar of a default as text; nullopt for null.
-Result<std::optional<std::string>> default_text(const JsonTape& tape, Index value,
-                                                const std::string& column) {
+// A scalar of a default as text.
+Result<std::string> default_text(const JsonTape& tape, Index value, const std::string& column) {
     switch (tape.kind(value)) {
-        case TapeKind::string:
-            return std::optional(tape.string(value));
+        case TapeKind::string: return tape.string(value);
         case TapeKind::number:
-        case TapeKind::boolean:
-            return std::optional(std::string(tape.raw(value)));
-        case TapeKind::null:
-            return std::optional<std::string>();
-        default:
-            break;
+        case TapeKind::boolean: return std::string(tape.raw(value));
+        default: break;
     }
     return invalid_request("create: default of column " + quoted_value(column) +
                            " must be a string, number, boolean or null");
@@ -88,8 +82,9 @@ Result<void> parse_defaults(const JsonTape& tape, Index value, CreateRequest& cr
     DL_TRY(check_object(tape, value, "create: \"default\"", limits::columns_max));
     for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
         std::string column = tape.string(i);
-        DL_TRY_ASSIGN(auto text, default_text(tape, i + 1, column));
-        if (text) create.defaults.emplace_back(std::move(column), std::move(*text));
+        if (tape.kind(i + 1) == TapeKind::null) continue;  // no default
+        DL_TRY_ASSIGN(std::string text, default_text(tape, i + 1, column));
+        create.defaults.emplace_back(std::move(column), std::move(text));
     }
     return {};
 }

@@ -201,7 +201,8 @@ asio::awaitable<void> TableManager::retry_drops(std::string node, rpc::Deadline 
             std::lock_guard lock(mutex_);
             if (in_creation_.contains(drop.table)) continue;
         }
-        if (!co_await carry_out(drop, deadline)) co_return;
+        const bool carried_out = co_await carry_out(drop, deadline);
+        if (!carried_out) co_return;
     }
 }
 

@@ -94,7 +94,8 @@ asio::awaitable<void> ClientSession::read_loop() {
         }
         auto more = co_await connection_.wait_for_bytes(net::kNoDeadline);
         if (more.has_error() || !*more) co_return;
-        if (!co_await read_one()) co_return;
+        const bool go_on = co_await read_one();
+        if (!go_on) co_return;
     }
 }
 
