@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <mutex>
 
@@ -14,6 +17,9 @@
 
 namespace dl::rpc {
 namespace {
+
+// A caller waits out a back-off that ends so soon; longer ones fail at once.
+constexpr std::chrono::milliseconds kBackoffWaitMax{250};
 
 namespace asio = boost::asio;
 using net::TcpConnection;
@@ -191,14 +197,22 @@ void Client::give_back(Leased leased) {
 }
 
 asio::awaitable<Result<TcpConnection>> Client::connect_now(Deadline deadline) {
-    const auto now = Clock::now();
+    auto now = Clock::now();
+    Clock::time_point retry_at;
+    Error refused;
     {
         std::lock_guard lock(mutex_);
-        if (now < retry_at_) {
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(retry_at_ - now).count();
-            co_return make_error(ErrorCode::unavailable, "slave " + last_failure_ + " (next try in " +
-                                                             std::to_string(left + 1) + " ms)");
-        }
+        retry_at = retry_at_;
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(retry_at_ - now).count();
+        refused = make_error(ErrorCode::unavailable,
+                             "slave " + last_failure_ + " (next try in " + std::to_string(left + 1) + " ms)");
+    }
+    if (now < retry_at) {
+        // A short wait costs the caller less than an error: both programs may just be starting.
+        if (retry_at - now > kBackoffWaitMax || retry_at >= deadline) co_return refused;
+        asio::steady_timer timer(co_await asio::this_coro::executor, retry_at);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        now = Clock::now();
     }
     const auto until = std::min(deadline, now + options_.connect_timeout);
     auto connected = co_await net::connect(address_, until);
