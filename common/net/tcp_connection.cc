@@ -150,8 +150,8 @@ struct TcpConnection::State : std::enable_shared_from_this<TcpConnection::State>
         auto& wait = wait_of(Side::read);
         for (;;) {
             if (closed) co_return closed_error();
-            if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-                co_return cancelled_error();
+            const auto cancellation = co_await asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != asio::cancellation_type::none) co_return cancelled_error();
             wait.timed_out = false;
             wait.deadline = deadline;
             arm(deadline);
@@ -174,8 +174,8 @@ struct TcpConnection::State : std::enable_shared_from_this<TcpConnection::State>
         auto& wait = wait_of(Side::write);
         for (;;) {
             if (closed) co_return closed_error();
-            if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-                co_return cancelled_error();
+            const auto cancellation = co_await asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != asio::cancellation_type::none) co_return cancelled_error();
             wait.timed_out = false;
             wait.deadline = deadline;
             arm(deadline);
@@ -504,7 +504,8 @@ asio::awaitable<Result<TcpConnection>> connect(std::string address, Deadline dea
             co_return TcpConnection(std::move(attempt->socket));
         }
         why = failed ? failed.message() : why;
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != asio::cancellation_type::none)
             co_return make_error(ErrorCode::cancelled, "cancelled while connecting to " + address);
     }
     co_return unreachable(attempt->late ? "no answer in time" : why);

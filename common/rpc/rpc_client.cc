@@ -116,9 +116,8 @@ class Stream final : public RpcStream {
         pooled_ = leased_->pooled;
         auto& connection = leased_->connection;
         FrameHeaderBytes bytes;
-        if (auto read = co_await connection.read_exactly(bytes.data(), bytes.size(), deadline);
-            read.has_error())
-            co_return fail(read.error());
+        const auto read = co_await connection.read_exactly(bytes.data(), bytes.size(), deadline);
+        if (read.has_error()) co_return fail(read.error());
         started_ = true;
         auto header = decode_frame_header(bytes, client_->reply_bytes_max());
         if (header.has_error()) co_return fail(header.error());

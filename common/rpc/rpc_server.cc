@@ -157,7 +157,8 @@ class Server final : public RpcServer, public std::enable_shared_from_this<Serve
         auto self = shared_from_this();
         listener_->stop();
         for_each([](Session& session) { session.drain(); }, true);
-        if (!co_await gone_.wait(std::chrono::steady_clock::now() + grace)) {
+        const bool gone = co_await gone_.wait(std::chrono::steady_clock::now() + grace);
+        if (!gone) {
             for_each([](Session& session) { session.close(); }, false);
             (void)co_await gone_.wait(net::kNoDeadline);
         }

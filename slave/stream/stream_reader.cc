@@ -63,11 +63,12 @@ void StreamReader::took(const ReadSlice& slice, std::uint32_t end_row, StreamChu
 
 void StreamReader::encode_rows(StreamChunk& chunk, std::size_t bytes_max) {
     StreamRowsEncoder encoder(*table_, id_);
-    while (position_ < slices_.size() && rows_left_ > 0 && encoder.plain_bytes() < bytes_max) {
+    while (position_ < slices_.size() && rows_left_ > 0 &&
+           (encoder.rows() == 0 || encoder.plain_bytes() < bytes_max)) {
         auto& slice = slices_[position_];
         // As many rows as fit by their stored size; the text form is larger, so look again after a part of
         // them.
-        const auto room = bytes_max - encoder.plain_bytes();
+        const auto room = bytes_max - std::min(bytes_max, encoder.plain_bytes());
         const auto fit = std::clamp<std::size_t>(room / (2 * row_bytes(slice)), 1, 4096);
         const auto left = std::min<std::uint64_t>(slice.end_row - slice.first_row, rows_left_);
         const auto end = slice.first_row + static_cast<std::uint32_t>(std::min<std::uint64_t>(fit, left));

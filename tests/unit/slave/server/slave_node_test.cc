@@ -1,0 +1,241 @@
+// The whole slave in one process: real partitions, DuckDB and sockets, over a fresh directory.
+#include "slave/server/slave_node.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "common/rpc/rpc_client.h"
+#include "slave/server/data_directory.h"
+#include "tests/unit/common/net/run_coroutine.h"
+#include "tests/unit/slave/handlers/fake_slave.h"
+
+namespace dl::slave {
+namespace {
+
+namespace asio = boost::asio;
+using dl::test::in_ms;
+using rpc::Method;
+using test::make_body;
+
+class SlaveNodeTest : public ::testing::Test {
+  protected:
+    SlaveNodeTest() {
+        std::string pattern = ::testing::TempDir() + "slave_node_XXXXXX";
+        root_ = ::mkdtemp(pattern.data());
+        set_log_level(LogLevel::off);
+    }
+    ~SlaveNodeTest() override {
+        stop();
+        pool_.stop();
+        set_log_level(LogLevel::info);
+        std::filesystem::remove_all(root_);
+    }
+    SlaveSettings settings() {
+        auto loaded = Config::load("", slave_config_keys(), {},
+                                   {{"slave.node", "127.0.0.1:0"},
+                                    {"slave.data", root_ + "/a," + root_ + "/b"},
+                                    {"slave.disk.free.bytes.min", "0"},
+                                    {"slave.query.threads", "1"},
+                                    {"slave.stop.grace.ms", "200"}});
+        return slave_settings(*loaded);
+    }
+    void start() {
+        auto started = SlaveNode::start(settings(), "test");
+        ASSERT_TRUE(started.has_value()) << started.error().to_text();
+        node_ = std::move(*started);
+        client_ = rpc::RpcClient::create(pool_.executor_of(0), "127.0.0.1:" + std::to_string(node_->port()));
+    }
+    void stop() {
+        client_.reset();
+        node_.reset();
+    }
+    Result<rpc::RpcReply> call(Method method, std::string json, std::vector<SharedBytes> attached = {}) {
+        return dl::test::run(pool_.executor_of(0), [&]() -> asio::awaitable<Result<rpc::RpcReply>> {
+            auto reply = co_await client_->call(method, json, attached, in_ms(20000));
+            co_return std::move(reply);
+        });
+    }
+    std::string text_of(Method method, std::string json, std::vector<SharedBytes> attached = {}) {
+        const auto reply = call(method, std::move(json), std::move(attached));
+        return reply.has_error() ? reply.error().to_text() : reply->end_json;
+    }
+    void create(std::uint64_t id, std::uint32_t partitions) {
+        std::string list;
+        for (std::uint32_t i = 0; i < partitions; ++i)
+            list += (i == 0 ? "" : ",") + std::to_string(i);
+        EXPECT_EQ(text_of(Method::create_table,
+                          "{\"table\":" + table_meta_to_json(test::make_table(id, partitions)) +
+                              ",\"partitions\":[" + list + "]}"),
+                  "{}");
+    }
+    std::string append(std::uint64_t id, std::uint32_t partition, std::int64_t first, std::uint32_t rows) {
+        const auto body = make_body(first, rows);
+        return text_of(Method::append,
+                       "{\"table_id\":" + std::to_string(id) +
+                           ",\"schema_id\":1,\"partitions\":[{\"partition\":" + std::to_string(partition) +
+                           ",\"count\":" + std::to_string(rows) +
+                           ",\"bytes\":" + std::to_string(body.size()) +
+                           ",\"crc\":" + std::to_string(crc32c(0, body.data(), body.size())) + "}]}",
+                       {SharedBytes::from_string(body)});
+    }
+    std::string offsets(std::uint64_t id, const std::string& partitions) {
+        return text_of(Method::offsets,
+                       "{\"table_id\":" + std::to_string(id) + ",\"partitions\":[" + partitions + "]}");
+    }
+
+    std::string root_;
+    net::NetPool pool_{"client", 1};
+    std::unique_ptr<SlaveNode> node_;
+    std::shared_ptr<rpc::RpcClient> client_;
+};
+
+TEST_F(SlaveNodeTest, AcknowledgedRowsSurviveARestartAndAreQueried) {
+    start();
+    create(7, 3);
+    EXPECT_EQ(append(7, 0, 0, 10), "{\"offsets\":{\"0\":[0,9]},\"duplicate\":false}");
+    EXPECT_EQ(append(7, 2, 100, 5), "{\"offsets\":{\"2\":[0,4]},\"duplicate\":false}");
+    EXPECT_EQ(append(7, 0, 5, 10), "{\"offsets\":{\"0\":[10,19]},\"duplicate\":false}");
+    stop();
+    start();
+    EXPECT_EQ(offsets(7, "0,1,2"),
+              "{\"first\":{\"0\":0,\"1\":0,\"2\":0},\"end\":{\"0\":20,\"1\":0,\"2\":5}}");
+
+    const auto pinned =
+        call(Method::pin, "{\"tables\":[{\"table_id\":7,\"partitions\":[0,1,2]}],\"lease_ms\":60000}");
+    ASSERT_TRUE(pinned.has_value()) << pinned.error().to_text();
+    unsigned long view = 0;
+    ASSERT_EQ(std::sscanf(pinned->end_json.c_str(), "{\"view\":%lu,", &view), 1);
+    EXPECT_NE(pinned->end_json.find("\"offsets\":{\"7\":{\"0\":20,\"1\":0,\"2\":5}}"), std::string::npos)
+        << pinned->end_json;
+    EXPECT_EQ(append(7, 0, 1000, 1), "{\"offsets\":{\"0\":[20,20]},\"duplicate\":false}");
+    const auto query = call(
+        Method::query, "{\"view\":" + std::to_string(view) +
+                           ",\"sql\":\"select count(*) as n, max(id) as m from t7\",\"names\":{\"t7\":7},"
+                           "\"timeout_ms\":20000}");
+    ASSERT_TRUE(query.has_value()) << query.error().to_text();
+    ASSERT_EQ(query->data.size(), 2u);
+    const auto row = ColumnBatch::decode(query->data[1].slice(4, query->data[1].size() - 4), 1);
+    ASSERT_TRUE(row.has_value());
+    EXPECT_EQ(row->columns()[0].fixed<std::int64_t>(0),
+              20);  // 15 keys in partition 0, 5 in partition 2, not the later one
+    EXPECT_EQ(row->columns()[1].fixed<std::int64_t>(0), 104);
+    const auto bad =
+        call(Method::query,
+             "{\"view\":" + std::to_string(view) +
+                 ",\"sql\":\"select * from read_csv('/etc/passwd')\",\"names\":{},\"timeout_ms\":20000}");
+    EXPECT_TRUE(bad.has_error());
+    EXPECT_EQ(text_of(Method::unpin, "{\"view\":" + std::to_string(view) + "}"), "{}");
+
+    const auto read =
+        call(Method::read,
+             "{\"table_id\":7,\"partitions\":[{\"partition\":0,\"offset\":19}],\"read_count\":5,"
+             "\"format\":\"json\",\"bytes_max\":1000000}");
+    ASSERT_EQ(read->data.size(), 2u);
+    EXPECT_NE(read->data[1].view().find("\"offset\":20"), std::string::npos);
+}
+
+TEST_F(SlaveNodeTest, PartitionsAreSpreadOverTheDirectories) {
+    start();
+    create(1, 5);
+    const auto count = [&](const std::string& directory) {
+        int found = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(root_ + "/" + directory + "/tables/t1"))
+            found += entry.is_directory() ? 1 : 0;
+        return found;
+    };
+    EXPECT_EQ(count("a"), 3);
+    EXPECT_EQ(count("b"), 2);
+    create(2, 1);
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t2/p0"));
+    EXPECT_EQ(text_of(Method::drop_table, "{\"table_id\":1}"), "{}");
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1"));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t1"));
+    EXPECT_NE(offsets(1, "0").find("TABLE_NOT_FOUND"), std::string::npos);
+    EXPECT_NE(offsets(2, "0").find("\"end\""), std::string::npos);
+}
+
+TEST_F(SlaveNodeTest, ADamagedPartitionIsNamedAndTheOthersServe) {
+    start();
+    create(1, 2);
+    append(1, 0, 0, 10);
+    append(1, 1, 0, 10);
+    stop();
+    // Overwrites the magic of the manifest or log of partition 0: whatever it is called, everything in it.
+    int damaged = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_ + "/a/tables/t1/p0")) {
+        if (!entry.is_regular_file() || entry.file_size() == 0) continue;
+        std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+        file.write("\xde\xad\xbe\xef\xde\xad\xbe\xef", 8);
+        ++damaged;
+    }
+    ASSERT_GT(damaged, 0);
+    start();
+    const auto refused = offsets(1, "0");
+    EXPECT_NE(refused.find("partition 0 of table t1 could not be opened"), std::string::npos) << refused;
+    EXPECT_EQ(offsets(1, "1"), "{\"first\":{\"1\":0},\"end\":{\"1\":10}}");
+    EXPECT_EQ(append(1, 1, 50, 1), "{\"offsets\":{\"1\":[10,10]},\"duplicate\":false}");
+}
+
+TEST_F(SlaveNodeTest, ASecondInstanceOnTheSameDataIsRefused) {
+    start();
+    const auto second = SlaveNode::start(settings(), "test");
+    ASSERT_TRUE(second.has_error());
+    EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+    EXPECT_NE(second.error().message.find("is in use by another slave"), std::string::npos)
+        << second.error().message;
+}
+
+// What a crash leaves in the middle of creating or dropping is cleaned up and never seen as data.
+TEST_F(SlaveNodeTest, HalfDoneTablesAreCleanedUp) {
+    start();
+    create(1, 1);
+    append(1, 0, 0, 3);
+    stop();
+    std::filesystem::create_directories(root_ + "/a/tables/t9/p0");          // no table.json yet
+    std::filesystem::create_directories(root_ + "/a/tables/t1/p5.new/log");  // being created
+    std::filesystem::create_directories(root_ + "/b/tables/t4.dropped/p0");  // being removed
+    std::filesystem::create_directories(root_ + "/b/tables/t01");            // not ours
+    start();
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t9"));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1/p5.new"));
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t4.dropped"));
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t01"));
+    EXPECT_EQ(offsets(1, "0"), "{\"first\":{\"0\":0},\"end\":{\"0\":3}}");
+}
+
+TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
+    start();
+    create(1, 2);
+    auto table = test::make_table(1, 2);
+    table.schema.id = SchemaId{2};
+    Field added;
+    added.id = FieldId{3};
+    added.name = "age";
+    added.type.kind = TypeKind::int64;
+    table.schema.fields.push_back(added);
+    table.next_field_id = FieldId{4};
+    EXPECT_EQ(text_of(Method::update_table, "{\"table\":" + table_meta_to_json(table) + "}"), "{}");
+    stop();
+    for (const auto* directory : {"/a", "/b"}) {
+        auto opened = DataDirectory::open(posix_file_system(), root_ + directory);
+        ASSERT_TRUE(opened.has_value());
+        EXPECT_EQ((*opened)->read_table(TableId{1})->schema.id.value, 2u);
+    }
+    start();
+    EXPECT_EQ(append(1, 0, 0, 1), "{\"offsets\":{\"0\":[0,0]},\"duplicate\":false}");
+}
+
+TEST_F(SlaveNodeTest, DirectoriesOfDifferentSlavesAreRefused) {
+    start();
+    stop();
+    std::ofstream(root_ + "/b/node.json") << "{\"format\":1,\"incarnation\":\"other\"}";
+    const auto mixed = SlaveNode::start(settings(), "test");
+    ASSERT_TRUE(mixed.has_error());
+    EXPECT_NE(mixed.error().message.find("belong to different slaves"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dl::slave
