@@ -33,7 +33,8 @@ int run(int argc, char** argv) {
     if (print || check) return 0;
 
     set_log_level(parse_log_level(settings->log_level).value());
-    for (const auto& note : config->notes()) log_warn("master.config", note);
+    for (const auto& note : config->notes())
+        log_warn("master.config", note);
     auto served = run_master(*settings);
     if (served.has_error()) {
         log_error("master", "cannot run", {{"error", served.error()}});
@@ -45,4 +46,6 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace dl::master
 
-int main(int argc, char** argv) { return dl::master::run(argc, argv); }
+int main(int argc, char** argv) {
+    return dl::master::run(argc, argv);
+}

@@ -40,7 +40,8 @@ Result<void> run_master(const MasterConfig& config) {
     duck.threads = config.query_threads;
     DL_TRY_ASSIGN(auto database, DuckDatabase::open(duck));
 
-    // Members of what follows refer to what stands above it; the pools are stopped by hand, after the sessions.
+    // Members of what follows refer to what stands above it; the pools are stopped by hand, after the
+    // sessions.
     net::NetPool net_pool("net", config.net_threads);
     const auto connect = [&net_pool](const std::string& address) {
         return rpc::RpcClient::create(net_pool.executor(), address);
@@ -57,8 +58,8 @@ Result<void> run_master(const MasterConfig& config) {
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
-    Services services{*catalog,   tables,     appends,    reads,       *queries,
-                      work_pool,  query_pool, work_bytes, query_slots, {}};
+    Services services{*catalog,  tables,     appends,    reads,       *queries,
+                      work_pool, query_pool, work_bytes, query_slots, {}};
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;
 
@@ -68,7 +69,9 @@ Result<void> run_master(const MasterConfig& config) {
     DL_TRY_ASSIGN(auto server, MasterServer::start(net_pool, services, server_options(config)));
     health.start(net_pool.executor());
     log_info(kComponent, "ready",
-             {{"address", server->address()}, {"tables", catalog->tables().size()}, {"slaves", slaves.nodes().size()}});
+             {{"address", server->address()},
+              {"tables", catalog->tables().size()},
+              {"slaves", slaves.nodes().size()}});
 
     stop_asked.get_future().wait();
     log_info(kComponent, "stopping", {{"sessions", server->sessions()}});

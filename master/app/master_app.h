@@ -1,5 +1,5 @@
-// The running master: builds everything in the order of its dependencies, serves until it is told to stop, and takes it
-// apart in the reverse order.
+// The running master: builds everything in the order of its dependencies, serves until it is told to stop,
+// and takes it apart in the reverse order.
 #pragma once
 
 #include "common/base/error.h"

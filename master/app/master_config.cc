@@ -56,13 +56,17 @@ std::vector<ConfigKey> master_config_keys() {
         number("master.write.timeout.ms", Kind::milliseconds, "60000", 100, kDayMs,
                "A client that takes no byte of its reply for so long is disconnected."),
         number("master.read.timeout.ms", Kind::milliseconds, "60000", 100, kDayMs,
-               "A client that sends no byte of a frame it has begun for so long is disconnected; idle ones are not."),
+               "A client that sends no byte of a frame it has begun for so long is disconnected; idle ones "
+               "are not."),
         number("master.shutdown.grace.ms", Kind::milliseconds, "10000", 0, kDayMs,
                "How long running statements may go on after SIGTERM."),
-        number("master.sessions.max", Kind::integer, "20000", 1, 1'000'000, "Most clients connected at a time."),
-        number("master.request.memory.bytes", Kind::bytes, "2g", 64 << 20, 1024 * kGiB,
-               "Memory for the requests of all clients together; more wait. Not below master.frame.bytes.max."),
-        number("master.net.threads", Kind::integer, "2", 1, 64, "Threads that move bytes to and from the network."),
+        number("master.sessions.max", Kind::integer, "20000", 1, 1'000'000,
+               "Most clients connected at a time."),
+        number(
+            "master.request.memory.bytes", Kind::bytes, "2g", 64 << 20, 1024 * kGiB,
+            "Memory for the requests of all clients together; more wait. Not below master.frame.bytes.max."),
+        number("master.net.threads", Kind::integer, "2", 1, 64,
+               "Threads that move bytes to and from the network."),
         number("master.work.threads", Kind::integer, thread_default(2), 1, 256,
                "Threads that parse batches and change the catalog. Default: one a core."),
         number("master.query.memory.bytes", Kind::bytes, "512m", 64 << 20, 1024 * kGiB,
@@ -104,7 +108,8 @@ Result<MasterConfig> master_config_from(const Config& config) {
     if (result.data_paths.empty())
         return make_error(ErrorCode::invalid_value, "master.data.path names no directory; give at least one");
     if (result.slaves.empty())
-        return make_error(ErrorCode::invalid_value, "slave.nodes names no slave; give at least one host:port");
+        return make_error(ErrorCode::invalid_value,
+                          "slave.nodes names no slave; give at least one host:port");
     if (result.request_bytes_max < result.frame_bytes_max)
         return make_error(ErrorCode::invalid_value,
                           "master.request.memory.bytes (" + std::to_string(result.request_bytes_max) +

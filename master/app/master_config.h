@@ -11,8 +11,8 @@
 namespace dl::master {
 
 struct MasterConfig {
-    std::string address;                    // host:port
-    std::vector<std::string> data_paths;    // the first holds the catalog
+    std::string address;                  // host:port
+    std::vector<std::string> data_paths;  // the first holds the catalog
     std::vector<std::string> slaves;
     std::size_t frame_bytes_max = 0;
     std::chrono::milliseconds statement_timeout{};

@@ -22,7 +22,8 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& directory) {
     DL_TRY_ASSIGN(auto store, CatalogStore::open(directory));
     DL_TRY_ASSIGN(auto tables, store->load_tables());
     std::unique_ptr<Catalog> catalog(new Catalog(std::move(store)));
-    for (auto& table : tables) catalog->cache_.put(std::make_shared<const TableMeta>(std::move(table)));
+    for (auto& table : tables)
+        catalog->cache_.put(std::make_shared<const TableMeta>(std::move(table)));
     return catalog;
 }
 
@@ -36,7 +37,9 @@ Result<TablePtr> Catalog::find(std::string_view name) const {
     return make_error(ErrorCode::table_not_found, std::move(text));
 }
 
-Result<TableId> Catalog::reserve_table(const std::vector<std::string>& nodes) { return store_->reserve_table(nodes); }
+Result<TableId> Catalog::reserve_table(const std::vector<std::string>& nodes) {
+    return store_->reserve_table(nodes);
+}
 
 Result<TablePtr> Catalog::add_table(TableMeta table) {
     std::lock_guard lock(change_mutex_);

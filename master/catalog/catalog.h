@@ -1,5 +1,6 @@
-// The catalog as the rest of the master sees it: fast lookups from memory, changes written through to the store before
-// they become visible. Lookups from any thread; changes block (work pool only) and are serialised here.
+// The catalog as the rest of the master sees it: fast lookups from memory, changes written through to the
+// store before they become visible. Lookups from any thread; changes block (work pool only) and are
+// serialised here.
 #pragma once
 
 #include <memory>

@@ -14,7 +14,8 @@ std::vector<TablePtr> CatalogCache::list() const {
     std::shared_lock lock(mutex_);
     std::vector<TablePtr> tables;
     tables.reserve(tables_.size());
-    for (const auto& [name, table] : tables_) tables.push_back(table);
+    for (const auto& [name, table] : tables_)
+        tables.push_back(table);
     return tables;
 }
 
@@ -22,7 +23,8 @@ std::vector<std::string> CatalogCache::names() const {
     std::shared_lock lock(mutex_);
     std::vector<std::string> names;
     names.reserve(tables_.size());
-    for (const auto& [name, table] : tables_) names.push_back(name);
+    for (const auto& [name, table] : tables_)
+        names.push_back(name);
     return names;
 }
 

@@ -1,5 +1,5 @@
-// Tables by name in memory. Readers take a shared snapshot of one table; changes replace the table's entry, so a
-// statement keeps the metadata it began with. Thread-safe.
+// Tables by name in memory. Readers take a shared snapshot of one table; changes replace the table's entry,
+// so a statement keeps the metadata it began with. Thread-safe.
 #pragma once
 
 #include <map>

@@ -36,7 +36,8 @@ PRAGMA user_version = 1;
 std::string encode_slot_map(const std::vector<std::uint16_t>& slots) {
     std::string bytes;
     bytes.reserve(slots.size() * 2);
-    for (const auto slot : slots) append_le(bytes, slot);
+    for (const auto slot : slots)
+        append_le(bytes, slot);
     return bytes;
 }
 
@@ -44,13 +45,14 @@ Result<std::vector<std::uint16_t>> decode_slot_map(const std::string& bytes, std
     std::vector<std::uint16_t> slots;
     ByteReader reader{std::string_view(bytes)};
     if (bytes.size() != kSlotCount * 2)
-        return make_error(ErrorCode::corrupt_data, "catalog: slot map of " + std::to_string(bytes.size()) + " bytes");
+        return make_error(ErrorCode::corrupt_data,
+                          "catalog: slot map of " + std::to_string(bytes.size()) + " bytes");
     for (std::uint32_t i = 0; i < kSlotCount; ++i) {
         slots.push_back(reader.read<std::uint16_t>());
         if (slots.back() >= partition_count)
-            return make_error(ErrorCode::corrupt_data, "catalog: slot " + std::to_string(i) + " names partition " +
-                                                           std::to_string(slots.back()) + " of " +
-                                                           std::to_string(partition_count));
+            return make_error(ErrorCode::corrupt_data,
+                              "catalog: slot " + std::to_string(i) + " names partition " +
+                                  std::to_string(slots.back()) + " of " + std::to_string(partition_count));
     }
     return slots;
 }
@@ -83,10 +85,10 @@ Result<void> CatalogStore::prepare_format() {
     const auto version = row ? query.integer(0) : 0;
     if (version == kFormatVersion) return {};
     if (version != 0)
-        return make_error(ErrorCode::corrupt_data, "the catalog has format version " + std::to_string(version) +
-                                                       ", this program knows version " +
-                                                       std::to_string(kFormatVersion) +
-                                                       "; start the version of the program that wrote it");
+        return make_error(ErrorCode::corrupt_data,
+                          "the catalog has format version " + std::to_string(version) +
+                              ", this program knows version " + std::to_string(kFormatVersion) +
+                              "; start the version of the program that wrote it");
     query = SqliteStatement();
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
     DL_TRY(database_.execute(kCreateFormat));
@@ -96,9 +98,10 @@ Result<void> CatalogStore::prepare_format() {
 Result<std::vector<TableMeta>> CatalogStore::load_tables() {
     std::lock_guard lock(mutex_);
     std::vector<TableMeta> tables;
-    DL_TRY_ASSIGN(auto query,
-                  database_.prepare("SELECT id, name, schema_id, key_field, next_field, partition_count, copies, "
-                                    "partition_hash, index_hash_seed, slot_map FROM tables ORDER BY id"));
+    DL_TRY_ASSIGN(
+        auto query,
+        database_.prepare("SELECT id, name, schema_id, key_field, next_field, partition_count, copies, "
+                          "partition_hash, index_hash_seed, slot_map FROM tables ORDER BY id"));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
         if (!more) break;
@@ -121,8 +124,9 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
 }
 
 Result<void> CatalogStore::load_fields(TableMeta& table, FieldId key) {
-    DL_TRY_ASSIGN(auto query, database_.prepare("SELECT id, name, type, not_null, default_text FROM fields "
-                                                "WHERE table_id = ? AND dropped_schema IS NULL ORDER BY position"));
+    DL_TRY_ASSIGN(auto query,
+                  database_.prepare("SELECT id, name, type, not_null, default_text FROM fields "
+                                    "WHERE table_id = ? AND dropped_schema IS NULL ORDER BY position"));
     query.bind(1, static_cast<std::int64_t>(table.id.value));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
@@ -136,14 +140,16 @@ Result<void> CatalogStore::load_fields(TableMeta& table, FieldId key) {
         table.schema.fields.push_back(std::move(field));
     }
     const auto position = table.schema.find(key);
-    if (!position) return make_error(ErrorCode::corrupt_data, "catalog: table " + table.name + " has no key column");
+    if (!position)
+        return make_error(ErrorCode::corrupt_data, "catalog: table " + table.name + " has no key column");
     table.schema.key_index = *position;
     return {};
 }
 
 Result<void> CatalogStore::load_partitions(TableMeta& table) {
-    DL_TRY_ASSIGN(auto query, database_.prepare("SELECT id, leader, leader_epoch FROM partitions WHERE table_id = ? "
-                                                "ORDER BY id"));
+    DL_TRY_ASSIGN(auto query,
+                  database_.prepare("SELECT id, leader, leader_epoch FROM partitions WHERE table_id = ? "
+                                    "ORDER BY id"));
     query.bind(1, static_cast<std::int64_t>(table.id.value));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
@@ -155,11 +161,12 @@ Result<void> CatalogStore::load_partitions(TableMeta& table) {
         table.partitions.push_back(std::move(placement));
     }
     if (table.partitions.size() != table.partition_count)
-        return make_error(ErrorCode::corrupt_data, "catalog: table " + table.name + " has " +
-                                                       std::to_string(table.partitions.size()) + " placements for " +
-                                                       std::to_string(table.partition_count) + " partitions");
-    DL_TRY_ASSIGN(auto followers, database_.prepare("SELECT partition, node FROM followers WHERE table_id = ? "
-                                                    "ORDER BY partition, position"));
+        return make_error(ErrorCode::corrupt_data,
+                          "catalog: table " + table.name + " has " + std::to_string(table.partitions.size()) +
+                              " placements for " + std::to_string(table.partition_count) + " partitions");
+    DL_TRY_ASSIGN(auto followers,
+                  database_.prepare("SELECT partition, node FROM followers WHERE table_id = ? "
+                                    "ORDER BY partition, position"));
     followers.bind(1, static_cast<std::int64_t>(table.id.value));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, followers.step());
@@ -182,8 +189,9 @@ Result<void> CatalogStore::queue_drops(TableId table, const std::vector<std::str
 Result<TableId> CatalogStore::reserve_table(const std::vector<std::string>& nodes) {
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
-    DL_TRY_ASSIGN(auto next, database_.prepare("UPDATE counters SET value = value + 1 WHERE name = 'next_table_id' "
-                                               "RETURNING value - 1"));
+    DL_TRY_ASSIGN(auto next,
+                  database_.prepare("UPDATE counters SET value = value + 1 WHERE name = 'next_table_id' "
+                                    "RETURNING value - 1"));
     DL_TRY_ASSIGN(const bool row, next.step());
     if (!row) return make_error(ErrorCode::corrupt_data, "catalog: the counter next_table_id is missing");
     const TableId id{static_cast<std::uint64_t>(next.integer(0))};
@@ -194,8 +202,9 @@ Result<TableId> CatalogStore::reserve_table(const std::vector<std::string>& node
 }
 
 Result<void> CatalogStore::insert_fields(const TableMeta& table) {
-    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT OR IGNORE INTO fields(table_id, id, position, name, type, "
-                                                 "not_null, default_text, added_schema) VALUES(?,?,?,?,?,?,?,?)"));
+    DL_TRY_ASSIGN(auto insert,
+                  database_.prepare("INSERT OR IGNORE INTO fields(table_id, id, position, name, type, "
+                                    "not_null, default_text, added_schema) VALUES(?,?,?,?,?,?,?,?)"));
     for (std::size_t i = 0; i < table.schema.fields.size(); ++i) {
         const auto& field = table.schema.fields[i];
         // Field ids ascend in column order, so they serve as positions that never have to be renumbered.
@@ -226,7 +235,8 @@ Result<void> CatalogStore::add_table(const TableMeta& table) {
     insert.bind(3, std::int64_t{table.schema.id.value}).bind(4, std::int64_t{table.schema.key().id.value});
     insert.bind(5, std::int64_t{table.next_field_id.value}).bind(6, std::int64_t{table.partition_count});
     insert.bind(7, std::int64_t{table.copies}).bind(8, table.partition_hash);
-    insert.bind(9, static_cast<std::int64_t>(table.index_hash_seed)).bind_blob(10, encode_slot_map(table.slot_map));
+    insert.bind(9, static_cast<std::int64_t>(table.index_hash_seed))
+        .bind_blob(10, encode_slot_map(table.slot_map));
     DL_TRY(insert.run());
     DL_TRY(insert_fields(table));
 
@@ -256,17 +266,22 @@ Result<void> CatalogStore::change_schema(const TableMeta& table) {
     DL_TRY_ASSIGN(auto find, database_.prepare("SELECT schema_id FROM tables WHERE id = ?"));
     find.bind(1, id);
     DL_TRY_ASSIGN(const bool exists, find.step());
-    if (!exists) return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
+    if (!exists)
+        return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
     if (find.integer(0) + 1 != std::int64_t{table.schema.id.value})
         return make_error(ErrorCode::schema_mismatch, "table '" + table.name + "' was altered meanwhile");
     find = SqliteStatement();
 
-    DL_TRY_ASSIGN(auto update, database_.prepare("UPDATE tables SET schema_id = ?, next_field = ? WHERE id = ?"));
-    update.bind(1, std::int64_t{table.schema.id.value}).bind(2, std::int64_t{table.next_field_id.value}).bind(3, id);
+    DL_TRY_ASSIGN(auto update,
+                  database_.prepare("UPDATE tables SET schema_id = ?, next_field = ? WHERE id = ?"));
+    update.bind(1, std::int64_t{table.schema.id.value})
+        .bind(2, std::int64_t{table.next_field_id.value})
+        .bind(3, id);
     DL_TRY(update.run());
     DL_TRY(insert_fields(table));
 
-    DL_TRY_ASSIGN(auto list, database_.prepare("SELECT id FROM fields WHERE table_id = ? AND dropped_schema IS NULL"));
+    DL_TRY_ASSIGN(auto list,
+                  database_.prepare("SELECT id FROM fields WHERE table_id = ? AND dropped_schema IS NULL"));
     list.bind(1, id);
     std::vector<std::int64_t> dropped;
     for (;;) {
@@ -276,7 +291,8 @@ Result<void> CatalogStore::change_schema(const TableMeta& table) {
             dropped.push_back(list.integer(0));
     }
     list = SqliteStatement();
-    DL_TRY_ASSIGN(auto drop, database_.prepare("UPDATE fields SET dropped_schema = ? WHERE table_id = ? AND id = ?"));
+    DL_TRY_ASSIGN(auto drop,
+                  database_.prepare("UPDATE fields SET dropped_schema = ? WHERE table_id = ? AND id = ?"));
     for (const auto field : dropped) {
         drop.bind(1, std::int64_t{table.schema.id.value}).bind(2, id).bind(3, field);
         DL_TRY(drop.run());
@@ -299,7 +315,8 @@ Result<void> CatalogStore::remove_table(const TableMeta& table) {
 Result<std::vector<PendingDrop>> CatalogStore::pending_drops() {
     std::lock_guard lock(mutex_);
     std::vector<PendingDrop> drops;
-    DL_TRY_ASSIGN(auto query, database_.prepare("SELECT table_id, node FROM pending_drops ORDER BY node, table_id"));
+    DL_TRY_ASSIGN(auto query,
+                  database_.prepare("SELECT table_id, node FROM pending_drops ORDER BY node, table_id"));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
         if (!more) break;
@@ -310,7 +327,8 @@ Result<std::vector<PendingDrop>> CatalogStore::pending_drops() {
 
 Result<void> CatalogStore::finish_drop(const PendingDrop& drop) {
     std::lock_guard lock(mutex_);
-    DL_TRY_ASSIGN(auto remove, database_.prepare("DELETE FROM pending_drops WHERE table_id = ? AND node = ?"));
+    DL_TRY_ASSIGN(auto remove,
+                  database_.prepare("DELETE FROM pending_drops WHERE table_id = ? AND node = ?"));
     remove.bind(1, static_cast<std::int64_t>(drop.table.value)).bind(2, drop.node);
     return remove.run();
 }

@@ -1,6 +1,6 @@
-// The durable catalog: tables, fields (dropped ones are remembered), slot map, placements and the drops that slaves
-// still have to carry out, in one SQLite file catalog.db. Every change is one transaction, synced before it returns.
-// Thread-safe (one mutex); blocking: work pool only. Format: docs/formats/catalog.md.
+// The durable catalog: tables, fields (dropped ones are remembered), slot map, placements and the drops that
+// slaves still have to carry out, in one SQLite file catalog.db. Every change is one transaction, synced
+// before it returns. Thread-safe (one mutex); blocking: work pool only. Format: docs/formats/catalog.md.
 #pragma once
 
 #include <memory>
@@ -24,18 +24,18 @@ struct PendingDrop {
 
 class CatalogStore {
   public:
-    // Locks the directory, opens or creates catalog.db. UNAVAILABLE when another master holds it; CORRUPT_DATA for a
-    // format this program does not know, by name.
+    // Locks the directory, opens or creates catalog.db. UNAVAILABLE when another master holds it;
+    // CORRUPT_DATA for a format this program does not know, by name.
     static Result<std::unique_ptr<CatalogStore>> open(const std::string& directory);
 
     Result<std::vector<TableMeta>> load_tables();
-    // Takes the next table id and remembers at once that `nodes` may come to hold partitions of it, so that a create
-    // that dies half-way is cleaned up. add_table() forgets that again.
+    // Takes the next table id and remembers at once that `nodes` may come to hold partitions of it, so that a
+    // create that dies half-way is cleaned up. add_table() forgets that again.
     Result<TableId> reserve_table(const std::vector<std::string>& nodes);
     // TABLE_EXISTS when the name is taken.
     Result<void> add_table(const TableMeta& table);
-    // A newer schema: new fields appear, missing ones are marked dropped. SCHEMA_MISMATCH when the stored schema is
-    // not table.schema.id - 1 (somebody else changed it), TABLE_NOT_FOUND when it is gone.
+    // A newer schema: new fields appear, missing ones are marked dropped. SCHEMA_MISMATCH when the stored
+    // schema is not table.schema.id - 1 (somebody else changed it), TABLE_NOT_FOUND when it is gone.
     Result<void> change_schema(const TableMeta& table);
     // Removes the table and queues its drop on every node that holds a part of it.
     Result<void> remove_table(const TableMeta& table);

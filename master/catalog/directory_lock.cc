@@ -15,22 +15,26 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
     std::error_code failed;
     std::filesystem::create_directories(directory, failed);
     if (failed)
-        return make_error(ErrorCode::io_error, "cannot create the directory " + directory + ": " + failed.message());
+        return make_error(ErrorCode::io_error,
+                          "cannot create the directory " + directory + ": " + failed.message());
     const std::string path = directory + "/master.lock";
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
-        return make_error(ErrorCode::io_error, "cannot open the lock file " + path + ": " + std::strerror(errno));
+        return make_error(ErrorCode::io_error,
+                          "cannot open the lock file " + path + ": " + std::strerror(errno));
     DirectoryLock lock(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
         char holder[32] = {};
         const auto size = ::pread(fd, holder, sizeof holder - 1, 0);
         std::string text = "the data directory " + directory + " is in use by another master";
         if (size > 0) text += " (process " + std::string(holder, std::strcspn(holder, "\n")) + ")";
-        return make_error(ErrorCode::unavailable, text + "; stop it, or set master.data.path to another directory");
+        return make_error(ErrorCode::unavailable,
+                          text + "; stop it, or set master.data.path to another directory");
     }
     const std::string pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
-        return make_error(ErrorCode::io_error, "cannot write the lock file " + path + ": " + std::strerror(errno));
+        return make_error(ErrorCode::io_error,
+                          "cannot write the lock file " + path + ": " + std::strerror(errno));
     return lock;
 }
 

@@ -1,5 +1,5 @@
-// An exclusive lock on a data directory, held through a lock file for as long as the object lives. The system lets
-// go of it when the process dies in any way, so a stale file never blocks a start.
+// An exclusive lock on a data directory, held through a lock file for as long as the object lives. The system
+// lets go of it when the process dies in any way, so a stale file never blocks a start.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@ namespace dl::master {
 
 class DirectoryLock {
   public:
-    // Creates the directory and its parents when they are missing. UNAVAILABLE names the directory and the process
-    // that holds it.
+    // Creates the directory and its parents when they are missing. UNAVAILABLE names the directory and the
+    // process that holds it.
     static Result<DirectoryLock> acquire(const std::string& directory);
     DirectoryLock(DirectoryLock&& other) noexcept;
     DirectoryLock& operator=(DirectoryLock&&) = delete;

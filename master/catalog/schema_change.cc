@@ -13,8 +13,8 @@ Result<Field> build_field(const ColumnDefinition& definition) {
     Field field;
     DL_TRY_ASSIGN(field.name, normalize_name("column", definition.name));
     if (is_reserved_column_name(field.name))
-        return make_error(ErrorCode::invalid_request,
-                          "a column cannot be named '" + field.name + "', the protocol uses that name; choose another");
+        return make_error(ErrorCode::invalid_request, "a column cannot be named '" + field.name +
+                                                          "', the protocol uses that name; choose another");
     auto type = parse_type(definition.type);
     if (type.has_error()) return std::move(type).error().in("column '" + field.name + "'");
     field.type = *type;
@@ -29,7 +29,8 @@ Result<Field> build_field(const ColumnDefinition& definition) {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t j = 0; j <= b.size(); ++j)
+        row[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         std::size_t diagonal = row[0];
         row[0] = i;
@@ -75,15 +76,16 @@ Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t i
     DL_TRY_ASSIGN(table.name, normalize_name("table", definition.name));
     const auto where = "table '" + table.name + "': ";
     if (definition.columns.empty())
-        return make_error(ErrorCode::invalid_request, where + "it has no columns; give at least the major key");
+        return make_error(ErrorCode::invalid_request,
+                          where + "it has no columns; give at least the major key");
     if (definition.columns.size() > limits::columns_max)
         return make_error(ErrorCode::limit_exceeded, where + std::to_string(definition.columns.size()) +
                                                          " columns, the limit is " +
                                                          std::to_string(limits::columns_max));
     if (definition.partitions < 1 || definition.partitions > limits::partitions_max)
-        return make_error(ErrorCode::limit_exceeded, where + "partition number " +
-                                                         std::to_string(definition.partitions) + " is not within 1.." +
-                                                         std::to_string(limits::partitions_max));
+        return make_error(ErrorCode::limit_exceeded,
+                          where + "partition number " + std::to_string(definition.partitions) +
+                              " is not within 1.." + std::to_string(limits::partitions_max));
     if (definition.copies < 1 || definition.copies > 16)
         return make_error(ErrorCode::limit_exceeded, where + std::to_string(definition.copies) +
                                                          " copies of a partition are not within 1..16");
@@ -94,20 +96,22 @@ Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t i
         auto field = build_field(column);
         if (field.has_error()) return std::move(field).error().in("table '" + table.name + "'");
         if (table.schema.find(field->name))
-            return make_error(ErrorCode::column_exists, where + "column '" + field->name + "' is given twice");
+            return make_error(ErrorCode::column_exists,
+                              where + "column '" + field->name + "' is given twice");
         field->id = FieldId{next_field++};
         table.schema.fields.push_back(std::move(*field));
     }
     DL_TRY_ASSIGN(const auto key, normalize_name("column", definition.major_key));
     const auto position = table.schema.find(key);
     if (!position)
-        return make_error(ErrorCode::column_not_found,
-                          where + "the major key '" + key + "' is not among its columns; add it, or name another one");
+        return make_error(
+            ErrorCode::column_not_found,
+            where + "the major key '" + key + "' is not among its columns; add it, or name another one");
     table.schema.key_index = *position;
     auto& key_field = table.schema.fields[*position];
     if (key_field.default_text)
-        return make_error(ErrorCode::invalid_request,
-                          where + "the major key '" + key + "' cannot have a default; every row gives its key");
+        return make_error(ErrorCode::invalid_request, where + "the major key '" + key +
+                                                          "' cannot have a default; every row gives its key");
     key_field.not_null = true;
     table.partition_count = definition.partitions;
     table.copies = definition.copies;
@@ -121,16 +125,18 @@ Result<TableMeta> with_column(const TableMeta& table, const ColumnDefinition& co
     auto field = build_field(column);
     if (field.has_error()) return std::move(field).error().in("table '" + table.name + "'");
     if (table.schema.find(field->name))
-        return make_error(ErrorCode::column_exists, "table '" + table.name + "' has a column '" + field->name +
-                                                        "' already; choose another name, or drop that one first");
+        return make_error(ErrorCode::column_exists,
+                          "table '" + table.name + "' has a column '" + field->name +
+                              "' already; choose another name, or drop that one first");
     if (table.schema.fields.size() >= limits::columns_max)
         return make_error(ErrorCode::limit_exceeded, "table '" + table.name + "' has " +
                                                          std::to_string(table.schema.fields.size()) +
                                                          " columns, the limit");
     if (field->not_null && !field->default_text)
-        return make_error(ErrorCode::invalid_request, "column '" + field->name +
-                                                          "' is NOT NULL and has no default; rows that exist already "
-                                                          "would violate it, so add a DEFAULT");
+        return make_error(ErrorCode::invalid_request,
+                          "column '" + field->name +
+                              "' is NOT NULL and has no default; rows that exist already "
+                              "would violate it, so add a DEFAULT");
     TableMeta changed = table;
     field->id = table.next_field_id;
     changed.next_field_id = FieldId{table.next_field_id.value + 1};
@@ -144,14 +150,16 @@ Result<TableMeta> without_column(const TableMeta& table, std::string_view column
     const auto position = table.schema.find(name);
     if (!position) {
         std::vector<std::string> names;
-        for (const auto& field : table.schema.fields) names.push_back(field.name);
+        for (const auto& field : table.schema.fields)
+            names.push_back(field.name);
         auto text = "table '" + table.name + "' has no column '" + name + "'";
-        if (const auto near = nearest_name(name, names); !near.empty()) text += "; did you mean '" + near + "'?";
+        if (const auto near = nearest_name(name, names); !near.empty())
+            text += "; did you mean '" + near + "'?";
         return make_error(ErrorCode::column_not_found, std::move(text));
     }
     if (*position == table.schema.key_index)
-        return make_error(ErrorCode::invalid_request,
-                          "column '" + name + "' is the major key of table '" + table.name + "' and cannot be dropped");
+        return make_error(ErrorCode::invalid_request, "column '" + name + "' is the major key of table '" +
+                                                          table.name + "' and cannot be dropped");
     TableMeta changed = table;
     changed.schema.id = SchemaId{table.schema.id.value + 1};
     changed.schema.fields.erase(changed.schema.fields.begin() + static_cast<std::ptrdiff_t>(*position));

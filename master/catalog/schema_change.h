@@ -1,5 +1,5 @@
-// What CREATE TABLE and ALTER TABLE do to a table's metadata: pure, no io. Every name, type and default is checked
-// here, whichever statement form it came in.
+// What CREATE TABLE and ALTER TABLE do to a table's metadata: pure, no io. Every name, type and default is
+// checked here, whichever statement form it came in.
 #pragma once
 
 #include <cstdint>
@@ -28,17 +28,20 @@ struct TableDefinition {
     std::uint32_t copies = 1;
 };
 
-// Lower-cased, checked table: schema 1, field ids 1.., default slot map, random hash seed given by the caller; without
-// id and placements. INVALID_REQUEST, INVALID_VALUE, COLUMN_EXISTS, COLUMN_NOT_FOUND, LIMIT_EXCEEDED name what is wrong.
+// Lower-cased, checked table: schema 1, field ids 1.., default slot map, random hash seed given by the
+// caller; without id and placements. INVALID_REQUEST, INVALID_VALUE, COLUMN_EXISTS, COLUMN_NOT_FOUND,
+// LIMIT_EXCEEDED name what is wrong.
 Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t index_hash_seed);
-// The table with one more column, schema id + 1. A NOT NULL column needs a default: existing rows would violate it.
+// The table with one more column, schema id + 1. A NOT NULL column needs a default: existing rows would
+// violate it.
 Result<TableMeta> with_column(const TableMeta& table, const ColumnDefinition& column);
 // The table without the column, schema id + 1. The key cannot be dropped.
 Result<TableMeta> without_column(const TableMeta& table, std::string_view column);
 
 // Canonical form of a value's text for `type` (value_text.h).
 Result<std::string> canonical_text(DataType type, std::string_view text);
-// Of `names` the one that `wanted` was probably meant to be (at most two edits away); empty when none is near.
+// Of `names` the one that `wanted` was probably meant to be (at most two edits away); empty when none is
+// near.
 std::string nearest_name(std::string_view wanted, const std::vector<std::string>& names);
 
 }  // namespace dl::master

@@ -6,7 +6,9 @@
 
 namespace dl::master {
 
-SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept { *this = std::move(other); }
+SqliteStatement::SqliteStatement(SqliteStatement&& other) noexcept {
+    *this = std::move(other);
+}
 
 SqliteStatement& SqliteStatement::operator=(SqliteStatement&& other) noexcept {
     std::swap(database_, other.database_);
@@ -15,7 +17,9 @@ SqliteStatement& SqliteStatement::operator=(SqliteStatement&& other) noexcept {
     return *this;
 }
 
-SqliteStatement::~SqliteStatement() { sqlite3_finalize(statement_); }
+SqliteStatement::~SqliteStatement() {
+    sqlite3_finalize(statement_);
+}
 
 void SqliteStatement::reset_if_stepped() {
     if (!stepped_) return;
@@ -70,7 +74,9 @@ Result<void> SqliteStatement::run() {
     return {};
 }
 
-std::int64_t SqliteStatement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t SqliteStatement::integer(int column) const {
+    return sqlite3_column_int64(statement_, column);
+}
 
 std::string SqliteStatement::text(int column) const {
     const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
@@ -96,12 +102,15 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
         return database.last_error("opening it");
     sqlite3_extended_result_codes(database.handle_, 1);
     sqlite3_busy_timeout(database.handle_, 2000);
-    for (const char* pragma : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"})
+    for (const char* pragma :
+         {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"})
         DL_TRY(database.execute(pragma));
     return database;
 }
 
-SqliteDatabase::SqliteDatabase(SqliteDatabase&& other) noexcept { *this = std::move(other); }
+SqliteDatabase::SqliteDatabase(SqliteDatabase&& other) noexcept {
+    *this = std::move(other);
+}
 
 SqliteDatabase& SqliteDatabase::operator=(SqliteDatabase&& other) noexcept {
     std::swap(handle_, other.handle_);
@@ -109,10 +118,13 @@ SqliteDatabase& SqliteDatabase::operator=(SqliteDatabase&& other) noexcept {
     return *this;
 }
 
-SqliteDatabase::~SqliteDatabase() { sqlite3_close_v2(handle_); }
+SqliteDatabase::~SqliteDatabase() {
+    sqlite3_close_v2(handle_);
+}
 
 Result<void> SqliteDatabase::execute(const char* sql) {
-    if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return last_error("running a statement");
+    if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+        return last_error("running a statement");
     return {};
 }
 
@@ -125,7 +137,9 @@ Result<SqliteStatement> SqliteDatabase::prepare(std::string_view sql) {
     return statement;
 }
 
-std::int64_t SqliteDatabase::changes() const { return sqlite3_changes64(handle_); }
+std::int64_t SqliteDatabase::changes() const {
+    return sqlite3_changes64(handle_);
+}
 
 Error SqliteDatabase::last_error(std::string_view doing) const {
     auto code = ErrorCode::io_error;

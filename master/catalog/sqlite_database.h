@@ -1,5 +1,5 @@
-// SQLite as values and RAII: one connection, prepared statements, transactions. Not thread-safe: its owner locks.
-// Errors are IO_ERROR, DISK_FULL or CORRUPT_DATA and name the file.
+// SQLite as values and RAII: one connection, prepared statements, transactions. Not thread-safe: its owner
+// locks. Errors are IO_ERROR, DISK_FULL or CORRUPT_DATA and name the file.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace dl::master {
 
 class SqliteDatabase;
 
-// One prepared statement: bind 1-based, step through rows, reset. Reset happens by itself before the next bind.
+// One prepared statement: bind 1-based, step through rows, reset. Reset happens by itself before the next
+// bind.
 class SqliteStatement {
   public:
     SqliteStatement() = default;

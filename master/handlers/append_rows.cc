@@ -5,6 +5,7 @@
 #include "common/async/run_on.h"
 #include "common/base/failpoint.h"
 #include "master/handlers/reply_codec.h"
+#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {
@@ -23,17 +24,19 @@ Result<SharedBatch> share(Result<PartitionedBatch> batch) {
 
 }  // namespace
 
-asio::awaitable<Result<void>> append_rows(Services& services, Statement& statement, ClientReply& reply, TablePtr table,
-                                          std::size_t input_bytes, RowParser parse) {
+asio::awaitable<Result<void>> append_rows(Services& services, Statement& statement, ClientReply& reply,
+                                          TablePtr table, std::size_t input_bytes, RowParser parse) {
     net::ByteBudget::Share bytes;
     Result<SharedBatch> batch = SharedBatch();
     if (input_bytes <= kParseHereBytesMax) {
-        batch = share(parse(*table));
+        batch = guarded([&] { return share(parse(*table)); });
     } else {
         auto admitted = co_await services.work_bytes.acquire(input_bytes, statement.deadline);
         if (admitted.has_error()) co_return std::move(admitted).error();
         bytes = std::move(*admitted);
-        auto work = [table, parse = std::move(parse)] { return share(parse(*table)); };
+        auto work = [table, parse = std::move(parse)] {
+            return guarded([&] { return share(parse(*table)); });
+        };
         batch = co_await run_on(services.work_pool, work);
     }
     if (batch.has_error()) co_return std::move(batch).error();
@@ -51,7 +54,8 @@ asio::awaitable<Result<void>> append_rows(Services& services, Statement& stateme
         meta = "\"offsets\":";
         append_ranges_json(meta, outcome.offsets);
         meta += ",\"rows\":" + std::to_string((*batch)->rows);
-        if (statement.options().batch_id) meta += outcome.duplicate ? ",\"duplicate\":true" : ",\"duplicate\":false";
+        if (statement.options().batch_id)
+            meta += outcome.duplicate ? ",\"duplicate\":true" : ",\"duplicate\":false";
     }
     auto replied = co_await reply_success(statement, reply, std::move(meta));
     DL_FAILPOINT("append.after-ack-send");

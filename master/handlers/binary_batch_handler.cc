@@ -7,6 +7,7 @@
 #include "common/wire/batch_binary.h"
 #include "master/handlers/append_rows.h"
 #include "master/handlers/handlers.h"
+#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {
@@ -32,7 +33,7 @@ HandlerResult handle_binary_batch(Services& services, Statement& statement, Clie
         auto admitted = co_await services.work_bytes.acquire(statement.batch.size(), statement.deadline);
         if (admitted.has_error()) co_return std::move(admitted).error();
         bytes = std::move(*admitted);
-        auto work = [batch = statement.batch] { return unpack(batch); };
+        auto work = [batch = statement.batch] { return guarded([&] { return unpack(batch); }); };
         plain = co_await run_on(services.work_pool, work);
     }
     if (plain.has_error()) co_return std::move(plain).error();
@@ -42,7 +43,9 @@ HandlerResult handle_binary_batch(Services& services, Statement& statement, Clie
     if (table.has_error()) co_return std::move(table).error();
     statement.batch = SharedBytes();
     const auto input_bytes = (*plain)->size();
-    RowParser parse = [rows = std::move(*plain)](const TableMeta& meta) { return parse_binary_batch(*rows, meta); };
+    RowParser parse = [rows = std::move(*plain)](const TableMeta& meta) {
+        return parse_binary_batch(*rows, meta);
+    };
     bytes.release();
     co_return co_await append_rows(services, statement, reply, *table, input_bytes, std::move(parse));
 }

@@ -5,7 +5,8 @@
 
 namespace dl::master {
 
-HandlerResult compress_table(Services& services, Statement& statement, ClientReply& reply, std::string table) {
+HandlerResult compress_table(Services& services, Statement& statement, ClientReply& reply,
+                             std::string table) {
     auto found = services.catalog.find(table);
     if (found.has_error()) co_return std::move(found).error();
     const auto deadline = statement.options().timeout_ms

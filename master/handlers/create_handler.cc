@@ -8,7 +8,8 @@ namespace dl::master {
 namespace {
 
 // Columns are looked up by their normalised name, so that the lists may be written in any case.
-Result<ColumnDefinition*> named_column(TableDefinition& definition, const std::string& name, std::string_view list) {
+Result<ColumnDefinition*> named_column(TableDefinition& definition, const std::string& name,
+                                       std::string_view list) {
     DL_TRY_ASSIGN(const auto wanted, normalize_name("column", name));
     for (auto& column : definition.columns) {
         auto own = normalize_name("column", column.name);
@@ -21,7 +22,8 @@ Result<ColumnDefinition*> named_column(TableDefinition& definition, const std::s
 Result<TableDefinition> definition_of(const CreateRequest& request) {
     TableDefinition definition;
     definition.name = request.table_name;
-    for (const auto& [name, type] : request.columns) definition.columns.push_back({name, type, false, {}});
+    for (const auto& [name, type] : request.columns)
+        definition.columns.push_back({name, type, false, {}});
     definition.major_key = request.major_key;
     definition.partitions = request.partition_number;
     definition.copies = request.replica_number;
@@ -46,7 +48,8 @@ HandlerResult handle_create(Services& services, Statement& statement, ClientRepl
     co_return co_await reply_success(statement, reply, "");
 }
 
-HandlerResult create_table(Services& services, Statement& statement, ClientReply& reply, CreateTableStatement sql) {
+HandlerResult create_table(Services& services, Statement& statement, ClientReply& reply,
+                           CreateTableStatement sql) {
     if (sql.if_not_exists && services.catalog.find(sql.table).has_value())
         co_return co_await reply_success(statement, reply, "");
     TableDefinition definition;
@@ -55,11 +58,12 @@ HandlerResult create_table(Services& services, Statement& statement, ClientReply
     definition.copies = sql.extra_copies + 1;
     for (auto& column : sql.columns) {
         if (column.primary_key) definition.major_key = column.name;
-        definition.columns.push_back(
-            {std::move(column.name), std::move(column.type), column.not_null, std::move(column.default_text)});
+        definition.columns.push_back({std::move(column.name), std::move(column.type), column.not_null,
+                                      std::move(column.default_text)});
     }
     auto created = co_await services.tables.create(std::move(definition), statement.deadline);
-    const bool raced = sql.if_not_exists && created.has_error() && created.error().code == ErrorCode::table_exists;
+    const bool raced =
+        sql.if_not_exists && created.has_error() && created.error().code == ErrorCode::table_exists;
     if (created.has_error() && !raced) co_return std::move(created).error();
     co_return co_await reply_success(statement, reply, "");
 }

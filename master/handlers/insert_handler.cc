@@ -10,8 +10,11 @@ namespace dl::master {
 HandlerResult handle_insert(Services& services, Statement& statement, ClientReply& reply) {
     auto table = services.catalog.find(statement.request.table_name());
     if (table.has_error()) co_return std::move(table).error();
-    RowParser parse = [&request = statement.request](const TableMeta& meta) { return parse_json_rows(request, meta); };
-    co_return co_await append_rows(services, statement, reply, *table, statement.request_bytes, std::move(parse));
+    RowParser parse = [&request = statement.request](const TableMeta& meta) {
+        return parse_json_rows(request, meta);
+    };
+    co_return co_await append_rows(services, statement, reply, *table, statement.request_bytes,
+                                   std::move(parse));
 }
 
 }  // namespace dl::master

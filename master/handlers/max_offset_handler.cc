@@ -6,12 +6,14 @@
 
 namespace dl::master {
 
-HandlerResult max_offset(Services& services, Statement& statement, ClientReply& reply, MaxOffsetStatement sql) {
+HandlerResult max_offset(Services& services, Statement& statement, ClientReply& reply,
+                         MaxOffsetStatement sql) {
     auto table = services.catalog.find(sql.table);
     if (table.has_error()) co_return std::move(table).error();
     auto offsets = co_await services.reads.offsets(*table, statement.deadline);
     if (offsets.has_error()) co_return std::move(offsets).error();
-    for (auto& entry : offsets->end) --entry.second;
+    for (auto& entry : offsets->end)
+        --entry.second;
     std::string json;
     append_offsets_json(json, offsets->end);
     std::string out;

@@ -1,5 +1,5 @@
-// query, and SELECT of sql. Rows are pulled and turned into frames on the query pool, a piece at a time; the next piece
-// is pulled when the client has taken the last one.
+// query, and SELECT of sql. Rows are pulled and turned into frames on the query pool, a piece at a time; the
+// next piece is pulled when the client has taken the last one.
 #include <memory>
 #include <utility>
 #include <vector>
@@ -10,6 +10,7 @@
 #include "common/wire/stream_frames.h"
 #include "master/handlers/handlers.h"
 #include "master/handlers/reply_codec.h"
+#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {
@@ -30,7 +31,9 @@ struct RunningQuery {
 class QueryOwner {
   public:
     QueryOwner(WorkerPool& pool, std::shared_ptr<RunningQuery> query, net::ByteBudget::Share slot)
-        : pool_(pool), query_(std::move(query)), slot_(std::make_shared<net::ByteBudget::Share>(std::move(slot))) {}
+        : pool_(pool),
+          query_(std::move(query)),
+          slot_(std::make_shared<net::ByteBudget::Share>(std::move(slot))) {}
     ~QueryOwner() {
         auto end = [query = std::move(query_), slot = std::move(slot_)]() mutable {
             query->stream.reset();
@@ -48,9 +51,11 @@ class QueryOwner {
     std::shared_ptr<net::ByteBudget::Share> slot_;
 };
 
-Result<void> start(RunningQuery& query, Services& services, const std::string& sql, const QueryOptions& options,
-                   std::shared_ptr<QueryCancel> cancel) {
-    const TableLookup lookup = [&catalog = services.catalog](const std::string& name) { return catalog.find(name); };
+Result<void> start(RunningQuery& query, Services& services, const std::string& sql,
+                   const QueryOptions& options, std::shared_ptr<QueryCancel> cancel) {
+    const TableLookup lookup = [&catalog = services.catalog](const std::string& name) {
+        return catalog.find(name);
+    };
     DL_TRY_ASSIGN(query.stream, services.queries.run(sql, lookup, options, std::move(cancel)));
     for (const auto& column : query.stream->columns()) {
         std::string name;
@@ -101,18 +106,19 @@ HandlerResult run_select(Services& services, Statement& statement, ClientReply& 
     reply.cancel_when_client_leaves();
     auto slot = co_await services.query_slots.acquire(1, statement.deadline);
     if (slot.has_error())
-        co_return make_error(ErrorCode::overloaded, "as many queries as master.query.concurrent.max allows are running, "
-                                                    "and none ended in time; ask again later");
+        co_return make_error(ErrorCode::overloaded,
+                             "as many queries as master.query.concurrent.max allows are running, "
+                             "and none ended in time; ask again later");
     QueryOptions options{statement.deadline, statement.options().min_offsets};
     QueryOwner owner(services.query_pool, std::make_shared<RunningQuery>(), std::move(*slot));
     auto query = owner.query();
     auto begin = [query, &services, sql = std::move(sql), options, cancel = statement.cancel] {
-        return start(*query, services, sql, options, cancel);
+        return guarded([&] { return start(*query, services, sql, options, cancel); });
     };
     auto started = co_await run_on(services.query_pool, begin);
     if (started.has_error()) co_return std::move(started).error();
     while (!query->ended) {
-        auto next = [query] { return pull(*query); };
+        auto next = [query] { return guarded([&] { return pull(*query); }); };
         auto piece = co_await run_on(services.query_pool, next);
         if (piece.has_error()) co_return std::move(piece).error();
         if (query->ended && !statement.options().meta) append_code(*piece, kReplySuccess);

@@ -25,8 +25,9 @@ std::string error_reply(const Error& error) {
     const bool internal_code =
         error.code == ErrorCode::schema_mismatch || error.code == ErrorCode::stale_epoch;
     append_coded_text(out, kReplyError,
-                      internal_code ? make_error(ErrorCode::unavailable, error.message + "; try again").to_text()
-                                    : error.to_text());
+                      internal_code
+                          ? make_error(ErrorCode::unavailable, error.message + "; try again").to_text()
+                          : error.to_text());
     return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/async/run_on.h"
 #include "master/handlers/handlers.h"
+#include "master/routing/guarded.h"
 #include "master/sql/ddl_parser.h"
 
 namespace dl::master {
@@ -25,7 +26,9 @@ HandlerResult dispatch(Services& services, Statement& statement, ClientReply& re
         [&](DescStatement& sql) { return desc_table(services, statement, reply, std::move(sql)); },
         [&](ShowTablesStatement&) { return show_tables(services, statement, reply); },
         [&](MaxOffsetStatement& sql) { return max_offset(services, statement, reply, std::move(sql)); },
-        [&](CompressStatement& sql) { return compress_table(services, statement, reply, std::move(sql.table)); },
+        [&](CompressStatement& sql) {
+            return compress_table(services, statement, reply, std::move(sql.table));
+        },
         [&](SelectStatement& sql) { return run_select(services, statement, reply, std::move(sql.sql)); },
         [&](InsertStatement& sql) { return insert_rows(services, statement, reply, std::move(sql)); },
         [&](DeleteStatement& sql) { return delete_rows(services, statement, reply, std::move(sql)); },
@@ -41,7 +44,7 @@ HandlerResult handle_sql(Services& services, Statement& statement, ClientReply& 
     if (text.size() <= kParseHereBytesMax) {
         parsed = parse_sql_statement(text);
     } else {
-        auto work = [&text] { return parse_sql_statement(text); };
+        auto work = [&text] { return guarded([&] { return parse_sql_statement(text); }); };
         parsed = co_await run_on(services.work_pool, work);
     }
     if (parsed.has_error()) co_return std::move(parsed).error();

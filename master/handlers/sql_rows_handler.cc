@@ -1,4 +1,5 @@
-// insert into and delete from of sql: turned into the rows of a batch_insert, so that values are checked in one place.
+// insert into and delete from of sql: turned into the rows of a batch_insert, so that values are checked in
+// one place.
 #include <memory>
 #include <utility>
 
@@ -25,14 +26,16 @@ std::string batch_prefix(const TableMeta& table) {
 Result<std::string> insert_json(const InsertStatement& sql, const TableMeta& table) {
     std::vector<std::string> columns = sql.columns;
     if (columns.empty())
-        for (const auto& field : table.schema.fields) columns.push_back(field.name);
+        for (const auto& field : table.schema.fields)
+            columns.push_back(field.name);
     auto json = batch_prefix(table);
     for (std::size_t r = 0; r < sql.rows.size(); ++r) {
         const auto& row = sql.rows[r];
         if (row.size() != columns.size())
             return make_error(ErrorCode::invalid_request, "row " + std::to_string(r) + " has " +
-                                                              std::to_string(row.size()) + " values, table '" +
-                                                              table.name + "' has " + std::to_string(columns.size()) +
+                                                              std::to_string(row.size()) +
+                                                              " values, table '" + table.name + "' has " +
+                                                              std::to_string(columns.size()) +
                                                               " columns; name the columns behind the table");
         json += r == 0 ? "{" : ",{";
         for (std::size_t c = 0; c < row.size(); ++c) {
@@ -52,9 +55,9 @@ Result<std::string> delete_json(const DeleteStatement& sql, const TableMeta& tab
     const auto& key = table.schema.key().name;
     DL_TRY_ASSIGN(const auto column, normalize_name("column", sql.column));
     if (column != key)
-        return make_error(ErrorCode::not_supported, "rows of table '" + table.name + "' are deleted by its major key '" +
-                                                        key + "', not by '" + column +
-                                                        "'; query the keys first, then delete them");
+        return make_error(ErrorCode::not_supported,
+                          "rows of table '" + table.name + "' are deleted by its major key '" + key +
+                              "', not by '" + column + "'; query the keys first, then delete them");
     auto json = batch_prefix(table);
     for (std::size_t i = 0; i < sql.keys.size(); ++i) {
         json += i == 0 ? "{" : ",{";

@@ -11,7 +11,8 @@ asio::awaitable<Result<void>> ClientReply::write_one(std::string bytes) {
     co_return co_await write(std::span(&part, 1));
 }
 
-asio::awaitable<Result<void>> reply_success(const Statement& statement, ClientReply& reply, std::string meta_fields) {
+asio::awaitable<Result<void>> reply_success(const Statement& statement, ClientReply& reply,
+                                            std::string meta_fields) {
     std::string out;
     if (statement.options().meta) {
         std::string meta = "{\"meta\":{";

@@ -1,5 +1,5 @@
-// One statement being answered, what it may use, and the way back to its client. Handlers are coroutines on the
-// session's executor; blocking work goes to the pools.
+// One statement being answered, what it may use, and the way back to its client. Handlers are coroutines on
+// the session's executor; blocking work goes to the pools.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -48,7 +48,8 @@ struct Services {
 class ClientReply {
   public:
     virtual ~ClientReply() = default;
-    // All bytes, in order; completes when there is room for more. UNAVAILABLE when the client is gone or reads nothing.
+    // All bytes, in order; completes when there is room for more. UNAVAILABLE when the client is gone or
+    // reads nothing.
     virtual boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts) = 0;
     // From now on the statement is cancelled when the client closes its side: for what only reads.
     virtual void cancel_when_client_leaves() = 0;
@@ -67,14 +68,18 @@ struct Statement {
 
     const StatementOptions& options() const { return request.options(); }
     std::int64_t elapsed_ms() const {
-        return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started).count();
+        return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                     started)
+            .count();
     }
 };
 
-// Sends -1, after one {"meta":{...}} frame when the options ask for it. `meta_fields`: the members, as JSON text.
+// Sends -1, after one {"meta":{...}} frame when the options ask for it. `meta_fields`: the members, as JSON
+// text.
 boost::asio::awaitable<Result<void>> reply_success(const Statement& statement, ClientReply& reply,
                                                    std::string meta_fields);
 
-using Handler = boost::asio::awaitable<Result<void>> (*)(Services& services, Statement& statement, ClientReply& reply);
+using Handler = boost::asio::awaitable<Result<void>> (*)(Services& services, Statement& statement,
+                                                         ClientReply& reply);
 
 }  // namespace dl::master

@@ -16,15 +16,16 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
 std::string partition_missing(const TableMeta& table, std::uint32_t partition) {
-    return "table '" + table.name + "' has no partition " + std::to_string(partition) + ", its partitions are 0.." +
-           std::to_string(table.partition_count - 1);
+    return "table '" + table.name + "' has no partition " + std::to_string(partition) +
+           ", its partitions are 0.." + std::to_string(table.partition_count - 1);
 }
 
 // Partition -> offset to begin at.
 Result<OffsetMap> positions(const StreamReadRequest& request, const TableMeta& table) {
     OffsetMap from;
     if (request.read_count == 0)
-        return make_error(ErrorCode::invalid_request, "read_count is 0; ask for at least 1 record per partition");
+        return make_error(ErrorCode::invalid_request,
+                          "read_count is 0; ask for at least 1 record per partition");
     for (const auto& [partition, offset] : request.partitions) {
         if (partition >= table.partition_count)
             return make_error(ErrorCode::partition_not_found, partition_missing(table, partition));
@@ -33,14 +34,16 @@ Result<OffsetMap> positions(const StreamReadRequest& request, const TableMeta& t
                               "partition " + std::to_string(partition) + " is asked for twice");
     }
     if (from.empty())
-        for (std::uint32_t i = 0; i < table.partition_count; ++i) from[i] = 0;
+        for (std::uint32_t i = 0; i < table.partition_count; ++i)
+            from[i] = 0;
     return from;
 }
 
 Result<void> check_min_offsets(const OffsetMap& min_offsets, const TableMeta& table) {
     for (const auto& entry : min_offsets)
         if (entry.first >= table.partition_count)
-            return make_error(ErrorCode::partition_not_found, "min_offsets: " + partition_missing(table, entry.first));
+            return make_error(ErrorCode::partition_not_found,
+                              "min_offsets: " + partition_missing(table, entry.first));
     return {};
 }
 
@@ -59,12 +62,15 @@ std::string_view format_name(StatementOptions::Format format) {
 asio::awaitable<Result<void>> write_frame(ClientReply& reply, SharedBytes frame) {
     std::array<char, 4> length{};
     store_be32(length.data(), static_cast<std::uint32_t>(frame.size()));
-    const std::array<std::string_view, 2> parts = {std::string_view(length.data(), length.size()), frame.view()};
+    const std::array<std::string_view, 2> parts = {std::string_view(length.data(), length.size()),
+                                                   frame.view()};
     co_return co_await reply.write(parts);
 }
 
 // Every slave begins a columnar reply with the schema; the client gets it once.
-bool is_schema_frame(const SharedBytes& frame) { return frame.view().starts_with("{\"ta"); }
+bool is_schema_frame(const SharedBytes& frame) {
+    return frame.view().starts_with("{\"ta");
+}
 
 }  // namespace
 
@@ -80,12 +86,14 @@ HandlerResult handle_stream_read(Services& services, Statement& statement, Clien
     reply.cancel_when_client_leaves();
 
     if (!options.min_offsets.empty()) {
-        auto reached = co_await services.reads.wait_for_offsets(*table, options.min_offsets, statement.deadline);
+        auto reached =
+            co_await services.reads.wait_for_offsets(*table, options.min_offsets, statement.deadline);
         if (reached.has_error()) co_return std::move(reached).error();
     }
     auto read_deadline = statement.deadline;
     if (options.max_wait_ms > 0) {
-        const auto wait = milliseconds(std::min<std::int64_t>(options.max_wait_ms, limits::long_poll_wait_ms_max));
+        const auto wait =
+            milliseconds(std::min<std::int64_t>(options.max_wait_ms, limits::long_poll_wait_ms_max));
         auto until = std::chrono::steady_clock::now() + wait;
         if (options.timeout_ms) until = std::min(until, statement.deadline);
         const auto min_rows = std::max<std::uint64_t>(options.min_rows, 1);
@@ -99,7 +107,8 @@ HandlerResult handle_stream_read(Services& services, Statement& statement, Clien
         co_return make_error(*reason, "the client closed its side of the connection before the reply");
 
     bool schema_sent = false;
-    ReadRouter::FrameSink sink = [&reply, &schema_sent, columnar = options.format == StatementOptions::Format::columnar](
+    ReadRouter::FrameSink sink = [&reply, &schema_sent,
+                                  columnar = options.format == StatementOptions::Format::columnar](
                                      SharedBytes frame) -> asio::awaitable<Result<void>> {
         if (columnar && is_schema_frame(frame)) {
             if (schema_sent) co_return Result<void>();
@@ -107,8 +116,9 @@ HandlerResult handle_stream_read(Services& services, Statement& statement, Clien
         }
         co_return co_await write_frame(reply, std::move(frame));
     };
-    auto next = co_await services.reads.read(*table, std::move(*from), request.read_count, format_name(options.format),
-                                             limits::stream_reply_bytes_max, std::move(sink), read_deadline);
+    auto next = co_await services.reads.read(*table, std::move(*from), request.read_count,
+                                             format_name(options.format), limits::stream_reply_bytes_max,
+                                             std::move(sink), read_deadline);
     if (next.has_error()) co_return std::move(next).error();
     std::string meta;
     if (options.meta) {

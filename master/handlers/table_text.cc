@@ -60,7 +60,8 @@ std::string metadata_json(const TableMeta& table) {
     std::string out = "{";
     append_member(out, "table_name", table.name);
     std::string types = "{";
-    for (const auto& field : table.schema.fields) append_member(types, field.name, type_name(field.type));
+    for (const auto& field : table.schema.fields)
+        append_member(types, field.name, type_name(field.type));
     out += ",\"col_type\":" + types + "},\"partition_address\":" + partition_address_json(table) +
            ",\"partition_number\":" + std::to_string(table.partition_count);
     append_member(out, "major_key", table.schema.key().name);

@@ -28,7 +28,8 @@ struct Share {
 
     std::string partitions() const {
         std::string text;
-        for (const auto* body : bodies) text += (text.empty() ? "" : ",") + std::to_string(body->partition.value);
+        for (const auto* body : bodies)
+            text += (text.empty() ? "" : ",") + std::to_string(body->partition.value);
         return text;
     }
 };
@@ -37,7 +38,8 @@ std::vector<Share> group_by_slave(const TableMeta& table, const PartitionedBatch
     std::vector<Share> shares;
     for (const auto& body : batch.partitions) {
         const auto& leader = table.partitions[body.partition.value].leader;
-        auto share = std::find_if(shares.begin(), shares.end(), [&](const Share& s) { return s.node == leader; });
+        auto share =
+            std::find_if(shares.begin(), shares.end(), [&](const Share& s) { return s.node == leader; });
         if (share == shares.end()) {
             shares.emplace_back();
             share = shares.end() - 1;
@@ -48,14 +50,18 @@ std::vector<Share> group_by_slave(const TableMeta& table, const PartitionedBatch
     return shares;
 }
 
-bool is_lost_answer(ErrorCode code) { return code == ErrorCode::unknown_outcome; }
+bool is_lost_answer(ErrorCode code) {
+    return code == ErrorCode::unknown_outcome;
+}
 
 asio::awaitable<Result<AppendReply>> send_once(rpc::RpcClient& slave, const TableMeta& table,
-                                               std::shared_ptr<const PartitionedBatch> batch, const Share& share,
-                                               const std::optional<std::string>& batch_id, rpc::Deadline deadline) {
+                                               std::shared_ptr<const PartitionedBatch> batch,
+                                               const Share& share, const std::optional<std::string>& batch_id,
+                                               rpc::Deadline deadline) {
     std::vector<SharedBytes> attachments;
     attachments.reserve(share.bodies.size());
-    for (const auto* body : share.bodies) attachments.emplace_back(batch, body->body.data(), body->body.size());
+    for (const auto* body : share.bodies)
+        attachments.emplace_back(batch, body->body.data(), body->body.size());
     auto json = encode_append(table, batch_id, share.bodies);
     auto reply = co_await slave.call(rpc::Method::append, std::move(json), std::move(attachments), deadline);
     if (reply.has_error()) co_return std::move(reply).error();
@@ -63,8 +69,10 @@ asio::awaitable<Result<AppendReply>> send_once(rpc::RpcClient& slave, const Tabl
 }
 
 asio::awaitable<Result<AppendReply>> send_share(const SlaveDirectory& slaves, const TableMeta& table,
-                                                std::shared_ptr<const PartitionedBatch> batch, const Share& share,
-                                                const std::optional<std::string>& batch_id, rpc::Deadline deadline) {
+                                                std::shared_ptr<const PartitionedBatch> batch,
+                                                const Share& share,
+                                                const std::optional<std::string>& batch_id,
+                                                rpc::Deadline deadline) {
     auto slave = slaves.client(share.node);
     if (slave.has_error()) co_return std::move(slave).error();
     bool schema_sent = false;
@@ -76,7 +84,8 @@ asio::awaitable<Result<AppendReply>> send_share(const SlaveDirectory& slaves, co
         const auto code = reply.error().code;
         if (code == ErrorCode::schema_mismatch && !schema_sent) {
             schema_sent = true;
-            auto updated = co_await (*slave)->call(rpc::Method::update_table, encode_update_table(table), {}, deadline);
+            auto updated =
+                co_await (*slave)->call(rpc::Method::update_table, encode_update_table(table), {}, deadline);
             if (updated.has_error()) co_return std::move(updated).error();
             continue;
         }
@@ -92,7 +101,9 @@ asio::awaitable<Result<AppendReply>> send_share(const SlaveDirectory& slaves, co
     }
 }
 
-Error share_error(const Share& share) { return share.reply->error(); }
+Error share_error(const Share& share) {
+    return share.reply->error();
+}
 
 Result<AppendOutcome> combine(std::vector<Share>& shares, bool has_batch_id) {
     AppendOutcome outcome;
@@ -117,15 +128,16 @@ Result<AppendOutcome> combine(std::vector<Share>& shares, bool has_batch_id) {
     if (shares.size() == 1) return share_error(shares[0]);
     const auto& cause = uncertain != nullptr ? *uncertain : *failed;
     const auto cause_text = cause.reply->error().to_text();
-    const std::string advice = has_batch_id ? "; repeat the batch with the same batch_id"
-                                            : "; read the rows back, or repeat the batch: the same rows again do no harm";
+    const std::string advice =
+        has_batch_id ? "; repeat the batch with the same batch_id"
+                     : "; read the rows back, or repeat the batch: the same rows again do no harm";
     if (uncertain != nullptr)
-        return make_error(ErrorCode::unknown_outcome, "partitions written: " + (written.empty() ? "none" : written) +
-                                                          "; not known of: " + missing + " (" + cause_text + ")" +
-                                                          advice);
+        return make_error(ErrorCode::unknown_outcome,
+                          "partitions written: " + (written.empty() ? "none" : written) +
+                              "; not known of: " + missing + " (" + cause_text + ")" + advice);
     if (written.empty()) return share_error(*failed);
-    return make_error(ErrorCode::partial, "partitions written: " + written + "; not written: " + missing + " (" +
-                                              cause_text + ")" + advice);
+    return make_error(ErrorCode::partial, "partitions written: " + written + "; not written: " + missing +
+                                              " (" + cause_text + ")" + advice);
 }
 
 }  // namespace

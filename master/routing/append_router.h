@@ -1,5 +1,5 @@
-// Sends the rows of one checked batch to the slaves that lead their partitions: one append per slave with all its
-// partitions, side by side. Coroutines run on the caller's executor; thread-safe.
+// Sends the rows of one checked batch to the slaves that lead their partitions: one append per slave with all
+// its partitions, side by side. Coroutines run on the caller's executor; thread-safe.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -25,11 +25,14 @@ class AppendRouter {
   public:
     explicit AppendRouter(const SlaveDirectory& slaves) : slaves_(slaves) {}
 
-    // With a batch id, a slave whose answer was lost is asked again until the deadline: it knows whether the batch was
-    // applied. Without one that is UNKNOWN_OUTCOME. When some slaves wrote their part and others surely did not:
-    // PARTIAL, naming the partitions of both. A slave that does not know the schema yet is sent it, once.
-    boost::asio::awaitable<Result<AppendOutcome>> append(TablePtr table, std::shared_ptr<const PartitionedBatch> batch,
-                                                         std::optional<std::string> batch_id, rpc::Deadline deadline);
+    // With a batch id, a slave whose answer was lost is asked again until the deadline: it knows whether the
+    // batch was applied. Without one that is UNKNOWN_OUTCOME. When some slaves wrote their part and others
+    // surely did not: PARTIAL, naming the partitions of both. A slave that does not know the schema yet is
+    // sent it, once.
+    boost::asio::awaitable<Result<AppendOutcome>> append(TablePtr table,
+                                                         std::shared_ptr<const PartitionedBatch> batch,
+                                                         std::optional<std::string> batch_id,
+                                                         rpc::Deadline deadline);
 
   private:
     const SlaveDirectory& slaves_;

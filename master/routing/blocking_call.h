@@ -1,5 +1,5 @@
-// Runs a coroutine on an event loop and blocks the calling thread (never one of the loop's) until it has ended. A
-// QueryCancel reaches the coroutine as Asio cancellation.
+// Runs a coroutine on an event loop and blocks the calling thread (never one of the loop's) until it has
+// ended. A QueryCancel reaches the coroutine as Asio cancellation.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -31,11 +31,11 @@ class BackgroundCall {
     BackgroundCall(boost::asio::any_io_executor executor, Work work, QueryCancel& cancel)
         : executor_(executor), state_(std::make_shared<State>()) {
         boost::asio::post(executor, [executor, state = state_, work = std::move(work)]() mutable {
-            boost::asio::co_spawn(executor, run(state, std::move(work)),
-                                  boost::asio::bind_cancellation_slot(
-                                      state->signal.slot(), [state](std::exception_ptr thrown) {
-                                          if (thrown) state->finish(make_error(ErrorCode::internal, "a call failed"));
-                                      }));
+            boost::asio::co_spawn(
+                executor, run(state, std::move(work)),
+                boost::asio::bind_cancellation_slot(state->signal.slot(), [state](std::exception_ptr thrown) {
+                    if (thrown) state->finish(make_error(ErrorCode::internal, "a call failed"));
+                }));
         });
         registration_ = cancel.on_cancel([executor, state = state_](ErrorCode) {
             boost::asio::post(executor,
@@ -44,9 +44,8 @@ class BackgroundCall {
     }
     // Cancels the coroutine; wait() then returns soon.
     void abort() {
-        boost::asio::post(executor_, [state = state_] {
-            state->signal.emit(boost::asio::cancellation_type::terminal);
-        });
+        boost::asio::post(executor_,
+                          [state = state_] { state->signal.emit(boost::asio::cancellation_type::terminal); });
     }
     // Waits for the end in any case; once.
     Result<T> wait() {

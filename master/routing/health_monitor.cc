@@ -42,7 +42,8 @@ struct HealthMonitor::State {
     std::size_t running = 0;
 
     asio::awaitable<void> check(SlaveState& known, std::string node, std::shared_ptr<rpc::RpcClient> slave) {
-        auto reply = co_await slave->call(rpc::Method::ping, "{}", {}, steady_clock::now() + options.ping_timeout);
+        auto reply =
+            co_await slave->call(rpc::Method::ping, "{}", {}, steady_clock::now() + options.ping_timeout);
         if (reply.has_error()) {
             if (known.up.value_or(true))
                 log_warn(kComponent, "slave cannot be reached", {{"slave", node}, {"error", reply.error()}});
@@ -65,7 +66,9 @@ struct HealthMonitor::State {
 HealthMonitor::HealthMonitor(const SlaveDirectory& slaves, TableManager& tables, HealthOptions options)
     : state_(std::make_shared<State>(slaves, tables, options)) {}
 
-HealthMonitor::~HealthMonitor() { stop(); }
+HealthMonitor::~HealthMonitor() {
+    stop();
+}
 
 asio::awaitable<void> HealthMonitor::watch(std::shared_ptr<State> state, std::string node) {
     AsyncEvent* stop = nullptr;
@@ -104,7 +107,8 @@ void HealthMonitor::start(asio::any_io_executor executor) {
 void HealthMonitor::stop() {
     std::unique_lock lock(state_->mutex);
     while (state_->running != 0) {
-        for (const auto& stop : state_->stops) stop->set();
+        for (const auto& stop : state_->stops)
+            stop->set();
         state_->ended.wait_for(lock, std::chrono::milliseconds(20));
     }
 }

@@ -1,5 +1,5 @@
-// Pings every slave in the background, logs when one goes away or comes back, and then lets it catch up. Statements do
-// not wait for it: they find out themselves. One coroutine a slave, all on the executor given.
+// Pings every slave in the background, logs when one goes away or comes back, and then lets it catch up.
+// Statements do not wait for it: they find out themselves. One coroutine a slave, all on the executor given.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -29,7 +29,8 @@ struct Part {
 
     std::vector<std::uint32_t> partitions() const {
         std::vector<std::uint32_t> list;
-        for (const auto& entry : from) list.push_back(entry.first);
+        for (const auto& entry : from)
+            list.push_back(entry.first);
         return list;
     }
 };
@@ -52,7 +53,8 @@ Result<std::vector<Part>> split(const SlaveDirectory& slaves, const TableMeta& t
 
 OffsetMap all_partitions(const TableMeta& table) {
     OffsetMap from;
-    for (std::uint32_t i = 0; i < table.partition_count; ++i) from[i] = 0;
+    for (std::uint32_t i = 0; i < table.partition_count; ++i)
+        from[i] = 0;
     return from;
 }
 
@@ -61,11 +63,13 @@ std::int64_t milliseconds_until(rpc::Deadline until) {
     return std::max<std::int64_t>(left, 0);
 }
 
-// One wait RPC; the answer is stored in the part. The slave keeps the time, the deadline only guards against silence.
+// One wait RPC; the answer is stored in the part. The slave keeps the time, the deadline only guards against
+// silence.
 asio::awaitable<void> wait_on(TableId table, Part& part, std::uint64_t min_rows, rpc::Deadline until) {
     const auto wait_ms = milliseconds_until(until);
-    auto reply = co_await part.slave->call(rpc::Method::wait, encode_wait(table, part.from, min_rows, wait_ms), {},
-                                           steady_clock::now() + milliseconds(wait_ms) + std::chrono::seconds(5));
+    auto reply =
+        co_await part.slave->call(rpc::Method::wait, encode_wait(table, part.from, min_rows, wait_ms), {},
+                                  steady_clock::now() + milliseconds(wait_ms) + std::chrono::seconds(5));
     if (reply.has_error()) {
         part.failure = std::move(reply).error();
         co_return;
@@ -85,7 +89,8 @@ Result<void> first_failure(std::vector<Part>& parts) {
 
 std::uint64_t total_available(const std::vector<Part>& parts) {
     std::uint64_t total = 0;
-    for (const auto& part : parts) total += part.available;
+    for (const auto& part : parts)
+        total += part.available;
     return total;
 }
 
@@ -109,8 +114,8 @@ asio::awaitable<void> wait_for_any(TableId table, std::vector<Part>& parts, std:
 
 }  // namespace
 
-asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from, std::uint64_t min_rows,
-                                                        rpc::Deadline until) {
+asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from,
+                                                        std::uint64_t min_rows, rpc::Deadline until) {
     auto parts = split(slaves_, *table, from);
     if (parts.has_error()) co_return std::move(parts).error();
     if (parts->size() == 1) {
@@ -121,9 +126,10 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMa
     for (;;) {
         std::vector<Task> checks;
         for (auto& part : *parts) {
-            checks.emplace_back([id = table->id, &part, now = steady_clock::now()]() -> asio::awaitable<void> {
-                co_await wait_on(id, part, 1, now);
-            });
+            checks.emplace_back(
+                [id = table->id, &part, now = steady_clock::now()]() -> asio::awaitable<void> {
+                    co_await wait_on(id, part, 1, now);
+                });
         }
         co_await run_all(std::move(checks));
         auto failed = first_failure(*parts);
@@ -162,16 +168,18 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
     for (const auto& part : parts) {
         if (part.available != 0) continue;
         const auto& [partition, offset] = *part.from.begin();
-        missing += (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset + 1);
+        missing +=
+            (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset + 1);
     }
     if (missing.empty()) co_return Result<void>();
-    co_return make_error(ErrorCode::timeout, "table '" + table->name + "' has not reached min_offsets in time: partition " +
+    co_return make_error(ErrorCode::timeout, "table '" + table->name +
+                                                 "' has not reached min_offsets in time: partition " +
                                                  missing + "; ask again, or with a longer timeout_ms");
 }
 
 asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap from, std::uint64_t read_count,
-                                                    std::string_view format, std::size_t bytes_max, FrameSink sink,
-                                                    rpc::Deadline deadline) {
+                                                    std::string_view format, std::size_t bytes_max,
+                                                    FrameSink sink, rpc::Deadline deadline) {
     auto parts = split(slaves_, *table, from);
     if (parts.has_error()) co_return std::move(parts).error();
     const auto bytes_each = std::max<std::size_t>(1, bytes_max / parts->size());
@@ -181,13 +189,14 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
         auto json = encode_read(table->id, part.from, read_count, format, bytes_each);
-        tasks.emplace_back([&part, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
-            auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
-            if (opened.has_error())
-                part.failure = std::move(opened).error();
-            else
-                stream = std::move(*opened);
-        });
+        tasks.emplace_back(
+            [&part, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
+                auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
+                if (opened.has_error())
+                    part.failure = std::move(opened).error();
+                else
+                    stream = std::move(*opened);
+            });
     }
     co_await run_all(std::move(tasks));
     auto failed = first_failure(*parts);
@@ -203,7 +212,8 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
         }
         auto reached = decode_read_reply(stream->end_json());
         if (reached.has_error()) co_return std::move(reached).error();
-        for (const auto& [partition, offset] : *reached) next[partition] = offset;
+        for (const auto& [partition, offset] : *reached)
+            next[partition] = offset;
         stream.reset();
     }
     co_return next;
@@ -215,8 +225,8 @@ asio::awaitable<Result<OffsetsReply>> ReadRouter::offsets(TablePtr table, rpc::D
     std::vector<Task> tasks;
     for (auto& part : *parts) {
         tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
-            auto reply = co_await part.slave->call(rpc::Method::offsets, encode_partitions(id, part.partitions()), {},
-                                                   deadline);
+            auto reply = co_await part.slave->call(rpc::Method::offsets,
+                                                   encode_partitions(id, part.partitions()), {}, deadline);
             auto decoded = reply.has_error() ? Result<OffsetsReply>(std::move(reply).error())
                                              : decode_offsets_reply(reply->end_json);
             if (decoded.has_error())
@@ -242,8 +252,8 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
     std::vector<Task> tasks;
     for (auto& part : *parts) {
         tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
-            auto stream = co_await part.slave->open(rpc::Method::compress, encode_partitions(id, part.partitions()), {},
-                                                    deadline);
+            auto stream = co_await part.slave->open(rpc::Method::compress,
+                                                    encode_partitions(id, part.partitions()), {}, deadline);
             if (stream.has_error()) {
                 part.failure = std::move(stream).error();
                 co_return;
@@ -265,8 +275,8 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
         if (part.done) compacted += (compacted.empty() ? "" : ", ") + part.node;
     auto failed = first_failure(*parts);
     if (failed.has_error() && !compacted.empty())
-        co_return make_error(ErrorCode::partial, "compaction is complete on " + compacted + " only: " +
-                                                     failed.error().to_text() + "; repeat it");
+        co_return make_error(ErrorCode::partial, "compaction is complete on " + compacted +
+                                                     " only: " + failed.error().to_text() + "; repeat it");
     co_return failed;
 }
 

@@ -1,6 +1,6 @@
-// Reads of the log: stream_read, long polls, offsets, compaction; fanned out to the slaves that lead the partitions.
-// Coroutines run on the caller's executor; thread-safe. Cancelling a coroutine closes its connections, which ends the
-// work on the slaves.
+// Reads of the log: stream_read, long polls, offsets, compaction; fanned out to the slaves that lead the
+// partitions. Coroutines run on the caller's executor; thread-safe. Cancelling a coroutine closes its
+// connections, which ends the work on the slaves.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -27,16 +27,19 @@ class ReadRouter {
 
     explicit ReadRouter(const SlaveDirectory& slaves) : slaves_(slaves) {}
 
-    // Passes the frames on slave by slave as they come; one frame a slave is in memory. Returns the next offset of each
-    // partition asked for. `format` is "rows", "json" or "columnar".
+    // Passes the frames on slave by slave as they come; one frame a slave is in memory. Returns the next
+    // offset of each partition asked for. `format` is "rows", "json" or "columnar".
     boost::asio::awaitable<Result<OffsetMap>> read(TablePtr table, OffsetMap from, std::uint64_t read_count,
-                                                   std::string_view format, std::size_t bytes_max, FrameSink sink,
-                                                   rpc::Deadline deadline);
-    // Waits until `min_rows` records at or after the offsets are there, all partitions together, or until `until`.
+                                                   std::string_view format, std::size_t bytes_max,
+                                                   FrameSink sink, rpc::Deadline deadline);
+    // Waits until `min_rows` records at or after the offsets are there, all partitions together, or until
+    // `until`.
     boost::asio::awaitable<Result<void>> wait_for_rows(TablePtr table, OffsetMap from, std::uint64_t min_rows,
                                                        rpc::Deadline until);
-    // Waits until the next offset of every partition named is at least the one given; TIMEOUT names those missing.
-    boost::asio::awaitable<Result<void>> wait_for_offsets(TablePtr table, OffsetMap min_offsets, rpc::Deadline deadline);
+    // Waits until the next offset of every partition named is at least the one given; TIMEOUT names those
+    // missing.
+    boost::asio::awaitable<Result<void>> wait_for_offsets(TablePtr table, OffsetMap min_offsets,
+                                                          rpc::Deadline deadline);
     // First stored and next offset of every partition of the table.
     boost::asio::awaitable<Result<OffsetsReply>> offsets(TablePtr table, rpc::Deadline deadline);
     // Completes when every partition is compacted.

@@ -27,7 +27,9 @@ std::string partition_offsets(const OffsetMap& offsets) {
     return text + ']';
 }
 
-std::string table_id_prefix(TableId table) { return "{\"table_id\":" + std::to_string(table.value); }
+std::string table_id_prefix(TableId table) {
+    return "{\"table_id\":" + std::to_string(table.value);
+}
 
 Result<std::uint32_t> partition_key(const std::string& key) {
     if (key.empty() || key.size() > 9 || key.find_first_not_of("0123456789") != std::string::npos)
@@ -49,7 +51,8 @@ template <class Fn>
 auto decode(std::string_view what, std::string_view text, Fn read) -> decltype(read(json())) {
     const auto wrong = [&](const std::string& why) {
         return make_error(ErrorCode::internal, "the slave's reply to " + std::string(what) +
-                                                   " is not understood: " + why + "; do the versions differ?");
+                                                   " is not understood: " + why +
+                                                   "; do the versions differ?");
     };
     try {
         auto parsed = json::parse(text.begin(), text.end(), nullptr, false);
@@ -68,9 +71,13 @@ std::string encode_create_table(const TableMeta& table, const std::vector<std::u
     return "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":" + number_list(partitions) + '}';
 }
 
-std::string encode_update_table(const TableMeta& table) { return "{\"table\":" + table_meta_to_json(table) + '}'; }
+std::string encode_update_table(const TableMeta& table) {
+    return "{\"table\":" + table_meta_to_json(table) + '}';
+}
 
-std::string encode_drop_table(TableId table) { return table_id_prefix(table) + '}'; }
+std::string encode_drop_table(TableId table) {
+    return table_id_prefix(table) + '}';
+}
 
 std::string encode_append(const TableMeta& table, const std::optional<std::string>& batch_id,
                           const std::vector<const PartitionBody*>& bodies) {
@@ -83,14 +90,15 @@ std::string encode_append(const TableMeta& table, const std::optional<std::strin
     for (std::size_t i = 0; i < bodies.size(); ++i) {
         const auto& body = *bodies[i];
         if (i != 0) text += ',';
-        text += "{\"partition\":" + std::to_string(body.partition.value) + ",\"count\":" + std::to_string(body.rows) +
-                ",\"bytes\":" + std::to_string(body.body.size()) + ",\"crc\":" + std::to_string(body.crc) + '}';
+        text += "{\"partition\":" + std::to_string(body.partition.value) +
+                ",\"count\":" + std::to_string(body.rows) + ",\"bytes\":" + std::to_string(body.body.size()) +
+                ",\"crc\":" + std::to_string(body.crc) + '}';
     }
     return text + "]}";
 }
 
-std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count, std::string_view format,
-                        std::size_t bytes_max) {
+std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count,
+                        std::string_view format, std::size_t bytes_max) {
     return table_id_prefix(table) + ",\"partitions\":" + partition_offsets(from) +
            ",\"read_count\":" + std::to_string(read_count) + ",\"format\":\"" + std::string(format) +
            "\",\"bytes_max\":" + std::to_string(bytes_max) + '}';
@@ -122,10 +130,12 @@ std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_m
     return text + "],\"lease_ms\":" + std::to_string(lease_ms) + '}';
 }
 
-std::string encode_unpin(std::uint64_t view) { return "{\"view\":" + std::to_string(view) + '}'; }
+std::string encode_unpin(std::uint64_t view) {
+    return "{\"view\":" + std::to_string(view) + '}';
+}
 
-std::string encode_query(std::uint64_t view, std::string_view sql, const std::map<std::string, TableId>& names,
-                         std::int64_t timeout_ms) {
+std::string encode_query(std::uint64_t view, std::string_view sql,
+                         const std::map<std::string, TableId>& names, std::int64_t timeout_ms) {
     std::string text = "{\"view\":" + std::to_string(view) + ",\"sql\":";
     append_json_string(text, sql);
     text += ",\"names\":{";
@@ -152,7 +162,8 @@ Result<AppendReply> decode_append_reply(std::string_view text) {
 }
 
 Result<OffsetMap> decode_read_reply(std::string_view text) {
-    return decode("read", text, [](const json& reply) -> Result<OffsetMap> { return offset_map(reply.at("next")); });
+    return decode("read", text,
+                  [](const json& reply) -> Result<OffsetMap> { return offset_map(reply.at("next")); });
 }
 
 Result<std::uint64_t> decode_wait_reply(std::string_view text) {

@@ -1,5 +1,5 @@
-// The JSON of the RPCs (common/rpc/messages.h) as the master writes and reads it. Pure. A reply that does not have the
-// shape it must have is INTERNAL and names the RPC.
+// The JSON of the RPCs (common/rpc/messages.h) as the master writes and reads it. Pure. A reply that does not
+// have the shape it must have is INTERNAL and names the RPC.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ std::string encode_update_table(const TableMeta& table);
 std::string encode_drop_table(TableId table);
 std::string encode_append(const TableMeta& table, const std::optional<std::string>& batch_id,
                           const std::vector<const PartitionBody*>& bodies);
-std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count, std::string_view format,
-                        std::size_t bytes_max);
+std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count,
+                        std::string_view format, std::size_t bytes_max);
 std::string encode_wait(TableId table, const OffsetMap& from, std::uint64_t min_rows, std::int64_t wait_ms);
 // Of offsets, compress and stats.
 std::string encode_partitions(TableId table, const std::vector<std::uint32_t>& partitions);
@@ -37,8 +37,8 @@ struct PinTable {
 };
 std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_ms);
 std::string encode_unpin(std::uint64_t view);
-std::string encode_query(std::uint64_t view, std::string_view sql, const std::map<std::string, TableId>& names,
-                         std::int64_t timeout_ms);
+std::string encode_query(std::uint64_t view, std::string_view sql,
+                         const std::map<std::string, TableId>& names, std::int64_t timeout_ms);
 
 struct AppendReply {
     OffsetRangeMap offsets;

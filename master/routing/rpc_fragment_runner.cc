@@ -24,9 +24,10 @@ Result<T> with_reason(Result<T> result, const FragmentCall& call) {
     if (result.has_value()) return result;
     const auto reason = call.cancel->reason();
     if (!reason) return result;
-    return make_error(*reason, *reason == ErrorCode::timeout ? "the query did not end within its time; set a longer "
-                                                               "timeout_ms, or ask for less"
-                                                             : "the query was cancelled");
+    return make_error(*reason, *reason == ErrorCode::timeout
+                                   ? "the query did not end within its time; set a longer "
+                                     "timeout_ms, or ask for less"
+                                   : "the query was cancelled");
 }
 
 struct PinSlot {
@@ -36,14 +37,18 @@ struct PinSlot {
 };
 
 asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint64_t view) {
-    (void)co_await slave->call(rpc::Method::unpin, encode_unpin(view), {}, steady_clock::now() + kUnpinPatience);
+    (void)co_await slave->call(rpc::Method::unpin, encode_unpin(view), {},
+                               steady_clock::now() + kUnpinPatience);
 }
 
 class RpcFragmentStream final : public FragmentStream {
   public:
-    RpcFragmentStream(asio::any_io_executor executor, std::unique_ptr<rpc::RpcStream> stream, FragmentCall call,
-                      std::string node)
-        : executor_(std::move(executor)), stream_(std::move(stream)), call_(std::move(call)), node_(std::move(node)) {}
+    RpcFragmentStream(asio::any_io_executor executor, std::unique_ptr<rpc::RpcStream> stream,
+                      FragmentCall call, std::string node)
+        : executor_(std::move(executor)),
+          stream_(std::move(stream)),
+          call_(std::move(call)),
+          node_(std::move(node)) {}
 
     ~RpcFragmentStream() override {
         if (ahead_) {
@@ -60,9 +65,11 @@ class RpcFragmentStream final : public FragmentStream {
         read_ahead();
         DL_TRY_ASSIGN(auto frame, take_frame());
         if (!frame)
-            return make_error(ErrorCode::internal, "slave " + node_ + " ended a query without naming its columns");
+            return make_error(ErrorCode::internal,
+                              "slave " + node_ + " ended a query without naming its columns");
         DL_TRY_ASSIGN(auto named, decode_query_columns(frame->view()));
-        for (auto& column : named) columns_.push_back({std::move(column.name), column.type});
+        for (auto& column : named)
+            columns_.push_back({std::move(column.name), column.type});
         read_ahead();
         return {};
     }
@@ -132,7 +139,8 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
         std::vector<PinTable> tables;
         for (const auto& table : pins[i].tables) {
             PinTable pin_table{table.id, {}, table.min_offsets};
-            for (const auto partition : table.partitions) pin_table.partitions.push_back(partition.value);
+            for (const auto partition : table.partitions)
+                pin_table.partitions.push_back(partition.value);
             tables.push_back(std::move(pin_table));
         }
         (*slots)[i].json = encode_pin(tables, lease.count());
@@ -171,11 +179,13 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
     return with_reason(Result<std::vector<PinnedFragment>>(std::move(*failure)), call);
 }
 
-Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned, const std::string& sql,
+Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned,
+                                                                 const std::string& sql,
                                                                  const std::map<std::string, TableId>& names,
                                                                  const FragmentCall& call) {
     DL_TRY_ASSIGN(auto slave, slaves_.client(pinned.node));
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
     auto json = encode_query(pinned.view, sql, names, std::max<std::int64_t>(1, left.count()));
     const auto executor = pick_();
     using Opened = std::shared_ptr<std::unique_ptr<rpc::RpcStream>>;

@@ -1,5 +1,5 @@
-// FragmentRunner over the RPCs pin, query and unpin. Blocking callers (query pool) wait for coroutines on the net pool.
-// Thread-safe.
+// FragmentRunner over the RPCs pin, query and unpin. Blocking callers (query pool) wait for coroutines on the
+// net pool. Thread-safe.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -19,7 +19,8 @@ class RpcFragmentRunner final : public FragmentRunner {
     RpcFragmentRunner(const SlaveDirectory& slaves, std::function<boost::asio::any_io_executor()> pick)
         : slaves_(slaves), pick_(std::move(pick)) {}
 
-    Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins, std::chrono::milliseconds lease,
+    Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins,
+                                            std::chrono::milliseconds lease,
                                             const FragmentCall& call) override;
     Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
                                                   const std::map<std::string, TableId>& names,

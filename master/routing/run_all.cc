@@ -28,7 +28,8 @@ struct Group {
     AsyncEvent done;
 
     void cancel_children() {
-        for (auto& signal : signals) signal.emit(asio::cancellation_type::terminal);
+        for (auto& signal : signals)
+            signal.emit(asio::cancellation_type::terminal);
     }
     void child_ended(std::exception_ptr thrown) {
         if (thrown && !failure) failure = thrown;
@@ -63,8 +64,9 @@ asio::awaitable<void> run_until_first(std::vector<RaceTask> tasks) {
     for (auto& task : tasks) {
         auto& signal = group->signals.emplace_back();
         asio::co_spawn(executor, run_child(task, group),
-                       asio::bind_cancellation_slot(
-                           signal.slot(), [group](std::exception_ptr thrown) { group->child_ended(thrown); }));
+                       asio::bind_cancellation_slot(signal.slot(), [group](std::exception_ptr thrown) {
+                           group->child_ended(thrown);
+                       }));
     }
     // wait() also ends when the caller is cancelled: then the children are, and are still waited for.
     bool passed_on = false;
@@ -73,7 +75,8 @@ asio::awaitable<void> run_until_first(std::vector<RaceTask> tasks) {
             passed_on = true;
             group->cancel_children();
         }
-        if (group->running != 0) (void)co_await group->done.wait(std::chrono::steady_clock::now() + kLongWait);
+        if (group->running != 0)
+            (void)co_await group->done.wait(std::chrono::steady_clock::now() + kLongWait);
     }
     co_await asio::this_coro::throw_if_cancelled(throwing);
     if (group->failure) std::rethrow_exception(group->failure);

@@ -1,5 +1,5 @@
-// Runs coroutines side by side on the caller's executor and waits for all of them. Cancelling the caller cancels each.
-// What a task throws is an INTERNAL defect of that task; tasks store their results themselves.
+// Runs coroutines side by side on the caller's executor and waits for all of them. Cancelling the caller
+// cancels each. What a task throws is an INTERNAL defect of that task; tasks store their results themselves.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -14,8 +14,9 @@ Result<std::shared_ptr<rpc::RpcClient>> SlaveDirectory::client(const std::string
     const auto found = clients_.find(node);
     if (found == clients_.end())
         return make_error(ErrorCode::unavailable,
-                          "slave " + node + " holds a partition but is not in slave.nodes; add it there and restart "
-                                            "the master");
+                          "slave " + node +
+                              " holds a partition but is not in slave.nodes; add it there and restart "
+                              "the master");
     return found->second;
 }
 

@@ -23,7 +23,8 @@ constexpr auto kDropPatience = std::chrono::seconds(5);
 
 std::map<std::string, std::vector<std::uint32_t>> partitions_by_node(const TableMeta& table) {
     std::map<std::string, std::vector<std::uint32_t>> nodes;
-    for (std::uint32_t i = 0; i < table.partitions.size(); ++i) nodes[table.partitions[i].leader].push_back(i);
+    for (std::uint32_t i = 0; i < table.partitions.size(); ++i)
+        nodes[table.partitions[i].leader].push_back(i);
     return nodes;
 }
 
@@ -37,7 +38,8 @@ Result<TableMeta> TableManager::plan(const TableDefinition& definition) const {
         return make_error(ErrorCode::table_exists, "table '" + table.name + "' exists already");
     std::map<std::string, std::uint64_t> led;
     for (const auto& other : catalog_.tables().list())
-        for (const auto& placement : other->partitions) ++led[placement.leader];
+        for (const auto& placement : other->partitions)
+            ++led[placement.leader];
     DL_TRY_ASSIGN(table.partitions, plan_placement(slaves_.nodes(), std::move(led), table.partition_count));
     return table;
 }
@@ -55,8 +57,8 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const TableMeta& ta
                 *failure = std::move(slave).error();
                 co_return;
             }
-            auto reply = co_await (*slave)->call(rpc::Method::create_table, encode_create_table(table, entry.second),
-                                                 {}, deadline);
+            auto reply = co_await (*slave)->call(rpc::Method::create_table,
+                                                 encode_create_table(table, entry.second), {}, deadline);
             if (reply.has_error()) *failure = std::move(reply).error();
         });
     }
@@ -102,7 +104,8 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
         log_info(kComponent, "created",
                  {{"table", table->name}, {"id", table->id.value}, {"partitions", table->partition_count}});
         if (table->copies > 1)
-            log_warn(kComponent, "copies are stored but not kept yet: only the leader of each partition is placed",
+            log_warn(kComponent,
+                     "copies are stored but not kept yet: only the leader of each partition is placed",
                      {{"table", table->name}, {"copies", table->copies}});
     }
     co_return added;
@@ -133,19 +136,22 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
 asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline deadline) {
     auto slave = slaves_.client(drop.node);
     if (slave.has_error()) co_return false;
-    auto reply = co_await (*slave)->call(rpc::Method::drop_table, encode_drop_table(drop.table), {}, deadline);
+    auto reply =
+        co_await (*slave)->call(rpc::Method::drop_table, encode_drop_table(drop.table), {}, deadline);
     if (reply.has_error()) {
-        DL_LOG_LIMITED(2, LogLevel::warn, kComponent, "a drop is still to be carried out", {"slave", drop.node},
-                       {"id", drop.table.value}, {"error", reply.error()});
+        DL_LOG_LIMITED(2, LogLevel::warn, kComponent, "a drop is still to be carried out",
+                       {"slave", drop.node}, {"id", drop.table.value}, {"error", reply.error()});
         co_return false;
     }
     auto finish = [this, drop] { return catalog_.finish_drop(drop); };
     auto finished = co_await run_on(work_, finish);
-    if (finished.has_error()) log_error(kComponent, "a finished drop was not recorded", {{"error", finished.error()}});
+    if (finished.has_error())
+        log_error(kComponent, "a finished drop was not recorded", {{"error", finished.error()}});
     co_return true;
 }
 
-asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change change, rpc::Deadline deadline) {
+asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change change,
+                                                      rpc::Deadline deadline) {
     auto commit = [this, name = std::move(name), change = std::move(change)]() -> Result<TablePtr> {
         for (int attempt = 1;; ++attempt) {
             DL_TRY_ASSIGN(auto table, catalog_.find(name));
@@ -165,7 +171,8 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
         tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
             auto slave = slaves_.client(node);
             if (slave.has_error()) co_return;
-            auto reply = co_await (*slave)->call(rpc::Method::update_table, encode_update_table(*table), {}, until);
+            auto reply =
+                co_await (*slave)->call(rpc::Method::update_table, encode_update_table(*table), {}, until);
             // It learns the schema with the next batch, or when it comes back.
             if (reply.has_error())
                 log_warn(kComponent, "a slave does not know the new schema yet",
@@ -178,13 +185,17 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
 
 asio::awaitable<Result<TablePtr>> TableManager::add_column(std::string name, ColumnDefinition column,
                                                            rpc::Deadline deadline) {
-    Change change = [column = std::move(column)](const TableMeta& table) { return with_column(table, column); };
+    Change change = [column = std::move(column)](const TableMeta& table) {
+        return with_column(table, column);
+    };
     co_return co_await alter(std::move(name), std::move(change), deadline);
 }
 
 asio::awaitable<Result<TablePtr>> TableManager::drop_column(std::string name, std::string column,
                                                             rpc::Deadline deadline) {
-    Change change = [column = std::move(column)](const TableMeta& table) { return without_column(table, column); };
+    Change change = [column = std::move(column)](const TableMeta& table) {
+        return without_column(table, column);
+    };
     co_return co_await alter(std::move(name), std::move(change), deadline);
 }
 
@@ -212,7 +223,8 @@ asio::awaitable<void> TableManager::catch_up(std::string node, rpc::Deadline dea
     for (const auto& table : catalog_.tables().list()) {
         const auto nodes = nodes_of(*table);
         if (!std::binary_search(nodes.begin(), nodes.end(), node)) continue;
-        auto reply = co_await (*slave)->call(rpc::Method::update_table, encode_update_table(*table), {}, deadline);
+        auto reply =
+            co_await (*slave)->call(rpc::Method::update_table, encode_update_table(*table), {}, deadline);
         if (reply.has_error())
             log_warn(kComponent, "a slave that came back does not take a schema",
                      {{"slave", node}, {"table", table->name}, {"error", reply.error()}});

@@ -1,7 +1,7 @@
-// Creates, alters and drops tables: catalog and slaves together. A table exists from the moment its catalog entry is
-// committed, which happens after every slave has its partitions; it is gone from the moment the entry is, and what
-// slaves still hold is dropped in the background, whenever they are back. Coroutines run on the caller's executor;
-// thread-safe.
+// Creates, alters and drops tables: catalog and slaves together. A table exists from the moment its catalog
+// entry is committed, which happens after every slave has its partitions; it is gone from the moment the
+// entry is, and what slaves still hold is dropped in the background, whenever they are back. Coroutines run
+// on the caller's executor; thread-safe.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -25,12 +25,14 @@ class TableManager {
     TableManager(Catalog& catalog, const SlaveDirectory& slaves, WorkerPool& work)
         : catalog_(catalog), slaves_(slaves), work_(work) {}
 
-    // TABLE_EXISTS; UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible then.
+    // TABLE_EXISTS; UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible
+    // then.
     boost::asio::awaitable<Result<TablePtr>> create(TableDefinition definition, rpc::Deadline deadline);
     boost::asio::awaitable<Result<void>> drop(std::string name, rpc::Deadline deadline);
     boost::asio::awaitable<Result<TablePtr>> add_column(std::string name, ColumnDefinition column,
                                                         rpc::Deadline deadline);
-    boost::asio::awaitable<Result<TablePtr>> drop_column(std::string name, std::string column, rpc::Deadline deadline);
+    boost::asio::awaitable<Result<TablePtr>> drop_column(std::string name, std::string column,
+                                                         rpc::Deadline deadline);
 
     // Tells one slave what it missed while it was away: newer schemas and drops. For a slave that came back.
     boost::asio::awaitable<void> catch_up(std::string node, rpc::Deadline deadline);

@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "master/handlers/handler_registry.h"
 #include "master/handlers/reply_codec.h"
+#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {
@@ -28,12 +29,14 @@ constexpr std::size_t kParseHereBytesMax = 16u << 10;
 // The head of a binary batch is far smaller, whatever its options.
 constexpr std::size_t kBatchHeadBytesMax = 16u << 10;
 
-// A refused head of a binary batch: its second frame comes all the same and must not be taken for a statement.
+// A refused head of a binary batch: its second frame comes all the same and must not be taken for a
+// statement.
 bool announces_binary_batch(std::string_view text) {
     std::string squeezed;
     for (char c : text)
         if (c != ' ' && c != '\t' && c != '\n' && c != '\r') squeezed += c;
-    return squeezed.starts_with("\"batch_insert\"") || squeezed.find("{\"batch_insert\":null") != std::string::npos ||
+    return squeezed.starts_with("\"batch_insert\"") ||
+           squeezed.find("{\"batch_insert\":null") != std::string::npos ||
            squeezed.find(",\"batch_insert\":null") != std::string::npos;
 }
 
@@ -45,7 +48,8 @@ bool is_binary_batch(const Result<JsonRequest>& request, std::string_view text) 
 }  // namespace
 
 ClientSession::ClientSession(std::uint64_t id, net::TcpConnection connection, net::SessionTicket ticket,
-                             Services& services, net::ByteBudget& request_bytes, const SessionOptions& options)
+                             Services& services, net::ByteBudget& request_bytes,
+                             const SessionOptions& options)
     : id_(id),
       connection_(std::move(connection)),
       ticket_(std::move(ticket)),
@@ -104,7 +108,8 @@ asio::awaitable<bool> ClientSession::read_one() {
     Item item;
     auto frame = co_await read_frame(item.share);
     if (frame.has_error()) {
-        if (frame.error().code == ErrorCode::invalid_request || frame.error().code == ErrorCode::limit_exceeded)
+        if (frame.error().code == ErrorCode::invalid_request ||
+            frame.error().code == ErrorCode::limit_exceeded)
             push_framing_error(std::move(frame).error());
         co_return false;
     }
@@ -137,16 +142,18 @@ asio::awaitable<Result<SharedBytes>> ClientSession::read_frame(net::ByteBudget::
     if (read.has_error()) co_return make_error(ErrorCode::unavailable, "the client left within a frame");
     const auto length = static_cast<std::int32_t>(load_be32(head.data()));
     if (length <= 0)
-        co_return make_error(ErrorCode::invalid_request, "a frame of length " + std::to_string(length) +
-                                                             "; a request is a big-endian length above 0 and that many "
-                                                             "bytes of JSON; this connection is closed");
+        co_return make_error(ErrorCode::invalid_request,
+                             "a frame of length " + std::to_string(length) +
+                                 "; a request is a big-endian length above 0 and that many "
+                                 "bytes of JSON; this connection is closed");
     const auto size = static_cast<std::size_t>(length);
     if (size > options_.frame_bytes_max)
         co_return make_error(ErrorCode::limit_exceeded,
                              "a frame of " + std::to_string(size) + " bytes, master.frame.bytes.max is " +
                                  std::to_string(options_.frame_bytes_max) +
                                  "; send smaller batches, or raise it; this connection is closed");
-    auto body = co_await connection_.read_body(size, options_.read_transfer, net::kNoDeadline, &request_bytes_, &share);
+    auto body = co_await connection_.read_body(size, options_.read_transfer, net::kNoDeadline,
+                                               &request_bytes_, &share);
     if (body.has_error()) co_return make_error(ErrorCode::unavailable, "the client left within a frame");
     co_return body;
 }
@@ -246,7 +253,9 @@ asio::awaitable<Result<void>> ClientSession::parse(Item& item) {
         if (item.bytes <= kParseHereBytesMax) {
             item.request.emplace(JsonRequest::parse(item.frame.view()));
         } else {
-            auto work = [frame = std::move(item.frame)] { return JsonRequest::parse(frame.view()); };
+            auto work = [frame = std::move(item.frame)] {
+                return guarded([&] { return JsonRequest::parse(frame.view()); });
+            };
             item.request.emplace(co_await run_on(services_.work_pool, work));
         }
         item.frame = SharedBytes();
@@ -275,7 +284,8 @@ void ClientSession::log_failure(const Error& error) const {
     const bool ours = error.code == ErrorCode::internal || error.code == ErrorCode::io_error ||
                       error.code == ErrorCode::corrupt_data;
     if (ours) {
-        DL_LOG_LIMITED(20, LogLevel::error, kComponent, "statement failed", {"connection", id_}, {"error", error});
+        DL_LOG_LIMITED(20, LogLevel::error, kComponent, "statement failed", {"connection", id_},
+                       {"error", error});
     } else {
         log_debug(kComponent, "statement refused", {{"connection", id_}, {"error", error}});
     }

@@ -1,10 +1,11 @@
-// One client connection. A reader coroutine takes frames off the socket, ahead of the statement that runs, so that it
-// notices when the client leaves; a second one, there only while there is work, answers statement by statement, in
-// order. Both on one event loop: no locks. An idle session holds no buffers beyond its connection's.
+// One client connection. A reader coroutine takes frames off the socket, ahead of the statement that runs, so
+// that it notices when the client leaves; a second one, there only while there is work, answers statement by
+// statement, in order. Both on one event loop: no locks. An idle session holds no buffers beyond its
+// connection's.
 //
-// Bad content: -2, and the session goes on. Bad framing (length 0, negative, over the limit): -2 behind the replies that
-// are still due, then close. A client that closes its side is still answered, but what only reads (queries, long polls)
-// is cancelled.
+// Bad content: -2, and the session goes on. Bad framing (length 0, negative, over the limit): -2 behind the
+// replies that are still due, then close. A client that closes its side is still answered, but what only
+// reads (queries, long polls) is cancelled.
 #pragma once
 
 #include <atomic>
@@ -32,8 +33,8 @@ struct SessionOptions {
 
 class ClientSession final : public std::enable_shared_from_this<ClientSession>, private ClientReply {
   public:
-    ClientSession(std::uint64_t id, net::TcpConnection connection, net::SessionTicket ticket, Services& services,
-                  net::ByteBudget& request_bytes, const SessionOptions& options);
+    ClientSession(std::uint64_t id, net::TcpConnection connection, net::SessionTicket ticket,
+                  Services& services, net::ByteBudget& request_bytes, const SessionOptions& options);
     ~ClientSession() override;
 
     // Begins to serve; from the connection's executor. The session keeps itself alive until it has ended.

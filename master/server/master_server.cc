@@ -95,11 +95,12 @@ Result<std::unique_ptr<MasterServer>> MasterServer::start(net::NetPool& pool, Se
     net::ListenerOptions listening;
     listening.sessions_max = state->options.sessions_max;
     listening.config_key = "master.data.port";
-    listening.refusal = error_reply(make_error(
-        ErrorCode::overloaded, "as many clients are connected as master.sessions.max allows (" +
-                                   std::to_string(state->options.sessions_max) + "); close some, or raise it"));
-    DL_TRY_ASSIGN(state->listener,
-                  net::TcpListener::listen(pool.executor_of(0), state->options.address, std::move(listening)));
+    listening.refusal = error_reply(
+        make_error(ErrorCode::overloaded, "as many clients are connected as master.sessions.max allows (" +
+                                              std::to_string(state->options.sessions_max) +
+                                              "); close some, or raise it"));
+    DL_TRY_ASSIGN(state->listener, net::TcpListener::listen(pool.executor_of(0), state->options.address,
+                                                            std::move(listening)));
     state->listener->start([state] { return state->pool.executor(); },
                            [state](net::TcpConnection connection, net::SessionTicket ticket) {
                                accept(state, std::move(connection), std::move(ticket));
@@ -107,10 +108,16 @@ Result<std::unique_ptr<MasterServer>> MasterServer::start(net::NetPool& pool, Se
     return std::unique_ptr<MasterServer>(new MasterServer(std::move(state)));
 }
 
-MasterServer::~MasterServer() { stop(std::chrono::milliseconds(0)); }
+MasterServer::~MasterServer() {
+    stop(std::chrono::milliseconds(0));
+}
 
-std::string MasterServer::address() const { return state_->listener->address(); }
-std::uint16_t MasterServer::port() const { return state_->listener->port(); }
+std::string MasterServer::address() const {
+    return state_->listener->address();
+}
+std::uint16_t MasterServer::port() const {
+    return state_->listener->port();
+}
 
 std::size_t MasterServer::sessions() const {
     std::lock_guard lock(state_->mutex);
@@ -124,12 +131,15 @@ void MasterServer::stop(std::chrono::milliseconds grace) {
         state_->stopped = state_->stopping = true;
     }
     state_->listener->stop();
-    for (const auto& session : state_->living()) session->drain();
+    for (const auto& session : state_->living())
+        session->drain();
     if (state_->wait_for_end(steady_clock::now() + grace)) return;
-    for (const auto& session : state_->living()) session->abort();
+    for (const auto& session : state_->living())
+        session->abort();
     // What blocks in a pool ends at its own deadline at the latest.
     while (!state_->wait_for_end(steady_clock::now() + std::chrono::seconds(1))) {
-        for (const auto& session : state_->living()) session->abort();
+        for (const auto& session : state_->living())
+            session->abort();
     }
 }
 

@@ -1,4 +1,5 @@
-// The client port: accepts connections, gives each a session on one of the event loops, drains them at the end.
+// The client port: accepts connections, gives each a session on one of the event loops, drains them at the
+// end.
 #pragma once
 
 #include <chrono>
@@ -20,14 +21,15 @@ struct ServerOptions {
 class MasterServer {
   public:
     // Listens and serves. `pool` and `services` outlive the server.
-    static Result<std::unique_ptr<MasterServer>> start(net::NetPool& pool, Services& services, ServerOptions options);
+    static Result<std::unique_ptr<MasterServer>> start(net::NetPool& pool, Services& services,
+                                                       ServerOptions options);
     ~MasterServer();
 
     std::string address() const;  // with the port in use
     std::uint16_t port() const;
     std::size_t sessions() const;
-    // No new connections, idle ones are closed, running statements may end until `grace` has passed; then all are closed.
-    // Blocks until the last session is gone. Not from a thread of the pool. Idempotent.
+    // No new connections, idle ones are closed, running statements may end until `grace` has passed; then all
+    // are closed. Blocks until the last session is gone. Not from a thread of the pool. Idempotent.
     void stop(std::chrono::milliseconds grace);
 
   private:

@@ -22,11 +22,15 @@ std::string lower_ascii(std::string_view text) {
     return lower;
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    while (!text.empty() && is_blank(text.front()))
+        text.remove_prefix(1);
     return text;
 }
 
@@ -43,7 +47,8 @@ class Parser {
         if (accept("drop")) return finish(drop_table());
         if (accept("alter")) return finish(alter_table());
         if (accept("desc") || accept("describe")) return finish(named<DescStatement>());
-        if (accept("show_table") || accept("show_tables")) return finish(Result<SqlStatement>(ShowTablesStatement{}));
+        if (accept("show_table") || accept("show_tables"))
+            return finish(Result<SqlStatement>(ShowTablesStatement{}));
         if (accept("show")) {
             if (!accept("tables") && !accept("table")) return fail("", {"tables"});
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
@@ -56,13 +61,15 @@ class Parser {
         if (accept("insert")) return finish(insert());
         if (accept("delete")) return finish(delete_rows());
         if (first.kind == Kind::end) return make_error(ErrorCode::syntax_error, "the statement is empty");
-        return fail("a statement", {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress", "select",
-                                    "insert", "delete", "with", "explain", "show"});
+        return fail("a statement", {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress",
+                                    "select", "insert", "delete", "with", "explain", "show"});
     }
 
   private:
     const DdlToken& current() const { return tokens_[at_]; }
-    const DdlToken& ahead(std::size_t count) const { return tokens_[std::min(at_ + count, tokens_.size() - 1)]; }
+    const DdlToken& ahead(std::size_t count) const {
+        return tokens_[std::min(at_ + count, tokens_.size() - 1)];
+    }
     void advance() {
         if (at_ + 1 < tokens_.size()) ++at_;
     }
@@ -85,11 +92,14 @@ class Parser {
         if (token.kind == Kind::end)
             text += ", the end of the statement";
         else
-            text += " near '" + std::string(sql_.substr(token.begin, std::min<std::size_t>(token.end - token.begin, 40))) +
-                    "'";
+            text +=
+                " near '" +
+                std::string(sql_.substr(token.begin, std::min<std::size_t>(token.end - token.begin, 40))) +
+                "'";
         text += ": expected " + std::string(what);
         std::string list;
-        for (const auto keyword : keywords) list += (list.empty() ? "" : ", ") + std::string(keyword);
+        for (const auto keyword : keywords)
+            list += (list.empty() ? "" : ", ") + std::string(keyword);
         if (!list.empty()) text += what.empty() ? list : " (" + list + ")";
         const std::vector<std::string> names(keywords.begin(), keywords.end());
         if (token.kind == Kind::word)
@@ -148,7 +158,8 @@ class Parser {
                 if (key_clause) return fail("one PRIMARY KEY only");
                 DL_TRY_ASSIGN(key_clause, name("a column name"));
                 if (current().is_symbol(','))
-                    return make_error(ErrorCode::not_supported, "a primary key of several columns; use exactly one");
+                    return make_error(ErrorCode::not_supported,
+                                      "a primary key of several columns; use exactly one");
                 DL_TRY(expect_symbol(')'));
                 continue;
             }
@@ -161,7 +172,8 @@ class Parser {
         return SqlStatement(std::move(statement));
     }
 
-    static Result<void> settle_key(CreateTableStatement& statement, const std::optional<std::string>& clause) {
+    static Result<void> settle_key(CreateTableStatement& statement,
+                                   const std::optional<std::string>& clause) {
         if (clause) {
             const auto wanted = lower_ascii(*clause);
             bool found = false;
@@ -181,11 +193,13 @@ class Parser {
             ++count;
         }
         if (count == 0)
-            return make_error(ErrorCode::syntax_error, "table '" + statement.table +
-                                                           "' has no primary key; write PRIMARY KEY behind one column");
+            return make_error(
+                ErrorCode::syntax_error,
+                "table '" + statement.table + "' has no primary key; write PRIMARY KEY behind one column");
         if (count > 1)
-            return make_error(ErrorCode::syntax_error, "table '" + statement.table + "' has " + std::to_string(count) +
-                                                           " primary keys (" + keys + "); exactly one is allowed");
+            return make_error(ErrorCode::syntax_error, "table '" + statement.table + "' has " +
+                                                           std::to_string(count) + " primary keys (" + keys +
+                                                           "); exactly one is allowed");
         return {};
     }
 
@@ -195,7 +209,8 @@ class Parser {
         advance();
         auto end = tokens_[at_ - 1].end;
         if (accept_symbol('(')) {
-            while (current().kind == Kind::number || current().is_symbol(',')) advance();
+            while (current().kind == Kind::number || current().is_symbol(','))
+                advance();
             DL_TRY(expect_symbol(')'));
             end = tokens_[at_ - 1].end;
         }
@@ -257,7 +272,8 @@ class Parser {
         if (token.kind != Kind::number && token.kind != Kind::string) return fail("a number within " + range);
         const char* end = token.text.data() + token.text.size();
         const auto [stop, error] = std::from_chars(token.text.data(), end, value);
-        if (error != std::errc() || stop != end || value < min || value > max) return fail("a number within " + range);
+        if (error != std::errc() || stop != end || value < min || value > max)
+            return fail("a number within " + range);
         advance();
         return value;
     }
@@ -284,7 +300,8 @@ class Parser {
             statement.table = std::move(table);
             // `add column string` adds a column named "column", `add column c string` one named "c".
             if (current().is_word("column") && ahead(1).kind == Kind::quoted_name) advance();
-            if (current().is_word("column") && ahead(2).kind == Kind::word && parse_type(ahead(2).lower).has_value())
+            if (current().is_word("column") && ahead(2).kind == Kind::word &&
+                parse_type(ahead(2).lower).has_value())
                 advance();
             else if (current().is_word("column") && ahead(2).is_word("decimal"))
                 advance();
@@ -296,7 +313,8 @@ class Parser {
         if (accept("drop") || accept("orop")) {
             AlterDropStatement statement;
             statement.table = std::move(table);
-            if (current().is_word("column") && (ahead(1).kind == Kind::word || ahead(1).kind == Kind::quoted_name))
+            if (current().is_word("column") &&
+                (ahead(1).kind == Kind::word || ahead(1).kind == Kind::quoted_name))
                 advance();
             DL_TRY_ASSIGN(statement.column, name("a column name"));
             return SqlStatement(std::move(statement));
@@ -304,8 +322,8 @@ class Parser {
         return fail("", {"add", "drop", "orop"});
     }
 
-    // What follows name and type of an added column. An unquoted default reaches to the end: existing clients send
-    // it as it is, blanks and quotes included.
+    // What follows name and type of an added column. An unquoted default reaches to the end: existing clients
+    // send it as it is, blanks and quotes included.
     Result<void> added_column_rest(DdlColumn& column) {
         for (;;) {
             if (accept("not")) {
@@ -317,8 +335,8 @@ class Parser {
                 const auto& token = current();
                 if (token.kind == Kind::end) return fail("a default value");
                 const auto& next = ahead(1);
-                if (token.kind == Kind::string &&
-                    (next.kind == Kind::end || next.is_symbol(';') || next.is_word("not") || next.is_word("null"))) {
+                if (token.kind == Kind::string && (next.kind == Kind::end || next.is_symbol(';') ||
+                                                   next.is_word("not") || next.is_word("null"))) {
                     column.default_text = token.text;
                     advance();
                     continue;
@@ -332,7 +350,8 @@ class Parser {
 
     Result<void> raw_default(DdlColumn& column) {
         auto text = trimmed(sql_.substr(current().begin));
-        while (!text.empty() && text.back() == ';') text = trimmed(text.substr(0, text.size() - 1));
+        while (!text.empty() && text.back() == ';')
+            text = trimmed(text.substr(0, text.size() - 1));
         const auto lower = lower_ascii(text);
         constexpr std::string_view kNotNull = " not null";
         if (lower.size() > kNotNull.size() && lower.ends_with(kNotNull)) {
@@ -387,8 +406,10 @@ class Parser {
             return value;
         }
         if (token.kind == Kind::word) {
-            bool known = (token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string;
-            for (const char* word : {"null", "true", "false", "nan", "inf"}) known = known || token.is_word(word);
+            bool known =
+                (token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string;
+            for (const char* word : {"null", "true", "false", "nan", "inf"})
+                known = known || token.is_word(word);
             if (!known) return fail("a value: a number, 'text', true, false, null or default");
         }
         return literal("a value: a number, 'text', true, false, null or default");
@@ -418,9 +439,10 @@ class Parser {
             } while (accept_symbol(','));
             DL_TRY(expect_symbol(')'));
             if (!statement.columns.empty() && row.size() != statement.columns.size())
-                return make_error(ErrorCode::syntax_error, "row " + std::to_string(statement.rows.size()) + " has " +
-                                                               std::to_string(row.size()) + " values for " +
-                                                               std::to_string(statement.columns.size()) + " columns");
+                return make_error(ErrorCode::syntax_error,
+                                  "row " + std::to_string(statement.rows.size()) + " has " +
+                                      std::to_string(row.size()) + " values for " +
+                                      std::to_string(statement.columns.size()) + " columns");
             statement.rows.push_back(std::move(row));
         } while (accept_symbol(','));
         return SqlStatement(std::move(statement));
@@ -447,16 +469,18 @@ class Parser {
             return fail("'=' or in (...): rows are deleted by their major key");
         }
         if (current().is_word("and") || current().is_word("or"))
-            return make_error(ErrorCode::not_supported,
-                              "conditions beside the major key in DELETE; query the keys first, then delete them by "
-                              "major key");
+            return make_error(
+                ErrorCode::not_supported,
+                "conditions beside the major key in DELETE; query the keys first, then delete them by "
+                "major key");
         return SqlStatement(std::move(statement));
     }
 
     Result<std::string> key_literal() {
         DL_TRY_ASSIGN(auto value, row_literal());
         if (value.kind != SqlLiteral::Kind::value)
-            return make_error(ErrorCode::syntax_error, "a major key is never NULL and has no DEFAULT; give its value");
+            return make_error(ErrorCode::syntax_error,
+                              "a major key is never NULL and has no DEFAULT; give its value");
         return std::move(value.text);
     }
 

@@ -1,6 +1,6 @@
-// Text of an `sql` statement -> SqlStatement. Pure. SYNTAX_ERROR names position (from 1), what stands there, what was
-// expected and, for a typing error, the keyword that was probably meant. SELECTs are recognised by their first word and
-// passed on whole: the query gate reads them.
+// Text of an `sql` statement -> SqlStatement. Pure. SYNTAX_ERROR names position (from 1), what stands there,
+// what was expected and, for a typing error, the keyword that was probably meant. SELECTs are recognised by
+// their first word and passed on whole: the query gate reads them.
 #pragma once
 
 #include <string_view>

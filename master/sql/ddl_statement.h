@@ -1,5 +1,5 @@
-// What the `sql` statement can say (PROTOCOL 2.2), parsed but not yet checked against the catalog. Names and types are
-// as written; literals are text forms, checked when their column's type is known.
+// What the `sql` statement can say (PROTOCOL 2.2), parsed but not yet checked against the catalog. Names and
+// types are as written; literals are text forms, checked when their column's type is known.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,7 @@ struct SqlLiteral {
 };
 struct InsertStatement {
     std::string table;
-    std::vector<std::string> columns;  // empty: all columns of the table in order
+    std::vector<std::string> columns;           // empty: all columns of the table in order
     std::vector<std::vector<SqlLiteral>> rows;  // each as long as columns, when those are given
 };
 struct DeleteStatement {
@@ -67,8 +67,8 @@ struct DeleteStatement {
     std::vector<std::string> keys;
 };
 
-using SqlStatement = std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement, AlterDropStatement,
-                                  DescStatement, ShowTablesStatement, MaxOffsetStatement, CompressStatement,
-                                  SelectStatement, InsertStatement, DeleteStatement>;
+using SqlStatement = std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement,
+                                  AlterDropStatement, DescStatement, ShowTablesStatement, MaxOffsetStatement,
+                                  CompressStatement, SelectStatement, InsertStatement, DeleteStatement>;
 
 }  // namespace dl::master

@@ -7,8 +7,12 @@
 namespace dl::master {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 // Bytes of other scripts are all >= 0x80; names are checked to the letter when they are normalised.
 bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '$' ||
@@ -48,9 +52,11 @@ class Scanner {
 
     Result<void> skip_blanks() {
         for (;;) {
-            while (at_ < sql_.size() && is_space(sql_[at_])) ++at_;
+            while (at_ < sql_.size() && is_space(sql_[at_]))
+                ++at_;
             if (peek() == '-' && peek(1) == '-') {
-                while (at_ < sql_.size() && sql_[at_] != '\n') ++at_;
+                while (at_ < sql_.size() && sql_[at_] != '\n')
+                    ++at_;
             } else if (peek() == '/' && peek(1) == '*') {
                 const auto close = sql_.find("*/", at_ + 2);
                 if (close == std::string_view::npos) return unterminated("comment", at_);
@@ -68,7 +74,8 @@ class Scanner {
         if (c == '`') return scan_quoted(token, '`', DdlToken::Kind::quoted_name, "quoted name");
         if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return scan_number(token);
         if (is_word_byte(c)) {
-            while (at_ < sql_.size() && is_word_byte(sql_[at_])) ++at_;
+            while (at_ < sql_.size() && is_word_byte(sql_[at_]))
+                ++at_;
             token.kind = DdlToken::Kind::word;
             token.text = sql_.substr(token.begin, at_ - token.begin);
             for (char letter : token.text)
@@ -97,19 +104,23 @@ class Scanner {
 
     Result<void> scan_number(DdlToken& token) {
         token.kind = DdlToken::Kind::number;
-        while (is_digit(peek())) ++at_;
+        while (is_digit(peek()))
+            ++at_;
         if (peek() == '.') ++at_;
-        while (is_digit(peek())) ++at_;
+        while (is_digit(peek()))
+            ++at_;
         if ((peek() == 'e' || peek() == 'E') &&
             (is_digit(peek(1)) || ((peek(1) == '+' || peek(1) == '-') && is_digit(peek(2))))) {
             at_ += 2;
-            while (is_digit(peek())) ++at_;
+            while (is_digit(peek()))
+                ++at_;
         }
         if (is_word_byte(peek())) {
-            while (is_word_byte(peek())) ++at_;
+            while (is_word_byte(peek()))
+                ++at_;
             return make_error(ErrorCode::syntax_error,
-                              "'" + std::string(sql_.substr(token.begin, at_ - token.begin)) + "' at position " +
-                                  std::to_string(token.begin + 1) +
+                              "'" + std::string(sql_.substr(token.begin, at_ - token.begin)) +
+                                  "' at position " + std::to_string(token.begin + 1) +
                                   " is neither a number nor a name (names do not start with a digit)");
         }
         token.text = sql_.substr(token.begin, at_ - token.begin);
@@ -123,6 +134,8 @@ class Scanner {
 
 }  // namespace
 
-std::vector<DdlToken> tokenize_ddl(std::string_view sql) { return Scanner(sql).run(); }
+std::vector<DdlToken> tokenize_ddl(std::string_view sql) {
+    return Scanner(sql).run();
+}
 
 }  // namespace dl::master

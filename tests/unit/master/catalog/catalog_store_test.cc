@@ -15,7 +15,8 @@ class CatalogStoreTest : public ::testing::Test {
   protected:
     void SetUp() override {
         static int number = 0;
-        directory_ = ::testing::TempDir() + "catalog_" + std::to_string(::getpid()) + "_" + std::to_string(number++);
+        directory_ =
+            ::testing::TempDir() + "catalog_" + std::to_string(::getpid()) + "_" + std::to_string(number++);
         std::filesystem::remove_all(directory_);
     }
     void TearDown() override { std::filesystem::remove_all(directory_); }
@@ -23,13 +24,15 @@ class CatalogStoreTest : public ::testing::Test {
     static TableMeta make_table(const std::string& name, TableId id) {
         TableDefinition definition;
         definition.name = name;
-        definition.columns = {{"id", "int", false, {}}, {"Name", "string", true, {}}, {"price", "decimal(10,2)", false, "1.5"}};
+        definition.columns = {
+            {"id", "int", false, {}}, {"Name", "string", true, {}}, {"price", "decimal(10,2)", false, "1.5"}};
         definition.major_key = "ID";
         definition.partitions = 3;
         definition.copies = 2;
         auto table = build_table(definition, 0xfedcba9876543210ULL).value();
         table.id = id;
-        table.partitions = {{"a:1", {"b:2"}, LeaderEpoch{1}}, {"b:2", {}, LeaderEpoch{7}}, {"a:1", {}, LeaderEpoch{1}}};
+        table.partitions = {
+            {"a:1", {"b:2"}, LeaderEpoch{1}}, {"b:2", {}, LeaderEpoch{7}}, {"a:1", {}, LeaderEpoch{1}}};
         return table;
     }
     std::string directory_;
@@ -144,7 +147,8 @@ TEST_F(CatalogStoreTest, GarbageInTheFileIsAnErrorNotACrash) {
     std::filesystem::create_directories(directory_);
     {
         auto* file = std::fopen((directory_ + "/catalog.db").c_str(), "w");
-        for (int i = 0; i < 5000; ++i) std::fputs("garbage ", file);
+        for (int i = 0; i < 5000; ++i)
+            std::fputs("garbage ", file);
         std::fclose(file);
     }
     auto store = CatalogStore::open(directory_);
@@ -154,7 +158,8 @@ TEST_F(CatalogStoreTest, GarbageInTheFileIsAnErrorNotACrash) {
 
 TEST_F(CatalogStoreTest, TheCatalogFindsNamesInAnyCaseAndSuggests) {
     auto catalog = Catalog::open(directory_).value();
-    ASSERT_TRUE(catalog->add_table(make_table("flights", catalog->reserve_table({"a:1"}).value())).has_value());
+    ASSERT_TRUE(
+        catalog->add_table(make_table("flights", catalog->reserve_table({"a:1"}).value())).has_value());
     EXPECT_EQ(catalog->find("FLIGHTS").value()->name, "flights");
     auto missing = catalog->find("flihgts");
     ASSERT_TRUE(missing.has_error());

@@ -47,7 +47,8 @@ TEST(SchemaChange, WhatCannotBeATable) {
     d = definition();
     d.columns[1].type = "strin";
     EXPECT_NE(build_error(d), "none");
-    for (const char* reserved : {"table_name", "Major_Key", "partition_number", "partition_address", "crud", "_crud_type"}) {
+    for (const char* reserved :
+         {"table_name", "Major_Key", "partition_number", "partition_address", "crud", "_crud_type"}) {
         d = definition();
         d.columns[1].name = reserved;
         EXPECT_TRUE(build_error(d).starts_with("INVALID_REQUEST: ")) << build_error(d);

@@ -7,7 +7,8 @@ namespace {
 
 std::map<std::string, int> count(const std::vector<PartitionPlacement>& placements) {
     std::map<std::string, int> led;
-    for (const auto& placement : placements) ++led[placement.leader];
+    for (const auto& placement : placements)
+        ++led[placement.leader];
     return led;
 }
 

@@ -11,7 +11,8 @@ namespace {
 class ClientSessionTest : public MasterFixture {};
 
 const std::string kProtocolBatch(
-    "\x5d\xf0\x5c\x02\x00\x00\x00t1\x03\x00\x00\x00\x02\x00\x00\x00id\x04\x00\x00\x00name\x0a\x00\x00\x00_crud_type"
+    "\x5d\xf0\x5c\x02\x00\x00\x00t1\x03\x00\x00\x00\x02\x00\x00\x00id\x04\x00\x00\x00name\x0a\x00\x00\x00_"
+    "crud_type"
     "\x02\x00\x00\x00"
     "\x03\x00\x00\x00\x01\x00\x00\x00"
     "1\x02\x00\x00\x00"
@@ -33,17 +34,20 @@ TEST_F(ClientSessionTest, TheRecordedBinaryBatchOfTheProtocol) {
 TEST_F(ClientSessionTest, BadContentKeepsTheConnectionInSync) {
     RawClient client(port());
     create_t(client);
-    for (const char* bad : {"", "{", "nonsense", "{\"unknown\":1}", "{\"query\":1}", "{\"insert\":{}}", "\"batch_insertt\"",
-                            "{\"sql\":\"select 1\",\"sql\":\"select 1\"}", "{\"sql\":\"slect\"}", "\xff\xfe", "[]", "null"}) {
+    for (const char* bad :
+         {"", "{", "nonsense", "{\"unknown\":1}", "{\"query\":1}", "{\"insert\":{}}", "\"batch_insertt\"",
+          "{\"sql\":\"select 1\",\"sql\":\"select 1\"}", "{\"sql\":\"slect\"}", "\xff\xfe", "[]", "null"}) {
         if (*bad == '\0') continue;
         const auto reply = client.ask(bad);
         EXPECT_NE(reply, "ok") << bad;
         EXPECT_NE(reply.find(": "), std::string::npos) << bad << " -> " << reply;
     }
     std::string deep;
-    for (int i = 0; i < 100000; ++i) deep += "{\"a\":";
+    for (int i = 0; i < 100000; ++i)
+        deep += "{\"a\":";
     EXPECT_NE(client.ask(deep), "ok");
-    EXPECT_EQ(client.sql("show_table").substr(0, 0), "");
+    client.send_frame("{\"sql\":\"show_table\"}");
+    EXPECT_EQ(client.read_text(), "[\"t\"]");
 }
 
 TEST_F(ClientSessionTest, BadFramingIsAnsweredOnceThenClosed) {
@@ -55,7 +59,8 @@ TEST_F(ClientSessionTest, BadFramingIsAnsweredOnceThenClosed) {
         client.send_bytes(head + "trailing bytes");
         EXPECT_TRUE(client.reply().starts_with("TABLE_NOT_FOUND")) << length;
         const auto reply = client.reply();
-        EXPECT_TRUE(reply.starts_with(length > 0 ? "LIMIT_EXCEEDED" : "INVALID_REQUEST")) << length << " " << reply;
+        EXPECT_TRUE(reply.starts_with(length > 0 ? "LIMIT_EXCEEDED" : "INVALID_REQUEST"))
+            << length << " " << reply;
         EXPECT_TRUE(client.at_end()) << length;
     }
     RawClient client(port());
@@ -64,7 +69,8 @@ TEST_F(ClientSessionTest, BadFramingIsAnsweredOnceThenClosed) {
 
 TEST_F(ClientSessionTest, TheSecondFrameIsReadEvenWhenTheBatchIsRefused) {
     RawClient client(port());
-    // Table missing, garbage instead of snappy, refused options: one reply each, and the next statement is understood.
+    // Table missing, garbage instead of snappy, refused options: one reply each, and the next statement is
+    // understood.
     client.send_frame("\"batch_insert\"");
     client.send_frame(kProtocolBatch);
     EXPECT_TRUE(client.reply().starts_with("TABLE_NOT_FOUND"));
@@ -85,10 +91,11 @@ TEST_F(ClientSessionTest, PipelinedStatementsAreAnsweredInOrder) {
     std::thread sender([&] {
         std::string bytes;
         for (int i = 0; i < kStatements; ++i)
-            bytes += RawClient::frame(i % 3 == 0 ? "{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":\"" +
-                                                       std::to_string(i) + "\"}}}"
-                                      : i % 3 == 1 ? "{\"sql\":\"drop table no_" + std::to_string(i) + "\"}"
-                                                   : "{\"query\":\"select n\"}");
+            bytes += RawClient::frame(
+                i % 3 == 0 ? "{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":\"" +
+                                 std::to_string(i) + "\"}}}"
+                : i % 3 == 1 ? "{\"sql\":\"drop table no_" + std::to_string(i) + "\"}"
+                             : "{\"query\":\"select n\"}");
         client.send_bytes(bytes);
     });
     for (int i = 0; i < kStatements; ++i) {
@@ -119,7 +126,8 @@ TEST_F(ClientSessionTest, AClientThatDiesWithinAFrameHarmsNobody) {
     create_t(other);
     for (int i = 0; i < 20; ++i) {
         RawClient client(port());
-        client.send_bytes(std::string("\0\0\x10\0{\"insert\":", 14).substr(0, static_cast<std::size_t>(1 + i % 14)));
+        client.send_bytes(
+            std::string("\0\0\x10\0{\"insert\":", 14).substr(0, static_cast<std::size_t>(1 + i % 14)));
         client.close();
     }
     {
@@ -145,7 +153,8 @@ TEST_F(ClientSessionTest, AClientThatLeavesEndsItsLongPoll) {
     RawClient other(port());
     create_t(other, 1);
     RawClient client(port());
-    client.send_frame(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":1},"options":{"max_wait_ms":60000}})");
+    client.send_frame(
+        R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":1},"options":{"max_wait_ms":60000}})");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     client.close();
     EXPECT_TRUE(eventually([&] { return slaves_[0]->wait_was_cancelled() && server_->sessions() == 1; }));
@@ -155,9 +164,11 @@ TEST_F(ClientSessionTest, AHalfClosedClientGetsTheRepliesToItsWrites) {
     RawClient client(port());
     create_t(client);
     for (int i = 0; i < 10; ++i)
-        client.send_frame("{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":" + std::to_string(i) + "}}}");
+        client.send_frame("{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":" +
+                          std::to_string(i) + "}}}");
     client.half_close();
-    for (int i = 0; i < 10; ++i) EXPECT_EQ(client.reply(), "ok");
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(client.reply(), "ok");
     EXPECT_TRUE(client.at_end());
     EXPECT_EQ(rows_stored(), 10);
 }
@@ -166,6 +177,7 @@ TEST_F(ClientSessionTest, NoExceptionLeavesAStatement) {
     RawClient client(port());
     create_t(client);
     EXPECT_TRUE(client.sql("select missing").starts_with("TABLE_NOT_FOUND"));
+    EXPECT_TRUE(client.sql("select throw").starts_with("INTERNAL: the statement failed: boom"));
     EXPECT_EQ(client.sql("select n"), "{\"n\":0}|{\"n\":1}|{\"n\":2}|ok");
 }
 
@@ -201,6 +213,7 @@ class SlowReaderTest : public MasterFixture {
 TEST_F(SlowReaderTest, AClientThatNeverReadsIsDisconnected) {
     coordinator_.rows = 5'000'000;
     RawClient client(port());
+    EXPECT_TRUE(eventually([&] { return server_->sessions() == 1; }));
     client.send_frame("{\"query\":\"select n\"}");
     EXPECT_TRUE(eventually([&] { return server_->sessions() == 0; }));
 }

@@ -52,7 +52,8 @@ class FakeSlave {
     void stop() {
         if (!server_) return;
         auto ended = asio::co_spawn(
-            executor_, [server = server_] { return server->stop(std::chrono::milliseconds(0)); }, asio::use_future);
+            executor_, [server = server_] { return server->stop(std::chrono::milliseconds(0)); },
+            asio::use_future);
         ended.get();
         server_.reset();
     }
@@ -161,15 +162,16 @@ class FakeSlave {
         std::lock_guard lock(mutex_);
         std::int64_t total = 0;
         for (const auto& part : request.at("partitions")) {
-            const auto left = ends_[part.at("partition").get<std::uint32_t>()] - part.at("offset").get<std::int64_t>();
+            const auto left =
+                ends_[part.at("partition").get<std::uint32_t>()] - part.at("offset").get<std::int64_t>();
             total += std::max<std::int64_t>(left, 0);
         }
         return total;
     }
 
     asio::awaitable<Result<std::string>> wait(json request, rpc::RpcCall& call) {
-        const auto until =
-            std::chrono::steady_clock::now() + std::chrono::milliseconds(request.at("wait_ms").get<std::int64_t>());
+        const auto until = std::chrono::steady_clock::now() +
+                           std::chrono::milliseconds(request.at("wait_ms").get<std::int64_t>());
         const auto wanted = request.at("min_rows").get<std::int64_t>();
         auto executor = co_await asio::this_coro::executor;
         asio::steady_timer timer(executor);
@@ -221,14 +223,16 @@ class FakeCoordinator final : public QueryCoordinator {
     std::uint64_t rows = 3;
     std::atomic<int> cancelled{0};
 
-    Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup, const QueryOptions&,
+    Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
+                                             const QueryOptions&,
                                              std::shared_ptr<QueryCancel> cancel) override {
         if (sql.find("missing") != std::string_view::npos) {
             DL_TRY_ASSIGN([[maybe_unused]] auto table, lookup("missing"));
         }
         if (sql.find("throw") != std::string_view::npos) throw std::runtime_error("boom");
         if (sql.find("hang") != std::string_view::npos) {
-            while (!cancel->reason()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            while (!cancel->reason())
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
             ++cancelled;
             return make_error(*cancel->reason(), "the query was cancelled");
         }
@@ -243,7 +247,9 @@ class FakeCoordinator final : public QueryCoordinator {
             offsets_["t"][0] = 7;
         }
         const std::vector<ResultColumn>& columns() const override { return columns_; }
-        const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override { return offsets_; }
+        const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
+            return offsets_;
+        }
         Result<std::optional<ColumnBatch>> next() override {
             if (left_ == 0) return std::optional<ColumnBatch>();
             ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
@@ -355,7 +361,8 @@ class MasterFixture : public ::testing::Test {
   protected:
     void SetUp() override {
         static int number = 0;
-        directory_ = ::testing::TempDir() + "master_" + std::to_string(::getpid()) + "_" + std::to_string(number++);
+        directory_ =
+            ::testing::TempDir() + "master_" + std::to_string(::getpid()) + "_" + std::to_string(number++);
         slaves_.push_back(std::make_unique<FakeSlave>(pool_));
         slaves_.push_back(std::make_unique<FakeSlave>(pool_));
         start();
@@ -373,7 +380,8 @@ class MasterFixture : public ::testing::Test {
         ASSERT_TRUE(catalog.has_value()) << catalog.error().to_text();
         catalog_ = std::move(*catalog);
         std::vector<std::string> nodes;
-        for (const auto& slave : slaves_) nodes.push_back(slave->address());
+        for (const auto& slave : slaves_)
+            nodes.push_back(slave->address());
         directory_of_slaves_ = std::make_unique<SlaveDirectory>(nodes, [this](const std::string& address) {
             return rpc::RpcClient::create(pool_.executor(), address);
         });
@@ -382,8 +390,16 @@ class MasterFixture : public ::testing::Test {
         tables_ = std::make_unique<TableManager>(*catalog_, *directory_of_slaves_, *work_);
         appends_ = std::make_unique<AppendRouter>(*directory_of_slaves_);
         reads_ = std::make_unique<ReadRouter>(*directory_of_slaves_);
-        services_ = std::make_unique<Services>(Services{*catalog_, *tables_, *appends_, *reads_, coordinator_, *work_,
-                                                        *queries_pool_, work_bytes_, query_slots_, {}});
+        services_ = std::make_unique<Services>(Services{*catalog_,
+                                                        *tables_,
+                                                        *appends_,
+                                                        *reads_,
+                                                        coordinator_,
+                                                        *work_,
+                                                        *queries_pool_,
+                                                        work_bytes_,
+                                                        query_slots_,
+                                                        {}});
         ServerOptions options;
         options.address = "127.0.0.1:0";
         options.session.frame_bytes_max = 1u << 20;
@@ -400,14 +416,17 @@ class MasterFixture : public ::testing::Test {
     }
     std::uint16_t port() const { return server_->port(); }
     void create_t(RawClient& client, int partitions = 4) {
-        EXPECT_EQ(client.sql("create table t(id int primary key, name string, age long default 5) partition.number = " +
-                             std::to_string(partitions)),
-                  "ok");
+        EXPECT_EQ(
+            client.sql(
+                "create table t(id int primary key, name string, age long default 5) partition.number = " +
+                std::to_string(partitions)),
+            "ok");
     }
     std::int64_t rows_stored() const {
         std::int64_t rows = 0;
         for (const auto& slave : slaves_)
-            for (std::uint32_t p = 0; p < 16; ++p) rows += slave->end(p);
+            for (std::uint32_t p = 0; p < 16; ++p)
+                rows += slave->end(p);
         return rows;
     }
 

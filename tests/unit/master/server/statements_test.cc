@@ -10,15 +10,17 @@ class StatementsTest : public MasterFixture {};
 
 TEST_F(StatementsTest, CreateSpreadsPartitionsAndDescIsFlat) {
     RawClient client(port());
-    EXPECT_EQ(client.sql("create table table_name(id INT PRIMARY KEY, username string NOT NULL, age long, xingbie "
-                         "string default '男') partition.number = 4, replicas.number=1"),
-              "ok");
+    EXPECT_EQ(
+        client.sql("create table table_name(id INT PRIMARY KEY, username string NOT NULL, age long, xingbie "
+                   "string default '男') partition.number = 4, replicas.number=1"),
+        "ok");
     EXPECT_EQ(slaves_[0]->tables(), std::set<std::uint64_t>{1});
     EXPECT_EQ(slaves_[1]->tables(), std::set<std::uint64_t>{1});
     client.send_frame("{\"sql\":\"desc table_name\"}");
     EXPECT_EQ(client.read_code(), -3);
     const auto desc = json::parse(client.read_text());
-    for (const auto& [key, value] : desc.items()) EXPECT_TRUE(value.is_string()) << key;
+    for (const auto& [key, value] : desc.items())
+        EXPECT_TRUE(value.is_string()) << key;
     EXPECT_EQ(desc.size(), 8u);
     EXPECT_EQ(desc["partition_number"], "4");
     EXPECT_EQ(json::parse(desc["id"].get<std::string>())["column_config"], "PRIMARY_KEY");
@@ -44,20 +46,25 @@ TEST_F(StatementsTest, CreateSpreadsPartitionsAndDescIsFlat) {
 
 TEST_F(StatementsTest, JsonCreateInsertBatchAndOffsets) {
     RawClient client(port());
-    EXPECT_EQ(client.ask(R"({"create":{"table_name":"T","col_type":{"Id":"int","name":"string"},"partition_number":4,)"
-                         R"("major_key":"ID","not_null":["NAME"],"default":{"name":"x"}}})"),
+    EXPECT_EQ(
+        client.ask(
+            R"({"create":{"table_name":"T","col_type":{"Id":"int","name":"string"},"partition_number":4,)"
+            R"("major_key":"ID","not_null":["NAME"],"default":{"name":"x"}}})"),
+        "ok");
+    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":"1","name":"a"}}})"),
               "ok");
-    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":"1","name":"a"}}})"), "ok");
     std::string rows;
     for (int i = 0; i < 1000; ++i)
-        rows += std::string(i == 0 ? "" : ",") + "{\"id\":" + std::to_string(i) + ",\"_crud_type\":\"insert\"}";
+        rows +=
+            std::string(i == 0 ? "" : ",") + "{\"id\":" + std::to_string(i) + ",\"_crud_type\":\"insert\"}";
     EXPECT_EQ(client.ask("{\"batch_insert\":{\"table_name\":\"t\",\"data\":[" + rows + "]}}"), "ok");
     EXPECT_EQ(rows_stored(), 1001);
     EXPECT_EQ(slaves_[0]->calls(rpc::Method::append) + slaves_[1]->calls(rpc::Method::append), 3);
     const auto offsets = json::parse(client.sql("max_offset t"));
     EXPECT_EQ(offsets.size(), 4u);
     std::int64_t total = 0;
-    for (const auto& value : offsets) total += value.get<std::int64_t>() + 1;
+    for (const auto& value : offsets)
+        total += value.get<std::int64_t>() + 1;
     EXPECT_EQ(total, 1001);
     const auto meta = client.ask(
         R"({"insert":{"table_name":"t","crud":"delete","data":{"id":1}},"options":{"meta":true,"batch_id":"b1"}})");
@@ -94,11 +101,13 @@ TEST_F(StatementsTest, ABatchIdMakesALostAnswerHarmless) {
     RawClient client(port());
     create_t(client, 1);
     const std::string insert = R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}})";
-    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"), true);
+    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"),
+                          true);
     const auto plain = client.ask(insert + "}");
     EXPECT_TRUE(plain.starts_with("UNKNOWN_OUTCOME")) << plain;
     EXPECT_EQ(slaves_[0]->end(0), 1);
-    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"), true);
+    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"),
+                          true);
     const auto meta = client.ask(insert + R"(,"options":{"batch_id":"b","meta":true}})");
     EXPECT_NE(meta.find("\"duplicate\":true"), std::string::npos) << meta;
     EXPECT_NE(meta.find("\"0\":[1,1]"), std::string::npos) << meta;
@@ -121,7 +130,8 @@ TEST_F(StatementsTest, ASlaveBehindIsSentTheSchema) {
     EXPECT_EQ(client.sql("alter table t add extra int default 3"), "ok");
     const auto updates = slaves_[0]->calls(rpc::Method::update_table);
     EXPECT_EQ(updates, 1);
-    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::schema_mismatch, "schema 2 is not known"));
+    slaves_[0]->fail_next(rpc::Method::append,
+                          make_error(ErrorCode::schema_mismatch, "schema 2 is not known"));
     EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1,"extra":7}}})"), "ok");
     EXPECT_EQ(slaves_[0]->calls(rpc::Method::update_table), updates + 1);
     EXPECT_EQ(slaves_[0]->last_schema(), 2u);
@@ -176,23 +186,30 @@ TEST_F(StatementsTest, StreamRead) {
     RawClient client(port());
     create_t(client, 2);
     std::string rows;
-    for (int i = 0; i < 100; ++i) rows += std::string(i == 0 ? "" : ",") + "{\"id\":" + std::to_string(i) + "}";
+    for (int i = 0; i < 100; ++i)
+        rows += std::string(i == 0 ? "" : ",") + "{\"id\":" + std::to_string(i) + "}";
     EXPECT_EQ(client.ask("{\"batch_insert\":{\"table_name\":\"t\",\"data\":[" + rows + "]}}"), "ok");
     const auto first = std::to_string(slaves_[0]->end(0));
     const auto second = std::to_string(slaves_[1]->end(1));
     EXPECT_EQ(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":1000}})").size(),
               ("0:0-" + first + "|1:0-" + second + "|ok").size());
-    EXPECT_EQ(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":1,"offset":3}],)"
-                         R"("read_count":4}})"),
-              "1:3-7|ok");
-    EXPECT_EQ(client.ask(R"({"stream_read":{"table_name":"t","partition_mess":[{"partition_code":1,"offset":9999}],)"
-                         R"("read_count":4},"options":{"meta":true}})")
-                  .substr(0, 32),
-              "{\"meta\":{\"next\":{\"1\":9999},\"elap");
-    EXPECT_TRUE(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":2,"offset":0}],)"
-                           R"("read_count":4}})")
-                    .starts_with("PARTITION_NOT_FOUND"));
-    EXPECT_FALSE(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":0}})").ends_with("ok"));
+    EXPECT_EQ(
+        client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":1,"offset":3}],)"
+                   R"("read_count":4}})"),
+        "1:3-7|ok");
+    EXPECT_EQ(
+        client
+            .ask(R"({"stream_read":{"table_name":"t","partition_mess":[{"partition_code":1,"offset":9999}],)"
+                 R"("read_count":4},"options":{"meta":true}})")
+            .substr(0, 32),
+        "{\"meta\":{\"next\":{\"1\":9999},\"elap");
+    EXPECT_TRUE(
+        client
+            .ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":2,"offset":0}],)"
+                 R"("read_count":4}})")
+            .starts_with("PARTITION_NOT_FOUND"));
+    EXPECT_FALSE(client.ask(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":0}})")
+                     .ends_with("ok"));
 }
 
 TEST_F(StatementsTest, LongPollOverSeveralSlavesWakesForEither) {
@@ -204,22 +221,24 @@ TEST_F(StatementsTest, LongPollOverSeveralSlavesWakesForEither) {
         json from = json::array();
         for (std::uint32_t p = 0; p < 4; ++p)
             from.push_back({{"patition_code", p}, {"offset", slaves_[p % 2]->end(p)}});
-        reader.send_frame(json{{"stream_read", {{"table_name", "t"}, {"patition_mess", from}, {"read_count", 10}}},
-                               {"options", {{"max_wait_ms", 5000}}}}
-                              .dump());
+        reader.send_frame(
+            json{{"stream_read", {{"table_name", "t"}, {"patition_mess", from}, {"read_count", 10}}},
+                 {"options", {{"max_wait_ms", 5000}}}}
+                .dump());
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         const auto begin = std::chrono::steady_clock::now();
-        EXPECT_EQ(writer.ask("{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":" + std::to_string(i) +
-                             "}}}"),
+        EXPECT_EQ(writer.ask("{\"insert\":{\"table_name\":\"t\",\"crud\":\"insert\",\"data\":{\"id\":" +
+                             std::to_string(i) + "}}}"),
                   "ok");
         const auto reply = reader.reply();
         EXPECT_NE(reply, "ok");
         EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
     }
     const auto begin = std::chrono::steady_clock::now();
-    EXPECT_EQ(reader.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":99},)"
-                         R"({"patition_code":1,"offset":99}],"read_count":1},"options":{"max_wait_ms":60}})"),
-              "ok");
+    EXPECT_EQ(
+        reader.ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":99},)"
+                   R"({"patition_code":1,"offset":99}],"read_count":1},"options":{"max_wait_ms":60}})"),
+        "ok");
     EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(60));
 }
 
@@ -236,7 +255,8 @@ TEST_F(StatementsTest, QueryMetaAndDropAndCompress) {
     RawClient client(port());
     create_t(client);
     const auto reply = client.ask(R"({"query":"select n from t","options":{"meta":true}})");
-    EXPECT_TRUE(reply.starts_with("{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"meta\":{\"offsets\":{\"t\":{\"0\":7}},\"rows\":3,"))
+    EXPECT_TRUE(reply.starts_with(
+        "{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"meta\":{\"offsets\":{\"t\":{\"0\":7}},\"rows\":3,"))
         << reply;
     EXPECT_EQ(client.ask(R"({"compress_table":"t"})"), "ok");
     EXPECT_EQ(client.sql("compress t"), "ok");

@@ -31,7 +31,8 @@ void expect_refused(std::string_view sql, std::string_view part) {
 
 TEST(DdlParser, TheReadmeStatement) {
     const auto s = parsed<CreateTableStatement>(
-        "create table table_name(id INT PRIMARY KEY, username string NOT NULL, age long, xingbie string default '男') "
+        "create table table_name(id INT PRIMARY KEY, username string NOT NULL, age long, xingbie string "
+        "default '男') "
         "partition.number = 4, replicas.number=1");
     EXPECT_EQ(s.table, "table_name");
     ASSERT_EQ(s.columns.size(), 4u);
@@ -45,7 +46,8 @@ TEST(DdlParser, TheReadmeStatement) {
 
 TEST(DdlParser, CreateInAllItsShapes) {
     auto s = parsed<CreateTableStatement>(
-        "CREATE TABLE IF NOT EXISTS \"My T\"\"x\" (\"Order\" Decimal( 10 , 2 ) not null default -1.50 , `k` long "
+        "CREATE TABLE IF NOT EXISTS \"My T\"\"x\" (\"Order\" Decimal( 10 , 2 ) not null default -1.50 , `k` "
+        "long "
         "primary key) replicas.number=0 , partition.number=2 ;");
     EXPECT_TRUE(s.if_not_exists);
     EXPECT_EQ(s.table, "My T\"x");
@@ -55,14 +57,16 @@ TEST(DdlParser, CreateInAllItsShapes) {
     EXPECT_EQ(s.partitions, 2u);
     EXPECT_EQ(s.extra_copies, 0u);
 
-    s = parsed<CreateTableStatement>("create table t(\"primary\" string default 'it''s', id int, primary key(ID))");
+    s = parsed<CreateTableStatement>(
+        "create table t(\"primary\" string default 'it''s', id int, primary key(ID))");
     EXPECT_EQ(s.columns[0].name, "primary");
     EXPECT_EQ(s.columns[0].default_text, "it's");
     EXPECT_TRUE(s.columns[1].primary_key);
     EXPECT_EQ(s.partitions, 1u);
 
     s = parsed<CreateTableStatement>(
-        "create table 城市(编号 int primary key null, a boolean default TRUE, b string default NULL, c string default Word) "
+        "create table 城市(编号 int primary key null, a boolean default TRUE, b string default NULL, c "
+        "string default Word) "
         "-- done\n partition.number=3");
     EXPECT_EQ(s.table, "城市");
     EXPECT_EQ(s.columns[0].name, "编号");
@@ -130,7 +134,8 @@ TEST(DdlParser, Alter) {
     add = parsed<AlterAddStatement>("alter table t add c int default 5 not null");
     EXPECT_EQ(add.column.default_text, "5");
     EXPECT_TRUE(add.column.not_null);
-    EXPECT_FALSE(parsed<AlterAddStatement>("alter table t add c int default null").column.default_text.has_value());
+    EXPECT_FALSE(
+        parsed<AlterAddStatement>("alter table t add c int default null").column.default_text.has_value());
     EXPECT_EQ(parsed<AlterDropStatement>("alter table t drop column c").column, "c");
     EXPECT_EQ(parsed<AlterDropStatement>("alter table t drop c").column, "c");
     expect_refused("alter table t ad c int", "did you mean 'add'");
@@ -164,7 +169,8 @@ TEST(DdlParser, SelectsPassWhole) {
 
 TEST(DdlParser, Insert) {
     auto s = parsed<InsertStatement>(
-        "insert into t (id, \"Name\", c) values (1, 'a''b', null), (-2.5e3, '', TRUE), (+3, default, timestamp '2024-01-01');");
+        "insert into t (id, \"Name\", c) values (1, 'a''b', null), (-2.5e3, '', TRUE), (+3, default, "
+        "timestamp '2024-01-01');");
     EXPECT_EQ(s.columns, (std::vector<std::string>{"id", "Name", "c"}));
     ASSERT_EQ(s.rows.size(), 3u);
     EXPECT_EQ(s.rows[0][1].text, "a'b");
