@@ -218,7 +218,7 @@ TEST_F(SlowReaderTest, AClientThatNeverReadsIsDisconnected) {
     EXPECT_TRUE(eventually([&] { return server_->sessions() == 0; }));
 }
 
-TEST_F(SlowReaderTest, ALongResultArrivesWhole) {
+TEST_F(ClientSessionTest, ALongResultArrivesWhole) {
     coordinator_.rows = 300'000;
     RawClient client(port());
     client.send_frame("{\"query\":\"select n\"}");

@@ -81,7 +81,7 @@ TEST(DdlParser, CreateRefusedWithAReason) {
     expect_refused("create table t(a int primay key)", "did you mean 'primary'");
     expect_refused("create table t(a int primary key) partition.number = 0", "1..4096");
     expect_refused("create table t(a int primary key) partition.number = 4097", "1..4096");
-    expect_refused("create table t(a int primary key) partition.number = -1", "position 53");
+    expect_refused("create table t(a int primary key) partition.number = -1", "position 54");
     expect_refused("create table t(a int primary key) partition.number=1, partition.number=2", "only once");
     expect_refused("create table t(a int primary key) partitoin.number = 1", "partition.number");
     expect_refused("create table t(a itn primary key)", "position 18");
