@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "common/base/limits.h"
+#include "common/config/config_value.h"
 
 namespace dl::master {
 namespace {
@@ -89,6 +90,9 @@ Result<MasterConfig> master_config_from(const Config& config) {
     result.address = config.text("master.data.port");
     if (!result.address.empty() && result.address.find_first_not_of("0123456789") == std::string::npos)
         result.address = "127.0.0.1:" + result.address;
+    if (const auto valid = check_config_address(result.address); valid.has_error())
+        return make_error(ErrorCode::invalid_value,
+                          "master.data.port = '" + result.address + "' " + valid.error().message);
     result.data_paths = config.list("master.data.path");
     result.slaves = config.list("slave.nodes");
     result.frame_bytes_max = size("master.frame.bytes.max");

@@ -141,7 +141,8 @@ asio::awaitable<Result<SharedBytes>> ClientSession::read_frame(net::ByteBudget::
                                                   steady_clock::now() + options_.read_transfer.stall);
     if (read.has_error()) co_return make_error(ErrorCode::unavailable, "the client left within a frame");
     const auto length = static_cast<std::int32_t>(load_be32(head.data()));
-    if (length <= 0)
+    if (length == 0) co_return SharedBytes();  // a frame without a statement: bad content, not bad framing
+    if (length < 0)
         co_return make_error(ErrorCode::invalid_request,
                              "a frame of length " + std::to_string(length) +
                                  "; a request is a big-endian length above 0 and that many "

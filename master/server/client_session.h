@@ -3,7 +3,7 @@
 // statement, in order. Both on one event loop: no locks. An idle session holds no buffers beyond its
 // connection's.
 //
-// Bad content: -2, and the session goes on. Bad framing (length 0, negative, over the limit): -2 behind the
+// Bad content: -2, and the session goes on. Bad framing (negative length, over the limit): -2 behind the
 // replies that are still due, then close. A client that closes its side is still answered, but what only
 // reads (queries, long polls) is cancelled.
 #pragma once

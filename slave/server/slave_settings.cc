@@ -30,7 +30,7 @@ const std::vector<ConfigKey>& slave_config_keys() {
         {.name = "slave.file.segment.bytes",
          .kind = Kind::bytes,
          .default_value = "64m",
-         .min = kMi,
+         .min = 64 << 10,
          .max = kGi,
          .help = "A log file is closed at this size and then turned into columns.",
          .hint = "a size in mebibytes is given as slave.file.segment.mb"},

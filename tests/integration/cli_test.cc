@@ -78,9 +78,9 @@ TEST_F(CliTest, LoadsCsvAndJsonLinesAndReportsRefusedRows) {
     EXPECT_EQ(value(client, "select count(*) from strict"), 99) << run.output;
 
     run = run_program(client_ + "--load " + cluster().directory() +
-                      "/people.csv --table some --key row_number:line --create --rows 10");
+                      "/people.csv --table numbered --key row_number:line --create --rows 10");
     EXPECT_EQ(run.status, 0) << run.output;
-    EXPECT_EQ(value(client, "select max(line) from some"), 10);
+    EXPECT_EQ(value(client, "select max(line) from numbered"), 10);
     run = run_program(client_ + "--load /does/not/exist.csv --table x --create");
     EXPECT_NE(run.status, 0);
     EXPECT_THAT(run.output, HasSubstr("exist.csv"));

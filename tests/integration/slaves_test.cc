@@ -98,8 +98,6 @@ TEST_F(SlavesTest, OneSlaveDownIsAnErrorThatNamesItAndOnlyForWhatNeedsIt) {
             EXPECT_FALSE(client.request(read).ok());
         } else {
             must(client, insert);
-            EXPECT_EQ(value(client, "select v from t where id = " + id), 7)
-                << "a key query needs one slave only";
             EXPECT_EQ(must(client, read).frames.size(), 1u);
         }
     }

@@ -145,7 +145,8 @@ TEST_F(ValuesTest, LongAndForeignText) {
     EXPECT_THAT(value(client, "select s from v where id = 2").get<std::string>(), HasSubstr("中小企业 😀"));
     const auto records = stream(client, "v", {{0, 1}});
     ASSERT_EQ(records.size(), 1u);
-    EXPECT_EQ(records[0].values.at("s"), std::string("Zażółć gęślą jaźń 中小企业 😀\0end", 50));
+    using std::string_literals::operator""s;
+    EXPECT_EQ(records[0].values.at("s"), "Zażółć gęślą jaźń 中小企业 😀\0end"s);
 }
 
 TEST_F(ValuesTest, EveryKeyType) {

@@ -51,7 +51,7 @@ TEST_F(ClientSessionTest, BadContentKeepsTheConnectionInSync) {
 }
 
 TEST_F(ClientSessionTest, BadFramingIsAnsweredOnceThenClosed) {
-    for (const std::int32_t length : {0, -1, -2, -1000, INT32_MIN, INT32_MAX, (1 << 20) + 1}) {
+    for (const std::int32_t length : {-1, -2, -1000, INT32_MIN, INT32_MAX, (1 << 20) + 1}) {
         RawClient client(port());
         std::string head(4, '\0');
         store_be32(head.data(), static_cast<std::uint32_t>(length));
