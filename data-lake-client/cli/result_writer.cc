@@ -36,6 +36,7 @@ class TableWriter : public ResultWriter {
 
     void begin(std::vector<std::string> columns) override {
         columns_ = std::move(columns);
+        plan_ = columns_ == std::vector<std::string>{"explain_key", "explain_value"};
         for (auto& column : columns_) {
             column = printable(column);
             widths_.push_back(style_.header ? display_width(column) : 0);
@@ -44,6 +45,7 @@ class TableWriter : public ResultWriter {
     }
 
     void row(std::span<const Cell> cells) override {
+        if (plan_ && cells.size() == 2) return print_plan(cells[0].text, cells[1].text);
         for (std::size_t i = 0; i < cells.size() && i < columns_.size(); ++i) {
             waiting_.push_back(cells[i]);
             if (cells[i].kind != CellKind::null && cells[i].kind != CellKind::number)
@@ -56,11 +58,22 @@ class TableWriter : public ResultWriter {
     void flush() override { print_waiting(); }
 
     void end() override {
-        if (!columns_.empty()) print_waiting();
+        if (!columns_.empty() && !plan_) print_waiting();
     }
 
   private:
     enum class Numeric : std::uint8_t { unknown, yes, no };
+
+    // EXPLAIN answers with drawings of many lines, which a cell would fold into one.
+    void print_plan(std::string_view key, std::string_view value) {
+        std::string text = printable(key) + (value.find('\n') == std::string_view::npos ? ": " : ":\n");
+        for (std::size_t start = 0; start < value.size();) {
+            const auto end = std::min(value.find('\n', start), value.size());
+            text += printable(value.substr(start, end - start)) + '\n';
+            start = end + 1;
+        }
+        output_.write(text);
+    }
 
     void measure() {
         const auto width = columns_.size();
@@ -160,6 +173,7 @@ class TableWriter : public ResultWriter {
     std::vector<Numeric> numeric_;
     std::vector<Cell> waiting_;  // row by row
     std::size_t waiting_bytes_ = 0;
+    bool plan_ = false;  // the result of an EXPLAIN
     bool header_printed_ = false;
 };
 

@@ -66,6 +66,12 @@ TEST(ResultWriter, TableAlignsNumbersRightAndTextLeft) {
     EXPECT_EQ(printed(OutputFormat::table, {"n"}, {{words("a\tb")}}), " n\n------\n a\\tb\n");
 }
 
+TEST(ResultWriter, PlansKeepTheirLines) {
+    EXPECT_EQ(printed(OutputFormat::table, {"explain_key", "explain_value"},
+                      {{words("route"), words("local")}, {words("physical_plan"), words("a\n b\n")}}),
+              "route: local\nphysical_plan:\na\n b\n");
+}
+
 TEST(ResultWriter, TerminalCutsLongCells) {
     const auto text = printed(OutputFormat::table, {"a", "b"}, {{number("1"), words(std::string(200, 'x'))}},
                               {.terminal = true, .terminal_columns = 40});
