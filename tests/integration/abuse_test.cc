@@ -256,7 +256,7 @@ TEST_F(AbuseTest, TenThousandIdleConnections) {
     const auto grown = cluster().master().resident_bytes() - before;
     EXPECT_LT(grown, 400 * kMegabyte) << "per connection: " << grown / 10'000;
     for (std::size_t i = 0; i < idle.size(); i += 1000)
-        must(idle[i + 1], query("select 1"));
+        must(idle[i / 3 * 3 + 1], query("select 1"));  // none of those that began a frame
     idle.clear();
     expect_unharmed();
 }

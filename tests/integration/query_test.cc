@@ -158,8 +158,9 @@ TEST_F(QueryTest, EverythingButASelectOnOurTablesIsRefused) {
         const auto reply = client.request(query(text));
         EXPECT_FALSE(reply.ok()) << text << " -> " << (reply.frames.empty() ? "no rows" : reply.frames[0]);
         EXPECT_EQ(reply.text.find('\n'), std::string::npos) << reply.text;
-        const auto by_sql = client.request(query(text).replace(2, 5, "sql"));
+        // The sql statement takes DDL as well, so only what reads goes that way here.
         if (std::string_view(text).starts_with("select ")) {
+            const auto by_sql = client.request(query(text).replace(2, 5, "sql"));
             EXPECT_FALSE(by_sql.ok()) << "sql: " << text;
         }
     }
