@@ -36,10 +36,7 @@ int run(int argc, char** argv) {
     for (const auto& note : config->notes())
         log_warn("master.config", note);
     auto served = run_master(*settings);
-    if (served.has_error()) {
-        log_error("master", "cannot run", {{"error", served.error()}});
-        return fail(served.error());
-    }
+    if (served.has_error()) return fail(served.error());
     return 0;
 }
 
