@@ -158,9 +158,8 @@ TEST_F(QueryTest, EverythingButASelectOnOurTablesIsRefused) {
         const auto reply = client.request(query(text));
         EXPECT_FALSE(reply.ok()) << text << " -> " << (reply.frames.empty() ? "no rows" : reply.frames[0]);
         EXPECT_EQ(reply.text.find('\n'), std::string::npos) << reply.text;
-        const auto by_sql = client.request(query(text).replace(2, 5, "sql"));
         if (std::string_view(text).starts_with("select ")) {
-            EXPECT_FALSE(by_sql.ok()) << "sql: " << text;
+            EXPECT_FALSE(client.request(sql(text)).ok()) << "sql: " << text;
         }
     }
     EXPECT_EQ(value(client, "select count(*) from orders"), 4000) << "the tables are as they were";
