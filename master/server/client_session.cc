@@ -161,7 +161,10 @@ asio::awaitable<Result<SharedBytes>> ClientSession::read_frame(net::ByteBudget::
 
 void ClientSession::push(Item item) {
     queue_.push_back(std::move(item));
-    if (answering_) return;
+    if (!answering_) start_answering();
+}
+
+void ClientSession::start_answering() {
     answering_ = true;
     auto self = shared_from_this();
     asio::co_spawn(connection_.executor(), answer_loop(),
@@ -171,6 +174,8 @@ void ClientSession::push(Item item) {
                            self->failed_ = true;
                        }
                        self->answering_ = false;
+                       // A frame may have come between the loop's last look and here.
+                       if (!self->queue_.empty() && !self->failed_) self->start_answering();
                        self->close_when_done();
                    }));
 }
@@ -232,7 +237,7 @@ asio::awaitable<void> ClientSession::answer_loop() {
             failed_ = true;
         }
     }
-    queue_.clear();
+    if (failed_) queue_.clear();
 }
 
 asio::awaitable<void> ClientSession::answer(Item item) {

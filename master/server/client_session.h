@@ -65,6 +65,7 @@ class ClientSession final : public std::enable_shared_from_this<ClientSession>, 
     boost::asio::awaitable<Result<void>> run(Item& item);
     boost::asio::awaitable<Result<void>> parse(Item& item);
     void push(Item item);
+    void start_answering();
     void push_framing_error(Error error);
     void reading_ended(bool client_left);
     void close_when_done();
