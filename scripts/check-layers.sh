@@ -21,7 +21,7 @@ cd "${1:-$(dirname "$0")/..}"
       # Groups from bottom to top; folders of one group do not include each other, save for the pairs below.
       rank("base|io types config async|meta wire duck|net rpc", "common/")
       rank("log|index|columnar|compaction|partition|query stream replication|handlers|server|app", "slave/")
-      rank("catalog|routing|controller sql|handlers http|server|app", "master/")
+      rank("catalog|sql|routing|controller|handlers http|server|app", "master/")
       pair["common/wire", "common/meta"] = pair["common/duck", "common/meta"] = pair["common/rpc", "common/net"] = 1
     }
     function complain(why) { printf "%s:%s: includes %s: %s\n", file, line_no, target, why; bad++ }

@@ -2,4 +2,5 @@
 
 #include <bit>
 
-static_assert(std::endian::native == std::endian::little, "formats are little-endian and copied, not swapped");
+static_assert(std::endian::native == std::endian::little,
+              "formats are little-endian and copied, not swapped");

@@ -23,8 +23,12 @@ void store_le(void* at, T value) {
     static_assert(std::is_trivially_copyable_v<T>);
     std::memcpy(at, &value, sizeof value);
 }
-inline std::uint32_t load_be32(const void* at) { return __builtin_bswap32(load_le<std::uint32_t>(at)); }
-inline void store_be32(void* at, std::uint32_t value) { store_le(at, __builtin_bswap32(value)); }
+inline std::uint32_t load_be32(const void* at) {
+    return __builtin_bswap32(load_le<std::uint32_t>(at));
+}
+inline void store_be32(void* at, std::uint32_t value) {
+    store_le(at, __builtin_bswap32(value));
+}
 
 class ByteReader {
   public:

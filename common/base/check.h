@@ -7,8 +7,8 @@ namespace dl {
 }  // namespace dl
 
 // `why` cites the invariant of docs/invariants.md where there is one, e.g. "INV-2 offsets are dense".
-#define DL_CHECK(expression, why)                                                            \
-    do {                                                                                     \
-        if (!(expression)) [[unlikely]]                                                      \
-            ::dl::check_failed(#expression, __FILE__, __LINE__, why);                        \
+#define DL_CHECK(expression, why)                                     \
+    do {                                                              \
+        if (!(expression)) [[unlikely]]                               \
+            ::dl::check_failed(#expression, __FILE__, __LINE__, why); \
     } while (false)

@@ -19,9 +19,11 @@ std::uint32_t crc32c(std::uint32_t crc, const void* data, std::size_t size) {
         size -= part;
     }
     std::uint64_t wide = state;
-    for (; size >= 8; at += 8, size -= 8) wide = _mm_crc32_u64(wide, load_le<std::uint64_t>(at));
+    for (; size >= 8; at += 8, size -= 8)
+        wide = _mm_crc32_u64(wide, load_le<std::uint64_t>(at));
     state = static_cast<std::uint32_t>(wide);
-    for (; size > 0; ++at, --size) state = _mm_crc32_u8(state, *at);
+    for (; size > 0; ++at, --size)
+        state = _mm_crc32_u8(state, *at);
     return ~state;
 }
 

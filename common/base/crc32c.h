@@ -1,4 +1,5 @@
-// CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected, as in RFC 3720 B.4). crc32c("123456789") = 0xE3069283.
+// CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected, as in RFC 3720 B.4). crc32c("123456789") =
+// 0xE3069283.
 #pragma once
 
 #include <cstddef>

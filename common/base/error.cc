@@ -62,7 +62,8 @@ Outcome error_outcome(ErrorCode code) {
 std::string Error::to_text() const {
     std::string text(error_code_name(code));
     text += ": ";
-    for (char c : message) text += (c == '\n' || c == '\r') ? ' ' : c;
+    for (char c : message)
+        text += (c == '\n' || c == '\r') ? ' ' : c;
     return text;
 }
 

@@ -13,24 +13,24 @@ namespace dl {
 
 enum class ErrorCode : std::uint8_t {
     // Nothing was done.
-    syntax_error,        // the statement or frame could not be parsed
-    invalid_request,     // parsed, but not a valid statement (missing key, wrong shape)
-    invalid_value,       // a value does not fit its column; names row, column, value, type
+    syntax_error,     // the statement or frame could not be parsed
+    invalid_request,  // parsed, but not a valid statement (missing key, wrong shape)
+    invalid_value,    // a value does not fit its column; names row, column, value, type
     table_not_found,
     table_exists,
     column_not_found,
     column_exists,
     partition_not_found,
-    not_supported,       // valid elsewhere, refused here (writes through query, file functions, ...)
-    limit_exceeded,      // a named limit; the message names it and its configuration key
-    unavailable,         // a node that is needed cannot be reached or is shutting down; names it
-    overloaded,          // a bounded queue is full; retry later
+    not_supported,   // valid elsewhere, refused here (writes through query, file functions, ...)
+    limit_exceeded,  // a named limit; the message names it and its configuration key
+    unavailable,     // a node that is needed cannot be reached or is shutting down; names it
+    overloaded,      // a bounded queue is full; retry later
     cancelled,
-    query_error,         // the SQL engine refused or failed the query; its message follows
+    query_error,  // the SQL engine refused or failed the query; its message follows
     disk_full,
     not_found,
-    schema_mismatch,     // internal: sender and receiver know different schemas; sender refreshes and retries
-    stale_epoch,         // internal: a message from an older leader
+    schema_mismatch,  // internal: sender and receiver know different schemas; sender refreshes and retries
+    stale_epoch,      // internal: a message from an older leader
     // May or may not have been done; a batch id resolves it.
     timeout,
     unknown_outcome,
@@ -38,7 +38,7 @@ enum class ErrorCode : std::uint8_t {
     partial,
     // The store itself is in trouble; nothing was acknowledged.
     io_error,
-    corrupt_data,        // a checksum or format check failed; names file and offset
+    corrupt_data,  // a checksum or format check failed; names file and offset
     internal,
 };
 
@@ -71,21 +71,22 @@ class [[nodiscard]] Result : public boost::system::result<T, Error> {
     using boost::system::result<T, Error>::result;
 };
 
-inline Error make_error(ErrorCode code, std::string message) { return Error{code, std::move(message)}; }
+inline Error make_error(ErrorCode code, std::string message) {
+    return Error{code, std::move(message)};
+}
 
 }  // namespace dl
 
 // Evaluates a Result expression; returns its error from the calling function, else assigns its value.
 #define DL_CONCAT_INNER(a, b) a##b
 #define DL_CONCAT(a, b) DL_CONCAT_INNER(a, b)
-#define DL_TRY_ASSIGN(target, expression)                                  \
-    auto DL_CONCAT(dl_try_, __LINE__) = (expression);                      \
-    if (DL_CONCAT(dl_try_, __LINE__).has_error())                          \
-        return std::move(DL_CONCAT(dl_try_, __LINE__)).error();            \
+#define DL_TRY_ASSIGN(target, expression)                                                                 \
+    auto DL_CONCAT(dl_try_, __LINE__) = (expression);                                                     \
+    if (DL_CONCAT(dl_try_, __LINE__).has_error()) return std::move(DL_CONCAT(dl_try_, __LINE__)).error(); \
     target = std::move(*DL_CONCAT(dl_try_, __LINE__))
 // The same for Result<void>.
-#define DL_TRY(expression)                                                              \
-    do {                                                                                \
-        if (auto dl_try_result = (expression); dl_try_result.has_error())               \
-            return std::move(dl_try_result).error();                                    \
+#define DL_TRY(expression)                                                \
+    do {                                                                  \
+        if (auto dl_try_result = (expression); dl_try_result.has_error()) \
+            return std::move(dl_try_result).error();                      \
     } while (false)

@@ -1,5 +1,7 @@
 #include "common/base/failpoint.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -9,7 +11,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unistd.h>
 
 namespace dl {
 namespace {
@@ -47,7 +48,8 @@ bool failpoint_hit(const char* name) {
     for (auto& point : points) {
         if (point.name != name) continue;
         const long pass = point.passes.fetch_add(1) + 1;
-        if (point.action == "delay_ms") std::this_thread::sleep_for(std::chrono::milliseconds(point.argument));
+        if (point.action == "delay_ms")
+            std::this_thread::sleep_for(std::chrono::milliseconds(point.argument));
         if (pass != point.argument) continue;
         if (point.action == "kill") ::kill(::getpid(), SIGKILL);
         if (point.action == "error") return true;

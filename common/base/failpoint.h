@@ -1,7 +1,8 @@
 // Named crash and fault points, compiled in with -DDL_FAILPOINTS=ON only. DL_FAILPOINT environment variable:
 // "name:kill:N" (SIGKILL at the N-th pass, from 1), "name:error:N" (the point reports a failure once at the
 // N-th pass), "name:delay_ms:M" (sleeps M milliseconds at every pass); several separated by commas.
-// The names in use are listed in tests/crash/README.md and follow the path of the data, e.g. "append.before-fsync".
+// The names in use are listed in tests/crash/README.md and follow the path of the data, e.g.
+// "append.before-fsync".
 #pragma once
 
 namespace dl {

@@ -22,7 +22,9 @@ inline constexpr std::string_view kPartitionHashName = "xxh3-64";
 inline constexpr std::uint32_t kSlotCount = 4096;
 
 std::uint64_t partition_hash(std::string_view key_bytes);
-inline std::uint32_t slot_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 52); }
+inline std::uint32_t slot_of(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 52);
+}
 Hash128 index_hash(std::string_view key_bytes, std::uint64_t seed);
 
 struct Hash128Hasher {

@@ -15,7 +15,7 @@ struct StrongId {
     friend constexpr auto operator<=>(StrongId, StrongId) = default;
 };
 
-using TableId = StrongId<struct TableIdTag, std::uint64_t>;         // never reused
+using TableId = StrongId<struct TableIdTag, std::uint64_t>;          // never reused
 using PartitionId = StrongId<struct PartitionIdTag, std::uint32_t>;  // 0 .. partition_number - 1
 using SchemaId = StrongId<struct SchemaIdTag, std::uint32_t>;        // 1, 2, ... within a table
 using FieldId = StrongId<struct FieldIdTag, std::uint32_t>;          // never reused within a table

@@ -8,19 +8,19 @@
 namespace dl::limits {
 
 // Client protocol.
-inline constexpr std::size_t frame_bytes_max_default = 256u << 20;      // master.frame.bytes.max
-inline constexpr std::size_t batch_plain_bytes_max = 1u << 30;          // a binary batch, decompressed
+inline constexpr std::size_t frame_bytes_max_default = 256u << 20;  // master.frame.bytes.max
+inline constexpr std::size_t batch_plain_bytes_max = 1u << 30;      // a binary batch, decompressed
 inline constexpr std::size_t json_depth_max = 64;
-inline constexpr std::size_t name_bytes_max = 128;                      // table and column names
+inline constexpr std::size_t name_bytes_max = 128;  // table and column names
 inline constexpr std::size_t batch_id_bytes_max = 64;
 inline constexpr std::size_t columns_max = 2000;
-inline constexpr std::size_t value_bytes_max = 64u << 20;               // one string or binary value
+inline constexpr std::size_t value_bytes_max = 64u << 20;  // one string or binary value
 inline constexpr std::size_t key_bytes_max = 1u << 20;
-inline constexpr std::size_t partitions_max = 4096;                     // = slots
+inline constexpr std::size_t partitions_max = 4096;  // = slots
 inline constexpr std::size_t sql_bytes_max = 4u << 20;
-inline constexpr std::size_t error_value_bytes_max = 64;                // of a bad value quoted in an error
-inline constexpr std::size_t sessions_max_default = 20000;              // master.sessions.max
-inline constexpr std::size_t pipelined_frames_max = 16;                 // read ahead per connection
+inline constexpr std::size_t error_value_bytes_max = 64;    // of a bad value quoted in an error
+inline constexpr std::size_t sessions_max_default = 20000;  // master.sessions.max
+inline constexpr std::size_t pipelined_frames_max = 16;     // read ahead per connection
 inline constexpr std::size_t request_bytes_in_flight_max_default = 2u << 30;  // all sessions of a daemon
 
 // stream_read.
@@ -30,14 +30,14 @@ inline constexpr std::int64_t long_poll_wait_ms_max = 300'000;
 
 // Log.
 inline constexpr std::size_t record_batch_bytes_max = 1u << 30;
-inline constexpr std::size_t segment_bytes_default = 64u << 20;         // slave.file.segment.bytes
+inline constexpr std::size_t segment_bytes_default = 64u << 20;  // slave.file.segment.bytes
 inline constexpr std::size_t segment_index_interval_bytes = 64u << 10;
-inline constexpr std::size_t append_queue_bytes_max = 256u << 20;       // waiting in one partition
-inline constexpr std::size_t group_commit_bytes_max = 32u << 20;        // written under one sync
-inline constexpr std::size_t batch_ids_per_partition_max = 65536;       // idempotence window
+inline constexpr std::size_t append_queue_bytes_max = 256u << 20;  // waiting in one partition
+inline constexpr std::size_t group_commit_bytes_max = 32u << 20;   // written under one sync
+inline constexpr std::size_t batch_ids_per_partition_max = 65536;  // idempotence window
 
 // Timeouts.
-inline constexpr std::int64_t statement_timeout_ms_default = 60'000;    // master.statement.timeout.ms
+inline constexpr std::int64_t statement_timeout_ms_default = 60'000;  // master.statement.timeout.ms
 inline constexpr std::int64_t connect_timeout_ms_default = 2'000;
 
 }  // namespace dl::limits

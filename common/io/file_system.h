@@ -1,7 +1,8 @@
-// The operating system's files behind one interface, so that crash and power-loss tests can run in one process:
-// PosixFileSystem is the real one, SimFileSystem (tests) forgets, tears or reorders what was not synced.
-// All calls block; call them on the storage or background pool only. Thread-safe unless noted.
-// Errors: DISK_FULL for ENOSPC/EDQUOT, NOT_FOUND for ENOENT, else IO_ERROR; messages name the path and the cause.
+// The operating system's files behind one interface, so that crash and power-loss tests can run in one
+// process: PosixFileSystem is the real one, SimFileSystem (tests) forgets, tears or reorders what was not
+// synced. All calls block; call them on the storage or background pool only. Thread-safe unless noted.
+// Errors: DISK_FULL for ENOSPC/EDQUOT, NOT_FOUND for ENOENT, else IO_ERROR; messages name the path and the
+// cause.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ namespace dl {
 class WritableFile {
   public:
     virtual ~WritableFile() = default;
-    // Appends all parts with as few system calls as possible. After an error the tail of the file is undefined.
+    // Appends all parts with as few system calls as possible. After an error the tail of the file is
+    // undefined.
     virtual Result<void> append(std::span<const std::string_view> parts) = 0;
     // fdatasync. After one failure every later call fails too: the state of the disk is unknown.
     virtual Result<void> sync() = 0;
@@ -55,15 +57,15 @@ class FileSystem {
     virtual Result<std::string> read_all(const std::string& path) = 0;
     // Writes path.tmp, syncs it, renames it to path, syncs the directory: all or nothing, durable on return.
     virtual Result<void> replace_atomically(const std::string& path, std::string_view content) = 0;
-    virtual Result<void> sync_file(const std::string& path) = 0;       // of a file somebody else wrote
+    virtual Result<void> sync_file(const std::string& path) = 0;  // of a file somebody else wrote
     virtual Result<void> sync_directory(const std::string& path) = 0;
     virtual Result<void> create_directories(const std::string& path) = 0;
     virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
     virtual bool exists(const std::string& path) = 0;
     virtual Result<std::uint64_t> file_size(const std::string& path) = 0;
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-    virtual Result<void> remove(const std::string& path) = 0;          // a missing file is an error NOT_FOUND
-    virtual Result<void> remove_tree(const std::string& path) = 0;     // a missing directory is fine
+    virtual Result<void> remove(const std::string& path) = 0;       // a missing file is an error NOT_FOUND
+    virtual Result<void> remove_tree(const std::string& path) = 0;  // a missing directory is fine
     virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
     // UNAVAILABLE when another process holds it.
     virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;

@@ -1,5 +1,5 @@
-// What the catalog knows of a table, and what a slave keeps of it. JSON codec for the catalog, the RPCs and the
-// slave's table.json (docs/formats/table-meta.md).
+// What the catalog knows of a table, and what a slave keeps of it. JSON codec for the catalog, the RPCs and
+// the slave's table.json (docs/formats/table-meta.md).
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,8 @@
 // Frame: u32 length (little-endian, of what follows) | u8 protocol version (1) | u8 type | u16 0 | payload.
 //   request:  type = Method, payload = u32 json length, JSON header, then attached bytes
 //   response: any number of `data` frames, then one `end` or `error` frame
-//     data:  payload = attached bytes, by method         end: payload = JSON        error: payload = Error::to_text()
+//     data:  payload = attached bytes, by method         end: payload = JSON        error: payload =
+//     Error::to_text()
 // Format page: docs/formats/rpc.md.
 #pragma once
 
@@ -28,26 +29,33 @@ enum class Method : std::uint8_t {
     drop_table = 4,
     // {"table_id":N,"schema_id":N,"batch_id":S|absent,"partitions":[{"partition":N,"count":N,"bytes":N,"crc":N}...]}
     // + the encoded ColumnBatch bodies one after the other (crc = CRC-32C of each)
-    // -> end {"offsets":{"0":[first,last]},"duplicate":bool}. SCHEMA_MISMATCH when schema_id is newer than known here.
+    // -> end {"offsets":{"0":[first,last]},"duplicate":bool}. SCHEMA_MISMATCH when schema_id is newer than
+    // known here.
     // An error after some partitions were written is PARTIAL or UNKNOWN_OUTCOME and names them.
     append = 5,
     // {"table_id":N,"partitions":[{"partition":N,"offset":N}...],"read_count":N,"format":"rows"|"json"|"columnar",
-    //  "bytes_max":N} -> data frames exactly as the client gets them (without the i32 length), end {"next":{"0":N}}
+    //  "bytes_max":N} -> data frames exactly as the client gets them (without the i32 length), end
+    //  {"next":{"0":N}}
     read = 6,
-    // {"table_id":N,"partitions":[{"partition":N,"offset":N}...],"min_rows":N,"wait_ms":N}: returns when at least
+    // {"table_id":N,"partitions":[{"partition":N,"offset":N}...],"min_rows":N,"wait_ms":N}: returns when at
+    // least
     // min_rows records at or after the offsets are visible together, or after wait_ms. -> end {"available":N}
     wait = 7,
-    // {"table_id":N,"partitions":[N...]} -> end {"first":{"0":N},"end":{"0":N}}: first stored offset and next offset
+    // {"table_id":N,"partitions":[N...]} -> end {"first":{"0":N},"end":{"0":N}}: first stored offset and next
+    // offset
     offsets = 8,
     // {"tables":[{"table_id":N,"partitions":[N...],"min_offsets":{"0":N}}],"lease_ms":N}
-    // -> end {"view":N,"offsets":{"<table_id>":{"0":N}}}: pins one cut (next offset per partition) for queries
+    // -> end {"view":N,"offsets":{"<table_id>":{"0":N}}}: pins one cut (next offset per partition) for
+    // queries
     pin = 9,
     // {"view":N}
     unpin = 10,
     // {"view":N,"sql":S,"names":{"<table name in sql>":<table_id>},"timeout_ms":N}
-    // -> first data frame JSON {"columns":[{"name":S,"type":S}...]}, further ones u32 rows + ColumnBatch body, end {"rows":N}
+    // -> first data frame JSON {"columns":[{"name":S,"type":S}...]}, further ones u32 rows + ColumnBatch
+    // body, end {"rows":N}
     query = 11,
-    // {"table_id":N,"partitions":[N...]} -> data frames JSON {"rows_done":N,"rows_total":N,"bytes":N} as progress, end {...}
+    // {"table_id":N,"partitions":[N...]} -> data frames JSON {"rows_done":N,"rows_total":N,"bytes":N} as
+    // progress, end {...}
     compress = 12,
     // {"table_id":N,"partitions":[N...]} -> end {"rows":N,...}: counters for monitoring and tests
     stats = 13,

@@ -1,9 +1,10 @@
 // Calls to one slave over a pool of connections, one request a connection (messages.h). Coroutines run on the
 // caller's executor; the object is thread-safe and outlives its calls. Asio cancellation (e.g. awaitable
 // operators) closes the connection, which cancels the request on the other side. Errors: UNAVAILABLE "slave
-// HOST:PORT ..." when it cannot be reached (nothing was done; at once while a back-off of more than 250 ms lasts) or when a
-// request that changes nothing lost its connection; UNKNOWN_OUTCOME when a changing one (append, compress,
-// create, drop, update) did after it was sent; TIMEOUT at the deadline; otherwise what the slave answered.
+// HOST:PORT ..." when it cannot be reached (nothing was done; at once while a back-off of more than 250 ms
+// lasts) or when a request that changes nothing lost its connection; UNKNOWN_OUTCOME when a changing one
+// (append, compress, create, drop, update) did after it was sent; TIMEOUT at the deadline; otherwise what the
+// slave answered.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -7,8 +7,8 @@
 namespace dl {
 
 // For requests whose statement is "insert" (one row) or "batch_insert" (array under "data"). Errors are
-// INVALID_VALUE / COLUMN_NOT_FOUND / INVALID_REQUEST naming row index (from 0), column, value and type. In JSON an
-// explicit null is NULL, an absent column its DEFAULT or NULL.
+// INVALID_VALUE / COLUMN_NOT_FOUND / INVALID_REQUEST naming row index (from 0), column, value and type. In
+// JSON an explicit null is NULL, an absent column its DEFAULT or NULL.
 Result<PartitionedBatch> parse_json_rows(const JsonRequest& request, const TableMeta& table);
 
 }  // namespace dl

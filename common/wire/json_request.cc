@@ -26,10 +26,13 @@ Error invalid_request(std::string message) {
 // A scalar of a default as text.
 Result<std::string> default_text(const JsonTape& tape, Index value, const std::string& column) {
     switch (tape.kind(value)) {
-        case TapeKind::string: return tape.string(value);
+        case TapeKind::string:
+            return tape.string(value);
         case TapeKind::number:
-        case TapeKind::boolean: return std::string(tape.raw(value));
-        default: break;
+        case TapeKind::boolean:
+            return std::string(tape.raw(value));
+        default:
+            break;
     }
     return invalid_request("create: default of column " + quoted_value(column) +
                            " must be a string, number, boolean or null");

@@ -1,5 +1,5 @@
-// The rows of one insert or batch_insert, checked whole, typed, and split by partition. The parsers of batch_json.h
-// and batch_binary.h fill it; the master sends the bodies to the slaves as they are.
+// The rows of one insert or batch_insert, checked whole, typed, and split by partition. The parsers of
+// batch_json.h and batch_binary.h fill it; the master sends the bodies to the slaves as they are.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
-// One partition of one table on this node: its log, tail, key index and snapshots behind one face. It coordinates and
-// decides nothing itself: writing is PartitionWriter, reading ReadView, flushing FlushJob, compaction CompactionJob.
+// One partition of one table on this node: its log, tail, key index and snapshots behind one face. It
+// coordinates and decides nothing itself: writing is PartitionWriter, reading ReadView, flushing FlushJob,
+// compaction CompactionJob.
 //
-// Threads: every call from any thread. append() returns at once and completes on the storage pool; pin() takes a short
-// lock; read(), compress() and close() block (storage, query or background pool).
+// Threads: every call from any thread. append() returns at once and completes on the storage pool; pin()
+// takes a short lock; read(), compress() and close() block (storage, query or background pool).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ namespace dl::slave {
 struct PartitionOptions {
     std::uint64_t segment_bytes = 64u << 20;
     std::uint32_t retained_closed_logs = 1;  // closed segments compress_table leaves besides the active one
-    bool sync = true;                        // false: acknowledged without fdatasync (named in the meta frame)
+    bool sync = true;  // false: acknowledged without fdatasync (named in the meta frame)
     BodyCodec codec = BodyCodec::none;
     std::uint64_t free_disk_bytes_min = 256u << 20;  // writes are refused with DISK_FULL below
 };
@@ -32,36 +33,40 @@ struct PartitionOptions {
 // What a partition shares with the others of its node. All outlive it.
 struct PartitionContext {
     FileSystem* files = nullptr;
-    WorkerPool* storage_pool = nullptr;     // appends, syncs, applying
-    WorkerPool* background_pool = nullptr;  // flush, compaction
+    WorkerPool* storage_pool = nullptr;           // appends, syncs, applying
+    WorkerPool* background_pool = nullptr;        // flush, compaction
     std::shared_ptr<DuckDatabase> file_database;  // writable, for Parquet files
-    std::function<std::int64_t()> now_us;   // wall clock, microseconds UTC
+    std::function<std::int64_t()> now_us;         // wall clock, microseconds UTC
 };
 
 struct AppendRequest {
-    SharedBytes body;          // encoded ColumnBatch, already decoded once by the caller's checks
-    ColumnBatch batch;         // the decoded view of body
+    SharedBytes body;   // encoded ColumnBatch, already decoded once by the caller's checks
+    ColumnBatch batch;  // the decoded view of body
     std::uint32_t body_crc = 0;
     SchemaId schema;
-    Hash128 batch_id;          // {0,0}: none
+    Hash128 batch_id;  // {0,0}: none
 };
 
 struct AppendAck {
     Offset first = 0;
     Offset last = 0;
-    bool duplicate = false;    // the batch id was applied before; first/last are those of then
+    bool duplicate = false;  // the batch id was applied before; first/last are those of then
 };
 
 // A contiguous run of records for stream_read, in offset order.
 struct ReadSlice {
-    RecordBatchHeader header;  // base_offset and count of the batch as stored; for compacted history a made-up header
-    SharedBytes stored_body;   // as in the log (pass-through); encoded anew for compacted history
-    ColumnBatch batch;         // decoded
-    std::vector<Offset> offsets;  // empty: dense from header.base_offset; else one per row (compacted history)
+    RecordBatchHeader
+        header;  // base_offset and count of the batch as stored; for compacted history a made-up header
+    SharedBytes stored_body;  // as in the log (pass-through); encoded anew for compacted history
+    ColumnBatch batch;        // decoded
+    std::vector<Offset>
+        offsets;  // empty: dense from header.base_offset; else one per row (compacted history)
     std::vector<std::int64_t> append_times_us;  // empty: header.append_time_us; else one per row
-    std::uint32_t first_row = 0;  // rows [first_row, end_row) are asked for
+    std::uint32_t first_row = 0;                // rows [first_row, end_row) are asked for
     std::uint32_t end_row = 0;
-    Offset offset_of(std::uint32_t row) const { return offsets.empty() ? header.base_offset + row : offsets[row]; }
+    Offset offset_of(std::uint32_t row) const {
+        return offsets.empty() ? header.base_offset + row : offsets[row];
+    }
     std::int64_t append_time_us_of(std::uint32_t row) const {
         return append_times_us.empty() ? header.append_time_us : append_times_us[row];
     }
@@ -81,14 +86,18 @@ struct PartitionStats {
 class Partition {
   public:
     // Creates the directory of a new partition (an existing one is an error TABLE_EXISTS).
-    static Result<void> create(FileSystem& files, const std::string& directory, const TableMeta& table, PartitionId id);
-    // Recovers: manifest, files, log from the last flush on; drops a torn tail; CORRUPT_DATA for damage in the middle.
-    static Result<std::shared_ptr<Partition>> open(std::string directory, const TableMeta& table, PartitionId id,
-                                                   const PartitionOptions& options, const PartitionContext& context);
+    static Result<void> create(FileSystem& files, const std::string& directory, const TableMeta& table,
+                               PartitionId id);
+    // Recovers: manifest, files, log from the last flush on; drops a torn tail; CORRUPT_DATA for damage in
+    // the middle.
+    static Result<std::shared_ptr<Partition>> open(std::string directory, const TableMeta& table,
+                                                   PartitionId id, const PartitionOptions& options,
+                                                   const PartitionContext& context);
     virtual ~Partition() = default;
 
-    // `done` runs once, on the storage pool, after the rows are synced, applied and visible, or with an error:
-    // OVERLOADED (queue full), DISK_FULL, IO_ERROR (the partition has left service), UNAVAILABLE (closing).
+    // `done` runs once, on the storage pool, after the rows are synced, applied and visible, or with an
+    // error: OVERLOADED (queue full), DISK_FULL, IO_ERROR (the partition has left service), UNAVAILABLE
+    // (closing).
     virtual void append(AppendRequest request, std::function<void(Result<AppendAck>)> done) = 0;
 
     // A consistent cut of now; holds files and chunks for as long as it lives.
@@ -97,9 +106,10 @@ class Partition {
     virtual Offset first_offset() const = 0;  // of the oldest stored record; = end_offset when empty
     virtual Offset end_offset() const = 0;    // of the next record: everything below is synced and visible
 
-    // Records from `from` on, up to max_rows rows and about max_bytes of bodies (at least one record while there is
-    // one). Blocking: log or compacted files.
-    virtual Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows, std::uint64_t max_bytes) const = 0;
+    // Records from `from` on, up to max_rows rows and about max_bytes of bodies (at least one record while
+    // there is one). Blocking: log or compacted files.
+    virtual Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,
+                                                std::uint64_t max_bytes) const = 0;
 
     // Calls `wake` once, on any thread, as soon as end_offset() > beyond; at once if it is already.
     // The returned token unsubscribes when destroyed.

@@ -87,8 +87,8 @@ Result<void> PartitionCore::apply(std::span<const Applied> batches) {
         follow_segments(batch.header.base_offset, segments);
         DL_TRY(tail.append(batch.batch, batch.header.append_time_us, batch.hashes, &missing));
     }
-    // A segment the log has closed takes nothing more, even when nothing has been written behind it yet; but recovery
-    // applies the batches of a closed one in several groups.
+    // A segment the log has closed takes nothing more, even when nothing has been written behind it yet; but
+    // recovery applies the batches of a closed one in several groups.
     if (!tail.segments().empty() && !tail.segments().back()->closed())
         for (const auto& segment : segments)
             if (segment.closed && segment.first_offset == tail.segments().back()->first_offset() &&

@@ -1,5 +1,5 @@
-// A pinned cut of one partition: the files of one manifest with their delete vectors, and the tail up to one offset.
-// Immutable, thread-safe; what it refers to is not deleted while it lives (INV-7).
+// A pinned cut of one partition: the files of one manifest with their delete vectors, and the tail up to one
+// offset. Immutable, thread-safe; what it refers to is not deleted while it lives (INV-7).
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@
 namespace dl::slave {
 
 struct ViewFile {
-    std::string path;                  // Parquet
-    std::vector<FieldId> fields;       // fields it has, as f<id> columns
+    std::string path;             // Parquet
+    std::vector<FieldId> fields;  // fields it has, as f<id> columns
     std::uint64_t rows = 0;
-    std::uint64_t dead_rows = 0;       // 0: scan without a predicate
+    std::uint64_t dead_rows = 0;              // 0: scan without a predicate
     std::shared_ptr<const RowFilter> filter;  // liveness by file row number; set when dead_rows > 0
 };
 
