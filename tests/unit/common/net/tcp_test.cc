@@ -302,6 +302,9 @@ TEST_F(TcpTest, ConnectionsBeyondTheLimitAreToldSoAndSlotsComeBack) {
 }
 
 TEST_F(TcpTest, AcceptingSurvivesRunningOutOfDescriptors) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "UBSan itself needs descriptors to look at objects";
+#endif
     listen(
         [](TcpConnection& c) -> asio::awaitable<void> {
             (void)co_await c.write("hi", {});
