@@ -18,7 +18,7 @@ packages=(
   libsnappy-dev liblz4-dev libzstd-dev libxxhash-dev libisal-dev libroaring-dev libedit-dev libsqlite3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-extra_packages=(clang strace fiu-utils default-jdk-headless maven)
+extra_packages=(clang libclang-rt-14-dev strace fiu-utils default-jdk-headless maven)
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
