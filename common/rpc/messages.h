@@ -44,9 +44,10 @@ enum class Method : std::uint8_t {
     // {"table_id":N,"partitions":[N...]} -> end {"first":{"0":N},"end":{"0":N}}: first stored offset and next
     // offset
     offsets = 8,
-    // {"tables":[{"table_id":N,"partitions":[N...],"min_offsets":{"0":N}}],"lease_ms":N}
+    // {"tables":[{"table_id":N,"schema_id":N,"partitions":[N...],"min_offsets":{"0":N}}],"lease_ms":N}
     // -> end {"view":N,"offsets":{"<table_id>":{"0":N}}}: pins one cut (next offset per partition) for
     // queries
+    // SCHEMA_MISMATCH when schema_id is newer than known here.
     pin = 9,
     // {"view":N}
     unpin = 10,

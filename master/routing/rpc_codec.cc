@@ -117,8 +117,8 @@ std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_m
     std::string text = "{\"tables\":[";
     for (std::size_t i = 0; i < tables.size(); ++i) {
         if (i != 0) text += ',';
-        text += table_id_prefix(tables[i].id) + ",\"partitions\":" + number_list(tables[i].partitions) +
-                ",\"min_offsets\":{";
+        text += table_id_prefix(tables[i].id) + ",\"schema_id\":" + std::to_string(tables[i].schema.value) +
+                ",\"partitions\":" + number_list(tables[i].partitions) + ",\"min_offsets\":{";
         bool first = true;
         for (const auto& [partition, offset] : tables[i].min_offsets) {
             if (!first) text += ',';

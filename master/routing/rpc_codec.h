@@ -32,6 +32,7 @@ std::string encode_partitions(TableId table, const std::vector<std::uint32_t>& p
 
 struct PinTable {
     TableId id;
+    SchemaId schema;
     std::vector<std::uint32_t> partitions;
     OffsetMap min_offsets;
 };

@@ -33,8 +33,24 @@ Result<T> with_reason(Result<T> result, const FragmentCall& call) {
 struct PinSlot {
     std::shared_ptr<rpc::RpcClient> slave;
     std::string json;
+    std::vector<std::shared_ptr<const TableMeta>> tables;
     std::optional<Result<PinReply>> reply;
 };
+
+// A slave that was away while a table was altered is told its schema first.
+asio::awaitable<Result<PinReply>> pin_one(PinSlot& slot, rpc::Deadline deadline) {
+    for (bool schemas_sent = false;; schemas_sent = true) {
+        auto reply = co_await slot.slave->call(rpc::Method::pin, slot.json, {}, deadline);
+        if (reply.has_value()) co_return decode_pin_reply(reply->end_json);
+        const bool is_older = reply.error().code == ErrorCode::schema_mismatch;
+        if (!is_older || schemas_sent) co_return std::move(reply).error();
+        for (const auto& table : slot.tables) {
+            auto updated = co_await slot.slave->call(rpc::Method::update_table, encode_update_table(*table),
+                                                     {}, deadline);
+            if (updated.has_error()) co_return std::move(updated).error();
+        }
+    }
+}
 
 asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint64_t view) {
     (void)co_await slave->call(rpc::Method::unpin, encode_unpin(view), {},
@@ -138,10 +154,12 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
         DL_TRY_ASSIGN((*slots)[i].slave, slaves_.client(pins[i].node));
         std::vector<PinTable> tables;
         for (const auto& table : pins[i].tables) {
-            PinTable pin_table{table.id, {}, table.min_offsets};
+            PinTable pin_table{
+                table.id, table.meta ? table.meta->schema.id : SchemaId{}, {}, table.min_offsets};
             for (const auto partition : table.partitions)
                 pin_table.partitions.push_back(partition.value);
             tables.push_back(std::move(pin_table));
+            if (table.meta) (*slots)[i].tables.push_back(table.meta);
         }
         (*slots)[i].json = encode_pin(tables, lease.count());
     }
@@ -152,11 +170,8 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
             std::vector<Task> tasks;
             for (auto& slot : *slots) {
                 tasks.emplace_back([&slot, deadline]() -> asio::awaitable<void> {
-                    auto reply = co_await slot.slave->call(rpc::Method::pin, slot.json, {}, deadline);
-                    if (reply.has_error())
-                        slot.reply = std::move(reply).error();
-                    else
-                        slot.reply = decode_pin_reply(reply->end_json);
+                    auto reply = co_await pin_one(slot, deadline);
+                    slot.reply.emplace(std::move(reply));
                 });
             }
             co_await run_all(std::move(tasks));

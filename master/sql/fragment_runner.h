@@ -16,6 +16,7 @@
 #include "common/base/ids.h"
 #include "common/duck/duck_database.h"
 #include "common/duck/query_cancel.h"
+#include "common/meta/table_meta.h"
 #include "common/types/column_batch.h"
 
 namespace dl::master {
@@ -30,6 +31,8 @@ struct FragmentCall {
 struct FragmentPin {
     struct Table {
         TableId id;
+        std::shared_ptr<const TableMeta>
+            meta;  // as planned; the slave learns it when it has an older one. May be null.
         std::vector<PartitionId> partitions;
         std::map<std::uint32_t, Offset> min_offsets;  // partition -> next offset that must be visible first
     };

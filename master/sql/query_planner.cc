@@ -52,6 +52,7 @@ Result<QueryPlan> plan_query(const QueryTables& tables, const std::map<std::uint
             if (fresh) plan.pins.push_back({meta->partitions[p].leader, {}});
             auto& share = shares[entry->second];
             share.id = meta->id;
+            share.meta = meta;
             share.partitions.push_back(PartitionId{p});
             if (const auto wanted = min_offsets.find(p); wanted != min_offsets.end())
                 share.min_offsets.insert(*wanted);

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "common/base/limits.h"
 #include "slave/handlers/handlers.h"
 #include "slave/handlers/request_json.h"
@@ -26,6 +28,13 @@ Result<PinRequest> parse(const TableRegistry& tables, std::string_view json) {
         DL_TRY_ASSIGN(const auto min_offsets, item.offsets_or_empty("min_offsets"));
         PinTable table;
         DL_TRY_ASSIGN(table.table, tables.table(table_id));
+        DL_TRY_ASSIGN(const auto schema,
+                      item.integer_or("schema_id", 0, std::numeric_limits<std::uint32_t>::max(), 0));
+        if (schema > static_cast<std::int64_t>(table.table->schema.id.value))
+            return make_error(ErrorCode::schema_mismatch, "query of table " + table.table->name +
+                                                              " with schema " + std::to_string(schema) +
+                                                              ", this slave knows " +
+                                                              std::to_string(table.table->schema.id.value));
         for (const auto id : ids) {
             DL_TRY_ASSIGN(auto partition, tables.partition(table_id, id));
             if (const auto least = min_offsets.find(id); least != min_offsets.end()) {
