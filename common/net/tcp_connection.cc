@@ -15,6 +15,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 namespace dl::net {
 
@@ -144,17 +145,25 @@ struct TcpConnection::State : std::enable_shared_from_this<TcpConnection::State>
         return ::sendmsg(socket.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 
+    // Before every wait: an error when there is nothing to wait for any more.
+    std::optional<Error> begin_wait(Wait& wait, Deadline deadline,
+                                    const asio::cancellation_state& cancellation) {
+        if (closed) return closed_error();
+        if (cancellation.cancelled() != asio::cancellation_type::none) return cancelled_error();
+        wait.timed_out = false;
+        wait.deadline = deadline;
+        arm(deadline);
+        return std::nullopt;
+    }
+
     // Waits for some bytes; 0 at end of stream.
     asio::awaitable<Result<std::size_t>> receive(char* out, std::size_t size, Deadline deadline) {
         auto self = shared_from_this();
         auto& wait = wait_of(Side::read);
         for (;;) {
-            if (closed) co_return closed_error();
             const auto cancellation = co_await asio::this_coro::cancellation_state;
-            if (cancellation.cancelled() != asio::cancellation_type::none) co_return cancelled_error();
-            wait.timed_out = false;
-            wait.deadline = deadline;
-            arm(deadline);
+            auto stopped = begin_wait(wait, deadline, cancellation);
+            if (stopped) co_return std::move(*stopped);
             auto [error, got] = co_await socket.async_read_some(asio::buffer(out, size), kAwait);
             wait.deadline = kNoDeadline;
             if (!error) co_return got;
@@ -173,12 +182,9 @@ struct TcpConnection::State : std::enable_shared_from_this<TcpConnection::State>
         auto self = shared_from_this();
         auto& wait = wait_of(Side::write);
         for (;;) {
-            if (closed) co_return closed_error();
             const auto cancellation = co_await asio::this_coro::cancellation_state;
-            if (cancellation.cancelled() != asio::cancellation_type::none) co_return cancelled_error();
-            wait.timed_out = false;
-            wait.deadline = deadline;
-            arm(deadline);
+            auto stopped = begin_wait(wait, deadline, cancellation);
+            if (stopped) co_return std::move(*stopped);
             auto [error] = co_await socket.async_wait(tcp::socket::wait_write, kAwait);
             wait.deadline = kNoDeadline;
             if (!error) co_return Result<void>{};

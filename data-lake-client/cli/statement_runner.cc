@@ -12,23 +12,8 @@
 namespace datalake::cli {
 namespace {
 
-CellKind kind_of(JsonKind kind) {
-    switch (kind) {
-        case JsonKind::null:
-            return CellKind::null;
-        case JsonKind::boolean:
-            return CellKind::boolean;
-        case JsonKind::number:
-            return CellKind::number;
-        case JsonKind::string:
-            return CellKind::text;
-        default:
-            return CellKind::nested;
-    }
-}
-
 Cell json_cell(const JsonSlice& value) {
-    return {kind_of(value.kind), value.kind == JsonKind::null ? std::string() : value.text()};
+    return {cell_kind(value.kind), value.kind == JsonKind::null ? std::string() : value.text()};
 }
 
 Error unexpected(std::string_view what) {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "common/base/error.h"
+
 namespace datalake {
 namespace {
 
@@ -11,31 +13,13 @@ struct CodeRow {
     Outcome outcome;
 };
 
-constexpr std::array kCodes = {
-    CodeRow{ErrorCode::syntax_error, "SYNTAX_ERROR", Outcome::nothing_done},
-    CodeRow{ErrorCode::invalid_request, "INVALID_REQUEST", Outcome::nothing_done},
-    CodeRow{ErrorCode::invalid_value, "INVALID_VALUE", Outcome::nothing_done},
-    CodeRow{ErrorCode::table_not_found, "TABLE_NOT_FOUND", Outcome::nothing_done},
-    CodeRow{ErrorCode::table_exists, "TABLE_EXISTS", Outcome::nothing_done},
-    CodeRow{ErrorCode::column_not_found, "COLUMN_NOT_FOUND", Outcome::nothing_done},
-    CodeRow{ErrorCode::column_exists, "COLUMN_EXISTS", Outcome::nothing_done},
-    CodeRow{ErrorCode::partition_not_found, "PARTITION_NOT_FOUND", Outcome::nothing_done},
-    CodeRow{ErrorCode::not_supported, "NOT_SUPPORTED", Outcome::nothing_done},
-    CodeRow{ErrorCode::limit_exceeded, "LIMIT_EXCEEDED", Outcome::nothing_done},
-    CodeRow{ErrorCode::unavailable, "UNAVAILABLE", Outcome::nothing_done},
-    CodeRow{ErrorCode::overloaded, "OVERLOADED", Outcome::nothing_done},
-    CodeRow{ErrorCode::cancelled, "CANCELLED", Outcome::nothing_done},
-    CodeRow{ErrorCode::query_error, "QUERY_ERROR", Outcome::nothing_done},
-    CodeRow{ErrorCode::disk_full, "DISK_FULL", Outcome::nothing_done},
-    CodeRow{ErrorCode::not_found, "NOT_FOUND", Outcome::nothing_done},
-    CodeRow{ErrorCode::schema_mismatch, "SCHEMA_MISMATCH", Outcome::nothing_done},
-    CodeRow{ErrorCode::stale_epoch, "STALE_EPOCH", Outcome::nothing_done},
-    CodeRow{ErrorCode::timeout, "TIMEOUT", Outcome::maybe_done},
-    CodeRow{ErrorCode::unknown_outcome, "UNKNOWN_OUTCOME", Outcome::maybe_done},
-    CodeRow{ErrorCode::partial, "PARTIAL", Outcome::done_in_part},
-    CodeRow{ErrorCode::io_error, "IO_ERROR", Outcome::maybe_done},
-    CodeRow{ErrorCode::corrupt_data, "CORRUPT_DATA", Outcome::nothing_done},
-    CodeRow{ErrorCode::internal, "INTERNAL", Outcome::maybe_done},
+// The words of the server are those of common/base; the codes of both stand in the same order.
+constexpr auto kServerCodes = static_cast<std::size_t>(ErrorCode::internal) + 1;
+static_assert(static_cast<int>(ErrorCode::syntax_error) == static_cast<int>(dl::ErrorCode::syntax_error));
+static_assert(static_cast<int>(ErrorCode::timeout) == static_cast<int>(dl::ErrorCode::timeout));
+static_assert(static_cast<int>(ErrorCode::internal) == static_cast<int>(dl::ErrorCode::internal));
+
+constexpr std::array kOwnCodes = {
     CodeRow{ErrorCode::connect_failed, "CONNECT_FAILED", Outcome::nothing_done},
     CodeRow{ErrorCode::connection_lost, "CONNECTION_LOST", Outcome::maybe_done},
     CodeRow{ErrorCode::protocol_error, "PROTOCOL_ERROR", Outcome::maybe_done},
@@ -43,10 +27,32 @@ constexpr std::array kCodes = {
     CodeRow{ErrorCode::unknown, "UNKNOWN", Outcome::maybe_done},
 };
 
-const CodeRow& row_of(ErrorCode code) {
-    for (const auto& row : kCodes)
+Outcome outcome_of(dl::Outcome outcome) {
+    switch (outcome) {
+        case dl::Outcome::nothing_done:
+            return Outcome::nothing_done;
+        case dl::Outcome::done_in_part:
+            return Outcome::done_in_part;
+        case dl::Outcome::maybe_done:
+            break;
+    }
+    return Outcome::maybe_done;
+}
+
+CodeRow row_of(ErrorCode code) {
+    if (static_cast<std::size_t>(code) < kServerCodes) {
+        const auto server = static_cast<dl::ErrorCode>(code);
+        return {code, dl::error_code_name(server), outcome_of(dl::error_outcome(server))};
+    }
+    for (const auto& row : kOwnCodes)
         if (row.code == code) return row;
-    return kCodes.back();
+    return kOwnCodes.back();
+}
+
+std::optional<ErrorCode> server_code(std::string_view word) {
+    const auto code = dl::error_code_from_name(word);
+    if (dl::error_code_name(code) != word) return std::nullopt;
+    return static_cast<ErrorCode>(code);
 }
 
 bool is_code_word(std::string_view word) {
@@ -71,8 +77,7 @@ Error Error::from_server(std::string_view text) {
     while (!message.empty() && message.front() == ' ')
         message.remove_prefix(1);
     const auto word = text.substr(0, colon);
-    for (const auto& row : kCodes)
-        if (row.name == word) return Error(row.code, std::string(message));
+    if (const auto code = server_code(word)) return Error(*code, std::string(message));
     Error error(ErrorCode::unknown, std::string(message));
     error.name_ = word;
     return error;

@@ -3,29 +3,13 @@
 #include <charconv>
 #include <cmath>
 
+#include "common/base/utf8.h"
+
 namespace datalake {
 namespace {
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-void append_utf8(std::string& out, std::uint32_t code) {
-    if (code < 0x80) {
-        out += static_cast<char>(code);
-    } else if (code < 0x800) {
-        out += static_cast<char>(0xc0 | (code >> 6));
-        out += static_cast<char>(0x80 | (code & 0x3f));
-    } else if (code < 0x10000) {
-        out += static_cast<char>(0xe0 | (code >> 12));
-        out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-        out += static_cast<char>(0x80 | (code & 0x3f));
-    } else {
-        out += static_cast<char>(0xf0 | (code >> 18));
-        out += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
-        out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-        out += static_cast<char>(0x80 | (code & 0x3f));
-    }
 }
 
 std::optional<std::uint32_t> hex4(std::string_view text, std::size_t at) {
@@ -65,6 +49,21 @@ std::size_t skip_nested(std::string_view text, std::size_t at) {
 }
 
 }  // namespace
+
+CellKind cell_kind(JsonKind kind) {
+    switch (kind) {
+        case JsonKind::null:
+            return CellKind::null;
+        case JsonKind::boolean:
+            return CellKind::boolean;
+        case JsonKind::number:
+            return CellKind::number;
+        case JsonKind::string:
+            return CellKind::text;
+        default:
+            return CellKind::nested;
+    }
+}
 
 std::string decode_json_string(std::string_view raw) {
     std::string out;
@@ -106,7 +105,7 @@ std::string decode_json_string(std::string_view raw) {
                     }
                 }
                 // A half pair has no UTF-8 form.
-                append_utf8(out, *code >= 0xd800 && *code < 0xe000 ? 0xfffd : *code);
+                dl::append_utf8(out, *code >= 0xd800 && *code < 0xe000 ? 0xfffd : *code);
                 break;
             }
             default:

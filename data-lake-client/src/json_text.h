@@ -8,11 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "datalake/query_result.h"
 #include "datalake/value.h"
 
 namespace datalake {
 
 enum class JsonKind : std::uint8_t { null, boolean, number, string, object, array };
+
+// How a result shows it: objects and arrays are nested.
+CellKind cell_kind(JsonKind kind);
 
 // A slice of the text it was read from.
 struct JsonSlice {

@@ -127,18 +127,7 @@ const std::string& QueryResult::meta() const {
 }
 
 CellKind QueryResult::kind(std::size_t column) const {
-    switch (impl_->cells[column].kind) {
-        case JsonKind::null:
-            return CellKind::null;
-        case JsonKind::boolean:
-            return CellKind::boolean;
-        case JsonKind::number:
-            return CellKind::number;
-        case JsonKind::string:
-            return CellKind::text;
-        default:
-            return CellKind::nested;
-    }
+    return cell_kind(impl_->cells[column].kind);
 }
 
 Value QueryResult::value(std::size_t column) const {

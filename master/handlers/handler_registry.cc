@@ -11,9 +11,8 @@ Handler handler_of(JsonRequest::Kind kind) {
         case Kind::create:
             return handle_create;
         case Kind::insert:
-            return handle_insert;
         case Kind::batch_insert:
-            return handle_batch_insert;
+            return handle_json_rows;
         case Kind::batch_insert_binary:
             return handle_binary_batch;
         case Kind::query:

@@ -10,8 +10,7 @@ namespace dl::master {
 using HandlerResult = boost::asio::awaitable<Result<void>>;
 
 HandlerResult handle_create(Services& services, Statement& statement, ClientReply& reply);
-HandlerResult handle_insert(Services& services, Statement& statement, ClientReply& reply);
-HandlerResult handle_batch_insert(Services& services, Statement& statement, ClientReply& reply);
+HandlerResult handle_json_rows(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_binary_batch(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_query(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_stream_read(Services& services, Statement& statement, ClientReply& reply);

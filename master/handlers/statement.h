@@ -53,6 +53,8 @@ class ClientReply {
     virtual boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts) = 0;
     // From now on the statement is cancelled when the client closes its side: for what only reads.
     virtual void cancel_when_client_leaves() = 0;
+    // While true the statement only waits for others: it is cancelled with UNAVAILABLE when the master stops.
+    virtual void waiting(bool waits) = 0;
 
     boost::asio::awaitable<Result<void>> write_one(std::string bytes);
 };

@@ -72,6 +72,13 @@ bool is_schema_frame(const SharedBytes& frame) {
     return frame.view().starts_with("{\"ta");
 }
 
+Error stopped(const QueryCancel& cancel) {
+    if (cancel.reason() == ErrorCode::unavailable)
+        return make_error(ErrorCode::unavailable,
+                          "this master is stopping; read on from the same offsets in a moment");
+    return make_error(ErrorCode::cancelled, "the client closed its side of the connection before the reply");
+}
+
 }  // namespace
 
 HandlerResult handle_stream_read(Services& services, Statement& statement, ClientReply& reply) {
@@ -85,9 +92,11 @@ HandlerResult handle_stream_read(Services& services, Statement& statement, Clien
     if (checked.has_error()) co_return std::move(checked).error();
     reply.cancel_when_client_leaves();
 
+    reply.waiting(true);
     if (!options.min_offsets.empty()) {
         auto reached =
             co_await services.reads.wait_for_offsets(*table, options.min_offsets, statement.deadline);
+        if (statement.cancel->reason()) co_return stopped(*statement.cancel);
         if (reached.has_error()) co_return std::move(reached).error();
     }
     auto read_deadline = statement.deadline;
@@ -98,13 +107,14 @@ HandlerResult handle_stream_read(Services& services, Statement& statement, Clien
         if (options.timeout_ms) until = std::min(until, statement.deadline);
         const auto min_rows = std::max<std::uint64_t>(options.min_rows, 1);
         auto waited = co_await services.reads.wait_for_rows(*table, *from, min_rows, until);
+        if (statement.cancel->reason()) co_return stopped(*statement.cancel);
         if (waited.has_error()) co_return std::move(waited).error();
         // Waiting is not reading: without a timeout of its own the read has the usual time after it.
         if (!options.timeout_ms)
             read_deadline = std::chrono::steady_clock::now() + services.limits.statement_timeout;
     }
-    if (const auto reason = statement.cancel->reason())
-        co_return make_error(*reason, "the client closed its side of the connection before the reply");
+    if (statement.cancel->reason()) co_return stopped(*statement.cancel);
+    reply.waiting(false);
 
     bool schema_sent = false;
     ReadRouter::FrameSink sink = [&reply, &schema_sent,

@@ -75,6 +75,7 @@ void ClientSession::drain() {
     asio::post(connection_.executor(), [self = shared_from_this()] {
         self->draining_ = true;
         self->room_.cancel();
+        if (self->running_waits_) self->cancel_running(ErrorCode::unavailable);
         // What has been read is answered; the reader is woken by closing once nothing is left.
         if (!self->answering_ && self->queue_.empty()) self->connection_.close();
     });
@@ -202,9 +203,9 @@ void ClientSession::close_when_done() {
     connection_.close();
 }
 
-void ClientSession::cancel_running() {
+void ClientSession::cancel_running(ErrorCode why) {
     if (!running_) return;
-    running_->cancel();
+    running_->cancel(why);
     cancel_.emit(asio::cancellation_type::terminal);
 }
 
@@ -214,6 +215,15 @@ void ClientSession::cancel_when_client_leaves() {
     if (client_left_)
         asio::post(connection_.executor(), [self = shared_from_this(), cancel = running_] {
             if (self->running_ == cancel) self->cancel_running();
+        });
+}
+
+void ClientSession::waiting(bool waits) {
+    running_waits_ = waits;
+    if (waits && draining_)
+        asio::post(connection_.executor(), [self = shared_from_this(), cancel = running_] {
+            if (self->running_ == cancel && self->running_waits_)
+                self->cancel_running(ErrorCode::unavailable);
         });
 }
 
@@ -248,8 +258,10 @@ asio::awaitable<void> ClientSession::answer(Item item) {
         done = make_error(ErrorCode::internal, std::string("the statement failed: ") + e.what());
     }
     running_.reset();
-    running_reads_only_ = false;
+    running_reads_only_ = running_waits_ = false;
     if (done.has_value() || failed_) co_return;
+    // A cancelled statement is answered all the same.
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     log_failure(done.error());
     (void)co_await write_one(error_reply(done.error()));
 }

@@ -73,7 +73,8 @@ class ClientSession final : public std::enable_shared_from_this<ClientSession>, 
 
     boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts) override;
     void cancel_when_client_leaves() override;
-    void cancel_running();
+    void waiting(bool waits) override;
+    void cancel_running(ErrorCode why = ErrorCode::cancelled);
 
     const std::uint64_t id_;
     net::TcpConnection connection_;
@@ -90,6 +91,7 @@ class ClientSession final : public std::enable_shared_from_this<ClientSession>, 
     bool draining_ = false;
     bool failed_ = false;  // the connection is of no further use
     bool running_reads_only_ = false;
+    bool running_waits_ = false;
     std::shared_ptr<QueryCancel> running_;
     boost::asio::cancellation_signal cancel_;
 };

@@ -7,6 +7,7 @@
 #include "common/net/byte_budget.h"
 #include "slave/handlers/query_service.h"
 #include "slave/handlers/table_registry.h"
+#include "slave/partition/wait_list.h"
 
 namespace dl::slave {
 
@@ -23,6 +24,7 @@ struct HandlerContext {
     WorkerPool* query_pool = nullptr;        // one thread a running query
     WorkerPool* compress_pool = nullptr;     // compactions that were asked for
     net::ByteBudget* query_slots = nullptr;  // counts running queries
+    std::shared_ptr<WaitList> stopping = std::make_shared<WaitList>(0);  // passes 0 when the node stops
     NodeIdentity node;
 };
 

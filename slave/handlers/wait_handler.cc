@@ -37,8 +37,10 @@ rpc::RpcHandler make_wait_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY_ASSIGN(auto request, parse(*context.tables, call.json()));
         const auto deadline = std::chrono::steady_clock::now() + request.wait;
-        const auto available =
-            co_await wait_for_records(std::move(request.positions), request.rows_min, deadline);
+        const auto available = co_await wait_for_records(std::move(request.positions), request.rows_min,
+                                                         deadline, context.stopping);
+        if (available < request.rows_min && context.stopping->end() > 0)
+            co_return make_error(ErrorCode::unavailable, "slave " + context.node.node + " is stopping");
         co_return "{\"available\":" + std::to_string(available) + "}";
     };
 }

@@ -23,6 +23,11 @@ void WaitList::remove(const Key& key) {
     waiting_.erase(key);
 }
 
+Offset WaitList::end() const {
+    const std::lock_guard lock(mutex_);
+    return end_;
+}
+
 void WaitList::advance(Offset end) {
     std::vector<std::function<void()>> wakes;
     {

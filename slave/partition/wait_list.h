@@ -20,12 +20,13 @@ class WaitList : public std::enable_shared_from_this<WaitList> {
     // that has begun by then still runs to its end.
     std::shared_ptr<void> add(Offset beyond, std::function<void()> wake);
     void advance(Offset end);
+    Offset end() const;
 
   private:
     using Key = std::pair<Offset, std::uint64_t>;  // beyond, number
     void remove(const Key& key);
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     Offset end_;
     std::uint64_t next_number_ = 0;
     std::map<Key, std::function<void()>> waiting_;

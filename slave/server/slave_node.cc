@@ -170,6 +170,7 @@ void SlaveNode::stop() {
     auto& parts = *parts_;
     if (parts.stopped) return;
     parts.stopped = true;
+    parts.context.stopping->advance(1);  // who waits for records would wait through the grace
     if (parts.server) {
         log_info(kComponent, "draining", {{"grace_ms", parts.settings.stop_grace.count()}});
         auto server = parts.server;

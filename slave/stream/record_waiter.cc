@@ -1,6 +1,7 @@
 #include "slave/stream/record_waiter.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "common/async/async_event.h"
 
@@ -18,7 +19,9 @@ std::uint64_t available_records(const std::vector<WaitPosition>& positions) {
 
 boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition> positions,
                                                        std::uint64_t rows_min,
-                                                       std::chrono::steady_clock::time_point deadline) {
+                                                       std::chrono::steady_clock::time_point deadline,
+                                                       std::shared_ptr<WaitList> stopping) {
+    auto stopped = std::make_shared<std::atomic<bool>>(false);
     for (;;) {
         auto event = std::make_shared<AsyncEvent>();
         std::vector<std::shared_ptr<void>> subscriptions;
@@ -28,7 +31,11 @@ boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition>
         for (const auto& position : positions)
             ends.push_back(position.partition->end_offset());
         const auto available = available_records(positions);
-        if (available >= rows_min) co_return available;
+        if (available >= rows_min || stopped->load()) co_return available;
+        subscriptions.push_back(stopping->add(0, [event, stopped] {
+            stopped->store(true);
+            event->set();
+        }));
         const auto missing = static_cast<Offset>(std::min<std::uint64_t>(rows_min - available, 1u << 30));
         for (std::size_t i = 0; i < positions.size(); ++i) {
             // One partition alone has to bring all that is missing; of several each may bring the first.

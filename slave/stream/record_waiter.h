@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "slave/partition/partition.h"
+#include "slave/partition/wait_list.h"
 
 namespace dl::slave {
 
@@ -20,10 +21,12 @@ struct WaitPosition {
 // Records visible at or behind the positions; compacted ones are counted as if they were there.
 std::uint64_t available_records(const std::vector<WaitPosition>& positions);
 
-// Returns the number available: at least `rows_min`, or fewer at the deadline or when cancelled.
+// Returns the number available: at least `rows_min`, or fewer at the deadline, when cancelled, or when
+// `stopping` (never null) has passed 0, which says that the process is about to end.
 boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition> positions,
                                                        std::uint64_t rows_min,
-                                                       std::chrono::steady_clock::time_point deadline);
+                                                       std::chrono::steady_clock::time_point deadline,
+                                                       std::shared_ptr<WaitList> stopping);
 
 // Until every partition's end_offset() has reached its position's offset; false at the deadline or when
 // cancelled.

@@ -266,4 +266,13 @@ test::ClusterOptions default_cluster() {
     return {};
 }
 
+int run_program(int (*run)(int, char**), int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
+}
+
 }  // namespace dl::bench

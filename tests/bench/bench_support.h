@@ -71,6 +71,9 @@ std::string megabytes(double bytes);
 // --name N from the command line, or the default.
 std::int64_t argument(int argc, char** argv, std::string_view name, std::int64_t otherwise);
 
+// main() of a benchmark: what is thrown is printed, exit code 1.
+int run_program(int (*run)(int, char**), int argc, char** argv);
+
 // One master and one slave with default settings, synced.
 test::ClusterOptions default_cluster();
 

@@ -117,10 +117,5 @@ int run(int argc, char** argv) {
 }  // namespace dl::bench
 
 int main(int argc, char** argv) {
-    try {
-        return dl::bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << "\n";
-        return 1;
-    }
+    return dl::bench::run_program(dl::bench::run, argc, argv);
 }

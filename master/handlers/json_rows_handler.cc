@@ -1,4 +1,4 @@
-// batch_insert with its rows in JSON.
+// insert and batch_insert: rows in JSON. An insert is a batch of one row; the parser knows both shapes.
 #include <utility>
 
 #include "common/wire/batch_json.h"
@@ -7,7 +7,7 @@
 
 namespace dl::master {
 
-HandlerResult handle_batch_insert(Services& services, Statement& statement, ClientReply& reply) {
+HandlerResult handle_json_rows(Services& services, Statement& statement, ClientReply& reply) {
     auto table = services.catalog.find(statement.request.table_name());
     if (table.has_error()) co_return std::move(table).error();
     RowParser parse = [&request = statement.request](const TableMeta& meta) {
