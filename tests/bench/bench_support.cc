@@ -10,10 +10,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "tests/support/wire_bytes.h"
@@ -118,18 +122,27 @@ std::string json_batch(std::string_view table, std::int64_t first_id, int rows) 
 }
 
 std::string binary_batch(std::string_view table, std::int64_t first_id, int rows) {
+    std::vector<BenchRow> made;
+    made.reserve(static_cast<std::size_t>(rows));
+    for (int i = 0; i < rows; ++i)
+        made.push_back({std::to_string(first_id + i), "data-lake", "1", "0"});
+    return binary_batch(table, made, "insert");
+}
+
+std::string binary_batch(std::string_view table, const std::vector<BenchRow>& rows, std::string_view crud) {
     std::string plain;
-    plain.reserve(static_cast<std::size_t>(rows) * 60);
+    plain.reserve(rows.size() * 60);
     put_text(plain, table);
     put_i32(plain, 5);
     for (const std::string_view column : {"id", "_crud_type", "username", "age", "xingbie"})
         put_text(plain, column);
-    put_i32(plain, rows);
-    for (int i = 0; i < rows; ++i) {
+    put_i32(plain, static_cast<std::int32_t>(rows.size()));
+    for (const auto& row : rows) {
         put_i32(plain, 5);
-        put_text(plain, std::to_string(first_id + i));
-        for (const std::string_view value : {"insert", "data-lake", "1", "0"})
-            put_text(plain, value);
+        put_text(plain, row[0]);
+        put_text(plain, crud);
+        for (std::size_t i = 1; i < row.size(); ++i)
+            put_text(plain, row[i]);
     }
     std::string compressed;
     snappy::Compress(plain.data(), plain.size(), &compressed);
@@ -162,6 +175,68 @@ SendResult send_all(std::uint16_t port, const std::vector<std::string>& requests
     for (const auto& one : latencies)
         result.latencies.add_all(one);
     return result;
+}
+
+RowLatencies measure_rows(test::TestCluster& cluster, const RowProbe& probe) {
+    const auto now_ns = [] {
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+    };
+    auto writer = cluster.connect();
+    // Where the reader begins: behind the last record of each partition.
+    const auto ends = writer.request(R"({"sql":"max_offset )" + probe.table + "\"}");
+    if (!ends.ok()) die(ends.text);
+    std::map<std::int64_t, std::int64_t> next;
+    const auto last = nlohmann::json::parse(ends.text);
+    for (const auto& [partition, offset] : last.items())
+        next[std::stoll(partition)] = offset.get<std::int64_t>() + 1;
+
+    RowLatencies measured;
+    std::atomic<std::int64_t> sent_rows{0};
+    std::atomic<bool> all_sent{false};
+    std::thread reader([&] {
+        auto client = cluster.connect();
+        for (std::int64_t seen = 0; !all_sent || seen < sent_rows;) {
+            std::string from;
+            for (const auto& [partition, offset] : next)
+                from += (from.empty() ? "" : ",") + (R"({"patition_code":)" + std::to_string(partition)) +
+                        R"(,"offset":)" + std::to_string(offset) + "}";
+            const auto reply =
+                client.request(R"({"stream_read":{"table_name":")" + probe.table + R"(","patition_mess":[)" +
+                               from + R"(],"read_count":1000},"options":{"max_wait_ms":500}})");
+            const auto received = now_ns();
+            if (!reply.ok()) die(reply.text);
+            for (const auto& frame : reply.frames)
+                for (const auto& record : test::decode_stream_frame(frame)) {
+                    const auto sent = std::stoll(*record.values.at(probe.column));
+                    measured.visible.add(static_cast<double>(received - sent) / 1000);
+                    next[record.partition] = record.offset + 1;
+                    ++seen;
+                }
+        }
+    });
+    for (std::int64_t i = 0; i < probe.rows && probe.go_on(); ++i) {
+        const auto sent = now_ns();
+        must(writer, R"({"insert":{"table_name":")" + probe.table + R"(","crud":"insert","data":{"id":)" +
+                         std::to_string(probe.first_id + i) + ",\"" + probe.column +
+                         "\":" + std::to_string(sent) + R"(,"username":"probe"}}})");
+        ++sent_rows;
+        measured.acknowledged.add(static_cast<double>(now_ns() - sent) / 1000);
+        std::this_thread::sleep_for(probe.pause);
+    }
+    all_sent = true;
+    reader.join();
+    return measured;
+}
+
+Memory memory_of(test::DaemonProcess& process) {
+    std::ifstream status("/proc/" + std::to_string(process.pid()) + "/status");
+    Memory memory;
+    for (std::string line; std::getline(status, line);) {
+        const auto kilobytes = [&] { return std::strtod(line.c_str() + line.find(':') + 1, nullptr) * 1024; };
+        if (line.starts_with("RssAnon:")) memory.own = kilobytes();
+        if (line.starts_with("RssFile:")) memory.mapped = kilobytes();
+    }
+    return memory;
 }
 
 void must(test::RawClient& client, const std::string& statement) {
@@ -251,6 +326,16 @@ std::string rows_per_second(double rows, double seconds) {
 }
 std::string megabytes(double bytes) {
     return format("%.0f MB", bytes / 1048576);
+}
+
+std::string seconds_text(double seconds) {
+    return format("%.2f s", seconds);
+}
+std::string milliseconds_text(double milliseconds) {
+    return format("%.2f ms", milliseconds);
+}
+std::string ratio_text(double ratio) {
+    return format("%.2f x", ratio);
 }
 
 std::int64_t argument(int argc, char** argv, std::string_view name, std::int64_t otherwise) {

@@ -2,6 +2,7 @@
 // percentiles, baselines.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -41,6 +42,10 @@ std::string create_statement(std::string_view table, int partitions);
 std::string json_batch(std::string_view table, std::int64_t first_id, int rows);
 std::string binary_batch(std::string_view table, std::int64_t first_id, int rows);
 
+// The same with the values of the caller: one text a column in the order id, username, age, xingbie.
+using BenchRow = std::array<std::string, 4>;
+std::string binary_batch(std::string_view table, const std::vector<BenchRow>& rows, std::string_view crud);
+
 // Sends requests round-robin over `connections` threads, each waiting for its reply; exits the program on an
 // error.
 struct SendResult {
@@ -48,6 +53,30 @@ struct SendResult {
     Latencies latencies;
 };
 SendResult send_all(std::uint16_t port, const std::vector<std::string>& requests, int connections);
+
+// Single rows, one after the other with a pause between, and a reader that long-polls for them. The table has
+// a text key `id` or an int one and a long column `column` that takes the time of sending.
+struct RowLatencies {
+    Latencies visible;       // from sending until the reader holds the row
+    Latencies acknowledged;  // until the writer has its reply
+};
+struct RowProbe {
+    std::string table;
+    std::string column;
+    std::int64_t first_id = 0;  // keys first_id, first_id + 1, ...
+    std::int64_t rows = 0;      // at most
+    std::chrono::microseconds pause{2000};
+    std::function<bool()> go_on = [] { return true; };  // false ends it early
+};
+RowLatencies measure_rows(test::TestCluster& cluster, const RowProbe& probe);
+
+// Resident memory of a process: its own, and pages of files it maps (which the system takes back when it
+// needs them).
+struct Memory {
+    double own = 0;
+    double mapped = 0;
+};
+Memory memory_of(test::DaemonProcess& process);
 
 void must(test::RawClient& client, const std::string& statement);  // exits with the message on an error
 
@@ -66,7 +95,10 @@ void headline(const std::string& text);
 // "name   figure   baseline (what)   ratio"
 void line(const std::string& name, const std::string& figure, const std::string& baseline = "");
 std::string rows_per_second(double rows, double seconds);
+std::string seconds_text(double seconds);
 std::string megabytes(double bytes);
+std::string milliseconds_text(double milliseconds);
+std::string ratio_text(double ratio);  // "1.24 x"
 
 // --name N from the command line, or the default.
 std::int64_t argument(int argc, char** argv, std::string_view name, std::int64_t otherwise);
