@@ -114,6 +114,22 @@ TEST_F(LifecycleTest, PortInUseIsAClearError) {
     EXPECT_THAT(master.log_text(), HasSubstr(std::to_string(cluster().port())));
 }
 
+// The page and the files in config/ tell of every key there is.
+TEST_F(LifecycleTest, EveryConfigurationKeyIsDocumented) {
+    std::ifstream page_file(std::string(DL_SOURCE_DIR) + "/docs/operating/configuration.md");
+    const std::string page{std::istreambuf_iterator<char>(page_file), {}};
+    for (const std::string program : {"slave", "master"}) {
+        const auto run = run_program(program_path(program) + " --print-config " + DL_SOURCE_DIR + "/config/" +
+                                     program + "_config.properties");
+        ASSERT_EQ(run.status, 0) << run.output;
+        std::istringstream lines(run.output);
+        std::size_t keys = 0;
+        for (std::string line; std::getline(lines, line); ++keys)
+            EXPECT_THAT(page, HasSubstr("| `" + line.substr(0, line.find(' ')) + "` |"));
+        EXPECT_GT(keys, 15u);
+    }
+}
+
 TEST_F(LifecycleTest, ConfigurationIsCheckedAndPrinted) {
     cluster_ = std::make_unique<TestCluster>();
     const auto file = cluster().directory() + "/some.properties";
