@@ -50,15 +50,6 @@ class SnapshotPublisher {
     std::map<std::string, Persisted> persisted_;  // by stem
 };
 
-// What a start finds: the manifest, its files opened and checked; everything else in the directory removed.
-struct LoadedSnapshots {
-    Manifest manifest;
-    std::shared_ptr<const FileSet> files;
-};
-// Errors name the damaged file.
-Result<LoadedSnapshots> load_snapshots(FileSystem& files, const std::string& directory, TableId table,
-                                       PartitionId partition, std::uint64_t hash_seed);
-
 // Writes and syncs one file that does not exist yet.
 Result<void> write_new_file(FileSystem& files, const std::string& path, std::string_view content);
 

@@ -13,8 +13,8 @@
 #include "common/duck/duck_database.h"
 #include "common/meta/table_meta.h"
 #include "slave/columnar/file_set.h"
+#include "slave/columnar/keep_set.h"
 #include "slave/compaction/compaction_planner.h"
-#include "slave/compaction/keep_set.h"
 
 namespace dl::slave {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "slave/compaction/keep_set.h"
+#include "slave/columnar/keep_set.h"
 
 namespace dl::slave {
 namespace {
