@@ -28,6 +28,17 @@ Manifest SnapshotPublisher::manifest() const {
     return manifest_;
 }
 
+Result<void> SnapshotPublisher::rewrite_vectors(std::vector<FileEntry> files) {
+    for (auto& [stem, known] : persisted_)
+        known.vector = nullptr;  // equal to none
+    const auto same = manifest();
+    return commit({.operation = "repair",
+                   .files = std::move(files),
+                   .flushed_end = same.flushed_end,
+                   .log_start = same.log_start,
+                   .batch_ids_edition = same.batch_ids_edition});
+}
+
 Result<void> SnapshotPublisher::commit(const Change& change) {
     Manifest next = manifest();
     next.edition = next_edition();
@@ -70,7 +81,8 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
         manifest_ = std::move(next);
     }
     for (const auto& path : replaced)
-        if (const auto removed = files_.remove(path); removed.has_error())
+        if (const auto removed = files_.remove(path);
+            removed.has_error() && removed.error().code != ErrorCode::not_found)
             spdlog::warn("snapshot: a replaced file stays until the next start: {}",
                          removed.error().to_text());
     return {};

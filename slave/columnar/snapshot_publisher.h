@@ -35,6 +35,9 @@ class SnapshotPublisher {
     // After an error the change is not made, and the new files must stay where they are: a manifest naming
     // them may be on disk.
     Result<void> commit(const Change& change);
+    // The same files with these vectors, every one of them written anew: one on disk may be damaged. As
+    // durable as commit(), under the same mutex.
+    Result<void> rewrite_vectors(std::vector<FileEntry> files);
 
   private:
     struct Persisted {

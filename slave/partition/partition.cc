@@ -1,5 +1,6 @@
 #include "slave/partition/partition.h"
 
+#include "slave/partition/partition_checker.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/partition_recovery.h"
 #include "slave/partition/partition_writer.h"
@@ -46,6 +47,9 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         return maintainer_->compress(progress);
     }
     Result<void> flush() override { return maintainer_->flush_closed_segments(end_offset()); }
+    Result<CheckReport> check(const CheckOptions& options) override {
+        return check_partition(core_, options);
+    }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
     PartitionStats stats() const override;
     void close() override {

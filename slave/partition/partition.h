@@ -6,6 +6,7 @@
 // takes a short lock; read(), compress() and close() block (storage, query or background pool).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -76,6 +77,21 @@ struct CompressProgress {
     std::uint64_t rows_done = 0, rows_total = 0, bytes_done = 0;
 };
 
+struct CheckOptions {
+    bool repair = false;  // rebuilds the key indexes and delete vectors that differ
+    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+    std::function<bool()> stop;  // asked often, from the checking thread; empty: never
+};
+
+// Of one cut, recomputed from what is stored.
+struct CheckReport {
+    std::uint64_t live_rows = 0;  // keys whose newest record is an insert
+    std::uint64_t records = 0;    // stored
+    std::uint64_t bytes = 0;      // of log and files
+    std::uint64_t hash = 0;       // of (key hash, offset) of the live rows, in no order
+    std::vector<std::string> problems;
+};
+
 struct PartitionStats {
     Offset first_offset = 0, end_offset = 0, flushed_end = 0;
     std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
@@ -119,6 +135,10 @@ class Partition {
     virtual Result<void> compress(const std::function<void(const CompressProgress&)>& progress) = 0;
     // Blocks until every closed segment is flushed (tests, shutdown).
     virtual Result<void> flush() = 0;
+
+    // Reads everything stored and compares it with itself (partition_checker.h). Blocks (query pool); online.
+    // TIMEOUT, CANCELLED; what is wrong with the data is in the report.
+    virtual Result<CheckReport> check(const CheckOptions& options) = 0;
 
     virtual void update_table(const TableMeta& table) = 0;
     virtual PartitionStats stats() const = 0;

@@ -105,4 +105,15 @@ Result<void> PartitionCore::apply(std::span<const Applied> batches) {
     return {};
 }
 
+Result<void> PartitionCore::make_log_durable(Offset from) const {
+    if (options.sync) return {};
+    for (const auto& segment : log->segments()) {
+        if (segment.end_offset <= from || segment.bytes == 0) continue;
+        char name[32];
+        std::snprintf(name, sizeof name, "/%020lld.log", static_cast<long long>(segment.first_offset));
+        DL_TRY(context.files->sync_file(log_directory() + name));
+    }
+    return {};
+}
+
 }  // namespace dl::slave

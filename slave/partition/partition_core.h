@@ -86,6 +86,10 @@ class PartitionCore {
     };
     Result<void> apply(std::span<const Applied> batches);
 
+    // Syncs the log from `from` on. Without a sync per append, a persisted mark could outlive the record that
+    // made it; with it this has nothing to do.
+    Result<void> make_log_durable(Offset from) const;
+
     const std::string directory;
     const PartitionId id;
     const PartitionOptions options;

@@ -99,7 +99,7 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     // The vectors hold marks of all records of the flushed range, and of some behind it: recovery replays
     // those, and a mark made twice is the same mark.
     const auto state = core_.state();
-    DL_TRY(make_log_durable(segment->first_offset()));
+    DL_TRY(core_.make_log_durable(segment->first_offset()));
     auto entries = state->files->entries();
     const auto dead = segment_delete_vector(*segment, state->end_offset);
     entries.push_back({file, dead});
@@ -121,19 +121,6 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     next->tail = core_.tail.snapshot();
     core_.tail_resident_bytes = core_.tail.resident_bytes();
     core_.publish(std::move(next));
-    return {};
-}
-
-// Without a sync per append, a persisted mark could outlive the record that made it; with it this has nothing
-// to do.
-Result<void> SnapshotMaintainer::make_log_durable(Offset from) {
-    if (core_.options.sync) return {};
-    for (const auto& segment : core_.log->segments()) {
-        if (segment.end_offset <= from || segment.bytes == 0) continue;
-        char name[32];
-        std::snprintf(name, sizeof name, "/%020lld.log", static_cast<long long>(segment.first_offset));
-        DL_TRY(core_.context.files->sync_file(core_.log_directory() + name));
-    }
     return {};
 }
 
@@ -221,7 +208,7 @@ Result<void> SnapshotMaintainer::commit_compaction(const CompactionOutput& outpu
     const std::lock_guard committing(core_.commit_mutex);
     const auto before = core_.publisher->manifest();
     const auto state = core_.state();
-    DL_TRY(make_log_durable(range_end));
+    DL_TRY(core_.make_log_durable(range_end));
     // The inputs are the oldest files; those flushed since the job began come behind them.
     const auto assemble = [&](const FileSet& current, const std::vector<FileEntry>* same) {
         std::vector<FileEntry> entries;

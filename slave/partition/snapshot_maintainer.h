@@ -39,7 +39,6 @@ class SnapshotMaintainer {
     Result<void> flush_segment(const std::shared_ptr<const TailSegment>& segment);
     Result<void> commit_flush(const std::shared_ptr<const TailSegment>& segment,
                               std::shared_ptr<const SnapshotFile> file);
-    Result<void> make_log_durable(Offset from);
     Result<void> run_compaction(Run& run);
     Result<void> commit_compaction(const CompactionOutput& output, Offset range_end);
     Result<std::uint64_t> write_batch_ids(Offset below);

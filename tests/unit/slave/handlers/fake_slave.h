@@ -172,6 +172,17 @@ class FakePartition final : public Partition {
         return {};
     }
     Result<void> flush() override { return {}; }
+    Result<CheckReport> check(const CheckOptions& options) override {
+        if (check_until_stopped)
+            while (!options.stop())
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        CheckReport report;
+        report.live_rows = static_cast<std::uint64_t>(end_offset());
+        report.hash = 0xabc;
+        if (options.repair) report.problems = {"repaired: a \"quoted\" file"};
+        ++checks;
+        return report;
+    }
     void update_table(const TableMeta&) override {}
     PartitionStats stats() const override {
         PartitionStats stats;
@@ -184,6 +195,8 @@ class FakePartition final : public Partition {
     std::optional<Error> fail_with;
     std::chrono::milliseconds compress_time{0};
     std::atomic<int> compactions{0};
+    std::atomic<bool> check_until_stopped{false};
+    std::atomic<int> checks{0};
 
   private:
     const TableId table_;

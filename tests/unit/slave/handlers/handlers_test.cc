@@ -395,6 +395,24 @@ TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
     EXPECT_EQ(slots_.in_use(), 0u);
 }
 
+TEST_F(HandlersTest, CheckAnswersARowPerPartitionAndEndsWithTheCaller) {
+    const auto request = [](int repair) {
+        return "{\"table_id\":1,\"partitions\":[0,2],\"repair\":" + std::to_string(repair) +
+               ",\"timeout_ms\":10000}";
+    };
+    const auto reply = call(Method::check, request(1));
+    ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
+    ASSERT_EQ(reply->data.size(), 2u);
+    EXPECT_EQ(reply->data[1].view(),
+              "{\"partition\":2,\"live_rows\":0,\"records\":0,\"bytes\":0,\"hash\":\"0000000000000abc\","
+              "\"problems\":[\"repaired: a \\\"quoted\\\" file\"]}");
+    EXPECT_EQ(registry_.fake(1, 1)->checks, 0);
+    registry_.fake(1, 0)->check_until_stopped = true;
+    EXPECT_EQ(call(Method::check, request(0), {}, 40).error().code, ErrorCode::timeout);
+    EXPECT_TRUE(eventually([&] { return registry_.fake(1, 0)->checks == 2 && slots_.in_use() == 0; }));
+    EXPECT_EQ(registry_.fake(1, 2)->checks, 1) << "nothing is begun for a caller that has gone";
+}
+
 TEST_F(HandlersTest, CompressReportsProgressAndItsEnd) {
     for (std::uint32_t i = 0; i < 4; ++i)
         registry_.fake(1, i)->compress_time = 200ms;
