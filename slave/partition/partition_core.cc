@@ -100,9 +100,15 @@ Result<void> PartitionCore::apply(std::span<const Applied> batches) {
     next->files = before->files->superseded_by(std::move(missing));
     if (next->files == nullptr) next->files = before->files;
     next->tail = tail.snapshot();
-    tail_resident_bytes = tail.resident_bytes();
+    note_tail_bytes();
     publish(std::move(next));
     return {};
+}
+
+void PartitionCore::note_tail_bytes() {
+    const auto bytes = tail.resident_bytes();
+    tail_resident_bytes = bytes;
+    if (tail_share != nullptr) tail_share->set(bytes);
 }
 
 Result<void> PartitionCore::make_log_durable(Offset from) const {

@@ -160,16 +160,25 @@ class FakePartition final : public Partition {
         std::lock_guard lock(mutex_);
         return waiters_.size();
     }
-    Result<void> compress(const std::function<void(const CompressProgress&)>& progress) override {
+    ~FakePartition() override {
+        for (auto& thread : compressing_)
+            thread.join();
+    }
+    void start_compress(std::function<void(Result<void>)> done) override {
+        compressed_rows_ = 5;
+        const std::lock_guard lock(mutex_);
+        compressing_.emplace_back([this, done = std::move(done)] {
+            std::this_thread::sleep_for(compress_time);
+            compressed_rows_ = 10;
+            ++compactions;
+            done(Result<void>());
+        });
+    }
+    CompressProgress compress_progress() const override {
         CompressProgress now;
-        now.rows_done = 5;
-        now.rows_total = 10;
-        progress(now);
-        std::this_thread::sleep_for(compress_time);
-        now.rows_done = 10;
-        progress(now);
-        ++compactions;
-        return {};
+        now.rows_done = compressed_rows_;
+        now.rows_total = compressed_rows_ == 0 ? 0 : 10;
+        return now;
     }
     Result<void> flush() override { return {}; }
     Result<CheckReport> check(const CheckOptions& options) override {
@@ -206,6 +215,8 @@ class FakePartition final : public Partition {
     std::vector<ReadSlice> stored_;
     std::map<int, std::pair<Offset, std::function<void()>>> waiters_;
     int next_waiter_ = 0;
+    std::atomic<std::uint64_t> compressed_rows_{0};
+    std::vector<std::thread> compressing_;
 };
 
 class FakeRegistry final : public TableRegistry {

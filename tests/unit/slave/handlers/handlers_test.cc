@@ -37,7 +37,6 @@ class HandlersTest : public ::testing::Test {
         context_.queries = &queries_;
         context_.work_pool = &work_;
         context_.query_pool = &query_;
-        context_.compress_pool = &compress_;
         context_.query_slots = &slots_;
         context_.node = {"h:1", "1.2.3", "inc"};
         const auto table = test::make_table(1, 4);
@@ -99,7 +98,7 @@ class HandlersTest : public ::testing::Test {
     }
 
     net::NetPool pool_{"net", 2};
-    WorkerPool work_{"work", 2}, query_{"query", 2}, compress_{"compress", 1};
+    WorkerPool work_{"work", 2}, query_{"query", 2};
     net::ByteBudget slots_{2};
     test::FakeRegistry registry_;
     test::FakeQueries queries_;
