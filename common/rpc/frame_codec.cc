@@ -97,6 +97,8 @@ std::string method_name(Method method) {
             return "compress";
         case Method::stats:
             return "stats";
+        case Method::check:
+            return "check";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }

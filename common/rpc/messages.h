@@ -60,6 +60,10 @@ enum class Method : std::uint8_t {
     compress = 12,
     // {"table_id":N,"partitions":[N...]} -> end {"rows":N,...}: counters for monitoring and tests
     stats = 13,
+    // {"table_id":N,"partitions":[N...],"repair":0|1,"timeout_ms":N} -> per partition, in this order, a data
+    // frame JSON
+    // {"partition":N,"live_rows":N,"records":N,"bytes":N,"hash":"16 hex digits","problems":[S...]}, end {}
+    check = 14,
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

@@ -17,7 +17,7 @@ using TapeKind = JsonTape::Kind;
 constexpr std::int64_t kTimeoutMsMax = 86'400'000;
 
 constexpr std::string_view kStatements =
-    "create, insert, batch_insert, query, stream_read, compress_table, metadata or sql";
+    "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata or sql";
 
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
@@ -176,7 +176,7 @@ Result<void> parse_min_offsets(const JsonTape& tape, Index value, StatementOptio
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
     DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "options",
                                                   {"timeout_ms", "batch_id", "meta", "min_offsets", "format",
-                                                   "max_wait_ms", "min_rows"}));
+                                                   "max_wait_ms", "min_rows", "progress", "repair"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }
@@ -186,6 +186,8 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
             return shape.wrong("batch_id", "1 to 64 bytes long");
     }
     DL_TRY_ASSIGN(options.meta, shape.boolean("meta", false));
+    DL_TRY_ASSIGN(options.progress, shape.boolean("progress", false));
+    DL_TRY_ASSIGN(options.repair, shape.boolean("repair", false));
     if (const auto offsets = shape.find("min_offsets")) DL_TRY(parse_min_offsets(tape, *offsets, options));
     if (shape.find("format")) {
         DL_TRY_ASSIGN(const auto format, shape.string("format"));
@@ -275,8 +277,10 @@ struct JsonRequestReader {
             DL_TRY_ASSIGN(document.text, parse_text(tape, value, name));
             return {};
         }
-        if (name == "compress_table" || name == "metadata") {
-            document.kind = name == "metadata" ? Kind::metadata : Kind::compress_table;
+        if (name == "compress_table" || name == "check_table" || name == "metadata") {
+            document.kind = name == "metadata"      ? Kind::metadata
+                            : name == "check_table" ? Kind::check_table
+                                                    : Kind::compress_table;
             DL_TRY_ASSIGN(document.table_name, parse_text(tape, value, name));
             return {};
         }

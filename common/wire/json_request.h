@@ -26,6 +26,8 @@ struct StatementOptions {
     enum class Format : std::uint8_t { rows, json, columnar } format = Format::rows;
     std::int64_t max_wait_ms = 0;
     std::uint64_t min_rows = 1;
+    bool progress = false;  // of compress_table: frames with how far it is
+    bool repair = false;    // of check_table
 };
 
 struct CreateRequest {
@@ -54,6 +56,7 @@ class JsonRequest {
         query,
         stream_read,
         compress_table,
+        check_table,
         metadata,
         sql
     };
@@ -67,7 +70,7 @@ class JsonRequest {
 
     Kind kind() const;
     const StatementOptions& options() const;
-    // Table of insert, batch_insert, compress_table, metadata, as written.
+    // Table of insert, batch_insert, compress_table, check_table, metadata, as written.
     const std::string& table_name() const;
     const std::string& text() const;  // of query and sql
     const CreateRequest& create() const;

@@ -21,6 +21,8 @@ Handler handler_of(JsonRequest::Kind kind) {
             return handle_stream_read;
         case Kind::compress_table:
             return handle_compress_table;
+        case Kind::check_table:
+            return handle_check_table;
         case Kind::metadata:
             return handle_metadata;
         case Kind::sql:

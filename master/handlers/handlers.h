@@ -15,6 +15,7 @@ HandlerResult handle_binary_batch(Services& services, Statement& statement, Clie
 HandlerResult handle_query(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_stream_read(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_compress_table(Services& services, Statement& statement, ClientReply& reply);
+HandlerResult handle_check_table(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_metadata(Services& services, Statement& statement, ClientReply& reply);
 HandlerResult handle_sql(Services& services, Statement& statement, ClientReply& reply);
 
@@ -34,6 +35,8 @@ HandlerResult insert_rows(Services& services, Statement& statement, ClientReply&
 HandlerResult delete_rows(Services& services, Statement& statement, ClientReply& reply, DeleteStatement sql);
 // Shared by the statement of its name and `sql`.
 HandlerResult run_select(Services& services, Statement& statement, ClientReply& reply, std::string sql);
+HandlerResult check_table(Services& services, Statement& statement, ClientReply& reply, std::string table,
+                          bool repair);
 HandlerResult compress_table(Services& services, Statement& statement, ClientReply& reply, std::string table);
 
 }  // namespace dl::master

@@ -29,6 +29,10 @@ HandlerResult dispatch(Services& services, Statement& statement, ClientReply& re
         [&](CompressStatement& sql) {
             return compress_table(services, statement, reply, std::move(sql.table));
         },
+        [&](CheckStatement& sql) {
+            const bool repair = sql.repair || statement.options().repair;
+            return check_table(services, statement, reply, std::move(sql.table), repair);
+        },
         [&](SelectStatement& sql) { return run_select(services, statement, reply, std::move(sql.sql)); },
         [&](InsertStatement& sql) { return insert_rows(services, statement, reply, std::move(sql)); },
         [&](DeleteStatement& sql) { return delete_rows(services, statement, reply, std::move(sql)); },

@@ -280,4 +280,32 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
     co_return failed;
 }
 
+asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, RowSink sink,
+                                                rpc::Deadline deadline) {
+    auto parts = split(slaves_, *table, all_partitions(*table));
+    if (parts.has_error()) co_return std::move(parts).error();
+    std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+        auto& part = (*parts)[i];
+        const auto json = encode_check(table->id, part.partitions(), repair,
+                                       std::max<std::int64_t>(1, milliseconds_until(deadline)));
+        auto opened = co_await part.slave->open(rpc::Method::check, json, {}, deadline);
+        if (opened.has_error()) co_return std::move(opened).error();
+        streams[i] = std::move(*opened);
+    }
+    for (std::size_t i = 0; i < parts->size(); ++i) {
+        for (;;) {
+            auto frame = co_await streams[i]->next(deadline);
+            if (frame.has_error()) co_return std::move(frame).error();
+            if (!frame->has_value()) break;
+            auto row = check_row((*frame)->view(), (*parts)[i].node);
+            if (row.has_error()) co_return std::move(row).error();
+            auto passed = co_await sink(std::move(*row));
+            if (passed.has_error()) co_return std::move(passed).error();
+        }
+        streams[i].reset();
+    }
+    co_return Result<void>();
+}
+
 }  // namespace dl::master

@@ -25,6 +25,8 @@ class ReadRouter {
     // Takes one frame as the client gets it; completes when there is room for the next.
     using FrameSink = std::function<boost::asio::awaitable<Result<void>>(SharedBytes frame)>;
 
+    using RowSink = std::function<boost::asio::awaitable<Result<void>>(std::string row)>;
+
     explicit ReadRouter(const SlaveDirectory& slaves) : slaves_(slaves) {}
 
     // Passes the frames on slave by slave as they come; one frame a slave is in memory. Returns the next
@@ -44,6 +46,9 @@ class ReadRouter {
     boost::asio::awaitable<Result<OffsetsReply>> offsets(TablePtr table, rpc::Deadline deadline);
     // Completes when every partition is compacted.
     boost::asio::awaitable<Result<void>> compress(TablePtr table, rpc::Deadline deadline);
+    // Passes the row of each partition on, slave by slave; all slaves work at once.
+    boost::asio::awaitable<Result<void>> check(TablePtr table, bool repair, RowSink sink,
+                                               rpc::Deadline deadline);
 
   private:
     const SlaveDirectory& slaves_;

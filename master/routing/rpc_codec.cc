@@ -75,6 +75,32 @@ std::string encode_update_table(const TableMeta& table) {
     return "{\"table\":" + table_meta_to_json(table) + '}';
 }
 
+std::string encode_check(TableId table, const std::vector<std::uint32_t>& partitions, bool repair,
+                         std::int64_t timeout_ms) {
+    return table_id_prefix(table) + ",\"partitions\":" + number_list(partitions) +
+           ",\"repair\":" + (repair ? "1" : "0") + ",\"timeout_ms\":" + std::to_string(timeout_ms) + '}';
+}
+
+Result<std::string> check_row(std::string_view slave_json, const std::string& node) {
+    return decode("check", slave_json, [&](const json& found) -> Result<std::string> {
+        std::string row = "{\"partition\":" + std::to_string(found.at("partition").get<std::uint32_t>());
+        row += ",\"slave\":";
+        append_json_string(row, node);
+        for (const char* key : {"live_rows", "records", "bytes"})
+            row += ",\"" + std::string(key) + "\":" + std::to_string(found.at(key).get<std::uint64_t>());
+        row += ",\"hash\":";
+        append_json_string(row, found.at("hash").get<std::string>());
+        row += ",\"problems\":[";
+        bool first = true;
+        for (const auto& problem : found.at("problems")) {
+            if (!first) row += ',';
+            first = false;
+            append_json_string(row, problem.get<std::string>());
+        }
+        return row + "]}";
+    });
+}
+
 std::string encode_drop_table(TableId table) {
     return table_id_prefix(table) + '}';
 }

@@ -30,6 +30,9 @@ std::string encode_wait(TableId table, const OffsetMap& from, std::uint64_t min_
 // Of offsets, compress and stats.
 std::string encode_partitions(TableId table, const std::vector<std::uint32_t>& partitions);
 
+std::string encode_check(TableId table, const std::vector<std::uint32_t>& partitions, bool repair,
+                         std::int64_t timeout_ms);
+
 struct PinTable {
     TableId id;
     SchemaId schema;
@@ -68,6 +71,8 @@ struct PingReply {
     std::string version;
     std::string incarnation;
 };
+// The row of one partition as clients get it: with the slave's address.
+Result<std::string> check_row(std::string_view slave_json, const std::string& node);
 Result<PingReply> decode_ping_reply(std::string_view json);
 
 }  // namespace dl::master

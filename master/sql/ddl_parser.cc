@@ -58,11 +58,12 @@ class Parser {
             accept("table");
             return finish(named<CompressStatement>());
         }
+        if (accept("check") || accept("check_table")) return finish(check_table());
         if (accept("insert")) return finish(insert());
         if (accept("delete")) return finish(delete_rows());
         if (first.kind == Kind::end) return make_error(ErrorCode::syntax_error, "the statement is empty");
         return fail("a statement", {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress",
-                                    "select", "insert", "delete", "with", "explain", "show"});
+                                    "check", "select", "insert", "delete", "with", "explain", "show"});
     }
 
   private:
@@ -289,6 +290,15 @@ class Parser {
             }
         }
         DL_TRY_ASSIGN(statement.table, name("a table name"));
+        return SqlStatement(std::move(statement));
+    }
+
+    Result<SqlStatement> check_table() {
+        CheckStatement statement;
+        // As with drop: "table" alone is a name.
+        if (current().is_word("table") && ahead(1).kind != Kind::end && !ahead(1).is_symbol(';')) advance();
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        statement.repair = accept("repair");
         return SqlStatement(std::move(statement));
     }
 

@@ -47,6 +47,10 @@ struct MaxOffsetStatement {
 struct CompressStatement {
     std::string table;
 };
+struct CheckStatement {
+    std::string table;
+    bool repair = false;
+};
 struct SelectStatement {
     std::string sql;  // the whole statement
 };
@@ -67,8 +71,9 @@ struct DeleteStatement {
     std::vector<std::string> keys;
 };
 
-using SqlStatement = std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement,
-                                  AlterDropStatement, DescStatement, ShowTablesStatement, MaxOffsetStatement,
-                                  CompressStatement, SelectStatement, InsertStatement, DeleteStatement>;
+using SqlStatement =
+    std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement, AlterDropStatement,
+                 DescStatement, ShowTablesStatement, MaxOffsetStatement, CompressStatement, CheckStatement,
+                 SelectStatement, InsertStatement, DeleteStatement>;
 
 }  // namespace dl::master

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "common/io/file_system.h"
 #include "slave/columnar/manifest.h"
@@ -18,14 +20,23 @@ class SnapshotFile {
   public:
     SnapshotFile(FileSystem& files, std::string directory, ManifestFile info,
                  std::shared_ptr<const KeyIndex> index)
-        : files_(files), directory_(std::move(directory)), info_(std::move(info)), index_(std::move(index)) {}
+        : files_(files), directory_(std::move(directory)), info_(std::move(info)) {
+        replace_index(std::move(index));
+    }
     ~SnapshotFile();
     SnapshotFile(const SnapshotFile&) = delete;
     SnapshotFile& operator=(const SnapshotFile&) = delete;
 
     // vector_version is that of when the handle was made; the manifest knows the current one.
     const ManifestFile& info() const { return info_; }
-    const KeyIndex& index() const { return *index_; }
+    // Valid as long as the handle, also when it is replaced.
+    const KeyIndex& index() const { return *index_.load(std::memory_order_acquire); }
+    // A repaired one with the same identity takes over.
+    void replace_index(std::shared_ptr<const KeyIndex> index) const {
+        const std::lock_guard lock(mutex_);
+        index_.store(index.get(), std::memory_order_release);
+        indexes_.push_back(std::move(index));
+    }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
     std::string vector_path(std::uint64_t version) const {
         return directory_ + "/" + info_.vector_name(version);
@@ -40,7 +51,9 @@ class SnapshotFile {
     FileSystem& files_;
     std::string directory_;
     ManifestFile info_;
-    std::shared_ptr<const KeyIndex> index_;
+    mutable std::mutex mutex_;  // of indexes_
+    mutable std::vector<std::shared_ptr<const KeyIndex>> indexes_;
+    mutable std::atomic<const KeyIndex*> index_{nullptr};
     mutable std::atomic<bool> obsolete_{false};
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };

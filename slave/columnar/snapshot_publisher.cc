@@ -4,49 +4,7 @@
 
 #include <set>
 
-#include "common/base/check.h"
-
 namespace dl::slave {
-namespace {
-
-Result<FileEntry> load_file(FileSystem& files, const std::string& directory, const ManifestFile& info,
-                            std::uint64_t hash_seed) {
-    const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, hash_seed};
-    DL_TRY_ASSIGN(auto index, KeyIndex::open(files, directory + "/" + info.index_name(), expected));
-    auto file = std::make_shared<SnapshotFile>(files, directory, info, std::move(index));
-    ManifestFile found;
-    DL_TRY(measure_parquet(files, file->parquet_path(), &found));
-    if (found.parquet_bytes != info.parquet_bytes || found.parquet_crc != info.parquet_crc)
-        return make_error(
-            ErrorCode::corrupt_data,
-            "snapshot file " + file->parquet_path() + " (" + std::to_string(found.parquet_bytes) +
-                " bytes) does not match the size (" + std::to_string(info.parquet_bytes) +
-                ") and checksum in the manifest; restore the partition's directory from a copy");
-    const auto path = file->vector_path(info.vector_version);
-    DL_TRY_ASSIGN(const auto text, files.read_all(path));
-    auto dead = DeleteVector::decode(text, info.first_offset, info.end_offset, info.rows);
-    if (dead.has_error())
-        return dead.error().in("delete vector " + path +
-                               " is damaged (restore the partition's directory from a copy)");
-    return FileEntry{std::move(file), std::move(*dead)};
-}
-
-// INV-6: what the manifest does not name was never committed, or was replaced.
-Result<void> remove_garbage(FileSystem& files, const std::string& directory, const Manifest& manifest) {
-    std::set<std::string> named;
-    for (const auto& file : manifest.files) {
-        named.insert(file.parquet_name());
-        named.insert(file.index_name());
-        named.insert(file.vector_name(file.vector_version));
-    }
-    if (manifest.batch_ids_edition != 0) named.insert(manifest.batch_ids_name());
-    DL_TRY_ASSIGN(const auto found, files.list(directory));
-    for (const auto& name : found)
-        if (!named.contains(name)) DL_TRY(files.remove(directory + "/" + name));
-    return {};
-}
-
-}  // namespace
 
 Result<void> write_new_file(FileSystem& files, const std::string& path, std::string_view content) {
     DL_TRY_ASSIGN(const auto file, files.open_append(path, true));
@@ -68,6 +26,17 @@ SnapshotPublisher::SnapshotPublisher(FileSystem& files, std::string directory, M
 Manifest SnapshotPublisher::manifest() const {
     const std::lock_guard lock(mutex_);
     return manifest_;
+}
+
+Result<void> SnapshotPublisher::rewrite_vectors(std::vector<FileEntry> files) {
+    for (auto& [stem, known] : persisted_)
+        known.vector = nullptr;  // equal to none
+    const auto same = manifest();
+    return commit({.operation = "repair",
+                   .files = std::move(files),
+                   .flushed_end = same.flushed_end,
+                   .log_start = same.log_start,
+                   .batch_ids_edition = same.batch_ids_edition});
 }
 
 Result<void> SnapshotPublisher::commit(const Change& change) {
@@ -112,31 +81,11 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
         manifest_ = std::move(next);
     }
     for (const auto& path : replaced)
-        if (const auto removed = files_.remove(path); removed.has_error())
+        if (const auto removed = files_.remove(path);
+            removed.has_error() && removed.error().code != ErrorCode::not_found)
             spdlog::warn("snapshot: a replaced file stays until the next start: {}",
                          removed.error().to_text());
     return {};
-}
-
-Result<LoadedSnapshots> load_snapshots(FileSystem& files, const std::string& directory, TableId table,
-                                       PartitionId partition, std::uint64_t hash_seed) {
-    LoadedSnapshots loaded;
-    DL_TRY_ASSIGN(loaded.manifest, ManifestStore(files, directory).load());
-    if (loaded.manifest.table != table || loaded.manifest.partition != partition)
-        return make_error(ErrorCode::corrupt_data,
-                          "manifest " + directory + "/manifest is of table id " +
-                              std::to_string(loaded.manifest.table.value) + " partition " +
-                              std::to_string(loaded.manifest.partition.value) + ", expected table id " +
-                              std::to_string(table.value) + " partition " + std::to_string(partition.value));
-    const auto snapshots = snapshots_directory(directory);
-    std::vector<FileEntry> entries;
-    for (const auto& info : loaded.manifest.files) {
-        DL_TRY_ASSIGN(auto entry, load_file(files, snapshots, info, hash_seed));
-        entries.push_back(std::move(entry));
-    }
-    loaded.files = std::make_shared<const FileSet>(std::move(entries));
-    DL_TRY(remove_garbage(files, snapshots, loaded.manifest));
-    return loaded;
 }
 
 }  // namespace dl::slave

@@ -35,6 +35,9 @@ class SnapshotPublisher {
     // After an error the change is not made, and the new files must stay where they are: a manifest naming
     // them may be on disk.
     Result<void> commit(const Change& change);
+    // The same files with these vectors, every one of them written anew: one on disk may be damaged. As
+    // durable as commit(), under the same mutex.
+    Result<void> rewrite_vectors(std::vector<FileEntry> files);
 
   private:
     struct Persisted {
@@ -49,15 +52,6 @@ class SnapshotPublisher {
     Manifest manifest_;
     std::map<std::string, Persisted> persisted_;  // by stem
 };
-
-// What a start finds: the manifest, its files opened and checked; everything else in the directory removed.
-struct LoadedSnapshots {
-    Manifest manifest;
-    std::shared_ptr<const FileSet> files;
-};
-// Errors name the damaged file.
-Result<LoadedSnapshots> load_snapshots(FileSystem& files, const std::string& directory, TableId table,
-                                       PartitionId partition, std::uint64_t hash_seed);
 
 // Writes and syncs one file that does not exist yet.
 Result<void> write_new_file(FileSystem& files, const std::string& path, std::string_view content);

@@ -9,22 +9,29 @@
 namespace dl::slave {
 namespace {
 
-// Lets the kept rows of one input through and counts what went by.
+// Lets the kept rows of one input through, counts what went by, and waits when that was more than the budget
+// allows.
 class KeptFilter : public RowFilter {
   public:
-    KeptFilter(const KeptRows& kept, std::atomic<std::uint64_t>& rows_done)
-        : kept_(kept), rows_done_(rows_done) {}
+    using Spend = std::function<void(std::uint64_t bytes)>;
+    KeptFilter(const KeptRows& kept, double bytes_per_row, Spend spend, std::atomic<std::uint64_t>& rows_done)
+        : kept_(kept), bytes_per_row_(bytes_per_row), spend_(std::move(spend)), rows_done_(rows_done) {}
     void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
+        std::size_t moved = count;  // every row is read, the kept ones are written too
         for (std::size_t i = 0; i < count; ++i) {
             const auto row = static_cast<std::uint64_t>(row_numbers[i]);
             keep[i] = row < kept_.rows() && kept_.test(row);
+            moved += keep[i] ? 1 : 0;
         }
         rows_done_.fetch_add(count);
+        spend_(static_cast<std::uint64_t>(bytes_per_row_ * static_cast<double>(moved)));
         DL_FAILPOINT("compaction.mid");
     }
 
   private:
     const KeptRows& kept_;
+    double bytes_per_row_;
+    Spend spend_;
     std::atomic<std::uint64_t>& rows_done_;
 };
 
@@ -58,6 +65,36 @@ void CompactionJob::cancel() {
 }
 
 Result<CompactionOutput> CompactionJob::run() {
+    auto output = merge();
+    if (output.has_error())
+        for (const auto& path : begun_)
+            (void)input_.files->remove(path);  // what stays is garbage that the next start removes
+    return output;
+}
+
+void CompactionJob::spend(std::uint64_t bytes) const {
+    if (input_.budget != nullptr) input_.budget->take(bytes, cancelled_);
+}
+
+// Compaction gives space back in the end, but needs some first.
+Result<void> CompactionJob::check_disk(const std::vector<InputSize>& sizes,
+                                       const std::vector<OutputGroup>& groups) const {
+    std::uint64_t bytes = 0;
+    for (const auto& group : groups)
+        for (std::size_t i = group.begin; i < group.end && !group.carried_over; ++i)
+            bytes += static_cast<std::uint64_t>(static_cast<double>(sizes[i].parquet_bytes) *
+                                                static_cast<double>(sizes[i].kept) /
+                                                static_cast<double>(sizes[i].rows));
+    DL_TRY_ASSIGN(const auto free, input_.files->free_bytes(input_.snapshots_directory));
+    if (input_.free_disk_bytes_min == 0 || free >= bytes + input_.free_disk_bytes_min) return {};
+    return make_error(ErrorCode::disk_full, "a compaction in " + input_.snapshots_directory +
+                                                " writes about " + std::to_string(bytes) + " bytes, " +
+                                                std::to_string(free) + " are free and " +
+                                                std::to_string(input_.free_disk_bytes_min) +
+                                                " of them are kept for other writes; free some space");
+}
+
+Result<CompactionOutput> CompactionJob::merge() {
     CompactionOutput output;
     output.inputs = input_.inputs;
     std::vector<KeepInput> indexes;
@@ -77,8 +114,16 @@ Result<CompactionOutput> CompactionJob::run() {
         sizes.push_back({info.rows, output.kept[i].count(), info.parquet_bytes, info.compacted});
         output.rows_after += output.kept[i].count();
     }
+    const bool all_compacted =
+        std::all_of(sizes.begin(), sizes.end(), [](const InputSize& size) { return size.compacted; });
+    if (all_compacted && output.rows_after == output.rows_before) {
+        output.unchanged = true;
+        return output;
+    }
+    const auto groups = group_outputs(sizes);
+    DL_TRY(check_disk(sizes, groups));
     DL_FAILPOINT("compaction.before-write-new");
-    for (const auto& group : group_outputs(sizes)) {
+    for (const auto& group : groups) {
         if (group.rows == 0) continue;
         if (group.carried_over) {
             output.files.push_back({output.inputs[group.begin].file, group});
@@ -111,6 +156,8 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     info.plain_bytes = static_cast<std::uint64_t>(plain_bytes);
 
     const std::string path = input_.snapshots_directory + "/" + info.parquet_name();
+    begun_.push_back(path);
+    begun_.push_back(input_.snapshots_directory + "/" + info.index_name());
     {
         DL_TRY_ASSIGN(const auto session, start_session());
         const auto written = session->execute(copy_sql(output, group, info.fields, path, *session));
@@ -124,6 +171,7 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     DL_TRY(input_.files->sync_file(path));
     DL_TRY(check_written(path, &info));
     DL_TRY(measure_parquet(*input_.files, path, &info));
+    spend(info.parquet_bytes + info.rows * (sizeof(Hash128) + sizeof(std::uint32_t)));
     DL_TRY(write_index(output, group, info));
     const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, input_.table->index_hash_seed};
     DL_TRY_ASSIGN(auto index, KeyIndex::open(*input_.files,
@@ -165,7 +213,10 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
             const std::string name = parquet_field_name(field.id);
             select += ", " + (has ? name : sql_default(field) + " AS " + name);
         }
-        const auto filter = session.add_row_filter(std::make_shared<KeptFilter>(output.kept[i], rows_done_));
+        const auto bytes_per_row =
+            static_cast<double>(file.info().parquet_bytes) / static_cast<double>(file.info().rows);
+        const auto filter = session.add_row_filter(std::make_shared<KeptFilter>(
+            output.kept[i], bytes_per_row, [this](std::uint64_t bytes) { spend(bytes); }, rows_done_));
         select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
                   ", file_row_number = true) WHERE dl_alive(" + std::to_string(filter) + ", file_row_number)";
     }

@@ -13,8 +13,9 @@
 #include "common/duck/duck_database.h"
 #include "common/meta/table_meta.h"
 #include "slave/columnar/file_set.h"
+#include "slave/columnar/keep_set.h"
 #include "slave/compaction/compaction_planner.h"
-#include "slave/compaction/keep_set.h"
+#include "slave/compaction/io_budget.h"
 
 namespace dl::slave {
 
@@ -23,8 +24,10 @@ struct CompactionInput {
     DuckDatabase* database = nullptr;
     std::string snapshots_directory;
     std::shared_ptr<const TableMeta> table;
-    std::vector<FileEntry> inputs;  // ascending; always the whole prefix of the partition
-    std::uint64_t edition = 0;      // of the new files
+    std::vector<FileEntry> inputs;          // ascending; always the whole prefix of the partition
+    std::uint64_t edition = 0;              // of the new files
+    IoBudget* budget = nullptr;             // of reading and writing; nullptr: no limit
+    std::uint64_t free_disk_bytes_min = 0;  // DISK_FULL when the new files would leave less
 };
 
 struct CompactionOutput {
@@ -37,6 +40,7 @@ struct CompactionOutput {
     std::vector<File> files;
     std::uint64_t rows_before = 0;
     std::uint64_t rows_after = 0;
+    bool unchanged = false;  // every input is compacted and keeps all of its rows: nothing to commit
 
     // The delete vector of an output: rows whose copy in the inputs is dead in `current`.
     std::shared_ptr<const DeleteVector> vector_of(const File& output, const FileSet& current) const;
@@ -45,7 +49,8 @@ struct CompactionOutput {
 class CompactionJob {
   public:
     explicit CompactionJob(CompactionInput input) : input_(std::move(input)) {}
-    // CORRUPT_DATA when the counts do not agree: nothing is changed then.
+    // CORRUPT_DATA when the counts do not agree: nothing is changed then. After an error the files begun are
+    // removed.
     Result<CompactionOutput> run();
     // run() returns CANCELLED soon.
     void cancel();
@@ -54,6 +59,10 @@ class CompactionJob {
     std::uint64_t bytes_done() const { return bytes_done_.load(); }
 
   private:
+    Result<CompactionOutput> merge();
+    Result<void> check_disk(const std::vector<InputSize>& sizes,
+                            const std::vector<OutputGroup>& groups) const;
+    void spend(std::uint64_t bytes) const;
     Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
                                                              const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
@@ -69,8 +78,9 @@ class CompactionJob {
     std::atomic<std::uint64_t> rows_done_{0};
     std::atomic<std::uint64_t> rows_total_{0};
     std::atomic<std::uint64_t> bytes_done_{0};
+    std::vector<std::string> begun_;  // files of the running merge
     std::mutex mutex_;
-    bool cancelled_ = false;
+    std::atomic<bool> cancelled_{false};
     DuckSession* session_ = nullptr;  // running, under mutex_
 };
 

@@ -11,13 +11,18 @@ Offset compaction_range_end(std::span<const SegmentInfo> segments, std::uint32_t
     return segments[oldest].first_offset;
 }
 
-CompactionPlan plan_compaction(std::span<const ManifestFile> files, Offset range_end) {
+CompactionPlan plan_compaction(std::span<const PolicyFile> files, Offset range_end,
+                               std::uint32_t dead_percent) {
     CompactionPlan plan;
     plan.range_end = range_end;
+    std::uint64_t rows = 0, dead = 0;
     while (plan.inputs < files.size() && files[plan.inputs].end_offset <= range_end) {
-        plan.needed = plan.needed || !files[plan.inputs].compacted;
-        ++plan.inputs;
+        const auto& file = files[plan.inputs++];
+        plan.needed = plan.needed || !file.compacted;
+        rows += file.rows;
+        dead += file.dead;
     }
+    plan.needed = plan.needed || (dead > 0 && dead * 100 >= rows * dead_percent);
     return plan;
 }
 

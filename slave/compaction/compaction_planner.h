@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "slave/columnar/manifest.h"
+#include "slave/compaction/compaction_policy.h"
 #include "slave/log/partition_log.h"
 
 namespace dl::slave {
@@ -16,10 +16,12 @@ Offset compaction_range_end(std::span<const SegmentInfo> segments, std::uint32_t
 
 struct CompactionPlan {
     std::size_t inputs = 0;  // the first `inputs` files of the manifest are compacted together
-    bool needed = false;     // false: they are compacted already
+    bool needed = false;     // false: they are compacted already and hold few dead rows
     Offset range_end = 0;
 };
-CompactionPlan plan_compaction(std::span<const ManifestFile> files, Offset range_end);
+// Of dead rows in compacted files the key indexes then say whether any can go.
+CompactionPlan plan_compaction(std::span<const PolicyFile> files, Offset range_end,
+                               std::uint32_t dead_percent);
 
 // Inputs [begin, end) become one output file.
 struct OutputGroup {

@@ -10,36 +10,41 @@ namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(500);
 
-// One request's compactions, one partition after the other. Goes on to its end when the peer has gone.
-struct Compaction {
+// One request's compactions, one partition after the other, so that requests take turns on the compaction
+// pool. Goes on to its end when the peer has gone.
+struct Compaction : std::enable_shared_from_this<Compaction> {
     std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>> partitions;
     std::mutex mutex;
-    CompressProgress before;   // of the partitions that are done
-    CompressProgress current;  // of the running one
+    std::size_t at = 0;       // under way
+    CompressProgress before;  // of the partitions that are done
     std::optional<Error> error;
     AsyncEvent done;
 
-    void run() {
-        for (const auto& [id, partition] : partitions) {
-            auto result = partition->compress([this](const CompressProgress& progress) {
-                std::lock_guard lock(mutex);
-                current = progress;
-            });
-            std::lock_guard lock(mutex);
-            before.rows_done += current.rows_done;
-            before.rows_total += current.rows_total;
-            before.bytes_done += current.bytes_done;
-            current = CompressProgress();
-            if (result.has_error()) {
-                error = result.error().in("partition " + std::to_string(id.value));
-                break;
-            }
+    void next() {
+        if (at == partitions.size()) return done.set();
+        partitions[at].second->start_compress(
+            [self = shared_from_this()](const Result<void>& result) { self->finished(result); });
+    }
+
+    void finished(const Result<void>& result) {
+        {
+            const std::lock_guard lock(mutex);
+            const auto& [id, partition] = partitions[at];
+            const auto own = partition->compress_progress();
+            before.rows_done += own.rows_done;
+            before.rows_total += own.rows_total;
+            before.bytes_done += own.bytes_done;
+            ++at;
+            if (result.has_error()) error = result.error().in("partition " + std::to_string(id.value));
         }
-        done.set();
+        if (error) return done.set();
+        next();
     }
 
     std::string progress_json() {
-        std::lock_guard lock(mutex);
+        const std::lock_guard lock(mutex);
+        CompressProgress current;
+        if (at < partitions.size()) current = partitions[at].second->compress_progress();
         return "{\"rows_done\":" + std::to_string(before.rows_done + current.rows_done) +
                ",\"rows_total\":" + std::to_string(before.rows_total + current.rows_total) +
                ",\"bytes\":" + std::to_string(before.bytes_done + current.bytes_done) + "}";
@@ -63,8 +68,7 @@ Result<std::shared_ptr<Compaction>> parse(const TableRegistry& tables, std::stri
 rpc::RpcHandler make_compress_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY_ASSIGN(const auto compaction, parse(*context.tables, call.json()));
-        if (!context.compress_pool->post([compaction] { compaction->run(); }))
-            co_return make_error(ErrorCode::unavailable, "the slave is shutting down");
+        compaction->next();
         for (;;) {
             const bool done =
                 co_await compaction->done.wait(std::chrono::steady_clock::now() + kProgressInterval);

@@ -22,7 +22,6 @@ struct HandlerContext {
     QueryService* queries = nullptr;
     WorkerPool* work_pool = nullptr;         // reads, checks of large batches, tables
     WorkerPool* query_pool = nullptr;        // one thread a running query
-    WorkerPool* compress_pool = nullptr;     // compactions that were asked for
     net::ByteBudget* query_slots = nullptr;  // counts running queries
     std::shared_ptr<WaitList> stopping = std::make_shared<WaitList>(0);  // passes 0 when the node stops
     NodeIdentity node;

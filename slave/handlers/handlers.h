@@ -22,6 +22,7 @@ rpc::RpcHandler make_unpin_handler(HandlerContext& context);
 rpc::RpcHandler make_query_handler(HandlerContext& context);
 rpc::RpcHandler make_compress_handler(HandlerContext& context);
 rpc::RpcHandler make_stats_handler(HandlerContext& context);
+rpc::RpcHandler make_check_handler(HandlerContext& context);
 
 std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context);
 

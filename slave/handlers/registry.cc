@@ -18,6 +18,7 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
     all[Method::query] = make_query_handler(context);
     all[Method::compress] = make_compress_handler(context);
     all[Method::stats] = make_stats_handler(context);
+    all[Method::check] = make_check_handler(context);
     return all;
 }
 

@@ -1,5 +1,9 @@
 #include "slave/partition/partition.h"
 
+#include <future>
+
+#include "slave/partition/compaction_runner.h"
+#include "slave/partition/partition_checker.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/partition_recovery.h"
 #include "slave/partition/partition_writer.h"
@@ -19,12 +23,18 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     ~WiredPartition() override { close(); }
 
     Result<void> start() {
+        join_tail_budget();
         DL_TRY(recover_partition(core_));
         waits_ = std::make_shared<WaitList>(end_offset());
-        writer_ = std::make_unique<PartitionWriter>(core_, waits_, [this] { maintainer_->schedule_flush(); });
+        writer_ = std::make_unique<PartitionWriter>(
+            core_, waits_, [this] { maintainer_->schedule_flush(); }, [this] { maintainer_->make_room(); });
         maintainer_ = std::make_unique<SnapshotMaintainer>(core_, *writer_);
+        compactions_ = std::make_unique<CompactionRunner>(core_, *maintainer_);
+        maintainer_->set_flushed([this] { compactions_->consider(); });
+        compactions_->set_owner(weak_from_this());
         writer_->set_owner(weak_from_this());
         maintainer_->set_owner(weak_from_this());
+        serving_ = true;
         maintainer_->schedule_flush();
         return {};
     }
@@ -42,23 +52,46 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     std::shared_ptr<void> notify_beyond(Offset beyond, std::function<void()> wake) override {
         return waits_->add(beyond, std::move(wake));
     }
-    Result<void> compress(const std::function<void(const CompressProgress&)>& progress) override {
-        return maintainer_->compress(progress);
+    void start_compress(std::function<void(Result<void>)> done) override {
+        compactions_->start(std::move(done));
     }
+    CompressProgress compress_progress() const override { return compactions_->progress(); }
     Result<void> flush() override { return maintainer_->flush_closed_segments(end_offset()); }
+    Result<CheckReport> check(const CheckOptions& options) override {
+        return check_partition(core_, options);
+    }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
     PartitionStats stats() const override;
     void close() override {
         if (writer_ == nullptr) return;  // never started
         writer_->close();
+        compactions_->close();
         maintainer_->close();
     }
 
   private:
+    void join_tail_budget() {
+        if (core_.context.tail_budget == nullptr) return;
+        const auto with_self = [weak = weak_from_this()](auto call) {
+            return [weak, call](const auto&... arguments) {
+                if (const auto self = weak.lock(); self != nullptr && self->serving_)
+                    call(*self, arguments...);
+            };
+        };
+        TailBudget::Callbacks callbacks;
+        callbacks.make_room = with_self([](WiredPartition& self) { self.maintainer_->make_room(); });
+        callbacks.resume = with_self([](WiredPartition& self) { self.writer_->resume(); });
+        callbacks.failed =
+            with_self([](WiredPartition& self, const Error& error) { self.writer_->flush_failed(error); });
+        core_.tail_share = core_.context.tail_budget->join(std::move(callbacks));
+    }
+
     PartitionCore core_;
     std::shared_ptr<WaitList> waits_;
     std::unique_ptr<PartitionWriter> writer_;
     std::unique_ptr<SnapshotMaintainer> maintainer_;
+    std::unique_ptr<CompactionRunner> compactions_;
+    std::atomic<bool> serving_{false};  // everything above is there
 };
 
 PartitionStats WiredPartition::stats() const {
@@ -91,6 +124,16 @@ PartitionStats WiredPartition::stats() const {
 }
 
 }  // namespace
+
+Result<void> Partition::compress(const std::function<void(const CompressProgress&)>& progress) {
+    constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    auto done = promise->get_future();
+    start_compress([promise](Result<void> result) { promise->set_value(std::move(result)); });
+    while (done.wait_for(kProgressInterval) != std::future_status::ready)
+        if (progress) progress(compress_progress());
+    return done.get();
+}
 
 Result<void> Partition::create(FileSystem& files, const std::string& directory, const TableMeta& table,
                                PartitionId id) {

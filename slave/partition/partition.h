@@ -3,9 +3,10 @@
 // compaction CompactionJob.
 //
 // Threads: every call from any thread. append() returns at once and completes on the storage pool; pin()
-// takes a short lock; read(), compress() and close() block (storage, query or background pool).
+// takes a short lock; read(), compress(), check() and close() block (storage, query or background pool).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,13 +15,18 @@
 #include <vector>
 
 #include "common/async/worker_pool.h"
+#include "common/base/limits.h"
 #include "common/duck/duck_database.h"
 #include "common/io/file_system.h"
 #include "common/meta/table_meta.h"
 #include "common/wire/record_batch.h"
+#include "slave/compaction/compaction_policy.h"
 #include "slave/partition/read_view.h"
 
 namespace dl::slave {
+
+class IoBudget;
+class TailBudget;
 
 struct PartitionOptions {
     std::uint64_t segment_bytes = 64u << 20;
@@ -28,15 +34,23 @@ struct PartitionOptions {
     bool sync = true;  // false: acknowledged without fdatasync (named in the meta frame)
     BodyCodec codec = BodyCodec::none;
     std::uint64_t free_disk_bytes_min = 256u << 20;  // writes are refused with DISK_FULL below
+    std::size_t append_queue_bytes_max = limits::append_queue_bytes_max;  // OVERLOADED beyond
+    CompactionPolicy compaction;
 };
 
 // What a partition shares with the others of its node. All outlive it.
 struct PartitionContext {
     FileSystem* files = nullptr;
     WorkerPool* storage_pool = nullptr;           // appends, syncs, applying
-    WorkerPool* background_pool = nullptr;        // flush, compaction
+    WorkerPool* background_pool = nullptr;        // flush
+    WorkerPool* compaction_pool = nullptr;        // nullptr: the background pool
     std::shared_ptr<DuckDatabase> file_database;  // writable, for Parquet files
-    std::function<std::int64_t()> now_us;         // wall clock, microseconds UTC
+    // The same of compactions alone, which must not take threads and memory from flushes; nullptr: the one
+    // above.
+    std::shared_ptr<DuckDatabase> compaction_database;
+    IoBudget* compaction_budget = nullptr;  // nullptr: no limit
+    TailBudget* tail_budget = nullptr;      // nullptr: no limit
+    std::function<std::int64_t()> now_us;   // wall clock, microseconds UTC
 };
 
 struct AppendRequest {
@@ -74,6 +88,21 @@ struct ReadSlice {
 
 struct CompressProgress {
     std::uint64_t rows_done = 0, rows_total = 0, bytes_done = 0;
+};
+
+struct CheckOptions {
+    bool repair = false;  // rebuilds the key indexes and delete vectors that differ
+    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+    std::function<bool()> stop;  // asked often, from the checking thread; empty: never
+};
+
+// Of one cut, recomputed from what is stored.
+struct CheckReport {
+    std::uint64_t live_rows = 0;  // keys whose newest record is an insert
+    std::uint64_t records = 0;    // stored
+    std::uint64_t bytes = 0;      // of log and files
+    std::uint64_t hash = 0;       // of (key hash, offset) of the live rows, in no order
+    std::vector<std::string> problems;
 };
 
 struct PartitionStats {
@@ -115,10 +144,19 @@ class Partition {
     // The returned token unsubscribes when destroyed.
     virtual std::shared_ptr<void> notify_beyond(Offset beyond, std::function<void()> wake) = 0;
 
-    // Blocks until the compaction is complete (background pool). Online; concurrent calls share one run.
-    virtual Result<void> compress(const std::function<void(const CompressProgress&)>& progress) = 0;
+    // Compacts on the compaction pool. Online; concurrent calls share one run. Returns at once; `done` is
+    // called once, on that pool, or here with UNAVAILABLE when the partition closes.
+    virtual void start_compress(std::function<void(Result<void>)> done) = 0;
+    // Of the run under way, else of the last one.
+    virtual CompressProgress compress_progress() const = 0;
+    // The same, and waits; `progress` is called on this thread.
+    Result<void> compress(const std::function<void(const CompressProgress&)>& progress);
     // Blocks until every closed segment is flushed (tests, shutdown).
     virtual Result<void> flush() = 0;
+
+    // Reads everything stored and compares it with itself (partition_checker.h). Blocks (query pool); online.
+    // TIMEOUT, CANCELLED; what is wrong with the data is in the report.
+    virtual Result<CheckReport> check(const CheckOptions& options) = 0;
 
     virtual void update_table(const TableMeta& table) = 0;
     virtual PartitionStats stats() const = 0;

@@ -100,8 +100,25 @@ Result<void> PartitionCore::apply(std::span<const Applied> batches) {
     next->files = before->files->superseded_by(std::move(missing));
     if (next->files == nullptr) next->files = before->files;
     next->tail = tail.snapshot();
-    tail_resident_bytes = tail.resident_bytes();
+    note_tail_bytes();
     publish(std::move(next));
+    return {};
+}
+
+void PartitionCore::note_tail_bytes() {
+    const auto bytes = tail.resident_bytes();
+    tail_resident_bytes = bytes;
+    if (tail_share != nullptr) tail_share->set(bytes);
+}
+
+Result<void> PartitionCore::make_log_durable(Offset from) const {
+    if (options.sync) return {};
+    for (const auto& segment : log->segments()) {
+        if (segment.end_offset <= from || segment.bytes == 0) continue;
+        char name[32];
+        std::snprintf(name, sizeof name, "/%020lld.log", static_cast<long long>(segment.first_offset));
+        DL_TRY(context.files->sync_file(log_directory() + name));
+    }
     return {};
 }
 

@@ -17,6 +17,7 @@
 #include "slave/index/tail.h"
 #include "slave/partition/batch_id_window.h"
 #include "slave/partition/partition.h"
+#include "slave/partition/tail_budget.h"
 
 namespace dl::slave {
 
@@ -86,6 +87,13 @@ class PartitionCore {
     };
     Result<void> apply(std::span<const Applied> batches);
 
+    // After the tail grew or shrank: for the limits on its memory.
+    void note_tail_bytes();
+
+    // Syncs the log from `from` on. Without a sync per append, a persisted mark could outlive the record that
+    // made it; with it this has nothing to do.
+    Result<void> make_log_durable(Offset from) const;
+
     const std::string directory;
     const PartitionId id;
     const PartitionOptions options;
@@ -100,6 +108,7 @@ class PartitionCore {
     std::unique_ptr<SnapshotPublisher> publisher;
     PartitionCounters counters;
     std::atomic<std::uint64_t> tail_resident_bytes{0};
+    std::shared_ptr<TailBudget::Member> tail_share;  // nullptr: no common limit
 
   private:
     void follow_segments(Offset next, const std::vector<SegmentInfo>& segments);

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "common/base/check.h"
+#include "slave/columnar/snapshot_loader.h"
 
 namespace dl::slave {
 namespace {
@@ -51,7 +52,7 @@ Result<void> recover_partition(PartitionCore& core) {
     auto& files = *core.context.files;
     const auto table = core.table();
     DL_TRY_ASSIGN(auto loaded,
-                  load_snapshots(files, core.directory, table->id, core.id, table->index_hash_seed));
+                  load_snapshots(files, *core.context.file_database, core.directory, *table, core.id));
     const Offset flushed_end = loaded.manifest.flushed_end;
     DL_TRY(load_batch_ids(core, loaded.manifest));
 
@@ -94,10 +95,10 @@ Result<void> recover_partition(PartitionCore& core) {
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
     spdlog::info(
-        "partition: {} recovered in {} ms: {} files, {} batches replayed from offset {} to {}, {} torn bytes "
-        "dropped",
-        core.label(), ms.count(), loaded.files->entries().size(), replayed_batches, flushed_end,
-        core.log->end_offset(), recovered.torn_bytes_dropped);
+        "partition: {} recovered in {} ms: {} files, {} key indexes and delete vectors rebuilt, {} batches "
+        "replayed from offset {} to {}, {} torn bytes dropped",
+        core.label(), ms.count(), loaded.files->entries().size(), loaded.rebuilt, replayed_batches,
+        flushed_end, core.log->end_offset(), recovered.torn_bytes_dropped);
     return {};
 }
 

@@ -26,8 +26,11 @@ std::int64_t steady_us() {
 }  // namespace
 
 PartitionWriter::PartitionWriter(PartitionCore& core, std::shared_ptr<WaitList> waits,
-                                 std::function<void()> segment_closed)
-    : core_(core), waits_(std::move(waits)), segment_closed_(std::move(segment_closed)) {}
+                                 std::function<void()> segment_closed, std::function<void()> make_room)
+    : core_(core),
+      waits_(std::move(waits)),
+      segment_closed_(std::move(segment_closed)),
+      make_room_(std::move(make_room)) {}
 
 void PartitionWriter::append(AppendRequest request, std::function<void(Result<AppendAck>)> done) {
     std::optional<Error> refused;
@@ -42,11 +45,12 @@ void PartitionWriter::append(AppendRequest request, std::function<void(Result<Ap
         } else if (pending.request.batch.rows() == 0) {
             refused =
                 make_error(ErrorCode::invalid_request, "an append to " + core_.label() + " has no rows");
-        } else if (queued_bytes_ != 0 && queued_bytes_ + bytes > limits::append_queue_bytes_max) {
-            refused = make_error(ErrorCode::overloaded,
-                                 "the append queue of " + core_.label() + " holds " +
-                                     std::to_string(queued_bytes_) + " bytes, the limit is " +
-                                     std::to_string(limits::append_queue_bytes_max) + "; try again later");
+        } else if (queued_bytes_ != 0 && queued_bytes_ + bytes > core_.options.append_queue_bytes_max) {
+            refused =
+                make_error(ErrorCode::overloaded,
+                           "the append queue of " + core_.label() + " holds " +
+                               std::to_string(queued_bytes_) + " bytes, the limit is " +
+                               std::to_string(core_.options.append_queue_bytes_max) + "; try again later");
         } else {
             queued_bytes_ += bytes;
             queue_.push_back(std::move(pending));
@@ -82,27 +86,42 @@ bool PartitionWriter::tail_is_full() const {
            core_.state()->end_offset > core_.publisher->manifest().flushed_end;
 }
 
+std::uint64_t PartitionWriter::tail_room() const {
+    if (tail_is_full()) return 0;
+    const std::uint64_t most = limits::group_commit_bytes_max;
+    if (core_.tail_share == nullptr) return most;
+    // The index of the rows needs memory beside them.
+    const auto room = core_.context.tail_budget->room();
+    return std::min(most, (room + 1) / 2);
+}
+
 void PartitionWriter::drain() {
     std::vector<PendingAppend> group;
     {
         std::unique_lock lock(mutex_);
-        const bool full = !queue_.empty() && tail_is_full();
-        if (full && !closing_) {
+        const auto room = tail_room();
+        if (!queue_.empty() && room == 0 && !closing_) {
             draining_ = false;
+            const bool own = tail_is_full();
             lock.unlock();
             idle_.notify_all();
-            segment_closed_();
+            if (own || core_.tail_share == nullptr)
+                make_room_();
+            else
+                core_.context.tail_budget->wait(*core_.tail_share);
             return;
         }
         std::size_t bytes = 0;
-        while (!queue_.empty() &&
-               (group.empty() || bytes + queue_.front().bytes() <= limits::group_commit_bytes_max)) {
+        while (!queue_.empty() && (group.empty() || bytes + queue_.front().bytes() <= room)) {
             bytes += queue_.front().bytes();
             group.push_back(std::move(queue_.front()));
             queue_.pop_front();
         }
     }
-    if (!group.empty()) write_group(group);
+    if (!group.empty()) {
+        write_group(group);
+        if (core_.tail_share != nullptr) core_.context.tail_budget->look_ahead();
+    }
     {
         const std::lock_guard lock(mutex_);
         for (const auto& pending : group)

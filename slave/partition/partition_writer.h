@@ -18,10 +18,10 @@ namespace dl::slave {
 
 class PartitionWriter {
   public:
-    // `segment_closed` is called on the storage pool when the log has closed a segment, or when flushing is
-    // behind.
+    // Called on the storage pool: `segment_closed` when the log has closed a segment, `make_room` when the
+    // tail has grown as large as it may.
     PartitionWriter(PartitionCore& core, std::shared_ptr<WaitList> waits,
-                    std::function<void()> segment_closed);
+                    std::function<void()> segment_closed, std::function<void()> make_room);
     // What drains keep alive while they run; before the first append.
     void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
@@ -45,10 +45,13 @@ class PartitionWriter {
                 const std::vector<Offset>& base_offsets);
     void fail_service(const Error& error);
     bool tail_is_full() const;
+    // Bytes the next group may have; 0: it waits.
+    std::uint64_t tail_room() const;
 
     PartitionCore& core_;
     std::shared_ptr<WaitList> waits_;
     std::function<void()> segment_closed_;
+    std::function<void()> make_room_;
     std::weak_ptr<void> owner_;
 
     std::mutex mutex_;

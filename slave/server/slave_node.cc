@@ -15,7 +15,9 @@
 #include "common/net/byte_budget.h"
 #include "common/net/process.h"
 #include "common/rpc/rpc_server.h"
+#include "slave/compaction/io_budget.h"
 #include "slave/handlers/handlers.h"
+#include "slave/partition/tail_budget.h"
 #include "slave/server/duck_query_service.h"
 #include "slave/server/partition_registry.h"
 
@@ -62,13 +64,17 @@ struct SlaveNode::Parts {
           background("background", from.background_threads),
           work("work", from.work_threads),
           query("query", from.query_concurrent_max),
-          compress("compress", 1),
+          compaction("compact", from.compaction_threads),
+          compaction_budget(from.compaction_bytes_per_second),
+          tail_budget(from.tail_memory_bytes),
           query_slots(from.query_concurrent_max) {}
 
     const SlaveSettings settings;
     std::vector<std::shared_ptr<DataDirectory>> directories;
     net::NetPool net;
-    WorkerPool storage, background, work, query, compress;
+    WorkerPool storage, background, work, query, compaction;
+    IoBudget compaction_budget;
+    TailBudget tail_budget;
     net::ByteBudget query_slots;
     std::unique_ptr<PartitionRegistry> registry;
     std::unique_ptr<DuckQueryService> queries;
@@ -117,9 +123,15 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.files = &posix_file_system();
     context.storage_pool = &parts.storage;
     context.background_pool = &parts.background;
+    context.compaction_pool = &parts.compaction;
+    context.compaction_budget = &parts.compaction_budget;
+    context.tail_budget = &parts.tail_budget;
     context.now_us = wall_clock_us;
     DL_TRY_ASSIGN(context.file_database,
                   writable_duck_database(settings.flush_memory_bytes, settings.query_threads));
+    DL_TRY_ASSIGN(context.compaction_database,
+                  writable_duck_database(settings.compaction_memory_bytes,
+                                         static_cast<unsigned>(settings.compaction_threads)));
     DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
 
     parts.registry =
@@ -134,7 +146,6 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     parts.context.queries = parts.queries.get();
     parts.context.work_pool = &parts.work;
     parts.context.query_pool = &parts.query;
-    parts.context.compress_pool = &parts.compress;
     parts.context.query_slots = &parts.query_slots;
     parts.context.node = {settings.node, version, incarnation};
 
@@ -185,8 +196,8 @@ void SlaveNode::stop() {
     parts.server.reset();
     parts.query.stop();
     parts.work.stop();
-    parts.compress.stop();
     if (parts.registry) parts.registry->close();
+    parts.compaction.stop();
     parts.background.stop();
     parts.storage.stop();
     parts.queries.reset();

@@ -26,6 +26,10 @@ struct SlaveSettings {
     std::size_t work_threads = 0;
     std::size_t storage_threads = 0;
     std::size_t background_threads = 0;
+    std::size_t compaction_threads = 0;
+    std::uint64_t compaction_memory_bytes = 0;
+    std::uint64_t compaction_bytes_per_second = 0;
+    std::uint64_t tail_memory_bytes = 0;
     std::size_t connections_max = 0;
     std::size_t request_bytes_max = 0;
     std::size_t requests_bytes_in_flight_max = 0;

@@ -1,6 +1,8 @@
 // Every named crash point: the program dies there under load, comes back, and everything holds.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/support/cluster_fixture.h"
@@ -127,6 +129,8 @@ INSTANTIATE_TEST_SUITE_P(Flush, CrashPointTest,
                                            CrashPoint{"flush.mid", 2, false},
                                            CrashPoint{"flush.before-footer", 2, false},
                                            CrashPoint{"flush.before-publish", 2, false},
+                                           CrashPoint{"flush.before-manifest-rename", 2, false},
+                                           CrashPoint{"flush.after-rename-before-dir-fsync", 2, false},
                                            CrashPoint{"flush.after-publish", 2, false}),
                          test_name);
 INSTANTIATE_TEST_SUITE_P(Compaction, CrashPointTest,
@@ -166,6 +170,59 @@ TEST_F(FailpointTest, SecondCrashInsideRecovery) {
     load.run_some(10);
     EXPECT_EQ(load.verify(), "");
 }
+
+// Key indexes and delete vectors are gone or damaged, and the slave that makes them again dies in the middle.
+class RebuildPointTest : public FailpointTest, public ::testing::WithParamInterface<CrashPoint> {
+  protected:
+    // Empties every second derived file, removes the others; how many there were.
+    int damage_derived_files() {
+        int count = 0;
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster().slave_data())) {
+            const auto name = entry.path().filename().string();
+            if (entry.path().extension() != ".kix" && name.find(".dv.") == std::string::npos) continue;
+            if (++count % 2 == 0)
+                std::filesystem::remove(entry.path());
+            else
+                std::ofstream(entry.path(), std::ios::trunc) << "";
+        }
+        return count;
+    }
+};
+
+TEST_P(RebuildPointTest, DiesThereAndLosesNothing) {
+    const auto& point = GetParam();
+    start(small_segments());
+    Workload load(
+        cluster().port(),
+        {.partitions = 1, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
+    load.create_table();
+    load.run_some(150);
+    auto client = connect();
+    must(client, R"({"compress_table":"w"})");
+    load.run_some(150);
+    cluster().slave().stop();
+    ASSERT_GE(damage_derived_files(), 4);
+    cluster().slave().environment()["DL_FAILPOINT"] =
+        std::string(point.name) + ":kill:" + std::to_string(point.pass);
+    cluster().slave().start();
+    const auto end = cluster().slave().wait_end(seconds(20));
+    ASSERT_TRUE(end.has_value()) << point.name << " was never reached: this test would prove nothing";
+    ASSERT_EQ(end->to_text(), "signal 9");
+    restart_without_points();
+    cluster().wait_serving("w");
+    EXPECT_EQ(load.verify(true), "") << "after the crash";
+    load.run_some(20);
+    EXPECT_EQ(load.verify(true), "") << "with more writes";
+}
+
+INSTANTIATE_TEST_SUITE_P(Rebuild, RebuildPointTest,
+                         ::testing::Values(CrashPoint{"rebuild.before-write", 2, false},
+                                           CrashPoint{"rebuild.mid", 2, false},
+                                           CrashPoint{"rebuild.before-rename", 1, false},
+                                           CrashPoint{"rebuild.before-rename", 4, false},
+                                           CrashPoint{"rebuild.after-rename-before-dir-fsync", 1, false},
+                                           CrashPoint{"rebuild.after-rename-before-dir-fsync", 4, false}),
+                         test_name);
 
 class ControlPointTest : public FailpointTest, public ::testing::WithParamInterface<const char*> {};
 

@@ -151,6 +151,10 @@ TEST(DdlParser, OneWordStatements) {
     parsed<ShowTablesStatement>("SHOW TABLES;");
     EXPECT_EQ(parsed<MaxOffsetStatement>("MAX_OFFSET t").table, "t");
     EXPECT_EQ(parsed<CompressStatement>("compress table_name").table, "table_name");
+    EXPECT_EQ(parsed<CheckStatement>("check table t").table, "t");
+    EXPECT_FALSE(parsed<CheckStatement>("check t;").repair);
+    EXPECT_TRUE(parsed<CheckStatement>("CHECK TABLE t REPAIR;").repair);
+    EXPECT_EQ(parsed<CheckStatement>("check table").table, "table");
     expect_refused("show databases", "tables");
     expect_refused("", "empty");
     expect_refused(" ; ", "a statement");

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "slave/compaction/keep_set.h"
+#include "slave/columnar/keep_set.h"
 
 namespace dl::slave {
 namespace {
@@ -24,16 +24,21 @@ TEST(CompactionPlanner, LeavesTheNewestTwoLogFilesAlone) {
 }
 
 TEST(CompactionPlanner, WorksOnTheWholePrefixOrNotAtAll) {
-    std::vector<ManifestFile> files(3);
+    std::vector<PolicyFile> files(3);
     files[0].end_offset = 10;
     files[0].compacted = true;
     files[1].end_offset = 20;
     files[2].end_offset = 30;
-    EXPECT_FALSE(plan_compaction(files, 10).needed);
-    const auto plan = plan_compaction(files, 20);
+    EXPECT_FALSE(plan_compaction(files, 10, 30).needed);
+    files[0].rows = 10;
+    files[0].dead = 2;
+    EXPECT_FALSE(plan_compaction(files, 10, 30).needed);
+    files[0].dead = 3;
+    EXPECT_TRUE(plan_compaction(files, 10, 30).needed);
+    const auto plan = plan_compaction(files, 20, 30);
     EXPECT_TRUE(plan.needed);
     EXPECT_EQ(plan.inputs, 2u);
-    EXPECT_FALSE(plan_compaction({}, 20).needed);
+    EXPECT_FALSE(plan_compaction({}, 20, 30).needed);
 }
 
 TEST(CompactionPlanner, GroupsByRowsAndBytesAndCarriesWholeFilesOver) {

@@ -160,18 +160,38 @@ class FakePartition final : public Partition {
         std::lock_guard lock(mutex_);
         return waiters_.size();
     }
-    Result<void> compress(const std::function<void(const CompressProgress&)>& progress) override {
+    ~FakePartition() override {
+        for (auto& thread : compressing_)
+            thread.join();
+    }
+    void start_compress(std::function<void(Result<void>)> done) override {
+        compressed_rows_ = 5;
+        const std::lock_guard lock(mutex_);
+        compressing_.emplace_back([this, done = std::move(done)] {
+            std::this_thread::sleep_for(compress_time);
+            compressed_rows_ = 10;
+            ++compactions;
+            done(Result<void>());
+        });
+    }
+    CompressProgress compress_progress() const override {
         CompressProgress now;
-        now.rows_done = 5;
-        now.rows_total = 10;
-        progress(now);
-        std::this_thread::sleep_for(compress_time);
-        now.rows_done = 10;
-        progress(now);
-        ++compactions;
-        return {};
+        now.rows_done = compressed_rows_;
+        now.rows_total = compressed_rows_ == 0 ? 0 : 10;
+        return now;
     }
     Result<void> flush() override { return {}; }
+    Result<CheckReport> check(const CheckOptions& options) override {
+        if (check_until_stopped)
+            while (!options.stop())
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        CheckReport report;
+        report.live_rows = static_cast<std::uint64_t>(end_offset());
+        report.hash = 0xabc;
+        if (options.repair) report.problems = {"repaired: a \"quoted\" file"};
+        ++checks;
+        return report;
+    }
     void update_table(const TableMeta&) override {}
     PartitionStats stats() const override {
         PartitionStats stats;
@@ -184,6 +204,8 @@ class FakePartition final : public Partition {
     std::optional<Error> fail_with;
     std::chrono::milliseconds compress_time{0};
     std::atomic<int> compactions{0};
+    std::atomic<bool> check_until_stopped{false};
+    std::atomic<int> checks{0};
 
   private:
     const TableId table_;
@@ -193,6 +215,8 @@ class FakePartition final : public Partition {
     std::vector<ReadSlice> stored_;
     std::map<int, std::pair<Offset, std::function<void()>>> waiters_;
     int next_waiter_ = 0;
+    std::atomic<std::uint64_t> compressed_rows_{0};
+    std::vector<std::thread> compressing_;
 };
 
 class FakeRegistry final : public TableRegistry {

@@ -37,7 +37,6 @@ class HandlersTest : public ::testing::Test {
         context_.queries = &queries_;
         context_.work_pool = &work_;
         context_.query_pool = &query_;
-        context_.compress_pool = &compress_;
         context_.query_slots = &slots_;
         context_.node = {"h:1", "1.2.3", "inc"};
         const auto table = test::make_table(1, 4);
@@ -99,7 +98,7 @@ class HandlersTest : public ::testing::Test {
     }
 
     net::NetPool pool_{"net", 2};
-    WorkerPool work_{"work", 2}, query_{"query", 2}, compress_{"compress", 1};
+    WorkerPool work_{"work", 2}, query_{"query", 2};
     net::ByteBudget slots_{2};
     test::FakeRegistry registry_;
     test::FakeQueries queries_;
@@ -393,6 +392,24 @@ TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
         EXPECT_EQ(call(Method::query, query, {}, 40).error().code, ErrorCode::timeout);
     EXPECT_TRUE(eventually([&] { return queries_.cancelled == 3 && queries_.running == 0; }));
     EXPECT_EQ(slots_.in_use(), 0u);
+}
+
+TEST_F(HandlersTest, CheckAnswersARowPerPartitionAndEndsWithTheCaller) {
+    const auto request = [](int repair) {
+        return "{\"table_id\":1,\"partitions\":[0,2],\"repair\":" + std::to_string(repair) +
+               ",\"timeout_ms\":10000}";
+    };
+    const auto reply = call(Method::check, request(1));
+    ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
+    ASSERT_EQ(reply->data.size(), 2u);
+    EXPECT_EQ(reply->data[1].view(),
+              "{\"partition\":2,\"live_rows\":0,\"records\":0,\"bytes\":0,\"hash\":\"0000000000000abc\","
+              "\"problems\":[\"repaired: a \\\"quoted\\\" file\"]}");
+    EXPECT_EQ(registry_.fake(1, 1)->checks, 0);
+    registry_.fake(1, 0)->check_until_stopped = true;
+    EXPECT_EQ(call(Method::check, request(0), {}, 40).error().code, ErrorCode::timeout);
+    EXPECT_TRUE(eventually([&] { return registry_.fake(1, 0)->checks == 2 && slots_.in_use() == 0; }));
+    EXPECT_EQ(registry_.fake(1, 2)->checks, 1) << "nothing is begun for a caller that has gone";
 }
 
 TEST_F(HandlersTest, CompressReportsProgressAndItsEnd) {

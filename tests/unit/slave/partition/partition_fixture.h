@@ -12,7 +12,9 @@
 
 #include "common/base/crc32c.h"
 #include "common/duck/parquet_file.h"
+#include "slave/compaction/io_budget.h"
 #include "slave/partition/partition.h"
+#include "slave/partition/tail_budget.h"
 
 namespace dl::slave::test {
 
@@ -83,6 +85,9 @@ class PartitionFixture : public ::testing::Test {
         context.files = &posix_file_system();
         context.storage_pool = &storage_;
         context.background_pool = &background_;
+        context.compaction_pool = &compaction_;
+        context.compaction_budget = compaction_budget_.get();
+        context.tail_budget = tail_budget_.get();
         context.file_database = database_;
         context.now_us = [this] { return now_us_ += 1000; };
         return Partition::open(directory_, table_, PartitionId{0}, options_, context);
@@ -193,6 +198,9 @@ class PartitionFixture : public ::testing::Test {
     PartitionOptions options_;
     WorkerPool storage_{"storage", 2};
     WorkerPool background_{"back", 1};
+    WorkerPool compaction_{"compact", 1};
+    std::unique_ptr<IoBudget> compaction_budget_;
+    std::unique_ptr<TailBudget> tail_budget_;
     std::shared_ptr<DuckDatabase> database_;
     std::atomic<std::int64_t> now_us_{1'700'000'000'000'000};
     std::shared_ptr<Partition> partition_;

@@ -1,4 +1,4 @@
-#include "slave/compaction/keep_set.h"
+#include "slave/columnar/keep_set.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,0 +1,204 @@
+#include "slave/partition/compaction_runner.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <map>
+
+#include "common/base/failpoint.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr unsigned kFlushesSkippedBitsMax = 6;  // at most 2^6 flushes after repeated failures
+
+Error closing_error(const PartitionCore& core) {
+    return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
+}
+
+CompressProgress progress_of(const CompactionJob& job) {
+    return {job.rows_done(), job.rows_total(), job.bytes_done()};
+}
+
+std::vector<PolicyFile> policy_files(const FileSet& files) {
+    std::vector<PolicyFile> list;
+    for (const auto& entry : files.entries()) {
+        const auto& info = entry.file->info();
+        list.push_back({info.end_offset, info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes});
+    }
+    return list;
+}
+
+}  // namespace
+
+void CompactionRunner::start(std::function<void(Result<void>)> done) {
+    std::shared_ptr<Run> run;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!closing_ && run_ != nullptr) {
+            if (done) run_->waiting.push_back(std::move(done));
+            return;
+        }
+        if (!closing_) {
+            run = run_ = std::make_shared<Run>();
+            last_progress_ = {};
+            if (done) run->waiting.push_back(std::move(done));
+        }
+    }
+    if (run == nullptr) {
+        if (done) done(closing_error(core_));
+        return;
+    }
+    auto* pool = core_.context.compaction_pool != nullptr ? core_.context.compaction_pool
+                                                          : core_.context.background_pool;
+    const bool posted = pool->post([this, run, keep = owner_.lock()] { finish(run, this->run(*run)); });
+    if (!posted) finish(run, closing_error(core_));
+}
+
+void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void>& result) {
+    std::vector<std::function<void(Result<void>)>> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        if (run->job != nullptr) last_progress_ = progress_of(*run->job);
+        failures_ = result.has_error() ? std::min(failures_ + 1, kFlushesSkippedBitsMax) : 0;
+        flushes_to_skip_ = result.has_error() ? std::uint64_t{1} << failures_ : 0;
+        run->job = nullptr;
+        waiting.swap(run->waiting);
+        run_ = nullptr;
+    }
+    if (result.has_error() && result.error().code != ErrorCode::unavailable &&
+        result.error().code != ErrorCode::cancelled)
+        spdlog::error("compaction: {} failed: {}", core_.label(), result.error().to_text());
+    for (const auto& done : waiting)
+        done(result);
+    // Last: close() may let the partition go.
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+}
+
+CompressProgress CompactionRunner::progress() const {
+    const std::lock_guard lock(mutex_);
+    return run_ != nullptr && run_->job != nullptr ? progress_of(*run_->job) : last_progress_;
+}
+
+void CompactionRunner::consider() {
+    const auto& policy = core_.options.compaction;
+    if (!policy.automatic) return;
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_ || run_ != nullptr) return;
+        if (flushes_to_skip_ > 0) {
+            --flushes_to_skip_;
+            return;
+        }
+    }
+    const auto range_end = compaction_range_end(core_.log->segments(), core_.options.retained_closed_logs);
+    const auto reason = decide_compaction(policy_files(*core_.state()->files), range_end, policy);
+    if (reason == CompactionReason::none) return;
+    spdlog::info("compaction: {} below offset {} because of {}", core_.label(), range_end, to_text(reason));
+    start(nullptr);
+}
+
+Result<void> CompactionRunner::run(Run& own) {
+    const Offset range_end = compaction_range_end(core_.log->segments(), core_.options.retained_closed_logs);
+    DL_TRY(flushes_.flush_closed_segments(range_end));
+    const auto state = core_.state();
+    const auto plan =
+        plan_compaction(policy_files(*state->files), range_end, core_.options.compaction.dead_percent);
+    if (!plan.needed) return {};
+
+    CompactionInput input;
+    input.files = core_.context.files;
+    input.database = core_.context.compaction_database != nullptr ? core_.context.compaction_database.get()
+                                                                  : core_.context.file_database.get();
+    input.snapshots_directory = core_.snapshots();
+    input.table = core_.table();
+    input.inputs.assign(state->files->entries().begin(),
+                        state->files->entries().begin() + static_cast<std::ptrdiff_t>(plan.inputs));
+    input.edition = core_.publisher->next_edition();
+    input.budget = core_.context.compaction_budget;
+    input.free_disk_bytes_min = core_.options.free_disk_bytes_min;
+    auto job = std::make_shared<CompactionJob>(std::move(input));
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_) return closing_error(core_);
+        own.job = job;
+    }
+    DL_TRY_ASSIGN(const auto output, job->run());
+    if (output.unchanged) return {};
+    DL_TRY(commit(output, plan.range_end));
+    ++core_.counters.compactions;
+    spdlog::info("compaction: {} keeps {} of {} records below offset {} in {} files", core_.label(),
+                 output.rows_after, output.rows_before, plan.range_end, output.files.size());
+    return {};
+}
+
+Result<std::uint64_t> CompactionRunner::write_batch_ids(Offset below) {
+    std::vector<BatchIdEntry> entries;
+    {
+        const auto hold = core_.exclusion.for_commit();
+        entries = core_.batch_ids.below(below);
+    }
+    if (entries.empty()) return std::uint64_t{0};
+    const auto edition = core_.publisher->next_edition();
+    DL_TRY(write_new_file(*core_.context.files, core_.snapshots() + "/batch-ids." + std::to_string(edition),
+                          encode_batch_ids(entries)));
+    return edition;
+}
+
+Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset range_end) {
+    const std::lock_guard committing(core_.commit_mutex);
+    const auto before = core_.publisher->manifest();
+    const auto state = core_.state();
+    DL_TRY(core_.make_log_durable(range_end));
+    // The inputs are the oldest files; those flushed since the job began come behind them.
+    const auto assemble = [&](const FileSet& current, const std::vector<FileEntry>* same) {
+        std::vector<FileEntry> entries;
+        for (const auto& file : output.files) {
+            auto dead = output.vector_of(file, current);
+            const auto at = entries.size();
+            if (same != nullptr && (*same)[at].dead->dead() == dead->dead()) dead = (*same)[at].dead;
+            entries.push_back({file.file, std::move(dead)});
+        }
+        for (std::size_t i = output.inputs.size(); i < current.entries().size(); ++i)
+            entries.push_back(current.entries()[i]);
+        return entries;
+    };
+    DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(range_end));
+    const auto entries = assemble(*state->files, nullptr);
+    DL_TRY(core_.publisher->commit({.operation = "compaction",
+                                    .files = entries,
+                                    .flushed_end = before.flushed_end,
+                                    .log_start = range_end,
+                                    .batch_ids_edition = batch_ids}));
+    {
+        const auto hold = core_.exclusion.for_commit();
+        const auto now = core_.state();
+        auto next = std::make_shared<PartitionState>(*now);
+        next->files = std::make_shared<const FileSet>(assemble(*now->files, &entries));
+        core_.publish(std::move(next));
+        DL_FAILPOINT("compaction.before-delete-old");
+        DL_TRY(core_.log->remove_before(range_end));
+    }
+    std::map<std::string, std::uint64_t> versions;
+    for (const auto& file : before.files)
+        versions[file.stem()] = file.vector_version;
+    for (std::size_t i = 0; i < output.inputs.size(); ++i) {
+        const auto& input = output.inputs[i].file;
+        bool kept = false;
+        for (const auto& file : output.files)
+            kept = kept || file.file == input;
+        if (!kept) input->make_obsolete(versions.at(input->info().stem()));
+    }
+    DL_FAILPOINT("compaction.after-delete-old");
+    return {};
+}
+
+void CompactionRunner::close() {
+    std::unique_lock lock(mutex_);
+    closing_ = true;
+    if (run_ != nullptr && run_->job != nullptr) run_->job->cancel();
+    changed_.wait(lock, [this] { return run_ == nullptr; });
+}
+
+}  // namespace dl::slave

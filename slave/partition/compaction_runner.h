@@ -1,0 +1,55 @@
+// Compaction of one partition: asked for or by the policy after a flush, on the compaction pool, so that it
+// never holds back a flush; one run at a time, which later requests join. Makes the new files the partition's
+// (on disk by the publisher, in memory between two groups of the writer). Any thread.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "slave/compaction/compaction_job.h"
+#include "slave/partition/partition_core.h"
+#include "slave/partition/snapshot_maintainer.h"
+
+namespace dl::slave {
+
+class CompactionRunner {
+  public:
+    CompactionRunner(PartitionCore& core, SnapshotMaintainer& flushes) : core_(core), flushes_(flushes) {}
+    void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
+
+    // Starts a run or joins the one under way. `done` is called once, on the compaction pool, or on this
+    // thread when the partition closes. Returns at once.
+    void start(std::function<void(Result<void>)> done);
+    // Of the run under way, else of the last one.
+    CompressProgress progress() const;
+    // After a flush: starts a run when the policy says so. After a failed run it is asked less often.
+    void consider();
+    // Stops a run, waits for it; later calls get UNAVAILABLE.
+    void close();
+
+  private:
+    struct Run {
+        std::vector<std::function<void(Result<void>)>> waiting;
+        std::shared_ptr<CompactionJob> job;
+    };
+    void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
+    Result<void> run(Run& own);
+    Result<void> commit(const CompactionOutput& output, Offset range_end);
+    Result<std::uint64_t> write_batch_ids(Offset below);
+
+    PartitionCore& core_;
+    SnapshotMaintainer& flushes_;
+    std::weak_ptr<void> owner_;
+    mutable std::mutex mutex_;  // of what follows
+    std::condition_variable changed_;
+    bool closing_ = false;
+    std::shared_ptr<Run> run_;  // under way
+    CompressProgress last_progress_;
+    unsigned failures_ = 0;  // one after the other
+    std::uint64_t flushes_to_skip_ = 0;
+};
+
+}  // namespace dl::slave

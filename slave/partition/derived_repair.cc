@@ -1,0 +1,81 @@
+#include "slave/partition/derived_repair.h"
+
+#include <spdlog/spdlog.h>
+
+#include "common/base/check.h"
+#include "slave/columnar/derived_files.h"
+
+namespace dl::slave {
+
+Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState& state,
+                                                            const TableMeta& table) {
+    std::vector<std::shared_ptr<const SnapshotFile>> files;
+    for (const auto& entry : state.files->entries())
+        files.push_back(entry.file);
+    auto vectors = derive_vectors(files);
+    std::vector<FileEntry> entries;
+    for (std::size_t i = 0; i < files.size(); ++i)
+        entries.push_back({files[i], std::move(vectors[i])});
+    auto derived = std::make_shared<const FileSet>(std::move(entries));
+    for (const auto& chunk : state.tail->chunks) {
+        DL_TRY_ASSIGN(const auto hashes,
+                      hash_keys(chunk->batch, table.schema.key().id, table.index_hash_seed));
+        std::vector<TailSegment::FreshKey> keys;
+        keys.reserve(hashes.size());
+        for (std::size_t row = 0; row < hashes.size(); ++row)
+            keys.push_back({hashes[row], chunk->base_offset + static_cast<Offset>(row)});
+        if (auto next = derived->superseded_by(std::move(keys)); next != nullptr) derived = std::move(next);
+    }
+    return derived;
+}
+
+namespace {
+
+Result<void> repair_vectors(PartitionCore& core, const TableMeta& table) {
+    const std::lock_guard committing(core.commit_mutex);
+    const auto before = core.state();
+    DL_TRY_ASSIGN(const auto derived, with_derived_vectors(*before, table));
+    std::vector<FileEntry> entries;
+    {
+        const auto hold = core.exclusion.for_commit();
+        const auto now = core.state();
+        DL_CHECK(now->files->entries().size() == derived->entries().size(),
+                 "files change under the commit mutex only");
+        for (std::size_t i = 0; i < derived->entries().size(); ++i) {
+            const auto& then = *before->files->entries()[i].dead;
+            const auto& current = now->files->entries()[i];
+            // What was written since has made its own marks.
+            auto wanted = derived->entries()[i].dead;
+            if (auto later = wanted->with(current.dead->rows_since(then)); later != nullptr)
+                wanted = std::move(later);
+            const bool right =
+                wanted->dead() == current.dead->dead() && wanted->rows_since(*current.dead).empty();
+            entries.push_back({current.file, right ? current.dead : std::move(wanted)});
+        }
+        auto next = std::make_shared<PartitionState>(*now);
+        next->files = std::make_shared<const FileSet>(entries);
+        core.publish(std::move(next));
+    }
+    const auto manifest = core.publisher->manifest();
+    DL_TRY(core.make_log_durable(manifest.flushed_end));
+    return core.publisher->rewrite_vectors(entries);
+}
+
+}  // namespace
+
+Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes) {
+    const auto table = core.table();
+    // Holding the state keeps the files, so that nothing is written for one that is gone.
+    const auto state = core.state();
+    const DerivedFrom from{core.context.files, core.context.file_database.get(), core.snapshots(),
+                           table.get()};
+    for (const auto& entry : state->files->entries()) {
+        if (!indexes.contains(entry.file->info().stem())) continue;
+        DL_TRY_ASSIGN(auto index, rebuild_key_index(from, entry.file->info()));
+        entry.file->replace_index(std::move(index));
+        spdlog::warn("check: {} has a new key index for file {}", core.label(), entry.file->info().stem());
+    }
+    return repair_vectors(core, *table);
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,21 @@
+// The delete vectors a partition must have at one cut, and putting wrong key indexes and vectors right while
+// it serves. Blocking; writers are held up for as long as a flush's commit holds them.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "slave/partition/partition_core.h"
+
+namespace dl::slave {
+
+// The files of the state with the vectors that follow from their key indexes and the keys of the tail.
+Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState& state,
+                                                            const TableMeta& table);
+
+// Rebuilds the indexes of these files (by stem; one that a compaction has replaced meanwhile is left alone),
+// then all vectors that are not what they must be, and commits them.
+Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes);
+
+}  // namespace dl::slave

@@ -1,0 +1,312 @@
+// check: silent on sound data however it is spread, loud on each kind of damage, and what it repairs is
+// sound.
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "slave/columnar/derived_files.h"
+#include "slave/columnar/snapshot_publisher.h"
+#include "slave/partition/record_census.h"
+#include "tests/unit/slave/partition/partition_fixture.h"
+
+namespace dl::slave::test {
+namespace {
+
+class CheckTest : public PartitionFixture {
+  protected:
+    void some_batches(int count) {
+        for (int i = 0; i < count; ++i) {
+            std::vector<Row> rows(30);
+            for (auto& row : rows) {
+                row = {static_cast<std::int64_t>(random_() % 200), "v" + std::to_string(random_()),
+                       random_() % 5 == 0};
+                if (row.is_delete)
+                    model_.erase(row.key);
+                else
+                    model_[row.key] = row.value;
+            }
+            append(rows);
+        }
+    }
+    // Compacted and flushed files, a tail.
+    void write_history() {
+        some_batches(40);
+        ASSERT_TRUE(partition_->compress(nullptr).has_value());
+        some_batches(30);
+        ASSERT_TRUE(partition_->flush().has_value());
+        some_batches(1);
+    }
+    CheckReport check(bool repair = false) {
+        CheckOptions options;
+        options.repair = repair;
+        auto report = partition_->check(options);
+        EXPECT_TRUE(report.has_value()) << report.error().to_text();
+        return report.has_value() ? *report : CheckReport{};
+    }
+    void expect_sound() {
+        const auto report = check();
+        EXPECT_TRUE(report.problems.empty()) << report.problems.front();
+        EXPECT_EQ(report.live_rows, model_.size());
+        EXPECT_EQ(live(), model_);
+    }
+    // Found, naming the file; put right by repair; sound then, also when opened again.
+    void expect_found_and_repaired(const std::string& name) {
+        SCOPED_TRACE(name);
+        const auto report = check();
+        ASSERT_FALSE(report.problems.empty());
+        EXPECT_TRUE(std::any_of(report.problems.begin(), report.problems.end(), [&](const auto& text) {
+            return text.find(name) != std::string::npos;
+        })) << report.problems.front();
+        const auto repaired = check(true);
+        ASSERT_FALSE(repaired.problems.empty());
+        for (const auto& text : repaired.problems)
+            EXPECT_TRUE(text.starts_with("repaired: ")) << text;
+        expect_sound();
+        reopen();
+        expect_sound();
+    }
+    Manifest manifest() { return *ManifestStore(posix_file_system(), directory_).load(); }
+    std::string snapshot(const std::string& name) { return directory_ + "/snapshots/" + name; }
+    static void write(const std::string& path, const std::string& content) {
+        std::filesystem::remove(path);  // what is mapped stays as it is
+        std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+    }
+    static void flip(const std::string& path, std::size_t at) {
+        auto bytes = *posix_file_system().read_all(path);
+        bytes[at] = static_cast<char>(bytes[at] ^ 4);
+        write(path, bytes);
+    }
+    // A vector with a good checksum that says the wrong thing.
+    void write_wrong_vector(const ManifestFile& info, bool all_dead) {
+        RowBits dead(info.rows);
+        if (all_dead)
+            for (std::uint64_t row = 0; row < info.rows; ++row)
+                dead.set(row);
+        write(snapshot(info.vector_name(info.vector_version)),
+              DeleteVector::from_bits(dead)->encode(info.first_offset, info.end_offset));
+    }
+
+    std::mt19937 random_{5};
+    std::map<std::int64_t, std::string> model_;
+};
+
+TEST_F(CheckTest, SoundDataHasNoProblemsWhereverItLies) {
+    expect_sound();
+    some_batches(3);
+    expect_sound();
+    write_history();
+    expect_sound();
+    const auto before = check();
+    reopen();
+    EXPECT_EQ(check().hash, before.hash);
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    const auto compacted = check();
+    EXPECT_TRUE(compacted.problems.empty());
+    EXPECT_EQ(compacted.hash, before.hash) << "the live rows are the same";
+    EXPECT_LT(compacted.records, before.records);
+    append({{1, "other", false}});
+    EXPECT_NE(check().hash, before.hash);
+}
+
+TEST_F(CheckTest, WrongVectorsAreFoundAndRepaired) {
+    write_history();
+    for (const bool all_dead : {false, true}) {
+        for (const bool newest : {false, true}) {
+            // A repair writes all vectors anew.
+            const auto info = newest ? manifest().files.back() : manifest().files.front();
+            close();
+            write_wrong_vector(info, all_dead);
+            open();
+            expect_found_and_repaired(info.stem());
+        }
+    }
+}
+
+TEST_F(CheckTest, WrongIndexesAreFoundAndRepaired) {
+    write_history();
+    const auto files = manifest().files;
+    for (const auto& info : {files.front(), files.back()}) {
+        const auto path = snapshot(info.index_name());
+        const KeyIndexInfo identity{info.first_offset, info.end_offset, info.rows, table_.index_hash_seed};
+        // Good checksums, but: an entry less; the row of another record; not a delete.
+        for (int kind = 0; kind < 3; ++kind) {
+            SCOPED_TRACE(kind);
+            const auto index = KeyIndex::open(posix_file_system(), path, identity);
+            ASSERT_TRUE(index.has_value());
+            KeyIndexWriter writer(identity);
+            for (std::uint64_t i = 0; i < (*index)->entries(); ++i) {
+                auto entry = (*index)->entry(i);
+                if (i == 3 && kind == 0) continue;
+                if (i == 3 && kind == 1) entry.row = entry.row == 0 ? 1 : entry.row - 1;
+                if (i == 3 && kind == 2) entry.is_delete = !entry.is_delete;
+                writer.add(entry.hash, entry.row, entry.is_delete);
+            }
+            close();
+            std::filesystem::remove(path);
+            ASSERT_TRUE(writer.write(posix_file_system(), path).has_value());
+            open();
+            expect_found_and_repaired(info.index_name());
+        }
+    }
+}
+
+TEST_F(CheckTest, AnIndexThatNamesAnOlderRecordOfAKeyIsFound) {
+    write_history();
+    const auto info = manifest().files.back();
+    ASSERT_FALSE(info.compacted);
+    std::map<Hash128, std::uint32_t> oldest;
+    ASSERT_TRUE(scan_parquet_keys(*database_, snapshot(info.parquet_name()), info, table_,
+                                  [&](const KeyPiece& piece) -> Result<void> {
+                                      for (std::size_t i = 0; i < piece.hashes.size(); ++i)
+                                          if (!piece.deletes[i])
+                                              oldest.emplace(piece.hashes[i],
+                                                             static_cast<std::uint32_t>(piece.first_row + i));
+                                      return {};
+                                  })
+                    .has_value());
+    const auto path = snapshot(info.index_name());
+    const KeyIndexInfo identity{info.first_offset, info.end_offset, info.rows, table_.index_hash_seed};
+    const auto index = KeyIndex::open(posix_file_system(), path, identity);
+    KeyIndexWriter writer(identity);
+    bool changed = false;
+    for (std::uint64_t i = 0; i < (*index)->entries(); ++i) {
+        auto entry = (*index)->entry(i);
+        const auto older = oldest.find(entry.hash);
+        if (!changed && !entry.is_delete && older != oldest.end() && older->second != entry.row) {
+            entry.row = older->second;
+            changed = true;
+        }
+        writer.add(entry.hash, entry.row, entry.is_delete);
+    }
+    ASSERT_TRUE(changed);
+    close();
+    std::filesystem::remove(path);
+    ASSERT_TRUE(writer.write(posix_file_system(), path).has_value());
+    open();
+    expect_found_and_repaired(info.index_name());
+}
+
+TEST_F(CheckTest, RepairKeepsWhatIsWrittenMeanwhile) {
+    write_history();
+    for (int i = 0; i < 8; ++i) {
+        const auto info = manifest().files.front();
+        close();
+        write_wrong_vector(info, i % 2 == 0);
+        open();
+        std::atomic<bool> stop{false};
+        std::thread writer([&] {
+            while (!stop)
+                some_batches(1);
+        });
+        check(true);
+        stop = true;
+        writer.join();
+        expect_sound();
+    }
+}
+
+TEST_F(CheckTest, DamageWhileItServesIsFoundAndDerivedFilesComeBack) {
+    write_history();
+    const auto file = manifest().files.front();
+    flip(snapshot(file.index_name()), 300);
+    expect_found_and_repaired(file.index_name());
+    const auto now = manifest().files.front();
+    std::filesystem::remove(snapshot(now.vector_name(now.vector_version)));
+    expect_found_and_repaired(now.stem() + ".dv");
+}
+
+TEST_F(CheckTest, DamagedParquetAndLogAreNamedAndNotRepaired) {
+    write_history();
+    const auto file = manifest().files.back();
+    const auto parquet = snapshot(file.parquet_name());
+    const auto good = *posix_file_system().read_all(parquet);
+    flip(parquet, good.size() / 2);
+    for (const bool repair : {false, true}) {
+        const auto report = check(repair);
+        ASSERT_FALSE(report.problems.empty());
+        EXPECT_NE(report.problems.front().find(file.parquet_name()), std::string::npos);
+        EXPECT_FALSE(report.problems.front().starts_with("repaired"));
+    }
+    write(parquet, good);
+    expect_sound();
+    // A closed log segment, which a start trusts by its index.
+    char name[32];
+    std::snprintf(name, sizeof name, "%020lld.log", static_cast<long long>(file.first_offset));
+    const auto log = directory_ + "/log/" + name;
+    auto bytes = *posix_file_system().read_all(log);
+    bytes[200] = static_cast<char>(bytes[200] ^ 1);
+    std::fstream(log, std::ios::in | std::ios::out | std::ios::binary).write(bytes.data(), 201);
+    const auto report = check();
+    ASSERT_FALSE(report.problems.empty());
+    EXPECT_NE(report.problems.front().find(name), std::string::npos) << report.problems.front();
+}
+
+TEST_F(CheckTest, DeadlineAndCancelEndIt) {
+    write_history();
+    CheckOptions options;
+    options.deadline = std::chrono::steady_clock::now();
+    EXPECT_EQ(partition_->check(options).error().code, ErrorCode::timeout);
+    options = {};
+    options.stop = [] { return true; };
+    EXPECT_EQ(partition_->check(options).error().code, ErrorCode::cancelled);
+}
+
+TEST_F(CheckTest, WritesAndCompactionsGoOnMeanwhile) {
+    write_history();
+    std::atomic<bool> stop{false};
+    std::thread writer([&] {
+        while (!stop)
+            some_batches(1);
+    });
+    std::thread compressor([&] {
+        while (!stop)
+            EXPECT_TRUE(partition_->compress(nullptr).has_value());
+    });
+    for (int i = 0; i < 15; ++i) {
+        const auto report = check(i % 3 == 0);
+        EXPECT_TRUE(report.problems.empty()) << report.problems.front();
+    }
+    stop = true;
+    writer.join();
+    compressor.join();
+    expect_sound();
+}
+
+TEST(RecordCensusTest, PartsTogetherAreTheWholeAndMemoryIsBounded) {
+    std::mt19937_64 random(3);
+    std::map<std::uint64_t, std::pair<Offset, bool>> newest;
+    struct Record {
+        Hash128 key;
+        Offset offset;
+        bool is_delete;
+    };
+    std::vector<Record> records;
+    std::vector<Hash128> keys(500);
+    for (auto& key : keys)
+        key = {random(), random()};
+    for (Offset offset = 0; offset < 20'000; ++offset) {
+        const auto k = random() % (offset % 2 == 0 ? 500 : 3);  // some keys are written all the time
+        const bool is_delete = random() % 4 == 0;
+        records.push_back({keys[k], offset, is_delete});
+        newest[k] = {offset, is_delete};
+    }
+    RowSum expected;
+    for (const auto& [k, record] : newest)
+        if (!record.second) expected.add(keys[k], record.first);
+    std::shuffle(records.begin(), records.end(), random);
+    for (const std::uint64_t parts : {1, 2, 7}) {
+        RowSum sum;
+        for (std::uint64_t part = 0; part < parts; ++part) {
+            RecordCensus census(part, parts, 64);
+            for (const auto& record : records)
+                census.add(record.key, record.offset, record.is_delete);
+            sum.add(census.live());
+        }
+        EXPECT_EQ(sum, expected) << parts;
+    }
+    EXPECT_EQ(RecordCensus::parts_for(0), 1u);
+    EXPECT_EQ(RecordCensus::parts_for(10, 4), 3u);
+}
+
+}  // namespace
+}  // namespace dl::slave::test
