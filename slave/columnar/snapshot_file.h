@@ -6,10 +6,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "common/io/file_system.h"
 #include "slave/columnar/manifest.h"
+#include "slave/columnar/parquet_row_reader.h"
 #include "slave/index/key_index_file.h"
 
 namespace dl::slave {
@@ -27,6 +29,8 @@ class SnapshotFile {
     const ManifestFile& info() const { return info_; }
     const KeyIndex& index() const { return *index_; }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
+    // For single rows; opened with the first call and kept.
+    Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
     std::string vector_path(std::uint64_t version) const {
         return directory_ + "/" + info_.vector_name(version);
     }
@@ -41,6 +45,8 @@ class SnapshotFile {
     std::string directory_;
     ManifestFile info_;
     std::shared_ptr<const KeyIndex> index_;
+    mutable std::mutex row_reader_mutex_;
+    mutable std::shared_ptr<const ParquetRowReader> row_reader_;
     mutable std::atomic<bool> obsolete_{false};
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };
