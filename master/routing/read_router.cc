@@ -188,7 +188,7 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     std::vector<Task> tasks;
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
-        auto json = encode_read(table->id, part.from, read_count, format, bytes_each);
+        auto json = encode_read(table->id, table->schema.id, part.from, read_count, format, bytes_each);
         tasks.emplace_back(
             [&part, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
                 auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
