@@ -155,8 +155,11 @@ Result<void> parse_stream_read(const JsonTape& tape, Index value, StreamReadRequ
     return {};
 }
 
-Result<void> parse_min_offsets(const JsonTape& tape, Index value, StatementOptions& options) {
-    DL_TRY(check_object(tape, value, "options: \"min_offsets\"", limits::partitions_max));
+// {"0":42}: of an option.
+Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Index value, const std::string& name) {
+    const std::string option = "options: \"" + name + "\"";
+    DL_TRY(check_object(tape, value, option, limits::partitions_max));
+    std::map<std::uint32_t, Offset> offsets;
     for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
         const std::string key = tape.string(i);
         std::int64_t partition = 0;
@@ -164,18 +167,16 @@ Result<void> parse_min_offsets(const JsonTape& tape, Index value, StatementOptio
         if (!scan_int64(key, partition) || partition < 0 ||
             partition > std::numeric_limits<std::uint32_t>::max() || tape.kind(i + 1) != TapeKind::number ||
             !scan_int64(tape.raw(i + 1), offset))
-            return invalid_request("options: \"min_offsets\" must look like {\"0\":42}, not " +
-                                   quoted_value(key));
-        if (!options.min_offsets.emplace(static_cast<std::uint32_t>(partition), offset).second)
-            return invalid_request("options: \"min_offsets\" names partition " + std::to_string(partition) +
-                                   " twice");
+            return invalid_request(option + " must look like {\"0\":42}, not " + quoted_value(key));
+        if (!offsets.emplace(static_cast<std::uint32_t>(partition), offset).second)
+            return invalid_request(option + " names partition " + std::to_string(partition) + " twice");
     }
-    return {};
+    return offsets;
 }
 
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
     DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "options",
-                                                  {"timeout_ms", "batch_id", "meta", "min_offsets", "format",
+                                                  {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
                                                    "max_wait_ms", "min_rows", "progress", "repair"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
@@ -188,7 +189,12 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
     DL_TRY_ASSIGN(options.meta, shape.boolean("meta", false));
     DL_TRY_ASSIGN(options.progress, shape.boolean("progress", false));
     DL_TRY_ASSIGN(options.repair, shape.boolean("repair", false));
-    if (const auto offsets = shape.find("min_offsets")) DL_TRY(parse_min_offsets(tape, *offsets, options));
+    if (const auto offsets = shape.find("min_offsets")) {
+        DL_TRY_ASSIGN(options.min_offsets, parse_offsets(tape, *offsets, "min_offsets"));
+    }
+    if (const auto offsets = shape.find("as_of")) {
+        DL_TRY_ASSIGN(options.as_of, parse_offsets(tape, *offsets, "as_of"));
+    }
     if (shape.find("format")) {
         DL_TRY_ASSIGN(const auto format, shape.string("format"));
         using Format = StatementOptions::Format;

@@ -97,6 +97,14 @@ std::string meta_of(const RunningQuery& query) {
         meta += ':';
         append_offsets_json(meta, offsets);
     }
+    meta += "},\"behind\":{";
+    first = true;
+    for (const auto& [table, records] : query.stream->behind()) {
+        if (!first) meta += ',';
+        first = false;
+        append_json_string(meta, table);
+        meta += ':' + std::to_string(records);
+    }
     return meta + "},\"rows\":" + std::to_string(query.rows);
 }
 
@@ -109,7 +117,7 @@ HandlerResult run_select(Services& services, Statement& statement, ClientReply& 
         co_return make_error(ErrorCode::overloaded,
                              "as many queries as master.query.concurrent.max allows are running, "
                              "and none ended in time; ask again later");
-    QueryOptions options{statement.deadline, statement.options().min_offsets};
+    QueryOptions options{statement.deadline, {statement.options().min_offsets, statement.options().as_of}};
     QueryOwner owner(services.query_pool, std::make_shared<RunningQuery>(), std::move(*slot));
     auto query = owner.query();
     auto begin = [query, &services, sql = std::move(sql), options, cancel = statement.cancel] {

@@ -112,6 +112,29 @@ asio::awaitable<void> wait_for_any(TableId table, std::vector<Part>& parts, std:
         if (part.failure && part.failure->code == ErrorCode::cancelled) part.failure.reset();
 }
 
+// A read whose first frame has come.
+struct OpenRead {
+    std::unique_ptr<rpc::RpcStream> stream;
+    std::optional<SharedBytes> first;  // nullopt: it has ended
+};
+
+// A slave that was away while the table was altered is told its schema first; it would show the old columns.
+asio::awaitable<Result<OpenRead>> open_read(Part& part, const TableMeta& table, const std::string& json,
+                                            rpc::Deadline deadline) {
+    for (bool schema_sent = false;; schema_sent = true) {
+        auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
+        if (opened.has_error()) co_return std::move(opened).error();
+        auto first = co_await (*opened)->next(deadline);
+        if (first.has_value()) co_return OpenRead{std::move(*opened), std::move(*first)};
+        if (first.error().code != ErrorCode::schema_mismatch || schema_sent)
+            co_return std::move(first).error();
+        opened->reset();
+        auto updated =
+            co_await part.slave->call(rpc::Method::update_table, encode_update_table(table), {}, deadline);
+        if (updated.has_error()) co_return std::move(updated).error();
+    }
+}
+
 }  // namespace
 
 asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from,
@@ -184,14 +207,14 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     if (parts.has_error()) co_return std::move(parts).error();
     const auto bytes_each = std::max<std::size_t>(1, bytes_max / parts->size());
     // All slaves begin at once; their frames wait in the connections until it is their turn.
-    std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
+    std::vector<OpenRead> streams(parts->size());
     std::vector<Task> tasks;
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
-        auto json = encode_read(table->id, part.from, read_count, format, bytes_each);
+        auto json = encode_read(table->id, table->schema.id, part.from, read_count, format, bytes_each);
         tasks.emplace_back(
-            [&part, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
-                auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
+            [&part, &table, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
+                auto opened = co_await open_read(part, *table, json, deadline);
                 if (opened.has_error())
                     part.failure = std::move(opened).error();
                 else
@@ -203,18 +226,19 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     if (failed.has_error()) co_return std::move(failed).error();
     OffsetMap next = std::move(from);
     for (auto& stream : streams) {
-        for (;;) {
-            auto frame = co_await stream->next(deadline);
-            if (frame.has_error()) co_return std::move(frame).error();
-            if (!frame->has_value()) break;
-            auto passed = co_await sink(std::move(**frame));
+        auto frame = std::move(stream.first);
+        while (frame) {
+            auto passed = co_await sink(std::move(*frame));
             if (passed.has_error()) co_return std::move(passed).error();
+            auto next_frame = co_await stream.stream->next(deadline);
+            if (next_frame.has_error()) co_return std::move(next_frame).error();
+            frame = std::move(*next_frame);
         }
-        auto reached = decode_read_reply(stream->end_json());
+        auto reached = decode_read_reply(stream.stream->end_json());
         if (reached.has_error()) co_return std::move(reached).error();
         for (const auto& [partition, offset] : *reached)
             next[partition] = offset;
-        stream.reset();
+        stream.stream.reset();
     }
     co_return next;
 }

@@ -46,6 +46,65 @@ Result<OffsetMap> offset_map(const json& object) {
     return offsets;
 }
 
+std::string offsets_member(std::string_view name, const OffsetMap& offsets) {
+    std::string text = ",\"" + std::string(name) + "\":{";
+    bool first = true;
+    for (const auto& [partition, offset] : offsets) {
+        if (!first) text += ',';
+        first = false;
+        text += '"' + std::to_string(partition) + "\":" + std::to_string(offset);
+    }
+    return text + '}';
+}
+
+// `"tables":[...]`, what is to be pinned.
+std::string pin_tables(const std::vector<PinTable>& tables) {
+    std::string text = "\"tables\":[";
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        const auto& table = tables[i];
+        if (i != 0) text += ',';
+        text += table_id_prefix(table.id) + ",\"schema_id\":" + std::to_string(table.schema.value) +
+                ",\"partitions\":" + number_list(table.partitions) +
+                offsets_member("min_offsets", table.min_offsets);
+        if (!table.as_of.empty()) text += offsets_member("as_of", table.as_of);
+        if (!table.keys.empty()) {
+            text += ",\"keys\":";
+            for (std::size_t k = 0; k < table.keys.size(); ++k) {
+                text += k == 0 ? '[' : ',';
+                append_json_string(text, table.keys[k]);
+            }
+            text += ']';
+        }
+        text += '}';
+    }
+    return text + ']';
+}
+
+std::string statement_members(std::string_view sql, const std::map<std::string, TableId>& names,
+                              std::int64_t timeout_ms) {
+    std::string text = ",\"sql\":";
+    append_json_string(text, sql);
+    text += ",\"names\":{";
+    bool first = true;
+    for (const auto& [name, id] : names) {
+        if (!first) text += ',';
+        first = false;
+        append_json_string(text, name);
+        text += ':' + std::to_string(id.value);
+    }
+    return text + "},\"timeout_ms\":" + std::to_string(timeout_ms);
+}
+
+Result<void> read_cut(const json& reply, PinReply& decoded) {
+    for (const auto& [key, offsets] : reply.at("offsets").items()) {
+        DL_TRY_ASSIGN(decoded.offsets[TableId{std::stoull(key)}], offset_map(offsets));
+    }
+    if (const auto behind = reply.find("behind"); behind != reply.end())
+        for (const auto& [key, records] : behind->items())
+            decoded.behind[TableId{std::stoull(key)}] = records.get<std::uint64_t>();
+    return {};
+}
+
 // Runs `read` on the parsed reply; whatever nlohmann throws means that the reply has the wrong shape.
 template <class Fn>
 auto decode(std::string_view what, std::string_view text, Fn read) -> decltype(read(json())) {
@@ -123,9 +182,9 @@ std::string encode_append(const TableMeta& table, const std::optional<std::strin
     return text + "]}";
 }
 
-std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count,
+std::string encode_read(TableId table, SchemaId schema, const OffsetMap& from, std::uint64_t read_count,
                         std::string_view format, std::size_t bytes_max) {
-    return table_id_prefix(table) + ",\"partitions\":" + partition_offsets(from) +
+    return table_id_prefix(table) + ",\"schema_id\":" + std::to_string(schema.value) + ",\"partitions\":" + partition_offsets(from) +
            ",\"read_count\":" + std::to_string(read_count) + ",\"format\":\"" + std::string(format) +
            "\",\"bytes_max\":" + std::to_string(bytes_max) + '}';
 }
@@ -140,20 +199,7 @@ std::string encode_partitions(TableId table, const std::vector<std::uint32_t>& p
 }
 
 std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_ms) {
-    std::string text = "{\"tables\":[";
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-        if (i != 0) text += ',';
-        text += table_id_prefix(tables[i].id) + ",\"schema_id\":" + std::to_string(tables[i].schema.value) +
-                ",\"partitions\":" + number_list(tables[i].partitions) + ",\"min_offsets\":{";
-        bool first = true;
-        for (const auto& [partition, offset] : tables[i].min_offsets) {
-            if (!first) text += ',';
-            first = false;
-            text += '"' + std::to_string(partition) + "\":" + std::to_string(offset);
-        }
-        text += "}}";
-    }
-    return text + "],\"lease_ms\":" + std::to_string(lease_ms) + '}';
+    return "{" + pin_tables(tables) + ",\"lease_ms\":" + std::to_string(lease_ms) + '}';
 }
 
 std::string encode_unpin(std::uint64_t view) {
@@ -162,17 +208,12 @@ std::string encode_unpin(std::uint64_t view) {
 
 std::string encode_query(std::uint64_t view, std::string_view sql,
                          const std::map<std::string, TableId>& names, std::int64_t timeout_ms) {
-    std::string text = "{\"view\":" + std::to_string(view) + ",\"sql\":";
-    append_json_string(text, sql);
-    text += ",\"names\":{";
-    bool first = true;
-    for (const auto& [name, id] : names) {
-        if (!first) text += ',';
-        first = false;
-        append_json_string(text, name);
-        text += ':' + std::to_string(id.value);
-    }
-    return text + "},\"timeout_ms\":" + std::to_string(timeout_ms) + '}';
+    return "{\"view\":" + std::to_string(view) + statement_members(sql, names, timeout_ms) + '}';
+}
+
+std::string encode_pinned_query(const std::vector<PinTable>& tables, std::string_view sql,
+                                const std::map<std::string, TableId>& names, std::int64_t timeout_ms) {
+    return "{" + pin_tables(tables) + statement_members(sql, names, timeout_ms) + '}';
 }
 
 Result<AppendReply> decode_append_reply(std::string_view text) {
@@ -211,9 +252,15 @@ Result<PinReply> decode_pin_reply(std::string_view text) {
     return decode("pin", text, [](const json& reply) -> Result<PinReply> {
         PinReply decoded;
         decoded.view = reply.at("view").get<std::uint64_t>();
-        for (const auto& [key, offsets] : reply.at("offsets").items()) {
-            DL_TRY_ASSIGN(decoded.offsets[TableId{std::stoull(key)}], offset_map(offsets));
-        }
+        DL_TRY(read_cut(reply, decoded));
+        return decoded;
+    });
+}
+
+Result<PinReply> decode_query_cut(std::string_view text) {
+    return decode("query", text, [](const json& reply) -> Result<PinReply> {
+        PinReply decoded;
+        DL_TRY(read_cut(reply, decoded));
         return decoded;
     });
 }

@@ -24,7 +24,7 @@ std::string encode_update_table(const TableMeta& table);
 std::string encode_drop_table(TableId table);
 std::string encode_append(const TableMeta& table, const std::optional<std::string>& batch_id,
                           const std::vector<const PartitionBody*>& bodies);
-std::string encode_read(TableId table, const OffsetMap& from, std::uint64_t read_count,
+std::string encode_read(TableId table, SchemaId schema, const OffsetMap& from, std::uint64_t read_count,
                         std::string_view format, std::size_t bytes_max);
 std::string encode_wait(TableId table, const OffsetMap& from, std::uint64_t min_rows, std::int64_t wait_ms);
 // Of offsets, compress and stats.
@@ -38,11 +38,16 @@ struct PinTable {
     SchemaId schema;
     std::vector<std::uint32_t> partitions;
     OffsetMap min_offsets;
+    OffsetMap as_of;
+    std::vector<std::string> keys;
 };
 std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_ms);
 std::string encode_unpin(std::uint64_t view);
 std::string encode_query(std::uint64_t view, std::string_view sql,
                          const std::map<std::string, TableId>& names, std::int64_t timeout_ms);
+// A query that pins its own cut.
+std::string encode_pinned_query(const std::vector<PinTable>& tables, std::string_view sql,
+                                const std::map<std::string, TableId>& names, std::int64_t timeout_ms);
 
 struct AppendReply {
     OffsetRangeMap offsets;
@@ -59,6 +64,7 @@ Result<OffsetsReply> decode_offsets_reply(std::string_view json);
 struct PinReply {
     std::uint64_t view = 0;
     std::map<TableId, OffsetMap> offsets;
+    std::map<TableId, std::uint64_t> behind;
 };
 Result<PinReply> decode_pin_reply(std::string_view json);
 struct NamedType {
@@ -66,6 +72,8 @@ struct NamedType {
     DataType type;
 };
 Result<std::vector<NamedType>> decode_query_columns(std::string_view json);
+// The cut in the first frame of a query that pins its own; `view` is 0.
+Result<PinReply> decode_query_cut(std::string_view json);
 struct PingReply {
     std::string node;
     std::string version;

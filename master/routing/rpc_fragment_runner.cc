@@ -77,7 +77,8 @@ class RpcFragmentStream final : public FragmentStream {
         });
     }
 
-    Result<void> read_columns() {
+    // The first frame, which names the columns.
+    Result<SharedBytes> read_columns() {
         read_ahead();
         DL_TRY_ASSIGN(auto frame, take_frame());
         if (!frame)
@@ -87,7 +88,7 @@ class RpcFragmentStream final : public FragmentStream {
         for (auto& column : named)
             columns_.push_back({std::move(column.name), column.type});
         read_ahead();
-        return {};
+        return std::move(*frame);
     }
 
     const std::vector<ResultColumn>& columns() const override { return columns_; }
@@ -141,7 +142,26 @@ PinnedFragment to_pinned(const FragmentPin& pin, const PinReply& reply) {
     pinned.node = pin.node;
     pinned.view = reply.view;
     pinned.offsets = reply.offsets;
+    pinned.behind = reply.behind;
     return pinned;
+}
+
+std::vector<PinTable> to_pin_tables(const FragmentPin& pin) {
+    std::vector<PinTable> tables;
+    for (const auto& table : pin.tables) {
+        PinTable pin_table{table.id,          table.meta ? table.meta->schema.id : SchemaId{}, {},
+                           table.min_offsets, table.as_of,                                     table.keys};
+        for (const auto partition : table.partitions)
+            pin_table.partitions.push_back(partition.value);
+        tables.push_back(std::move(pin_table));
+    }
+    return tables;
+}
+
+std::int64_t milliseconds_left(const FragmentCall& call) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
+    return std::max<std::int64_t>(1, left.count());
 }
 
 }  // namespace
@@ -152,16 +172,9 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
     auto slots = std::make_shared<std::vector<PinSlot>>(pins.size());
     for (std::size_t i = 0; i < pins.size(); ++i) {
         DL_TRY_ASSIGN((*slots)[i].slave, slaves_.client(pins[i].node));
-        std::vector<PinTable> tables;
-        for (const auto& table : pins[i].tables) {
-            PinTable pin_table{
-                table.id, table.meta ? table.meta->schema.id : SchemaId{}, {}, table.min_offsets};
-            for (const auto partition : table.partitions)
-                pin_table.partitions.push_back(partition.value);
-            tables.push_back(std::move(pin_table));
+        for (const auto& table : pins[i].tables)
             if (table.meta) (*slots)[i].tables.push_back(table.meta);
-        }
-        (*slots)[i].json = encode_pin(tables, lease.count());
+        (*slots)[i].json = encode_pin(to_pin_tables(pins[i]), lease.count());
     }
     using Done = std::monostate;
     BackgroundCall<Done> pinning(
@@ -198,10 +211,54 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
                                                                  const std::string& sql,
                                                                  const std::map<std::string, TableId>& names,
                                                                  const FragmentCall& call) {
-    DL_TRY_ASSIGN(auto slave, slaves_.client(pinned.node));
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
-    auto json = encode_query(pinned.view, sql, names, std::max<std::int64_t>(1, left.count()));
+    auto json = encode_query(pinned.view, sql, names, milliseconds_left(call));
+    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, std::move(json), call));
+    return std::unique_ptr<FragmentStream>(std::move(opened.stream));
+}
+
+Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, const std::string& sql,
+                                                      const std::map<std::string, TableId>& names,
+                                                      const FragmentCall& call) {
+    const auto tables = to_pin_tables(pin);
+    for (bool schemas_sent = false;; schemas_sent = true) {
+        auto json = encode_pinned_query(tables, sql, names, milliseconds_left(call));
+        auto opened = open_query(pin.node, std::move(json), call);
+        if (opened.has_value()) {
+            DL_TRY_ASSIGN(const auto cut, decode_query_cut(opened->first_frame.view()));
+            PinnedStream started;
+            started.cut = to_pinned(pin, cut);
+            started.stream = std::move(opened->stream);
+            return started;
+        }
+        if (opened.error().code != ErrorCode::schema_mismatch || schemas_sent)
+            return std::move(opened).error();
+        DL_TRY(send_schemas(pin, call));
+    }
+}
+
+// A slave that was away while a table was altered is told its schema.
+Result<void> RpcFragmentRunner::send_schemas(const FragmentPin& pin, const FragmentCall& call) {
+    using Done = std::monostate;
+    DL_TRY_ASSIGN(auto slave, slaves_.client(pin.node));
+    for (const auto& table : pin.tables) {
+        if (table.meta == nullptr) continue;
+        BackgroundCall<Done> sending(
+            pick_(),
+            [slave, json = encode_update_table(*table.meta),
+             deadline = call.deadline]() -> asio::awaitable<Result<Done>> {
+                auto updated = co_await slave->call(rpc::Method::update_table, json, {}, deadline);
+                if (updated.has_error()) co_return std::move(updated).error();
+                co_return Result<Done>(Done{});
+            },
+            *call.cancel);
+        DL_TRY_ASSIGN([[maybe_unused]] const auto done, with_reason(sending.wait(), call));
+    }
+    return {};
+}
+
+Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(const std::string& node, std::string json,
+                                                                   const FragmentCall& call) {
+    DL_TRY_ASSIGN(auto slave, slaves_.client(node));
     const auto executor = pick_();
     using Opened = std::shared_ptr<std::unique_ptr<rpc::RpcStream>>;
     BackgroundCall<Opened> opening(
@@ -213,9 +270,11 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
         },
         *call.cancel);
     DL_TRY_ASSIGN(auto opened, with_reason(opening.wait(), call));
-    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(*opened), call, pinned.node);
-    DL_TRY(stream->read_columns());
-    return std::unique_ptr<FragmentStream>(std::move(stream));
+    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(*opened), call, node);
+    OpenQuery query;
+    DL_TRY_ASSIGN(query.first_frame, stream->read_columns());
+    query.stream = std::move(stream);
+    return query;
 }
 
 void RpcFragmentRunner::unpin(const std::vector<PinnedFragment>& pinned) {

@@ -25,9 +25,19 @@ class RpcFragmentRunner final : public FragmentRunner {
     Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
                                                   const std::map<std::string, TableId>& names,
                                                   const FragmentCall& call) override;
+    Result<PinnedStream> pin_and_query(const FragmentPin& pin, const std::string& sql,
+                                       const std::map<std::string, TableId>& names,
+                                       const FragmentCall& call) override;
     void unpin(const std::vector<PinnedFragment>& pinned) override;
 
   private:
+    struct OpenQuery {
+        SharedBytes first_frame;
+        std::unique_ptr<FragmentStream> stream;
+    };
+    Result<OpenQuery> open_query(const std::string& node, std::string json, const FragmentCall& call);
+    Result<void> send_schemas(const FragmentPin& pin, const FragmentCall& call);
+
     const SlaveDirectory& slaves_;
     std::function<boost::asio::any_io_executor()> pick_;
 };

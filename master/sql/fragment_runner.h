@@ -35,6 +35,8 @@ struct FragmentPin {
             meta;  // as planned; the slave learns it when it has an older one. May be null.
         std::vector<PartitionId> partitions;
         std::map<std::uint32_t, Offset> min_offsets;  // partition -> next offset that must be visible first
+        std::map<std::uint32_t, Offset> as_of;        // partition -> next offset of the cut; empty: of now
+        std::vector<std::string> keys;  // text forms; not empty: only the rows of these keys are wanted
     };
     std::string node;
     std::vector<Table> tables;
@@ -46,6 +48,7 @@ struct PinnedFragment {
     std::uint64_t view = 0;
     std::map<TableId, std::map<std::uint32_t, Offset>>
         offsets;  // table -> partition -> next offset of the cut
+    std::map<TableId, std::uint64_t> behind;  // records that were visible beyond the cut
 };
 
 // Result of one fragment. One thread pulls; destroying it early ends the fragment on the slave (closes the
@@ -56,6 +59,12 @@ class FragmentStream {
     virtual const std::vector<ResultColumn>& columns() const = 0;
     // FieldIds in the batches are 1, 2, ... in select order. nullopt is the end.
     virtual Result<std::optional<ColumnBatch>> next() = 0;
+};
+
+// A fragment over a cut that was taken for it.
+struct PinnedStream {
+    PinnedFragment cut;  // without a view: nothing to let go of
+    std::unique_ptr<FragmentStream> stream;
 };
 
 class FragmentRunner {
@@ -73,6 +82,10 @@ class FragmentRunner {
                                                           const std::string& sql,
                                                           const std::map<std::string, TableId>& names,
                                                           const FragmentCall& call) = 0;
+    // Both in one step, for a statement that needs one slave only; the cut lives as long as the stream.
+    virtual Result<PinnedStream> pin_and_query(const FragmentPin& pin, const std::string& sql,
+                                               const std::map<std::string, TableId>& names,
+                                               const FragmentCall& call) = 0;
     // Lets go of cuts. Does not wait for the slaves and cannot fail: what is lost ends with its lease.
     virtual void unpin(const std::vector<PinnedFragment>& pinned) = 0;
 };

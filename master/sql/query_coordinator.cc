@@ -5,6 +5,7 @@
 #include "common/duck/deadline_watch.h"
 #include "common/duck/query_admission.h"
 #include "common/duck/select_ast.h"
+#include "master/sql/key_lookup.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/remote_scan.h"
 
@@ -69,6 +70,17 @@ class RunningStream final : public QueryStream {
 
     const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override { return cut; }
 
+    const std::map<std::string, std::uint64_t>& behind() const override { return records_behind; }
+
+    void note_cut(const QueryTables& tables, const PinnedFragment& fragment) {
+        for (const auto& [name, meta] : tables) {
+            if (const auto found = fragment.offsets.find(meta->id); found != fragment.offsets.end())
+                cut[name].insert(found->second.begin(), found->second.end());
+            if (const auto found = fragment.behind.find(meta->id); found != fragment.behind.end())
+                records_behind[name] += found->second;
+        }
+    }
+
     // What a call that was cut off reports is only its own view of why.
     Error stopped(const Error& error) const {
         const auto reason = cancel->reason();
@@ -81,6 +93,7 @@ class RunningStream final : public QueryStream {
     QueryAdmission::Slot slot;
     std::shared_ptr<QueryCancel> cancel;
     std::map<std::string, std::map<std::uint32_t, Offset>> cut;
+    std::map<std::string, std::uint64_t> records_behind;
     PinGuard pins;
     std::unique_ptr<FragmentStream> remote;
     std::unique_ptr<DuckSession> session;
@@ -117,40 +130,69 @@ class Coordinator final : public QueryCoordinator {
                        const QueryOptions& options) {
         DL_TRY_ASSIGN(stream.slot, admission_.enter(options.deadline, *stream.cancel));
         stream.deadline = deadlines_.watch(options.deadline, stream.cancel);
-        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
-        GateReport report;
-        DL_TRY_ASSIGN(const QueryTables tables, gate(ast, lookup, report));
-        DL_TRY_ASSIGN(const QueryPlan plan, plan_query(tables, options.min_offsets));
+        DL_TRY_ASSIGN(auto asked, read_statement(sql, lookup));
+        DL_TRY_ASSIGN(const QueryPlan plan,
+                      plan_query(asked.tables, options.cut, std::move(asked.lookups)));
         if (const auto reason = stream.cancel->reason()) return make_error(*reason, "the query was stopped");
 
-        // Every cut is taken before anything is read.
         const FragmentCall call{options.deadline, stream.cancel};
-        if (!plan.pins.empty()) {
-            DL_TRY_ASSIGN(auto pinned, runner_.pin(plan.pins, options_.pin_lease, call));
-            stream.pins = PinGuard(runner_, std::move(pinned));
-            if (stream.pins.pinned().size() != plan.pins.size()) {
-                return make_error(ErrorCode::internal, "not every slave answered with a cut");
-            }
-        }
-        for (const auto& [name, meta] : tables) {
-            for (const auto& fragment : stream.pins.pinned()) {
-                if (const auto found = fragment.offsets.find(meta->id); found != fragment.offsets.end()) {
-                    stream.cut[name].insert(found->second.begin(), found->second.end());
-                }
-            }
-        }
-        const std::string statement = (report.explain ? "EXPLAIN " : "") + ast.text();
         if (plan.way == QueryPlan::Way::whole) {
             std::map<std::string, TableId> names;
-            for (const auto& [name, meta] : tables)
+            for (const auto& [name, meta] : asked.tables)
                 names.emplace(name, meta->id);
-            DL_TRY_ASSIGN(stream.remote, runner_.query(stream.pins.pinned().front(), statement, names, call));
+            DL_TRY_ASSIGN(auto whole, runner_.pin_and_query(plan.pins.front(), asked.text, names, call));
+            stream.note_cut(asked.tables, whole.cut);
+            stream.remote = std::move(whole.stream);
         } else {
-            DL_TRY(start_here(stream, statement, tables, plan, call));
+            DL_TRY(pin_all(stream, asked.tables, plan, call));
+            DL_TRY(start_here(stream, asked.text, asked.tables, plan, call));
         }
-        if (report.explain && stream.columns().size() == 2) {
+        if (asked.explain && stream.columns().size() == 2) {
             DL_TRY_ASSIGN(stream.first_row, route_row(plan.describe()));
         }
+        return {};
+    }
+
+    struct Asked {
+        std::string text;  // with EXPLAIN, without what may follow
+        bool explain = false;
+        QueryTables tables;
+        KeyLookups lookups;
+    };
+
+    // The plainest lookups are understood without a parser; slaves do the same with them.
+    Result<Asked> read_statement(std::string_view sql, const TableLookup& lookup) {
+        Asked asked;
+        if (const auto point = parse_point_select(sql)) {
+            auto meta = lookup(point->table);
+            auto found = meta ? point_lookup(*point, **meta) : std::nullopt;
+            if (found) {
+                asked.text = std::string(sql);
+                asked.lookups.emplace(point->table, std::move(*found));
+                asked.tables.emplace(point->table, std::move(*meta));
+                return asked;
+            }
+        }
+        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        GateReport report;
+        DL_TRY_ASSIGN(asked.tables, gate(ast, lookup, report));
+        asked.lookups = find_key_lookups(ast, asked.tables);
+        asked.explain = report.explain;
+        asked.text = (report.explain ? "EXPLAIN " : "") + ast.text();
+        return asked;
+    }
+
+    // Every cut is taken before anything is read.
+    Result<void> pin_all(RunningStream& stream, const QueryTables& tables, const QueryPlan& plan,
+                         const FragmentCall& call) {
+        if (plan.pins.empty()) return {};
+        DL_TRY_ASSIGN(auto pinned, runner_.pin(plan.pins, options_.pin_lease, call));
+        stream.pins = PinGuard(runner_, std::move(pinned));
+        if (stream.pins.pinned().size() != plan.pins.size()) {
+            return make_error(ErrorCode::internal, "not every slave answered with a cut");
+        }
+        for (const auto& fragment : stream.pins.pinned())
+            stream.note_cut(tables, fragment);
         return {};
     }
 

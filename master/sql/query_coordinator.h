@@ -19,6 +19,7 @@
 #include "common/meta/table_meta.h"
 #include "common/types/column_batch.h"
 #include "master/sql/fragment_runner.h"
+#include "master/sql/query_planner.h"
 
 namespace dl::master {
 
@@ -27,9 +28,7 @@ using TableLookup = std::function<Result<std::shared_ptr<const TableMeta>>(const
 
 struct QueryOptions {
     std::chrono::steady_clock::time_point deadline;
-    // Partition -> next offset that must be visible before the cut is taken. Only for statements that use
-    // exactly one table: INVALID_REQUEST otherwise.
-    std::map<std::uint32_t, Offset> min_offsets;
+    CutOptions cut;
 };
 
 // Rows of a running query. One thread pulls. Destroying it stops what still runs and unpins every slave. The
@@ -45,6 +44,8 @@ class QueryStream {
     // The cut the result reflects: table name -> partition -> next offset (rows below it are in). Known from
     // the start.
     virtual const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const = 0;
+    // How many records of these partitions were visible beyond the cut when it was taken, by table.
+    virtual const std::map<std::string, std::uint64_t>& behind() const = 0;
 };
 
 struct CoordinatorOptions {

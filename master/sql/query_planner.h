@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,19 @@ namespace dl::master {
 
 using QueryTables = std::map<std::string, std::shared_ptr<const TableMeta>>;  // by lower-case name
 
+// The rows of a table that a statement needs, when it says which: those of some keys.
+struct KeyLookup {
+    std::vector<std::string> keys;        // text forms
+    std::vector<PartitionId> partitions;  // where they are, ascending
+};
+using KeyLookups = std::map<std::string, KeyLookup>;  // by table name
+
+// What a client asks of the cut. Both are by partition and for a statement with exactly one table.
+struct CutOptions {
+    std::map<std::uint32_t, Offset> min_offsets;             // next offset that must be visible
+    std::optional<std::map<std::uint32_t, Offset>> as_of;  // next offset of the cut itself; every partition
+};
+
 struct QueryPlan {
     enum class Way {
         local,  // no tables: the master's own DuckDB
@@ -23,15 +37,16 @@ struct QueryPlan {
     Way way = Way::local;
     std::vector<FragmentPin> pins;                            // one a slave
     std::map<std::string, std::vector<std::size_t>> pins_of;  // table name -> positions in pins
+    KeyLookups lookups;
 
-    // "whole statement on slave a:1", for EXPLAIN.
+    // "whole statement on slave a:1", "key index: 1 key, partition 3 on slave a:1", for EXPLAIN.
     std::string describe() const;
 };
 
-// `min_offsets` (partition -> next offset) is for a statement with exactly one table: INVALID_REQUEST
-// otherwise, and PARTITION_NOT_FOUND for one the table has not. UNAVAILABLE names a partition without a
-// leader.
-Result<QueryPlan> plan_query(const QueryTables& tables, const std::map<std::uint32_t, Offset>& min_offsets);
+// Of a table with a lookup only the partitions of its keys are asked, and those that min_offsets names.
+// INVALID_REQUEST when the cut options do not fit the statement, PARTITION_NOT_FOUND for one the table has not.
+// UNAVAILABLE names a partition without a leader.
+Result<QueryPlan> plan_query(const QueryTables& tables, const CutOptions& cut, KeyLookups lookups = {});
 
 // What a slave is asked for in a merge: `SELECT "a", "b" FROM "t"`; without columns one that only tells the
 // rows.

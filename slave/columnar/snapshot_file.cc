@@ -17,6 +17,14 @@ SnapshotFile::~SnapshotFile() {
     }
 }
 
+Result<std::shared_ptr<const ParquetRowReader>> SnapshotFile::row_reader() const {
+    const std::lock_guard lock(row_reader_mutex_);
+    if (row_reader_ == nullptr) {
+        DL_TRY_ASSIGN(row_reader_, ParquetRowReader::open(files_, parquet_path()));
+    }
+    return row_reader_;
+}
+
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info) {
     DL_TRY_ASSIGN(const auto file, files.open_read(path));
     DL_TRY_ASSIGN(const auto bytes, file->map());

@@ -12,6 +12,7 @@
 
 #include "common/io/file_system.h"
 #include "slave/columnar/manifest.h"
+#include "slave/columnar/parquet_row_reader.h"
 #include "slave/index/key_index_file.h"
 
 namespace dl::slave {
@@ -38,6 +39,8 @@ class SnapshotFile {
         indexes_.push_back(std::move(index));
     }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
+    // For single rows; opened with the first call and kept.
+    Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
     std::string vector_path(std::uint64_t version) const {
         return directory_ + "/" + info_.vector_name(version);
     }
@@ -54,6 +57,8 @@ class SnapshotFile {
     mutable std::mutex mutex_;  // of indexes_
     mutable std::vector<std::shared_ptr<const KeyIndex>> indexes_;
     mutable std::atomic<const KeyIndex*> index_{nullptr};
+    mutable std::mutex row_reader_mutex_;
+    mutable std::shared_ptr<const ParquetRowReader> row_reader_;
     mutable std::atomic<bool> obsolete_{false};
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };

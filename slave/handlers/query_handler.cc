@@ -3,7 +3,7 @@
 #include "common/types/data_type.h"
 #include "common/types/value_text.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/request_json.h"
+#include "slave/handlers/pin_request.h"
 
 namespace dl::slave {
 namespace {
@@ -12,15 +12,21 @@ constexpr std::int64_t kTimeoutMsMax = 24 * 3600 * 1000;
 
 struct QueryRequest {
     std::uint64_t view = 0;
+    std::optional<PinRequest> pin;  // instead of a view
     std::string sql;
     std::map<std::string, TableId> names;
     std::chrono::milliseconds timeout{0};
 };
 
-Result<QueryRequest> parse(std::string_view json) {
+Result<QueryRequest> parse(const TableRegistry& tables, std::string_view json) {
     DL_TRY_ASSIGN(const auto request, RequestJson::parse("query", json));
     QueryRequest query;
-    DL_TRY_ASSIGN(const auto view, request.integer("view", 0, std::numeric_limits<std::int64_t>::max()));
+    if (request.has("tables")) {
+        DL_TRY_ASSIGN(query.pin, parse_pin_request(tables, request));
+    } else {
+        DL_TRY_ASSIGN(const auto view, request.integer("view", 0, std::numeric_limits<std::int64_t>::max()));
+        query.view = static_cast<std::uint64_t>(view);
+    }
     DL_TRY_ASSIGN(query.sql, request.text("sql"));
     DL_TRY_ASSIGN(query.names, request.table_names("names"));
     DL_TRY_ASSIGN(const auto timeout_ms, request.integer("timeout_ms", 1, kTimeoutMsMax));
@@ -28,12 +34,11 @@ Result<QueryRequest> parse(std::string_view json) {
         return make_error(ErrorCode::limit_exceeded,
                           "query: 'sql' has " + std::to_string(query.sql.size()) + " bytes, at most " +
                               std::to_string(limits::sql_bytes_max) + " are taken");
-    query.view = static_cast<std::uint64_t>(view);
     query.timeout = std::chrono::milliseconds(timeout_ms);
     return query;
 }
 
-std::string columns_json(const std::vector<QueryRun::Column>& columns) {
+std::string columns_json(const std::vector<QueryRun::Column>& columns, const std::optional<PinnedCut>& cut) {
     std::string json = "{\"columns\":[";
     for (std::size_t i = 0; i < columns.size(); ++i) {
         json += i == 0 ? "{\"name\":" : ",{\"name\":";
@@ -42,7 +47,7 @@ std::string columns_json(const std::vector<QueryRun::Column>& columns) {
         append_json_string(json, type_name(columns[i].type));
         json += "}";
     }
-    return json + "]}";
+    return json + "]" + (cut ? "," + cut_json(*cut) : std::string()) + "}";
 }
 
 // Cancels the run when the peer goes.
@@ -57,6 +62,25 @@ class CancelGuard {
     rpc::RpcCall& call_;
 };
 
+struct Begun {
+    std::unique_ptr<QueryRun> run;
+    std::optional<PinnedCut> cut;  // when it was taken for this query
+};
+
+Result<Begun> begin(QueryService& queries, const QueryRequest& request,
+                    std::chrono::steady_clock::time_point deadline, const std::shared_ptr<QueryCancel>& cancel) {
+    Begun begun;
+    if (!request.pin) {
+        DL_TRY_ASSIGN(begun.run, queries.start(request.view, request.sql, request.names, deadline, cancel));
+        return begun;
+    }
+    DL_TRY_ASSIGN(auto pinned, queries.start_pinned(request.pin->tables, request.sql, request.names, deadline,
+                                                    cancel));
+    begun.run = std::move(pinned.run);
+    begun.cut = std::move(pinned.cut);
+    return begun;
+}
+
 boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
                                                       QueryRequest request) {
     const auto deadline = std::chrono::steady_clock::now() + request.timeout;
@@ -68,17 +92,21 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     const auto cancel = std::make_shared<QueryCancel>();
     CancelGuard guard(call, cancel);
 
+    if (request.pin) {
+        auto reached = co_await wait_for_pin(std::move(request.pin->awaited));
+        if (reached.has_error()) co_return std::move(reached).error();
+    }
     auto start = [queries = context.queries, cancel, deadline, request = std::move(request)] {
-        return queries->start(request.view, request.sql, request.names, deadline, cancel);
+        return begin(*queries, request, deadline, cancel);
     };
     auto started = co_await run_on(*context.query_pool, start);
     if (started.has_error()) co_return std::move(started).error();
     // The engine's objects die on the query pool too: that may block.
-    std::shared_ptr<QueryRun> run(started->release(), [pool = context.query_pool](QueryRun* done) {
+    std::shared_ptr<QueryRun> run(started->run.release(), [pool = context.query_pool](QueryRun* done) {
         if (!pool->post([done] { delete done; })) delete done;
     });
 
-    const auto columns = columns_json(run->columns());
+    const auto columns = columns_json(run->columns(), started->cut);
     auto written = co_await call.send_data(std::string_view(columns));
     std::uint64_t rows = 0;
     while (written.has_value()) {
@@ -100,7 +128,7 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
 
 rpc::RpcHandler make_query_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
-        DL_CO_TRY_ASSIGN(auto request, parse(call.json()));
+        DL_CO_TRY_ASSIGN(auto request, parse(*context.tables, call.json()));
         co_return co_await run_query(context, call, std::move(request));
     };
 }

@@ -20,11 +20,18 @@ namespace dl::slave {
 struct PinTable {
     std::shared_ptr<const TableMeta> table;
     std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>> partitions;
+    std::map<PartitionId, Offset> as_of;            // cuts of the past, for those of `partitions` it names
+    std::optional<std::vector<std::string>> keys;  // text forms; set: only the rows of these keys are wanted
+};
+
+struct PinnedCut {
+    std::map<TableId, std::map<PartitionId, Offset>> offsets;  // next offset
+    std::map<TableId, std::uint64_t> behind;                   // records that were visible beyond it
 };
 
 struct PinResult {
     std::uint64_t view = 0;
-    std::map<TableId, std::map<PartitionId, Offset>> offsets;  // next offset: the cut
+    PinnedCut cut;
 };
 
 // One query under way. Blocking calls on the query pool, one at a time.
@@ -40,9 +47,15 @@ class QueryRun {
     virtual Result<std::optional<ColumnBatch>> next() = 0;
 };
 
+struct PinnedRun {
+    PinnedCut cut;
+    std::unique_ptr<QueryRun> run;
+};
+
 class QueryService {
   public:
     virtual ~QueryService() = default;
+    // Blocks (query pool) when a table has `as_of`; INVALID_REQUEST and NOT_FOUND as Partition::pin_at().
     virtual Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds lease) = 0;
     // An unknown view is fine: its lease may be over.
     virtual void unpin(std::uint64_t view) = 0;
@@ -53,6 +66,11 @@ class QueryService {
                                                     const std::map<std::string, TableId>& names,
                                                     std::chrono::steady_clock::time_point deadline,
                                                     const std::shared_ptr<QueryCancel>& cancel) = 0;
+    // A cut for this query alone, let go with it.
+    virtual Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
+                                           const std::map<std::string, TableId>& names,
+                                           std::chrono::steady_clock::time_point deadline,
+                                           const std::shared_ptr<QueryCancel>& cancel) = 0;
 };
 
 }  // namespace dl::slave

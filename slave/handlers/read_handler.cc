@@ -5,7 +5,7 @@
 #include "common/base/limits.h"
 #include "common/wire/stream_frames.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/request_json.h"
+#include "slave/handlers/pin_request.h"
 #include "slave/stream/stream_reader.h"
 
 namespace dl::slave {
@@ -29,6 +29,9 @@ Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
     DL_TRY_ASSIGN(const auto table_id, request.table_id());
     ReadRequest read;
     DL_TRY_ASSIGN(read.table, tables.table(table_id));
+    DL_TRY_ASSIGN(const auto schema,
+                  request.integer_or("schema_id", 0, std::numeric_limits<std::uint32_t>::max(), 0));
+    DL_TRY(check_schema(*read.table, schema, "read"));
     DL_TRY_ASSIGN(const auto positions, request.partition_offsets());
     DL_TRY_ASSIGN(const auto count,
                   request.integer("read_count", 1, std::numeric_limits<std::int64_t>::max()));

@@ -98,6 +98,17 @@ Result<std::string> RequestJson::text(std::string_view key) const {
     return value->get<std::string>();
 }
 
+Result<std::vector<std::string>> RequestJson::texts(std::string_view key) const {
+    const auto* value = node_->find(key);
+    if (value == nullptr || !value->is_array()) return wrong(key, "a list of strings");
+    std::vector<std::string> texts;
+    for (const auto& item : *value) {
+        if (!item.is_string()) return wrong(key, "a list of strings");
+        texts.push_back(item.get<std::string>());
+    }
+    return texts;
+}
+
 Result<TableId> RequestJson::table_id() const {
     const auto* value = node_->find("table_id");
     if (value == nullptr || !value->is_number_unsigned()) return wrong("table_id", "a number");

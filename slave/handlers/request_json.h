@@ -26,6 +26,7 @@ class RequestJson {
     Result<std::int64_t> integer_or(std::string_view key, std::int64_t min, std::int64_t max,
                                     std::int64_t fallback) const;
     Result<std::string> text(std::string_view key) const;
+    Result<std::vector<std::string>> texts(std::string_view key) const;
     Result<TableId> table_id() const;                        // "table_id"
     Result<std::vector<PartitionId>> partition_ids() const;  // "partitions": [N...], each once
     Result<std::vector<RequestJson>> objects(std::string_view key) const;

@@ -186,6 +186,15 @@ KeyIndex::Entry KeyIndex::entry(std::uint64_t index) const {
     return {load_hash(index), row & ~kDeleteBit, (row & kDeleteBit) != 0};
 }
 
+std::optional<KeyIndex::Entry> KeyIndex::find(const Hash128& hash) const {
+    if (!bloom_.may_contain(hash)) return std::nullopt;
+    const char* bucket = directory_ + bucket_of(hash, directory_shift_) * 4;
+    const auto end = std::min<std::uint64_t>(load_le<std::uint32_t>(bucket + 4), entries_);
+    for (std::uint64_t at = load_le<std::uint32_t>(bucket); at < end; ++at)
+        if (load_hash(at) == hash) return entry(at);
+    return std::nullopt;
+}
+
 void KeyIndex::find(std::span<const Hash128> hashes, std::uint32_t* rows) const {
     constexpr std::size_t kGroup = 64;
     std::array<std::uint32_t, kGroup> maybe;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ class KeyIndex {
     // rows[i] = row of hashes[i], or kNone. Made for many hashes at once: the memory they need is asked for
     // beforehand.
     void find(std::span<const Hash128> hashes, std::uint32_t* rows) const;
+    // One key, with whether its newest record in the file is a delete.
+    std::optional<Entry> find(const Hash128& hash) const;
     // In hash order; `index` < entries().
     Entry entry(std::uint64_t index) const;
 

@@ -73,6 +73,14 @@ std::uint32_t KeyTable::find(const Hash128& hash) const {
     }
 }
 
+std::uint32_t KeyTable::find_below(const Hash128& hash, std::uint32_t end) const {
+    const auto newest = find(hash);
+    if (newest == kNone || newest < end) return newest;
+    for (std::uint32_t row = std::min(end, rows()); row-- > 0;)
+        if (hashes_[row] == hash) return row;
+    return kNone;
+}
+
 std::vector<KeyRow> KeyTable::sorted() const {
     std::vector<KeyRow> entries;
     std::vector<KeyRow> wrapped;  // pushed over the end of the table to its beginning

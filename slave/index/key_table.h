@@ -29,7 +29,11 @@ class KeyTable {
     std::uint32_t put(const Hash128& hash);
     // Newest row of the key, or kNone.
     std::uint32_t find(const Hash128& hash) const;
+    // Newest row of the key among rows [0, end), or kNone. As fast as find() unless the key was put again
+    // since; then the rows below `end` are gone through.
+    std::uint32_t find_below(const Hash128& hash, std::uint32_t end) const;
 
+    const std::vector<Hash128>& hashes() const { return hashes_; }  // by row
     std::uint32_t rows() const { return static_cast<std::uint32_t>(hashes_.size()); }
     std::uint32_t keys() const { return keys_; }
     std::size_t bytes() const { return hashes_.capacity() * sizeof(Hash128) + slots_.capacity() * 8; }

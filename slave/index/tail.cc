@@ -72,6 +72,7 @@ std::shared_ptr<const TailSnapshot> Tail::snapshot() const {
     auto snapshot = std::make_shared<TailSnapshot>();
     for (const auto& segment : segments_) {
         snapshot->chunks.insert(snapshot->chunks.end(), segment->chunks().begin(), segment->chunks().end());
+        snapshot->segments.push_back(segment);
         snapshot->rows += segment->rows();
         snapshot->bytes += segment->body_bytes();
     }

@@ -12,7 +12,8 @@ namespace dl::slave {
 
 // What a view sees of the tail. Immutable.
 struct TailSnapshot {
-    TailChunks chunks;  // ascending offsets
+    TailChunks chunks;                                         // ascending offsets
+    std::vector<std::shared_ptr<const TailSegment>> segments;  // for lookups of keys; oldest first
     std::uint64_t rows = 0;
     std::uint64_t bytes = 0;
 };

@@ -33,11 +33,15 @@ Result<void> TailSegment::append(const ColumnBatch& batch, std::int64_t append_t
     const std::uint32_t end = first + batch.rows();
     while (blocks_.size() * std::uint64_t{SupersededBlock::kRows} < end)
         blocks_.push_back(std::make_shared<SupersededBlock>());
-    keys_.reserve(batch.rows());
+    {
+        const std::unique_lock lock(keys_mutex_);
+        keys_.reserve(batch.rows());
+    }
     for (std::size_t start = 0; start < hashes.size(); start += kPrefetchGroup) {
         const std::size_t stop = std::min(start + kPrefetchGroup, hashes.size());
         for (std::size_t i = stop; i < std::min(stop + kPrefetchGroup, hashes.size()); ++i)
             keys_.prefetch(hashes[i]);
+        const std::unique_lock lock(keys_mutex_);
         for (std::size_t i = start; i < stop; ++i) {
             const Offset offset = first_offset_ + keys_.rows();
             const std::uint32_t older = keys_.put(hashes[i]);
@@ -63,6 +67,24 @@ bool TailSegment::supersede(const Hash128& hash, Offset by) {
     if (row == KeyTable::kNone) return false;
     mark(row, by);
     return true;
+}
+
+std::optional<Offset> TailSegment::find_below(const Hash128& hash, Offset cut) const {
+    if (cut <= first_offset_) return std::nullopt;
+    const auto end = static_cast<std::uint32_t>(
+        std::min<Offset>(cut - first_offset_, std::numeric_limits<std::uint32_t>::max()));
+    const std::shared_lock lock(keys_mutex_);
+    const auto row = keys_.find_below(hash, end);
+    if (row == KeyTable::kNone) return std::nullopt;
+    return first_offset_ + row;
+}
+
+void TailSegment::collect_keys(Offset from, std::vector<Hash128>* keys) const {
+    const std::shared_lock lock(keys_mutex_);
+    const auto& hashes = keys_.hashes();
+    const auto first = static_cast<std::size_t>(std::max<Offset>(from - first_offset_, 0));
+    if (first >= hashes.size()) return;
+    keys->insert(keys->end(), hashes.begin() + static_cast<std::ptrdiff_t>(first), hashes.end());
 }
 
 Result<void> TailSegment::merge_small_chunks() {

@@ -1,6 +1,6 @@
 // The rows of one log segment in memory: immutable columnar chunks, for every row the offset of the record
-// that replaced it, and the key table. The writer appends and marks; a pinned view reads its chunks at any
-// time.
+// that replaced it, and the key table. The writer appends and marks; a pinned view reads its chunks
+// and looks keys up at any time.
 #pragma once
 
 #include <array>
@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <shared_mutex>
 #include <span>
 #include <vector>
 
@@ -84,6 +86,12 @@ class TailSegment {
     bool supersede(const Hash128& hash, Offset by);
     void prefetch(const Hash128& hash) const { keys_.prefetch(hash); }
 
+    // From any thread, while the writer appends: the newest record of the key below `cut`, which is the cut
+    // of a view that holds this segment.
+    std::optional<Offset> find_below(const Hash128& hash, Offset cut) const;
+    // From any thread: adds the keys of the records at and above `from`, with repeats.
+    void collect_keys(Offset from, std::vector<Hash128>* keys) const;
+
   private:
     void mark(std::uint32_t row, Offset by) {
         blocks_[row / SupersededBlock::kRows]->at[row % SupersededBlock::kRows].store(
@@ -91,7 +99,9 @@ class TailSegment {
     }
     Result<void> merge_small_chunks();
 
-    Offset first_offset_;
+    const Offset first_offset_;
+    // Of keys_, between the writer (which alone changes it) and lookups; held for a few rows at a time.
+    mutable std::shared_mutex keys_mutex_;
     KeyTable keys_;
     std::vector<std::shared_ptr<SupersededBlock>> blocks_;
     TailChunks chunks_;

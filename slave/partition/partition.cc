@@ -7,6 +7,7 @@
 #include "slave/partition/partition_core.h"
 #include "slave/partition/partition_recovery.h"
 #include "slave/partition/partition_writer.h"
+#include "slave/partition/past_view.h"
 #include "slave/partition/pinned_view.h"
 #include "slave/partition/record_reader.h"
 #include "slave/partition/snapshot_maintainer.h"
@@ -43,6 +44,9 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         writer_->append(std::move(request), std::move(done));
     }
     std::shared_ptr<const ReadView> pin() const override { return make_pinned_view(core_.state()); }
+    Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const override {
+        return make_past_view(core_, core_.state(), cut);
+    }
     Offset first_offset() const override { return first_stored_offset(core_); }
     Offset end_offset() const override { return core_.state()->end_offset; }
     Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,

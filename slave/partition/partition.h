@@ -131,6 +131,9 @@ class Partition {
 
     // A consistent cut of now; holds files and chunks for as long as it lives.
     virtual std::shared_ptr<const ReadView> pin() const = 0;
+    // The cut of when the log ended at `cut`: the same rows as a pin() of then. Blocking. INVALID_REQUEST
+    // beyond the end; NOT_FOUND below the end of the last compaction. Both say what is possible.
+    virtual Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const = 0;
 
     virtual Offset first_offset() const = 0;  // of the oldest stored record; = end_offset when empty
     virtual Offset end_offset() const = 0;    // of the next record: everything below is synced and visible

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ class ReadView {
     // Live rows of the tail as a source with exactly `columns`.
     virtual std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const = 0;
     virtual std::uint64_t tail_rows() const = 0;
+    // The live rows of these keys (hashes, any order, repeats are fine), found through the key tables and key
+    // indexes: no scan, a few pages of Parquet. Batches have at least those of `fields` that are stored with
+    // the row. Blocking. NOT_SUPPORTED: this view cannot, scan it instead.
+    virtual Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
+                                                    std::span<const Field> fields) const = 0;
 };
 
 }  // namespace dl::slave

@@ -8,7 +8,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/meta/table_meta.h"
@@ -19,6 +21,8 @@ namespace dl::slave {
 struct PinnedTable {
     std::shared_ptr<const TableMeta> table;  // as it was when pinned
     std::map<PartitionId, std::shared_ptr<const ReadView>> partitions;
+    // Set: the query wants no other rows than those of these keys.
+    std::optional<std::vector<Hash128>> keys;
 };
 
 struct QueryView {

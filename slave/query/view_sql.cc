@@ -4,6 +4,7 @@
 #include <map>
 
 #include "common/duck/parquet_file.h"
+#include "slave/query/found_rows.h"
 
 namespace dl::slave {
 
@@ -29,6 +30,11 @@ std::vector<ScanColumn> tail_columns(const TableMeta& table) {
 }
 
 }  // namespace
+
+std::string found_rows_sql(const TableMeta& table, std::vector<ScanUnit> units, DuckSession& session) {
+    const auto handle = session.add_scan(units_as_source(tail_columns(table), std::move(units)));
+    return "SELECT * FROM dl_scan(" + std::to_string(handle) + ")";
+}
 
 std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_ptr<const ReadView>>& views,
                           DuckSession& session) {

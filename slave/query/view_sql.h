@@ -18,4 +18,7 @@ namespace dl::slave {
 std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_ptr<const ReadView>>& views,
                           DuckSession& session);
 
+// The same for a table of which only these rows are wanted.
+std::string found_rows_sql(const TableMeta& table, std::vector<ScanUnit> units, DuckSession& session);
+
 }  // namespace dl::slave

@@ -1,5 +1,7 @@
 #include "slave/server/duck_query_service.h"
 
+#include "slave/query/found_rows.h"
+
 namespace dl::slave {
 namespace {
 
@@ -17,24 +19,52 @@ class Run final : public QueryRun {
     std::vector<Column> columns_;
 };
 
+// Takes one cut of each partition.
+Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) {
+    QueryView view;
+    for (const auto& table : tables) {
+        auto& pinned = view.tables[table.table->id];
+        pinned.table = table.table;
+        if (table.keys) {
+            DL_TRY_ASSIGN(pinned.keys, hash_key_texts(*table.table, *table.keys));
+        }
+        auto& offsets = cut->offsets[table.table->id];
+        auto& behind = cut->behind[table.table->id];
+        for (const auto& [id, partition] : table.partitions) {
+            std::shared_ptr<const ReadView> taken;
+            if (const auto past = table.as_of.find(id); past != table.as_of.end()) {
+                DL_TRY_ASSIGN(taken, partition->pin_at(past->second));
+            } else {
+                taken = partition->pin();
+            }
+            offsets[id] = taken->end_offset();
+            behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
+            pinned.partitions[id] = std::move(taken);
+        }
+    }
+    return view;
+}
+
 }  // namespace
 
 Result<PinResult> DuckQueryService::pin(const std::vector<PinTable>& tables,
                                         std::chrono::milliseconds lease) {
-    QueryView view;
     PinResult result;
-    for (const auto& table : tables) {
-        auto& pinned = view.tables[table.table->id];
-        pinned.table = table.table;
-        auto& offsets = result.offsets[table.table->id];
-        for (const auto& [id, partition] : table.partitions) {
-            auto cut = partition->pin();
-            offsets[id] = cut->end_offset();
-            pinned.partitions[id] = std::move(cut);
-        }
-    }
+    DL_TRY_ASSIGN(auto view, take_cut(tables, &result.cut));
     DL_TRY_ASSIGN(result.view, views_.add(std::move(view), lease));
     return result;
+}
+
+Result<PinnedRun> DuckQueryService::start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
+                                                 const std::map<std::string, TableId>& names,
+                                                 std::chrono::steady_clock::time_point deadline,
+                                                 const std::shared_ptr<QueryCancel>& cancel) {
+    PinnedRun started;
+    DL_TRY_ASSIGN(auto view, take_cut(tables, &started.cut));
+    FragmentQuery query{sql, names, std::make_shared<const QueryView>(std::move(view)), deadline, cancel};
+    DL_TRY_ASSIGN(auto rows, executor_.start(std::move(query)));
+    started.run = std::make_unique<Run>(std::move(rows));
+    return started;
 }
 
 Result<std::unique_ptr<QueryRun>> DuckQueryService::start(std::uint64_t view, const std::string& sql,

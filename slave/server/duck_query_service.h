@@ -20,6 +20,10 @@ class DuckQueryService final : public QueryService {
                                             const std::map<std::string, TableId>& names,
                                             std::chrono::steady_clock::time_point deadline,
                                             const std::shared_ptr<QueryCancel>& cancel) override;
+    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
+                                   const std::map<std::string, TableId>& names,
+                                   std::chrono::steady_clock::time_point deadline,
+                                   const std::shared_ptr<QueryCancel>& cancel) override;
     // Lets go of cuts whose lease is over; may delete files, so on the background pool.
     std::size_t expire() { return views_.expire(); }
 

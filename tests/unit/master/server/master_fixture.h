@@ -250,6 +250,7 @@ class FakeCoordinator final : public QueryCoordinator {
         const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
             return offsets_;
         }
+        const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
         Result<std::optional<ColumnBatch>> next() override {
             if (left_ == 0) return std::optional<ColumnBatch>();
             ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
@@ -269,6 +270,7 @@ class FakeCoordinator final : public QueryCoordinator {
         std::uint64_t next_ = 0;
         std::vector<ResultColumn> columns_;
         std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
+        std::map<std::string, std::uint64_t> behind_;
     };
 };
 

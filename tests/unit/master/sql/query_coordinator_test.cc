@@ -79,6 +79,18 @@ class FakeSlaves : public FragmentRunner {
         DL_TRY_ASSIGN(stream->result, stream->session->query(sql));
         return std::unique_ptr<FragmentStream>(std::move(stream));
     }
+    Result<PinnedStream> pin_and_query(const FragmentPin& asked, const std::string& sql,
+                                       const std::map<std::string, TableId>& names,
+                                       const FragmentCall& call) override {
+        DL_TRY_ASSIGN(auto pinned, pin({asked}, 1s, call));
+        PinnedStream started;
+        started.cut = pinned.front();
+        auto stream = query(pinned.front(), sql, names, call);
+        unpin(pinned);
+        if (!stream) return stream.error();
+        started.stream = std::move(*stream);
+        return started;
+    }
     void unpin(const std::vector<PinnedFragment>& pinned) override {
         const std::lock_guard lock(mutex);
         pinned_now -= pinned.size();

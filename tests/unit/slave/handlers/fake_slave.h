@@ -59,6 +59,9 @@ class FakeView final : public ReadView {
     const std::vector<ViewFile>& files() const override { return files_; }
     std::shared_ptr<ScanSource> tail(std::vector<ScanColumn>) const override { return nullptr; }
     std::uint64_t tail_rows() const override { return 0; }
+    Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128>, std::span<const Field>) const override {
+        return std::vector<ScanUnit>{};
+    }
 
   private:
     Offset end_;
@@ -118,6 +121,10 @@ class FakePartition final : public Partition {
     }
 
     std::shared_ptr<const ReadView> pin() const override { return std::make_shared<FakeView>(end_offset()); }
+    Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const override {
+        if (cut < 5) return make_error(ErrorCode::not_found, "as of offset 5 and later");
+        return std::shared_ptr<const ReadView>(std::make_shared<FakeView>(cut));
+    }
     Offset first_offset() const override { return 0; }
     Offset end_offset() const override {
         std::lock_guard lock(mutex_);
@@ -279,9 +286,27 @@ class FakeQueries final : public QueryService {
         result.view = 7;
         for (const auto& table : tables)
             for (const auto& [id, partition] : table.partitions)
-                result.offsets[table.table->id][id] = partition->end_offset();
+                result.cut.offsets[table.table->id][id] = partition->end_offset();
         ++pinned;
         return result;
+    }
+    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
+                                   const std::map<std::string, TableId>& names,
+                                   std::chrono::steady_clock::time_point deadline,
+                                   const std::shared_ptr<QueryCancel>& cancel) override {
+        PinnedRun started;
+        for (const auto& table : tables) {
+            for (const auto& [id, partition] : table.partitions) {
+                DL_TRY_ASSIGN(const auto view, partition->pin_at(table.as_of.contains(id)
+                                                                     ? table.as_of.at(id)
+                                                                     : partition->end_offset()));
+                started.cut.offsets[table.table->id][id] = view->end_offset();
+            }
+            started.cut.behind[table.table->id] = 3;
+            if (table.keys) keys = *table.keys;
+        }
+        DL_TRY_ASSIGN(started.run, start(7, sql, names, deadline, cancel));
+        return started;
     }
     void unpin(std::uint64_t) override { --pinned; }
     Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
@@ -294,6 +319,7 @@ class FakeQueries final : public QueryService {
         return std::unique_ptr<QueryRun>(std::make_unique<Run>(*this, sql == "slow" ? cancel : nullptr));
     }
     int batches = 3;
+    std::vector<std::string> keys;  // of the last query that named some
     std::atomic<int> pinned{0}, running{0}, cancelled{0};
 
   private:

@@ -368,7 +368,7 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
         Method::pin,
         "{\"tables\":[{\"table_id\":1,\"partitions\":[0,1],\"min_offsets\":{\"1\":4}}],\"lease_ms\":1000}");
     writer.join();
-    EXPECT_EQ(pinned->end_json, "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}}}");
+    EXPECT_EQ(pinned->end_json, "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}},\"behind\":{}}");
     const auto query = [](const std::string& sql, int view = 7) {
         return "{\"view\":" + std::to_string(view) + ",\"sql\":\"" + sql +
                "\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";

@@ -13,6 +13,7 @@
 #include "common/base/crc32c.h"
 #include "common/duck/parquet_file.h"
 #include "slave/compaction/io_budget.h"
+#include "slave/index/tail.h"
 #include "slave/partition/partition.h"
 #include "slave/partition/tail_budget.h"
 
@@ -161,6 +162,31 @@ class PartitionFixture : public ::testing::Test {
             else
                 for (const auto r : (**unit).rows)
                     take(r);
+        }
+        return rows;
+    }
+    // What a lookup by key finds.
+    std::map<std::int64_t, std::string> look_up(const ReadView& view, const std::vector<std::int64_t>& keys) {
+        ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
+        for (const auto key : keys) {
+            builder.append_fixed(0, key);
+            builder.finish_row(false);
+        }
+        const auto batch = ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows());
+        const auto hashes = hash_keys(*batch, FieldId{1}, table_.index_hash_seed);
+        const auto units = view.find_rows(*hashes, table_.schema.fields);
+        std::map<std::int64_t, std::string> rows;
+        EXPECT_TRUE(units.has_value()) << units.error().to_text();
+        if (units.has_error()) return rows;
+        for (const auto& unit : *units) {
+            const auto count =
+                unit.all_rows ? unit.batch.rows() : static_cast<std::uint32_t>(unit.rows.size());
+            for (std::uint32_t i = 0; i < count; ++i) {
+                const auto r = unit.all_rows ? i : unit.rows[i];
+                const auto key = unit.batch.find(FieldId{1})->fixed<std::int64_t>(r);
+                EXPECT_TRUE(rows.emplace(key, unit.batch.find(FieldId{2})->bytes(r)).second)
+                    << "key " << key << " is found twice";
+            }
         }
         return rows;
     }

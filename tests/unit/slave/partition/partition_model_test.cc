@@ -22,6 +22,18 @@ struct Model {
                 live[row.key] = row.value;
         }
     }
+    // Live rows when the log ended at `cut`.
+    std::map<std::int64_t, std::string> live_at(Offset cut) const {
+        std::map<std::int64_t, std::string> rows;
+        for (const auto& [offset, row] : records) {
+            if (offset >= cut) break;
+            if (row.is_delete)
+                rows.erase(row.key);
+            else
+                rows[row.key] = row.value;
+        }
+        return rows;
+    }
     // compress_table: of the records below `range_end` only the newest of each key, no deletes.
     void compact(Offset range_end) {
         std::map<std::int64_t, Offset> newest;
@@ -33,7 +45,42 @@ struct Model {
     }
 };
 
-class PartitionModelTest : public PartitionFixture, public ::testing::WithParamInterface<std::uint32_t> {};
+class PartitionModelTest : public PartitionFixture, public ::testing::WithParamInterface<std::uint32_t> {
+  protected:
+    // Lookups of keys give what the scan gives.
+    void check_keys(std::mt19937& random, const Model& model) {
+        const auto view = partition_->pin();
+        std::vector<std::int64_t> keys;
+        for (int i = 0; i < 12; ++i)
+            keys.push_back(static_cast<std::int64_t>(random() % 320));
+        std::map<std::int64_t, std::string> expected;
+        for (const auto key : keys)
+            if (const auto found = model.live.find(key); found != model.live.end()) expected.insert(*found);
+        EXPECT_EQ(look_up(*view, keys), expected);
+    }
+    // Every cut from the last compaction on shows the table of then; older ones are refused.
+    void check_past(std::mt19937& random, const Model& model) {
+        const auto oldest = ManifestStore(posix_file_system(), directory_).load()->log_start;
+        for (int i = 0; i < 3; ++i) {
+            const auto cut = static_cast<Offset>(random() % static_cast<std::uint32_t>(model.end + 2));
+            const auto view = partition_->pin_at(cut);
+            if (cut > model.end) {
+                ASSERT_TRUE(view.has_error());
+                EXPECT_EQ(view.error().code, ErrorCode::invalid_request);
+            } else if (cut < oldest) {
+                ASSERT_TRUE(view.has_error()) << "cut " << cut << " is below " << oldest;
+                EXPECT_EQ(view.error().code, ErrorCode::not_found);
+                EXPECT_NE(view.error().message.find("offset " + std::to_string(oldest) + " "),
+                          std::string::npos)
+                    << view.error().message;
+            } else {
+                ASSERT_TRUE(view.has_value()) << view.error().to_text();
+                EXPECT_EQ((*view)->end_offset(), cut);
+                EXPECT_EQ(live(**view), model.live_at(cut)) << "cut " << cut << " of " << model.end;
+            }
+        }
+    }
+};
 
 TEST_P(PartitionModelTest, AgreesWithModel) {
     const std::uint32_t seed = GetParam();
@@ -73,6 +120,10 @@ TEST_P(PartitionModelTest, AgreesWithModel) {
         ASSERT_EQ(partition_->end_offset(), model.end);
         if (step % 5 == 0) {
             ASSERT_EQ(live(), model.live);
+        }
+        if (step % 3 == 0) {
+            ASSERT_NO_FATAL_FAILURE(check_keys(random, model));
+            ASSERT_NO_FATAL_FAILURE(check_past(random, model));
         }
     }
     ASSERT_TRUE(partition_->flush().has_value());

@@ -37,7 +37,18 @@ class TestView : public ReadView {
             total += unit.batch.rows();
         return total;
     }
+    // Of units only: `by_key` has the answer.
+    Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
+                                            std::span<const Field>) const override {
+        if (!indexed) return make_error(ErrorCode::not_supported, "no index");
+        std::vector<ScanUnit> found;
+        for (const auto& key : keys)
+            if (const auto at = by_key.find(key); at != by_key.end()) found.push_back(at->second);
+        return found;
+    }
     Offset end = 0;
+    bool indexed = false;
+    std::map<Hash128, ScanUnit> by_key;
     std::vector<ViewFile> parquet;
     std::vector<ScanUnit> units;
 };

@@ -1,0 +1,53 @@
+// Where the columns of a Parquet file lie: its footer, read once and kept in a compact form. Only what our
+// own files contain: flat columns.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.h"
+
+namespace dl::slave {
+
+// Numbers as in the Parquet format.
+enum class ParquetType : std::uint8_t {
+    boolean = 0,
+    int32 = 1,
+    int64 = 2,
+    int96 = 3,
+    real32 = 4,
+    real64 = 5,
+    byte_array = 6,
+    fixed_bytes = 7
+};
+enum class ParquetCodec : std::uint8_t { plain = 0, snappy = 1 };
+
+struct ParquetColumn {
+    std::string name;
+    ParquetType type = ParquetType::int64;
+    std::uint32_t fixed_length = 0;  // of fixed_bytes
+    bool optional = false;           // has definition levels
+};
+
+struct ParquetChunk {
+    std::uint64_t begin = 0;  // of its first page, which may be the dictionary
+    std::uint32_t bytes = 0;
+    ParquetCodec codec = ParquetCodec::plain;
+};
+
+struct ParquetFooter {
+    std::vector<ParquetColumn> columns;
+    std::vector<std::uint64_t> first_rows;  // of the row groups, and the number of all rows
+    std::vector<ParquetChunk> chunks;       // row group by row group, one per column
+
+    const ParquetChunk& chunk(std::size_t group, std::size_t column) const {
+        return chunks[group * columns.size() + column];
+    }
+};
+
+// CORRUPT_DATA when it is damaged, NOT_SUPPORTED for what our own files do not contain.
+Result<ParquetFooter> read_parquet_footer(std::string_view file);
+
+}  // namespace dl::slave

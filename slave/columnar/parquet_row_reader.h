@@ -1,0 +1,33 @@
+// Single rows of a snapshot file by row number, for lookups of keys: reads only the pages they lie in, from
+// the mapped file, without DuckDB. Opened once a file; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "common/base/shared_bytes.h"
+#include "common/io/file_system.h"
+#include "common/types/column_batch.h"
+#include "common/types/schema.h"
+#include "slave/columnar/parquet_footer.h"
+
+namespace dl::slave {
+
+class ParquetRowReader {
+  public:
+    // Maps the file and reads its footer. NOT_SUPPORTED when it holds what this reader does not know.
+    static Result<std::shared_ptr<const ParquetRowReader>> open(FileSystem& files, const std::string& path);
+
+    // The values of `fields` (those the file has) in `rows` (ascending, each once), in that order. The types
+    // are those the file was written with. NOT_SUPPORTED: read the file another way.
+    Result<ColumnBatch> read(std::span<const std::uint32_t> rows, std::span<const Field> fields) const;
+
+  private:
+    std::string path_;
+    SharedBytes bytes_;
+    ParquetFooter footer_;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,17 @@
+// Rows by key out of one published state of a partition.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/duck/scan_source.h"
+#include "common/types/schema.h"
+#include "slave/partition/partition_core.h"
+
+namespace dl::slave {
+
+// As ReadView::find_rows(), for the cut at the state's end. Rows of one chunk or file come in one unit.
+Result<std::vector<ScanUnit>> find_key_rows(const PartitionState& state, std::span<const Hash128> keys,
+                                            std::span<const Field> fields);
+
+}  // namespace dl::slave

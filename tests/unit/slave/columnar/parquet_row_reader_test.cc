@@ -1,0 +1,117 @@
+// Single rows out of Parquet files as DuckDB writes them, against what was written.
+#include "slave/columnar/parquet_row_reader.h"
+
+#include <fstream>
+#include <random>
+
+#include "tests/unit/common/duck/duck_test_support.h"
+
+namespace dl::slave::test {
+namespace {
+
+using namespace dl::test;
+
+const std::vector<std::string> kTypes = {
+    "int",  "long",         "float",        "double",        "boolean",       "string", "timestamp",
+    "date", "decimal(4,1)", "decimal(9,2)", "decimal(18,3)", "decimal(38,5)", "binary"};
+
+std::string random_text(DataType type, std::mt19937& random, int shape) {
+    const auto small = static_cast<int>(random() % (shape == 0 ? 5 : 100'000));
+    switch (type.kind) {
+        case TypeKind::boolean:
+            return random() % 2 == 0 ? "true" : "false";
+        case TypeKind::string:
+            return shape == 0 ? "word" + std::to_string(small)
+                              : std::string(random() % 40, 'a' + static_cast<char>(small % 26));
+        case TypeKind::binary: {
+            std::string text;
+            append_base64(text, std::string(random() % 20, static_cast<char>(small)));
+            return text;
+        }
+        case TypeKind::timestamp: {
+            std::string text;
+            append_timestamp(text, std::int64_t{small} * 1'234'567'891);
+            return text;
+        }
+        case TypeKind::date: {
+            std::string text;
+            append_date(text, small % 40'000 - 10'000);
+            return text;
+        }
+        case TypeKind::decimal:
+            return (random() % 2 == 0 ? "-" : "") + std::to_string(small % 100) + ".5";
+        default:
+            return (random() % 2 == 0 ? "-" : "") + std::to_string(small + 1);  // DuckDB takes -0 for 0
+    }
+}
+
+class ParquetRowReaderTest : public ::testing::TestWithParam<int> {};
+
+// Shapes: few different values (dictionaries), many, all NULL, no NULL.
+TEST_P(ParquetRowReaderTest, GivesWhatWasWritten) {
+    const int shape = GetParam();
+    std::mt19937 random(static_cast<std::uint32_t>(shape) + 5);
+    std::vector<Field> fields;
+    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
+    std::vector<ScanColumn> columns{{"_offset", ScanColumn::Source::offset, {}, {}, {}},
+                                    {"_delete", ScanColumn::Source::operation, {}, {}, {}},
+                                    {"_time", ScanColumn::Source::time, {}, {}, {}}};
+    for (std::uint32_t i = 0; i < kTypes.size(); ++i) {
+        fields.push_back({FieldId{i + 1}, "c", type_of(kTypes[i]), false, {}});
+        specs.push_back({FieldId{i + 1}, type_of(kTypes[i])});
+        columns.push_back(field_column("f" + std::to_string(i + 1), i + 1, kTypes[i]));
+    }
+    Rows written(40'000);
+    for (auto& row : written)
+        for (const auto& spec : specs)
+            row.push_back(shape == 2 || (shape != 3 && random() % 7 == 0)
+                              ? "~"
+                              : random_text(spec.type, random, shape));
+    const auto batch = text_batch(specs, written);
+    TempFolder folder;
+    const auto path = folder.path("a.parquet");
+    auto database = *writable_duck_database(256u << 20, 2);
+    const auto done = write_parquet(
+        *database, std::make_shared<MemorySource>(columns, std::vector<ScanUnit>{{batch}}), path);
+    ASSERT_TRUE(done) << done.error().to_text();
+
+    const auto reader = ParquetRowReader::open(posix_file_system(), path);
+    ASSERT_TRUE(reader) << reader.error().to_text();
+    const auto canonical = rows_of(batch);
+    for (int round = 0; round < 40; ++round) {
+        std::set<std::uint32_t> chosen;
+        for (std::uint32_t i = 0; i <= random() % 30; ++i)
+            chosen.insert(static_cast<std::uint32_t>(random() % written.size()));
+        if (round == 0) chosen = {0, 1, 2047, 2048, static_cast<std::uint32_t>(written.size() - 1)};
+        const std::vector<std::uint32_t> wanted(chosen.begin(), chosen.end());
+        const auto read = (*reader)->read(wanted, fields);
+        ASSERT_TRUE(read) << read.error().to_text();
+        const auto rows = rows_of(*read);
+        ASSERT_EQ(rows.size(), wanted.size());
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            ASSERT_EQ(rows[i], canonical[wanted[i]]) << "row " << wanted[i];
+    }
+    const std::uint32_t beyond = 40'000;
+    EXPECT_TRUE((*reader)->read({&beyond, 1}, fields).has_error());
+
+    // Damage anywhere is an error or another value, never a read outside.
+    std::ifstream in(path, std::ios::binary);
+    const std::string good((std::istreambuf_iterator<char>(in)), {});
+    for (int round = 0; round < 60; ++round) {
+        auto bad = good;
+        const auto tail = std::min<std::size_t>(bad.size(), 6000);
+        for (int i = 0; i < 3; ++i)
+            bad[round % 2 == 0 ? bad.size() - 1 - random() % tail : random() % bad.size()] =
+                static_cast<char>(random());
+        const auto damaged = folder.path("bad.parquet");
+        std::ofstream(damaged, std::ios::binary) << bad;
+        const auto opened = ParquetRowReader::open(posix_file_system(), damaged);
+        const std::vector<std::uint32_t> some{3, 900, 39'000};
+        if (opened) (void)(*opened)->read(some, fields).has_error();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ParquetRowReaderTest, ::testing::Values(0, 1, 2, 3));
+
+}  // namespace
+}  // namespace dl::slave::test
