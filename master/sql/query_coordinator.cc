@@ -5,6 +5,7 @@
 #include "common/duck/deadline_watch.h"
 #include "common/duck/query_admission.h"
 #include "common/duck/select_ast.h"
+#include "master/sql/fragment_planner.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/remote_scan.h"
 
@@ -35,14 +36,23 @@ class PinGuard {
     std::vector<PinnedFragment> pinned_;
 };
 
-// "route | which way", the first row of an EXPLAIN.
-Result<ColumnBatch> route_row(const std::string& way) {
+// "route | which way" and what each fragment asks for: the first rows of an EXPLAIN.
+Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& fragments) {
     const DataType text{TypeKind::string, 0, 0};
     ColumnBatchBuilder builder({{FieldId{1}, text}, {FieldId{2}, text}});
-    builder.append_bytes(0, "route");
-    builder.append_bytes(1, way);
-    builder.finish_row(false);
-    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
+    const auto add = [&](std::string_view key, const std::string& value) {
+        builder.append_bytes(0, key);
+        builder.append_bytes(1, value);
+        builder.finish_row(false);
+    };
+    add("route", plan.describe());
+    for (std::size_t i = 0; i < fragments.fragments.size(); ++i) {
+        std::string nodes;
+        for (const auto position : plan.pins_of.at(fragments.fragments[i].table->name))
+            nodes += (nodes.empty() ? "" : " ") + plan.pins[position].node;
+        add("fragment", nodes + ": " + fragments.texts[i]);
+    }
+    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows());
 }
 
 // Members die from the last to the first: nothing may call into a session that is gone, and the cuts stay
@@ -56,9 +66,9 @@ class RunningStream final : public QueryStream {
     Result<std::optional<ColumnBatch>> next() override {
         if (error_) return *error_;
         if (ended_) return std::optional<ColumnBatch>{};
-        if (first_row) {
-            auto row = std::exchange(first_row, std::nullopt);
-            return std::optional<ColumnBatch>(std::move(*row));
+        if (first_rows) {
+            auto rows = std::exchange(first_rows, std::nullopt);
+            return std::optional<ColumnBatch>(std::move(*rows));
         }
         auto batch = remote ? remote->next() : result->next();
         if (!batch) error_ = stopped(batch.error());
@@ -85,7 +95,7 @@ class RunningStream final : public QueryStream {
     std::unique_ptr<FragmentStream> remote;
     std::unique_ptr<DuckSession> session;
     std::unique_ptr<DuckResult> result;
-    std::optional<ColumnBatch> first_row;
+    std::optional<ColumnBatch> first_rows;
     QueryCancel::Registration on_cancel;
     DeadlineWatch::Entry deadline;
 
@@ -139,37 +149,40 @@ class Coordinator final : public QueryCoordinator {
                 }
             }
         }
-        const std::string statement = (report.explain ? "EXPLAIN " : "") + ast.text();
+        FragmentPlan fragments;
         if (plan.way == QueryPlan::Way::whole) {
             std::map<std::string, TableId> names;
             for (const auto& [name, meta] : tables)
                 names.emplace(name, meta->id);
+            const std::string statement = (report.explain ? "EXPLAIN " : "") + ast.text();
             DL_TRY_ASSIGN(stream.remote, runner_.query(stream.pins.pinned().front(), statement, names, call));
         } else {
-            DL_TRY(start_here(stream, statement, tables, plan, call));
+            fragments = planner_.plan(ast, tables, stream.cancel);
+            if (report.explain) fragments.statement = "EXPLAIN " + fragments.statement;
+            DL_TRY(start_here(stream, fragments, plan, call));
         }
         if (report.explain && stream.columns().size() == 2) {
-            DL_TRY_ASSIGN(stream.first_row, route_row(plan.describe()));
+            DL_TRY_ASSIGN(stream.first_rows, explain_rows(plan, fragments));
         }
         return {};
     }
 
-    // The statement on the master's DuckDB, over the rows the slaves send.
-    Result<void> start_here(RunningStream& stream, const std::string& statement, const QueryTables& tables,
-                            const QueryPlan& plan, const FragmentCall& call) {
+    // The statement on the master's DuckDB, over what the slaves send.
+    Result<void> start_here(RunningStream& stream, const FragmentPlan& plan, const QueryPlan& placed,
+                            const FragmentCall& call) {
         DL_TRY_ASSIGN(stream.session, database_->session());
         stream.on_cancel = stream.cancel->on_cancel(
             [session = stream.session.get()](ErrorCode why) { session->interrupt(why); });
-        for (const auto& [name, meta] : tables) {
-            std::vector<PinnedFragment> fragments;
-            for (const auto position : plan.pins_of.at(name))
-                fragments.push_back(stream.pins.pinned()[position]);
-            auto table = RemoteTable::make(runner_, name, meta, std::move(fragments), call);
+        for (const auto& fragment : plan.fragments) {
+            std::vector<PinnedFragment> pinned;
+            for (const auto position : placed.pins_of.at(fragment.table->name))
+                pinned.push_back(stream.pins.pinned()[position]);
+            auto table = RemoteTable::make(runner_, fragment, std::move(pinned), call);
             const auto handle = stream.session->add_scan(std::make_shared<RemoteScan>(std::move(table)));
-            DL_TRY(
-                stream.session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
+            DL_TRY(stream.session->create_view(
+                fragment.view, fragment.view_body("dl_scan(" + std::to_string(handle) + ")")));
         }
-        DL_TRY_ASSIGN(stream.result, stream.session->query(statement));
+        DL_TRY_ASSIGN(stream.result, stream.session->query(plan.statement));
         return {};
     }
 
@@ -195,6 +208,7 @@ class Coordinator final : public QueryCoordinator {
     std::shared_ptr<DuckDatabase> database_;
     FragmentRunner& runner_;
     const CoordinatorOptions options_;
+    FragmentPlanner planner_{database_};
     QueryAdmission admission_;
     DeadlineWatch deadlines_;
 };

@@ -1,7 +1,5 @@
 #include "master/sql/query_planner.h"
 
-#include "common/duck/parquet_file.h"
-
 namespace dl::master {
 
 std::string QueryPlan::describe() const {
@@ -64,14 +62,6 @@ Result<QueryPlan> plan_query(const QueryTables& tables, const std::map<std::uint
     }
     if (!tables.empty()) plan.way = plan.pins.size() == 1 ? QueryPlan::Way::whole : QueryPlan::Way::merge;
     return plan;
-}
-
-std::string fragment_sql(const TableMeta& table, const std::vector<std::size_t>& columns) {
-    std::string list;
-    for (const auto column : columns) {
-        list += (list.empty() ? "" : ", ") + sql_identifier(table.schema.fields[column].name);
-    }
-    return "SELECT " + (list.empty() ? std::string("true") : list) + " FROM " + sql_identifier(table.name);
 }
 
 }  // namespace dl::master

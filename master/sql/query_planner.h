@@ -33,8 +33,4 @@ struct QueryPlan {
 // leader.
 Result<QueryPlan> plan_query(const QueryTables& tables, const std::map<std::uint32_t, Offset>& min_offsets);
 
-// What a slave is asked for in a merge: `SELECT "a", "b" FROM "t"`; without columns one that only tells the
-// rows.
-std::string fragment_sql(const TableMeta& table, const std::vector<std::size_t>& columns);
-
 }  // namespace dl::master
