@@ -184,9 +184,9 @@ class Splitter {
         if (!kind.empty() && replaced_by_group(node)) return true;
         if (kind == "COLUMN_REF") return !in_select_list_ && is_alias(node) && !scope_.column(node);
         if (is_aggregate_call(node, functions_)) return replaced_by_combination(node);
-        static const std::set<std::string> known = {
-            "", "BETWEEN", "CASE", "CAST", "COLLATE", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION",
-            "OPERATOR", "WINDOW"};
+        static const std::set<std::string> known = {"",         "BETWEEN",    "CASE",        "CAST",
+                                                    "COLLATE",  "COMPARISON", "CONJUNCTION", "CONSTANT",
+                                                    "FUNCTION", "OPERATOR",   "WINDOW"};
         if (!known.contains(kind)) return false;
         if (kind == "CONSTANT") return true;
         if (kind == "FUNCTION" && !functions_.scalars.contains(folded(text_of(node, "function_name"))))

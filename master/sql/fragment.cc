@@ -16,9 +16,8 @@ std::string Fragment::sql(const std::vector<std::size_t>& positions) const {
 }
 
 std::string Fragment::view_body(const std::string& source) const {
-    const bool as_they_are = std::all_of(columns.begin(), columns.end(), [](const FragmentColumn& column) {
-        return column.shown.empty();
-    });
+    const bool as_they_are = std::all_of(columns.begin(), columns.end(),
+                                         [](const FragmentColumn& column) { return column.shown.empty(); });
     if (as_they_are) return "SELECT * FROM " + source;
     std::string list;
     for (const auto& column : columns) {

@@ -20,7 +20,8 @@ bool leaves_tables_alone(const Json& tree) {
     return any_node(tree, [](const Json& node) {
         const auto* names = member(node, "column_names");
         if (class_of(node) == "COLUMN_REF") return names == nullptr || names->size() > 2;
-        return text_of(node, "type") == "PIVOT" || folded(text_of(node, "table_name")).starts_with(kViewPrefix);
+        return text_of(node, "type") == "PIVOT" ||
+               folded(text_of(node, "table_name")).starts_with(kViewPrefix);
     });
 }
 
@@ -64,8 +65,8 @@ class TreeRewriter {
   private:
     // A recursive entry names itself; its name is that of the entry.
     static std::set<std::string> with_itself(std::set<std::string> ctes, const Json& entry) {
-        const bool recursive = any_node(
-            entry, [](const Json& node) { return text_of(node, "type") == "RECURSIVE_CTE_NODE"; });
+        const bool recursive =
+            any_node(entry, [](const Json& node) { return text_of(node, "type") == "RECURSIVE_CTE_NODE"; });
         if (recursive) ctes.insert(folded(text_of(entry, "key")));
         return ctes;
     }
@@ -156,8 +157,9 @@ class TreeRewriter {
         const auto& leaf = *scope.only_table();
         auto alone = node;
         alone["cte_map"] = Json::object();
-        const auto sql = node_sql(session_.database(), alone);
-        const auto described = sql ? session_.describe(*sql) : Result<std::vector<DescribedColumn>>(sql.error());
+        const auto sql = faithful_sql(session_.database(), statement_of(alone));
+        const auto described =
+            sql ? session_.describe(*sql) : Result<std::vector<DescribedColumn>>(sql.error());
         if (!described) return false;
         AggregateFacts facts;
         for (const auto& column : *described)
@@ -181,7 +183,7 @@ class TreeRewriter {
     std::string type_of(const Json& expression, const TableLeaf& leaf) {
         auto node = select_from(leaf.table->name);
         node["select_list"] = Json::array({expression});
-        const auto sql = node_sql(session_.database(), node);
+        const auto sql = faithful_sql(session_.database(), statement_of(node));
         if (!sql) return {};
         const auto described = session_.describe(*sql);
         return described && described->size() == 1 ? described->front().type : std::string();
@@ -205,18 +207,23 @@ std::set<std::string> tables_read(const Json& tree) {
 
 // Positions of the columns that the tree names anywhere.
 std::vector<std::size_t> named_columns(const Json& tree, const Fragment& fragment) {
-    std::set<std::string> names;
+    std::set<std::string> names, aliases{fragment.table->name};
     bool all = false;
     any_node(tree, [&](const Json& node) {
         if (class_of(node) == "STAR" || text_of(node, "ref_type") == "NATURAL") all = true;
-        for (const char* key : {"column_names", "using_columns"}) {
-            const auto* list = member(node, key);
-            if (list == nullptr || !list->is_array()) continue;
+        if (folded(text_of(node, "table_name")) == fragment.view)
+            aliases.insert(folded(text_of(node, "alias")));
+        if (const auto* path = member(node, "column_names"); path != nullptr && !path->empty())
+            names.insert(folded(path->back().get<std::string>()));
+        if (const auto* list = member(node, "using_columns")) {
             for (const auto& name : *list)
                 names.insert(folded(name.get<std::string>()));
         }
         return false;
     });
+    // A table named as a column is a whole row.
+    for (const auto& alias : aliases)
+        all = all || names.contains(alias);
     std::vector<std::size_t> positions;
     for (std::size_t i = 0; i < fragment.columns.size(); ++i) {
         if (all || names.contains(folded(fragment.columns[i].name))) positions.push_back(i);
@@ -262,7 +269,7 @@ FragmentPlan FragmentPlanner::plan(const SelectAst& ast, const QueryTables& tabl
         TreeRewriter rewriter(**session, *known, tables, whole_nodes, views);
         rewriter.walk(rewritten.tree()["statements"][0]["node"], {});
         if (rewriter.fragments.empty()) return plain();
-        const auto statement = rewritten.to_sql(*database_);
+        const auto statement = faithful_sql(*database_, rewritten.tree());
         if (!statement) continue;
         const auto described = (*session)->describe(*statement);
         if (!described || *described != *original) continue;

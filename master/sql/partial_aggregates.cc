@@ -88,8 +88,8 @@ std::optional<Json> combined_aggregate(const AggregateCall& whole, const Partial
     if (name == "count_star" || (name == "count" && count <= 1)) {
         return total_count(columns.partial(whole));
     }
-    static const std::set<std::string> by_themselves = {"min",    "max",     "bool_and",  "bool_or", "bit_and",
-                                                        "bit_or", "bit_xor", "any_value", "product"};
+    static const std::set<std::string> by_themselves = {
+        "min", "max", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor", "any_value", "product"};
     if (by_themselves.contains(name) && count == 1) return call(name.c_str(), {columns.partial(whole)});
     if (name == "sum" && count == 1) {
         if (!sums_exactly(columns.type_of(whole.arguments[0]))) return std::nullopt;
@@ -103,7 +103,8 @@ std::optional<Json> combined_aggregate(const AggregateCall& whole, const Partial
     static const std::set<std::string> greatest = {"arg_max", "argmax", "max_by"};
     if ((least.contains(name) || greatest.contains(name)) && count == 2) {
         // The value that decided, among rows whose argument is not NULL: the others do not take part.
-        AggregateCall decided{least.contains(name) ? "min" : "max", {whole.arguments[1]}, std::nullopt, false};
+        AggregateCall decided{
+            least.contains(name) ? "min" : "max", {whole.arguments[1]}, std::nullopt, false};
         std::vector<Json> conditions;
         if (whole.filter) conditions.push_back(*whole.filter);
         conditions.push_back({{"class", "OPERATOR"},

@@ -27,8 +27,8 @@ Result<std::unique_ptr<PlanningSession>> PlanningSession::open(DuckDatabase& dat
                                                                const std::shared_ptr<QueryCancel>& cancel) {
     DL_TRY_ASSIGN(auto session, database.session());
     std::unique_ptr<PlanningSession> planning(new PlanningSession(database, std::move(session)));
-    planning->on_cancel_ = cancel->on_cancel(
-        [session = planning->session_.get()](ErrorCode why) { session->interrupt(why); });
+    planning->on_cancel_ =
+        cancel->on_cancel([session = planning->session_.get()](ErrorCode why) { session->interrupt(why); });
     for (const auto& [name, meta] : tables)
         DL_TRY(planning->add(whole_table(meta)));
     return planning;
@@ -51,7 +51,7 @@ Result<std::vector<DescribedColumn>> PlanningSession::describe(const std::string
 }
 
 std::optional<std::string> PlanningSession::fragment_sql(const Json& node, const TableMeta& table) {
-    auto sql = node_sql(database_, node);
+    auto sql = faithful_sql(database_, statement_of(node));
     if (!sql) return std::nullopt;
     const auto parsed = SelectAst::parse(database_, *sql);
     if (!parsed) return std::nullopt;
@@ -74,7 +74,8 @@ std::optional<std::vector<FragmentColumn>> PlanningSession::fragment_columns(con
         FragmentColumn column{(*described)[i].name, sent.type, {}};
         if (type != duck_type_name(sent.type)) {
             // A HUGEINT has up to 39 digits, of which 38 can be sent.
-            if (!narrower.contains(type) && !(type == "HUGEINT" && i < sums.size() && sums[i])) return std::nullopt;
+            if (!narrower.contains(type) && !(type == "HUGEINT" && i < sums.size() && sums[i]))
+                return std::nullopt;
             column.shown = type;
         }
         columns.push_back(std::move(column));

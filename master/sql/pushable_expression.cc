@@ -143,14 +143,14 @@ const std::vector<TotalFunction>& total_functions() {
 }
 
 // Kinds of operators whose children are plain expressions.
-const std::set<std::string> kOperators = {"OPERATOR_NOT",      "OPERATOR_IS_NULL",  "OPERATOR_IS_NOT_NULL",
-                                          "COMPARE_IN",        "COMPARE_NOT_IN",    "OPERATOR_COALESCE",
-                                          "OPERATOR_NULLIF",   "OPERATOR_TRY",      "ARRAY_EXTRACT",
+const std::set<std::string> kOperators = {"OPERATOR_NOT",      "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL",
+                                          "COMPARE_IN",        "COMPARE_NOT_IN",   "OPERATOR_COALESCE",
+                                          "OPERATOR_NULLIF",   "OPERATOR_TRY",     "ARRAY_EXTRACT",
                                           "ARRAY_CONSTRUCTOR", "ARRAY_SLICE"};
 const std::set<std::string> kTotalComparisons = {
-    "COMPARE_EQUAL",          "COMPARE_NOTEQUAL",           "COMPARE_LESSTHAN",
-    "COMPARE_GREATERTHAN",    "COMPARE_LESSTHANOREQUALTO",  "COMPARE_GREATERTHANOREQUALTO",
-    "COMPARE_DISTINCT_FROM",  "COMPARE_NOT_DISTINCT_FROM"};
+    "COMPARE_EQUAL",         "COMPARE_NOTEQUAL",          "COMPARE_LESSTHAN",
+    "COMPARE_GREATERTHAN",   "COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHANOREQUALTO",
+    "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"};
 
 class Examiner {
   public:
@@ -216,7 +216,8 @@ class Examiner {
         for (auto* side : sides) {
             const auto one = examine(*side, depth + 1);
             all = std::min(all, one.pushable);
-            known.push_back({one.kind, class_of(*side) == "CONSTANT" && one.kind == Kind::text ? side : nullptr});
+            known.push_back(
+                {one.kind, class_of(*side) == "CONSTANT" && one.kind == Kind::text ? side : nullptr});
         }
         // A value is compared in the type that all of them have in common.
         for (std::size_t a = 0; a < known.size(); ++a) {

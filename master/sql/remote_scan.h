@@ -1,6 +1,6 @@
-// The rows of one fragment (of a table, or partial results over it) from the slaves that hold the table, as a scan source for the master's DuckDB. Fragments are
-// opened at the first read only, so that a query holds none on a slave while it works on other parts of
-// itself. Holds one batch a thread.
+// The rows of one fragment (of a table, or partial results over it) from the slaves that hold the table, as a
+// scan source for the master's DuckDB. Fragments are opened at the first read only, so that a query holds
+// none on a slave while it works on other parts of itself. Holds one batch a thread.
 #pragma once
 
 #include <atomic>

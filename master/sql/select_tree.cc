@@ -6,6 +6,28 @@
 
 namespace dl::master {
 
+namespace {
+
+// How the same tree looks whether it was parsed or made here.
+Json without_places(const Json& tree) {
+    if (tree.is_array()) {
+        auto copy = Json::array();
+        for (const auto& element : tree)
+            copy.push_back(without_places(element));
+        return copy;
+    }
+    if (!tree.is_object()) return tree;
+    auto copy = Json::object();
+    for (const auto& [key, value] : tree.items()) {
+        // Whether a function is written as an operator, and an empty name, mean nothing.
+        if (key == "query_location" || key == "is_operator") continue;
+        copy[key] = without_places(value);
+    }
+    return copy;
+}
+
+}  // namespace
+
 std::string folded(std::string_view name) {
     std::string text(name);
     for (auto& c : text) {
@@ -103,7 +125,8 @@ Json integer(std::int64_t value) {
 Json select_from(const std::string& table) {
     return {{"type", "SELECT_NODE"},
             {"cte_map", Json::object()},
-            {"select_list", Json::array({{{"class", "STAR"}, {"type", "STAR"}, {"exclude_list", Json::array()}}})},
+            {"select_list",
+             Json::array({{{"class", "STAR"}, {"type", "STAR"}, {"exclude_list", Json::array()}}})},
             {"from_table", {{"type", "BASE_TABLE"}, {"table_name", table}}},
             {"aggregate_handling", "STANDARD_HANDLING"}};
 }
@@ -128,10 +151,19 @@ Json stripped(const Json& expression) {
     return copy;
 }
 
-Result<std::string> node_sql(DuckDatabase& database, const Json& node) {
+Json statement_of(Json node) {
+    return {{"error", false}, {"statements", Json::array({{{"node", std::move(node)}}})}};
+}
+
+Result<std::string> faithful_sql(DuckDatabase& database, const Json& tree) {
     SelectAst ast;
-    ast.tree() = {{"error", false}, {"statements", Json::array({{{"node", node}}})}};
-    return ast.to_sql(database);
+    ast.tree() = tree;
+    DL_TRY_ASSIGN(auto sql, ast.to_sql(database));
+    DL_TRY_ASSIGN(const auto parsed, SelectAst::parse(database, sql));
+    if (without_places(parsed.tree()) != without_places(tree)) {
+        return make_error(ErrorCode::query_error, "the statement has no text that means the same");
+    }
+    return sql;
 }
 
 }  // namespace dl::master

@@ -46,7 +46,9 @@ Json select_from(const std::string& table);
 // A copy that compares equal for expressions that mean the same: without names and places in the text.
 Json stripped(const Json& expression);
 
-// SQL text of a SELECT_NODE.
-Result<std::string> node_sql(DuckDatabase& database, const Json& node);
+// A whole statement of one SELECT_NODE.
+Json statement_of(Json node);
+// SQL text of a tree. QUERY_ERROR when the text would not be parsed back to the same tree.
+Result<std::string> faithful_sql(DuckDatabase& database, const Json& tree);
 
 }  // namespace dl::master
