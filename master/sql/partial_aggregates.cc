@@ -96,7 +96,7 @@ std::optional<Json> combined_aggregate(const AggregateCall& whole, const Partial
         return call("sum", {columns.partial(whole)});
     }
     if ((name == "count_if" || name == "countif") && count == 1) {
-        return coalesce(call("sum", {columns.partial(whole)}), integer(0));
+        return call("sum", {columns.partial(whole)});  // NULL without a value, as the engine has it
     }
     if ((name == "avg" || name == "mean") && count == 1) return average(whole, columns);
     static const std::set<std::string> least = {"arg_min", "argmin", "min_by"};

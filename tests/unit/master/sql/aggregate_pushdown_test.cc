@@ -24,7 +24,7 @@ TEST_F(AggregatePushdown, PartialsOfEachAggregate) {
               "dl_average(sum(f.dl_p0), CAST(COALESCE(sum(f.dl_p1), 0) AS BIGINT), 1, 1)"},
              {"bool_or(flag)", "bool_or(flag) AS dl_p0", "bool_or(f.dl_p0)"},
              {"bit_xor(big)", "bit_xor(big) AS dl_p0", "bit_xor(f.dl_p0)"},
-             {"count_if(flag)", "count_if(flag) AS dl_p0", "COALESCE(sum(f.dl_p0), 0)"},
+             {"count_if(flag)", "count_if(flag) AS dl_p0", "sum(f.dl_p0)"},
              {"any_value(day)", "any_value(\"day\") AS dl_p0", "any_value(f.dl_p0)"},
              {"product(id)", "product(id) AS dl_p0", "product(f.dl_p0)"},
              {"arg_max(city, price)",
