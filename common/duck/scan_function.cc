@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/base/check.h"
+#include "common/duck/average_function.h"
 #include "common/duck/duck_registry.h"
 #include "common/duck/duck_types.h"
 #include "common/duck/row_alive_function.h"
@@ -396,6 +397,7 @@ Result<void> register_functions(duckdb_connection connection, HandleRegistry* re
     if (duckdb_register_table_function(connection, function.get()) != DuckDBSuccess) {
         return make_error(ErrorCode::internal, "DuckDB refused the table function dl_scan");
     }
+    DL_TRY(register_average(connection));
     return register_row_alive(connection, registry);
 }
 

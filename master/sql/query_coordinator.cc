@@ -5,6 +5,7 @@
 #include "common/duck/deadline_watch.h"
 #include "common/duck/query_admission.h"
 #include "common/duck/select_ast.h"
+#include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/remote_scan.h"
@@ -36,14 +37,23 @@ class PinGuard {
     std::vector<PinnedFragment> pinned_;
 };
 
-// "route | which way", the first row of an EXPLAIN.
-Result<ColumnBatch> route_row(const std::string& way) {
+// "route | which way" and what each fragment asks for: the first rows of an EXPLAIN.
+Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& fragments) {
     const DataType text{TypeKind::string, 0, 0};
     ColumnBatchBuilder builder({{FieldId{1}, text}, {FieldId{2}, text}});
-    builder.append_bytes(0, "route");
-    builder.append_bytes(1, way);
-    builder.finish_row(false);
-    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
+    const auto add = [&](std::string_view key, const std::string& value) {
+        builder.append_bytes(0, key);
+        builder.append_bytes(1, value);
+        builder.finish_row(false);
+    };
+    add("route", plan.describe());
+    for (std::size_t i = 0; i < fragments.fragments.size(); ++i) {
+        std::string nodes;
+        for (const auto position : plan.pins_of.at(fragments.fragments[i].table->name))
+            nodes += (nodes.empty() ? "" : " ") + plan.pins[position].node;
+        add("fragment", nodes + ": " + fragments.texts[i]);
+    }
+    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows());
 }
 
 // Members die from the last to the first: nothing may call into a session that is gone, and the cuts stay
@@ -57,9 +67,9 @@ class RunningStream final : public QueryStream {
     Result<std::optional<ColumnBatch>> next() override {
         if (error_) return *error_;
         if (ended_) return std::optional<ColumnBatch>{};
-        if (first_row) {
-            auto row = std::exchange(first_row, std::nullopt);
-            return std::optional<ColumnBatch>(std::move(*row));
+        if (first_rows) {
+            auto rows = std::exchange(first_rows, std::nullopt);
+            return std::optional<ColumnBatch>(std::move(*rows));
         }
         auto batch = remote ? remote->next() : result->next();
         if (!batch) error_ = stopped(batch.error());
@@ -98,7 +108,7 @@ class RunningStream final : public QueryStream {
     std::unique_ptr<FragmentStream> remote;
     std::unique_ptr<DuckSession> session;
     std::unique_ptr<DuckResult> result;
-    std::optional<ColumnBatch> first_row;
+    std::optional<ColumnBatch> first_rows;
     QueryCancel::Registration on_cancel;
     DeadlineWatch::Entry deadline;
 
@@ -131,11 +141,11 @@ class Coordinator final : public QueryCoordinator {
         DL_TRY_ASSIGN(stream.slot, admission_.enter(options.deadline, *stream.cancel));
         stream.deadline = deadlines_.watch(options.deadline, stream.cancel);
         DL_TRY_ASSIGN(auto asked, read_statement(sql, lookup));
-        DL_TRY_ASSIGN(const QueryPlan plan,
-                      plan_query(asked.tables, options.cut, std::move(asked.lookups)));
+        DL_TRY_ASSIGN(const QueryPlan plan, plan_query(asked.tables, options.cut, std::move(asked.lookups)));
         if (const auto reason = stream.cancel->reason()) return make_error(*reason, "the query was stopped");
 
         const FragmentCall call{options.deadline, stream.cancel};
+        FragmentPlan fragments;
         if (plan.way == QueryPlan::Way::whole) {
             std::map<std::string, TableId> names;
             for (const auto& [name, meta] : asked.tables)
@@ -145,16 +155,21 @@ class Coordinator final : public QueryCoordinator {
             stream.remote = std::move(whole.stream);
         } else {
             DL_TRY(pin_all(stream, asked.tables, plan, call));
-            DL_TRY(start_here(stream, asked.text, asked.tables, plan, call));
+            if (!asked.ast)
+                return make_error(ErrorCode::internal, "a statement for several slaves was not parsed");
+            fragments = planner_.plan(*asked.ast, asked.tables, stream.cancel);
+            if (asked.explain) fragments.statement = "EXPLAIN " + fragments.statement;
+            DL_TRY(start_here(stream, fragments, plan, call));
         }
         if (asked.explain && stream.columns().size() == 2) {
-            DL_TRY_ASSIGN(stream.first_row, route_row(plan.describe()));
+            DL_TRY_ASSIGN(stream.first_rows, explain_rows(plan, fragments));
         }
         return {};
     }
 
     struct Asked {
-        std::string text;  // with EXPLAIN, without what may follow
+        std::string text;              // with EXPLAIN, without what may follow
+        std::optional<SelectAst> ast;  // not of the plainest lookups
         bool explain = false;
         QueryTables tables;
         KeyLookups lookups;
@@ -173,12 +188,13 @@ class Coordinator final : public QueryCoordinator {
                 return asked;
             }
         }
-        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
         GateReport report;
         DL_TRY_ASSIGN(asked.tables, gate(ast, lookup, report));
         asked.lookups = find_key_lookups(ast, asked.tables);
         asked.explain = report.explain;
         asked.text = (report.explain ? "EXPLAIN " : "") + ast.text();
+        asked.ast = std::move(ast);
         return asked;
     }
 
@@ -196,22 +212,22 @@ class Coordinator final : public QueryCoordinator {
         return {};
     }
 
-    // The statement on the master's DuckDB, over the rows the slaves send.
-    Result<void> start_here(RunningStream& stream, const std::string& statement, const QueryTables& tables,
-                            const QueryPlan& plan, const FragmentCall& call) {
+    // The statement on the master's DuckDB, over what the slaves send.
+    Result<void> start_here(RunningStream& stream, const FragmentPlan& plan, const QueryPlan& placed,
+                            const FragmentCall& call) {
         DL_TRY_ASSIGN(stream.session, database_->session());
         stream.on_cancel = stream.cancel->on_cancel(
             [session = stream.session.get()](ErrorCode why) { session->interrupt(why); });
-        for (const auto& [name, meta] : tables) {
-            std::vector<PinnedFragment> fragments;
-            for (const auto position : plan.pins_of.at(name))
-                fragments.push_back(stream.pins.pinned()[position]);
-            auto table = RemoteTable::make(runner_, name, meta, std::move(fragments), call);
+        for (const auto& fragment : plan.fragments) {
+            std::vector<PinnedFragment> pinned;
+            for (const auto position : placed.pins_of.at(fragment.table->name))
+                pinned.push_back(stream.pins.pinned()[position]);
+            auto table = RemoteTable::make(runner_, fragment, std::move(pinned), call);
             const auto handle = stream.session->add_scan(std::make_shared<RemoteScan>(std::move(table)));
-            DL_TRY(
-                stream.session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
+            DL_TRY(stream.session->create_view(
+                fragment.view, fragment.view_body("dl_scan(" + std::to_string(handle) + ")")));
         }
-        DL_TRY_ASSIGN(stream.result, stream.session->query(statement));
+        DL_TRY_ASSIGN(stream.result, stream.session->query(plan.statement));
         return {};
     }
 
@@ -237,6 +253,7 @@ class Coordinator final : public QueryCoordinator {
     std::shared_ptr<DuckDatabase> database_;
     FragmentRunner& runner_;
     const CoordinatorOptions options_;
+    FragmentPlanner planner_{database_};
     QueryAdmission admission_;
     DeadlineWatch deadlines_;
 };

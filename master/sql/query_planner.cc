@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "common/duck/parquet_file.h"
-
 namespace dl::master {
 
 namespace {
@@ -30,9 +28,10 @@ std::string describe_lookup(const QueryPlan& plan, const std::string& table, con
 
 Result<void> check_partition(const TableMeta& meta, std::uint32_t partition, std::string_view option) {
     if (partition < meta.partition_count) return {};
-    return make_error(ErrorCode::partition_not_found,
-                      std::string(option) + " names partition " + std::to_string(partition) + ", but table '" +
-                          meta.name + "' has partitions 0 to " + std::to_string(meta.partition_count - 1));
+    return make_error(ErrorCode::partition_not_found, std::string(option) + " names partition " +
+                                                          std::to_string(partition) + ", but table '" +
+                                                          meta.name + "' has partitions 0 to " +
+                                                          std::to_string(meta.partition_count - 1));
 }
 
 Result<void> check_cut(const QueryTables& tables, const CutOptions& cut) {
@@ -56,8 +55,8 @@ Result<void> check_cut(const QueryTables& tables, const CutOptions& cut) {
     for (std::uint32_t p = 0; p < meta.partition_count; ++p)
         if (!cut.as_of->contains(p)) missing += (missing.empty() ? "" : ", ") + std::to_string(p);
     if (missing.empty()) return {};
-    return make_error(ErrorCode::invalid_request, "as_of must name every partition of table '" + meta.name +
-                                                      "'; it lacks " + missing);
+    return make_error(ErrorCode::invalid_request,
+                      "as_of must name every partition of table '" + meta.name + "'; it lacks " + missing);
 }
 
 }  // namespace
@@ -122,14 +121,6 @@ Result<QueryPlan> plan_query(const QueryTables& tables, const CutOptions& cut, K
     }
     if (!tables.empty()) plan.way = plan.pins.size() == 1 ? QueryPlan::Way::whole : QueryPlan::Way::merge;
     return plan;
-}
-
-std::string fragment_sql(const TableMeta& table, const std::vector<std::size_t>& columns) {
-    std::string list;
-    for (const auto column : columns) {
-        list += (list.empty() ? "" : ", ") + sql_identifier(table.schema.fields[column].name);
-    }
-    return "SELECT " + (list.empty() ? std::string("true") : list) + " FROM " + sql_identifier(table.name);
 }
 
 }  // namespace dl::master

@@ -1,22 +1,21 @@
 #include "master/sql/remote_scan.h"
 
-#include "master/sql/query_planner.h"
+#include <algorithm>
 
 namespace dl::master {
 
-std::shared_ptr<const RemoteTable> RemoteTable::make(FragmentRunner& runner, std::string name,
-                                                     std::shared_ptr<const TableMeta> meta,
+std::shared_ptr<const RemoteTable> RemoteTable::make(FragmentRunner& runner, Fragment asked,
                                                      std::vector<PinnedFragment> fragments,
                                                      FragmentCall call) {
     auto table = std::make_shared<RemoteTable>();
     table->runner = &runner;
-    table->name = std::move(name);
     table->fragments = std::move(fragments);
     table->call = std::move(call);
-    for (const auto& field : meta->schema.fields) {
-        table->columns.push_back({field.name, ScanColumn::Source::field, field.id, field.type, std::nullopt});
+    for (const auto& column : asked.columns) {
+        table->columns.push_back(
+            {column.name, ScanColumn::Source::field, FieldId{0}, column.type, std::nullopt});
     }
-    table->meta = std::move(meta);
+    table->asked = std::move(asked);
     return table;
 }
 
@@ -29,6 +28,12 @@ RemoteScan::RemoteScan(std::shared_ptr<const RemoteTable> table) : table_(std::m
 void RemoteScan::set_projection(const std::vector<std::size_t>& positions) {
     auto where = std::make_shared<std::vector<std::uint32_t>>(table_->columns.size(), ScanUnit::kNoColumn);
     projection_.clear();
+    if (!table_->asked.chooses_columns()) {
+        for (std::size_t i = 0; i < where->size(); ++i) {
+            (*where)[i] = static_cast<std::uint32_t>(i);
+            projection_.push_back(i);
+        }
+    }
     for (const auto position : positions) {
         auto& at = (*where)[position];
         if (at != ScanUnit::kNoColumn) continue;
@@ -45,8 +50,9 @@ std::uint64_t RemoteScan::row_estimate() const {
 
 Result<void> RemoteScan::open(std::size_t at) {
     const auto& fragment = table_->fragments[at];
-    DL_TRY_ASSIGN(auto stream, table_->runner->query(fragment, fragment_sql(*table_->meta, projection_),
-                                                     {{table_->meta->name, table_->meta->id}}, table_->call));
+    const auto& asked = table_->asked;
+    DL_TRY_ASSIGN(auto stream, table_->runner->query(fragment, asked.sql(projection_),
+                                                     {{asked.table->name, asked.table->id}}, table_->call));
     const auto& columns = stream->columns();
     bool fits = columns.size() == std::max<std::size_t>(1, projection_.size());
     for (std::size_t i = 0; fits && i < projection_.size(); ++i) {
@@ -54,7 +60,7 @@ Result<void> RemoteScan::open(std::size_t at) {
     }
     if (!fits) {
         return make_error(ErrorCode::schema_mismatch,
-                          "slave " + fragment.node + " knows table '" + table_->name +
+                          "slave " + fragment.node + " knows table '" + asked.table->name +
                               "' with other columns than the master; run the query again");
     }
     parts_[at]->stream = std::move(stream);

@@ -1,6 +1,6 @@
-// The rows of one table on the slaves that hold it, as a scan source for the master's DuckDB. Fragments are
-// opened at the first read only, so that a query holds none on a slave while it works on other parts of
-// itself. Holds one batch a thread.
+// The rows of one fragment (of a table, or partial results over it) from the slaves that hold the table, as a
+// scan source for the master's DuckDB. Fragments are opened at the first read only, so that a query holds
+// none on a slave while it works on other parts of itself. Holds one batch a thread.
 #pragma once
 
 #include <atomic>
@@ -9,22 +9,20 @@
 #include <vector>
 
 #include "common/duck/scan_source.h"
-#include "common/meta/table_meta.h"
+#include "master/sql/fragment.h"
 #include "master/sql/fragment_runner.h"
 
 namespace dl::master {
 
-// Shared by all passes over the table in one query.
+// Shared by all passes over the fragment in one query.
 struct RemoteTable {
     FragmentRunner* runner = nullptr;
-    std::string name;  // in the statement
-    std::shared_ptr<const TableMeta> meta;
+    Fragment asked;
     std::vector<PinnedFragment> fragments;
     FragmentCall call;
-    std::vector<ScanColumn> columns;  // all fields of the table
+    std::vector<ScanColumn> columns;  // of `asked`
 
-    static std::shared_ptr<const RemoteTable> make(FragmentRunner& runner, std::string name,
-                                                   std::shared_ptr<const TableMeta> meta,
+    static std::shared_ptr<const RemoteTable> make(FragmentRunner& runner, Fragment asked,
                                                    std::vector<PinnedFragment> fragments, FragmentCall call);
 };
 

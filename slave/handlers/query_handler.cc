@@ -68,14 +68,15 @@ struct Begun {
 };
 
 Result<Begun> begin(QueryService& queries, const QueryRequest& request,
-                    std::chrono::steady_clock::time_point deadline, const std::shared_ptr<QueryCancel>& cancel) {
+                    std::chrono::steady_clock::time_point deadline,
+                    const std::shared_ptr<QueryCancel>& cancel) {
     Begun begun;
     if (!request.pin) {
         DL_TRY_ASSIGN(begun.run, queries.start(request.view, request.sql, request.names, deadline, cancel));
         return begun;
     }
-    DL_TRY_ASSIGN(auto pinned, queries.start_pinned(request.pin->tables, request.sql, request.names, deadline,
-                                                    cancel));
+    DL_TRY_ASSIGN(auto pinned,
+                  queries.start_pinned(request.pin->tables, request.sql, request.names, deadline, cancel));
     begun.run = std::move(pinned.run);
     begun.cut = std::move(pinned.cut);
     return begun;

@@ -1,6 +1,7 @@
-// Random statements over the wire against a model in memory: schemas of all types, upserts, deletes, columns added,
-// dropped and added again under the same name, flushes (small segments), compaction, restarts and kill -9. After
-// each step some of: all rows, rows by key, the table as of a remembered cut, the log replayed, counts.
+// Random statements over the wire against a model in memory: schemas of all types, upserts, deletes, columns
+// added, dropped and added again under the same name, flushes (small segments), compaction, restarts and kill
+// -9. After each step some of: all rows, rows by key, the table as of a remembered cut, the log replayed,
+// counts.
 //   DL_DIFFERENTIAL_SEED=N repeats a run; DL_DIFFERENTIAL_SECONDS=N makes it longer.
 #include <gmock/gmock.h>
 
@@ -67,8 +68,9 @@ struct Model {
     }
 };
 
-const std::vector<std::string> kTypes = {"int",       "long", "float",        "double",        "boolean", "string",
-                                         "timestamp", "date", "decimal(9,2)", "decimal(30,3)", "binary"};
+const std::vector<std::string> kTypes = {"int",          "long",          "float",     "double",
+                                         "boolean",      "string",        "timestamp", "date",
+                                         "decimal(9,2)", "decimal(30,3)", "binary"};
 const std::vector<std::string> kKeyTypes = {"int", "long", "string", "timestamp", "date", "decimal(9,2)"};
 
 class DifferentialTest : public ClusterTest {
@@ -115,7 +117,8 @@ class DifferentialTest : public ClusterTest {
             model_.columns.push_back(column);
         }
         auto client = connect();
-        must(client, sql("create table t(" + columns + ") partition.number = " + std::to_string(kPartitions)));
+        must(client,
+             sql("create table t(" + columns + ") partition.number = " + std::to_string(kPartitions)));
         for (int p = 0; p < kPartitions; ++p)
             model_.log[p];
     }
@@ -170,7 +173,8 @@ class DifferentialTest : public ClusterTest {
         learn(client, offsets, records);
     }
 
-    // Where the rows of a batch went is read from the log: each row once, in order, a key always to one partition.
+    // Where the rows of a batch went is read from the log: each row once, in order, a key always to one
+    // partition.
     void learn(RawClient& client, const json& offsets, std::vector<Record>& records) {
         std::map<int, std::vector<std::string>> keys;
         for (const auto& [name, range] : offsets.items()) {
@@ -289,7 +293,8 @@ class DifferentialTest : public ClusterTest {
             for (std::uint64_t n = 0; n <= below(i < 3 ? 1 : 6); ++n) {
                 const auto wanted = key_value(static_cast<int>(below(kKeys + 10)));
                 list += (list.empty() ? "" : ", ") + literal(key.type, wanted);
-                if (const auto found = all.find(key_text(wanted)); found != all.end()) expected.insert(*found);
+                if (const auto found = all.find(key_text(wanted)); found != all.end())
+                    expected.insert(*found);
             }
             const bool one = list.find(", ") == std::string::npos;
             const auto condition = one ? "k = " + list : "k in (" + list + ")";
@@ -302,7 +307,8 @@ class DifferentialTest : public ClusterTest {
             EXPECT_EQ(by_key(rows(client, select)), expected) << select;
         }
         if (one_in(4)) {
-            const auto route = rows(client, "explain select * from t where k = " + literal(key.type, key_value(1)));
+            const auto route =
+                rows(client, "explain select * from t where k = " + literal(key.type, key_value(1)));
             EXPECT_EQ(route.at(0).dump().find("key index: 1 key, partition") != std::string::npos,
                       key.type != "decimal(9,2)")
                 << route.at(0).dump();
@@ -370,8 +376,7 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
 
 TEST_F(DifferentialTest, AgreesWithTheModel) {
     const auto seed = number_from("DL_DIFFERENTIAL_SEED", std::random_device{}());
-    const auto until =
-        steady_clock::now() + std::chrono::seconds(number_from("DL_DIFFERENTIAL_SECONDS", 40));
+    const auto until = steady_clock::now() + std::chrono::seconds(number_from("DL_DIFFERENTIAL_SECONDS", 40));
     std::cout << "DL_DIFFERENTIAL_SEED=" << seed << std::endl;
     random_.seed(seed);
     start({.slaves = 2, .slave_properties = {{"slave.file.segment.bytes", "65536"}}});

@@ -195,6 +195,11 @@ TEST_F(QueryCoordinatorTest, RowsOfSeveralSlavesAreMerged) {
     for (const auto& statement : asked)
         EXPECT_EQ(statement.find("\"id\""), std::string::npos) << statement;
     EXPECT_EQ(asked.size(), 2u);
+    slaves_.statements.clear();
+    EXPECT_EQ(rows("SELECT stddev_pop(id) FROM flights WHERE city = 'Rome'"), (Rows{{"1"}}));
+    EXPECT_EQ(std::set<std::string>(slaves_.statements.begin(), slaves_.statements.end()),
+              (std::set<std::string>{"a:1: SELECT \"id\", \"city\" FROM flights WHERE (city = 'Rome')",
+                                     "b:1: SELECT \"id\", \"city\" FROM flights WHERE (city = 'Rome')"}));
     EXPECT_EQ(rows("SELECT count(*) FROM flights"), (Rows{{"4"}}));
     EXPECT_EQ(rows("SELECT f.id, c.id FROM flights f JOIN cities c USING (city) ORDER BY 1"),
               (Rows{{"1", "1"}, {"2", "2"}, {"3", "1"}}));
@@ -264,9 +269,11 @@ TEST_F(QueryCoordinatorTest, EndlessWorkOnTheMasterStopsAtTheDeadline) {
 
 TEST_F(QueryCoordinatorTest, ExplainTellsTheWay) {
     auto plan = rows("EXPLAIN SELECT count(*) FROM flights");
-    ASSERT_GE(plan.size(), 2u);
+    ASSERT_GE(plan.size(), 3u);
     EXPECT_EQ(plan[0], (std::vector<std::string>{"route", "merged on the master: flights from a:1 b:1"}));
-    EXPECT_NE(plan[1][1].find("DL_SCAN"), std::string::npos) << plan[1][1];
+    EXPECT_EQ(plan[1],
+              (std::vector<std::string>{"fragment", "a:1 b:1: SELECT count_star() AS dl_p0 FROM flights"}));
+    EXPECT_NE(plan[2][1].find("DL_SCAN"), std::string::npos) << plan[2][1];
     plan = rows("EXPLAIN SELECT * FROM cities");
     ASSERT_GE(plan.size(), 2u);
     EXPECT_EQ(plan[0][1], "whole statement on slave b:1");

@@ -1,0 +1,49 @@
+// Asks DuckDB about statements before they run: names and types of their columns over tables without rows.
+// One thread; lives for one plan.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/duck/query_cancel.h"
+#include "master/sql/fragment.h"
+#include "master/sql/query_planner.h"
+#include "master/sql/select_tree.h"
+
+namespace dl::master {
+
+struct DescribedColumn {
+    std::string name;
+    std::string type;  // DuckDB's name
+    friend bool operator==(const DescribedColumn&, const DescribedColumn&) = default;
+};
+
+class PlanningSession {
+  public:
+    // With an empty view for each table.
+    static Result<std::unique_ptr<PlanningSession>> open(DuckDatabase& database, const QueryTables& tables,
+                                                         const std::shared_ptr<QueryCancel>& cancel);
+
+    Result<std::vector<DescribedColumn>> describe(const std::string& sql);
+    // SQL of a SELECT_NODE that names nothing but `table`, as a slave accepts it; nullopt when it would not.
+    std::optional<std::string> fragment_sql(const Json& node, const TableMeta& table);
+    // Columns of a fragment: both the types that slaves send and those they stand for. nullopt when a value
+    // could change on the way. `sums` tells which columns are sums of 64-bit numbers at most.
+    std::optional<std::vector<FragmentColumn>> fragment_columns(const std::string& sql,
+                                                                const std::vector<bool>& sums);
+    // Makes an empty view for the statement that runs over the fragment.
+    Result<void> add(const Fragment& fragment);
+    DuckDatabase& database() { return database_; }
+
+  private:
+    PlanningSession(DuckDatabase& database, std::unique_ptr<DuckSession> session)
+        : database_(database), session_(std::move(session)) {}
+
+    DuckDatabase& database_;
+    std::unique_ptr<DuckSession> session_;
+    QueryCancel::Registration on_cancel_;
+};
+
+}  // namespace dl::master

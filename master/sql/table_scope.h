@@ -1,0 +1,47 @@
+// The tables one SELECT node names in FROM, and which of their columns an expression in it means.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "master/sql/query_planner.h"
+#include "master/sql/select_tree.h"
+
+namespace dl::master {
+
+// One entry of FROM. Subqueries, CTEs, table functions and whatever gives its columns other names have
+// columns that are not known here: `table` is null.
+struct TableLeaf {
+    const Json* node = nullptr;
+    std::string alias;  // folded
+    const TableMeta* table = nullptr;
+};
+
+class TableScope {
+  public:
+    struct Column {
+        const TableLeaf* leaf;
+        const Field* field;
+    };
+
+    // `from` outlives the scope. `ctes` are the folded names of WITH entries that hide tables.
+    TableScope(const Json& from, const QueryTables& tables, const std::set<std::string>& ctes);
+
+    // The only column a COLUMN_REF can mean; nullopt when it is none of a known table, or not certain.
+    std::optional<Column> column(const Json& reference) const;
+    // The leaf of a BASE_TABLE node of FROM; null for others.
+    const TableLeaf* leaf_of(const Json& node) const;
+    // FROM is nothing but one table of ours.
+    const TableLeaf* only_table() const;
+
+  private:
+    void add(const Json& from, const QueryTables& tables, const std::set<std::string>& ctes);
+
+    std::vector<TableLeaf> leaves_;
+    std::set<std::string> joined_names_;  // of USING: they mean no single table
+    bool natural_ = false;
+    bool joined_ = false;
+};
+
+}  // namespace dl::master

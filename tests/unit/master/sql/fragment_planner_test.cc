@@ -1,0 +1,65 @@
+#include "master/sql/fragment_planner.h"
+
+#include "master/sql/select_tree.h"
+#include "tests/unit/master/sql/pushdown_test_support.h"
+
+namespace dl::master::test {
+namespace {
+
+class FragmentPlannerTest : public PushdownTest {};
+
+TEST_F(FragmentPlannerTest, AReferenceThatIsLeftAloneKeepsItsTable) {
+    const auto planned = plan("SELECT a.id FROM t a JOIN t b ON a.id = b.id WHERE a.flag");
+    EXPECT_EQ(planned.statement,
+              "SELECT a.id FROM dl_fragment_1 AS a INNER JOIN t AS b ON ((a.id = b.id)) WHERE a.flag");
+    ASSERT_EQ(planned.fragments.size(), 2u);
+    EXPECT_EQ(planned.fragments[0].view, "dl_fragment_1");
+    EXPECT_EQ(planned.fragments[1].view, "t");
+    const auto untouched = plan("SELECT id FROM t JOIN u USING (id)");
+    EXPECT_EQ(untouched.statement, "SELECT id FROM t JOIN u USING (id)");
+}
+
+TEST_F(FragmentPlannerTest, StatementsThatFailGoAsTheyAre) {
+    EXPECT_EQ(plan("SELECT nope FROM t WHERE id = 3").statement, "SELECT nope FROM t WHERE id = 3");
+    EXPECT_EQ(plan("SELECT id FROM t, u WHERE flag").statement, "SELECT id FROM t, u WHERE flag");
+}
+
+TEST_F(FragmentPlannerTest, NamesOfTheRewrittenStatementAreNotTaken) {
+    EXPECT_EQ(
+        plan("WITH dl_fragment_1 AS (SELECT 1 AS x) SELECT x, id FROM dl_fragment_1, t WHERE flag").texts,
+        (std::vector<std::string>{R"(SELECT "id", "flag" FROM "t")"}));
+}
+
+TEST_F(FragmentPlannerTest, LongListsAreNotLookedAtTwice) {
+    std::string list = "SELECT id FROM t WHERE id IN (0";
+    for (int i = 1; list.size() < (256u << 10); ++i)
+        list += ", " + std::to_string(i);
+    EXPECT_EQ(asked(list + ")"), R"(SELECT "id" FROM "t")");
+}
+
+// JOINs in parentheses, values, collations: text that DuckDB makes of a tree is used only if it means the
+// tree.
+TEST_F(FragmentPlannerTest, TextMeansItsTree) {
+    for (const char* sql :
+         {"SELECT a.id FROM t a JOIN (u b LEFT JOIN v c ON b.id = c.id) ON a.id = b.id",
+          "SELECT a.id FROM t a, u b LEFT JOIN v c ON b.id = c.id",
+          "SELECT 1 - (2 - 3), -(-3), NOT (true AND false OR true), 'it''s', 1e300, '\\xAA'::blob"}) {
+        const auto ast = SelectAst::parse(*database_, sql);
+        ASSERT_TRUE(ast);
+        EXPECT_TRUE(faithful_sql(*database_, ast->tree())) << sql;
+    }
+    auto tree = SelectAst::parse(*database_, "SELECT id + 1 FROM t")->tree();
+    tree["statements"][0]["node"]["select_list"][0]["function_name"] = "no such operator";
+    EXPECT_FALSE(faithful_sql(*database_, tree));
+}
+
+TEST_F(FragmentPlannerTest, ColumnsKeepTheirTypes) {
+    const auto planned = plan("SELECT sum(big) AS s, min(id::smallint) AS m, sum(price) AS p FROM t");
+    ASSERT_EQ(planned.fragments.size(), 1u);
+    EXPECT_EQ(
+        planned.fragments[0].view_body("x"),
+        R"(SELECT CAST("dl_p0" AS HUGEINT) AS "dl_p0", CAST("dl_p1" AS SMALLINT) AS "dl_p1", "dl_p2" FROM x)");
+}
+
+}  // namespace
+}  // namespace dl::master::test
