@@ -10,15 +10,16 @@
 namespace datalake::cli {
 namespace {
 
-constexpr std::array<std::string_view, 66> kKeywords = {
-    "select",     "from",      "where",   "group",  "by",      "having",   "order",  "limit",  "offset",
-    "join",       "left",      "right",   "inner",  "outer",   "full",     "cross",  "on",     "using",
-    "as",         "and",       "or",      "not",    "in",      "is",       "null",   "like",   "between",
-    "case",       "when",      "then",    "else",   "end",     "distinct", "union",  "all",    "with",
-    "count",      "sum",       "min",     "max",    "avg",     "desc",     "asc",    "create", "table",
-    "drop",       "alter",     "add",     "column", "insert",  "into",     "values", "delete", "show_table",
-    "max_offset", "compress",  "primary", "key",    "default", "int",      "long",   "double", "string",
-    "boolean",    "timestamp", "describe"};
+constexpr std::array<std::string_view, 68> kKeywords = {
+    "select",   "from",    "where",     "group",   "by",      "having",     "order",      "limit",
+    "offset",   "join",    "left",      "right",   "inner",   "outer",      "full",       "cross",
+    "on",       "using",   "as",        "and",     "or",      "not",        "in",         "is",
+    "null",     "like",    "between",   "case",    "when",    "then",       "else",       "end",
+    "distinct", "union",   "all",       "with",    "count",   "sum",        "min",        "max",
+    "avg",      "desc",    "asc",       "create",  "table",   "drop",       "alter",      "add",
+    "column",   "insert",  "into",      "values",  "delete",  "show_table", "max_offset", "compress",
+    "check",    "repair",  "primary",   "key",     "default", "int",        "long",       "double",
+    "string",   "boolean", "timestamp", "describe"};
 
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -94,7 +95,8 @@ Completer::Completion Completer::complete(std::string_view before, std::string_v
         const std::string last = earlier.empty() ? "" : earlier.back();
         const bool wants_table = last == "from" || last == "join" || last == "into" || last == "table" ||
                                  last == "desc" || last == "describe" || last == "max_offset" ||
-                                 last == "compress" || (last == "drop" && earlier.size() == 1);
+                                 last == "compress" || last == "check" ||
+                                 (last == "drop" && earlier.size() == 1);
         const auto tables = tables_();
         for (const auto& table : tables)
             offer(table);

@@ -65,6 +65,7 @@ Shell::Shell(Client& client, Options client_options, const CommandLine& command_
     settings_.quiet = command_line.quiet;
     settings_.style.header = command_line.header;
     settings_.style.terminal = ::isatty(STDOUT_FILENO) == 1;
+    settings_.progress = ::isatty(STDERR_FILENO) == 1 && !settings_.quiet;
     if (settings_.style.terminal) settings_.style.terminal_columns = terminal_columns();
 }
 

@@ -51,6 +51,11 @@ bool is_bare_statement(std::string_view line) {
     if (first == "show") return words.size() == 2 && (words[1] == "tables" || words[1] == "table");
     if (first == "desc" || first == "describe" || first == "max_offset" || first == "compress")
         return words.size() == 2 && is_name(words[1]);
+    if (first == "check") {
+        const std::size_t named = words.size() > 1 && words[1] == "table" && words.size() > 2 ? 2 : 1;
+        const bool repair = words.size() == named + 2 && words[named + 1] == "repair";
+        return (words.size() == named + 1 || repair) && is_name(words[named]);
+    }
     if (first != "drop") return false;
     if (words.size() == 2) return is_name(words[1]);
     if (words[1] != "table") return false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
 
 #include "data-lake-client/src/client_impl.h"
 #include "data-lake-client/src/consumer_impl.h"
@@ -138,6 +139,9 @@ Result<void> StatementRunner::run(const Statement& statement) {
     } else {
         std::string json = "{\"sql\":";
         append_json_string(json, statement.text);
+        const auto verb = sql_first_word(statement.text);
+        if (settings_.progress && (verb == "compress" || verb == "compress_table"))
+            json += ",\"options\":{\"progress\":true}";
         done = run_json(json + "}");
     }
     if (!output_.flush() && done.ok()) return Error(ErrorCode::io_error, "the output cannot be written");
@@ -182,21 +186,39 @@ Result<void> StatementRunner::run_select(std::string_view text) {
     return {};
 }
 
+bool StatementRunner::draw_progress(Progress& progress, const std::string& frame) {
+    if (!settings_.progress || !frame.starts_with("{\"progress\":")) return false;
+    const auto now = json_member(frame, "progress");
+    if (!now) return false;
+    const auto number = [&](const char* name) {
+        const auto member = json_member(now->raw, name);
+        return member ? std::strtoull(member->text().c_str(), nullptr, 10) : 0;
+    };
+    const auto total = number("rows_total");
+    const auto done = number("rows_done");
+    progress.update(total == 0 ? -1 : static_cast<double>(done) / static_cast<double>(total), done);
+    return true;
+}
+
 Result<void> StatementRunner::run_json(const std::string& json) {
     const auto traits = statement_traits(json);
     if (traits.name == "stream_read") return run_stream_read(json);
-    const bool rows_expected =
-        traits.name == "query" || traits.sql_verb == "select" || traits.sql_verb == "with";
+    const bool rows_expected = traits.name == "query" || traits.sql_verb == "select" ||
+                               traits.sql_verb == "with" || traits.name == "check_table" ||
+                               traits.sql_verb == "check" || traits.sql_verb == "check_table";
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
     JsonRows rows(*writer);
     std::optional<Error> failed;
+    Progress progress(settings_.progress);
     auto kind = client_.execute(json, std::nullopt, [&](ReplyKind reply, std::string&& frame) {
+        if (draw_progress(progress, frame)) return true;
         auto printed = rows_expected
                            ? rows.add(frame)
                            : print_reply(reply, traits.one_frame ? "show_table" : traits.name, frame);
         if (!printed.ok()) failed = printed.error();
         return printed.ok();
     });
+    progress.clear();
     if (!kind.ok()) {
         writer->flush();
         return kind.error();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "data-lake-client/cli/progress.h"
 #include "data-lake-client/cli/result_writer.h"
 #include "data-lake-client/cli/statement_reader.h"
 #include "datalake/client.h"
@@ -17,6 +18,7 @@ struct PrintSettings {
     WriterStyle style;
     bool quiet = false;  // no OK and no row counts
     bool timing = true;
+    bool progress = false;  // long statements draw how far they are; stderr is a terminal
 };
 
 class StatementRunner {
@@ -39,6 +41,8 @@ class StatementRunner {
     Result<void> run_select(std::string_view text);
     Result<void> run_json(const std::string& json);
     Result<void> run_stream_read(const std::string& json);
+    // Draws a progress frame and says so; anything else is left to the caller.
+    bool draw_progress(Progress& progress, const std::string& frame);
     Result<void> print_reply(ReplyKind kind, const std::string& name, const std::string& frame);
     void print_done();
     // "(3 rows, 12.3 ms)" after tables, nothing elsewhere.

@@ -25,6 +25,7 @@ struct Part {
     std::uint64_t available = 0;
     std::optional<Error> failure;
     OffsetsReply offsets;
+    CompressProgress progress;
     bool done = false;
 
     std::vector<std::uint32_t> partitions() const {
@@ -270,27 +271,80 @@ asio::awaitable<Result<OffsetsReply>> ReadRouter::offsets(TablePtr table, rpc::D
     co_return all;
 }
 
-asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline deadline) {
+namespace {
+
+// Sums up what the slaves report and passes it on, at most so often.
+class ProgressSum {
+  public:
+    ProgressSum(std::vector<Part>& parts, ReadRouter::ProgressSink sink)
+        : parts_(parts), sink_(std::move(sink)) {}
+
+    // A report that is not understood is left out: the work itself goes on.
+    asio::awaitable<void> report(Part& part, std::string_view json, bool last) {
+        if (!sink_) co_return;
+        auto now = decode_compress_progress(json);
+        if (now.has_value()) part.progress = *now;
+        const auto time = steady_clock::now();
+        if (last || sending_ || time < next_) co_return;
+        next_ = time + kInterval;
+        co_await send();
+    }
+    asio::awaitable<void> send() {
+        if (!sink_ || failed_) co_return;
+        CompressProgress sum;
+        for (const auto& part : parts_) {
+            sum.rows_done += part.progress.rows_done;
+            sum.rows_total += part.progress.rows_total;
+            sum.bytes += part.progress.bytes;
+        }
+        sending_ = true;
+        auto sent = co_await sink_(sum);
+        sending_ = false;
+        failed_ = sent.has_error();
+    }
+
+  private:
+    static constexpr milliseconds kInterval{400};
+    std::vector<Part>& parts_;
+    ReadRouter::ProgressSink sink_;
+    bool sending_ = false;
+    bool failed_ = false;
+    steady_clock::time_point next_{};
+};
+
+asio::awaitable<void> compress_on(TableId table, Part& part, rpc::Deadline deadline, ProgressSum& sum) {
+    auto stream = co_await part.slave->open(rpc::Method::compress,
+                                            encode_partitions(table, part.partitions()), {}, deadline);
+    if (stream.has_error()) {
+        part.failure = std::move(stream).error();
+        co_return;
+    }
+    for (;;) {
+        auto progress = co_await (*stream)->next(deadline);
+        if (progress.has_error()) {
+            part.failure = std::move(progress).error();
+            co_return;
+        }
+        if (!progress->has_value()) break;
+        const auto json = (**progress).view();
+        co_await sum.report(part, json, false);
+    }
+    const auto& end = (*stream)->end_json();
+    co_await sum.report(part, end, true);
+    part.done = true;
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline deadline,
+                                                   ProgressSink progress) {
     auto parts = split(slaves_, *table, all_partitions(*table));
     if (parts.has_error()) co_return std::move(parts).error();
+    ProgressSum sum(*parts, std::move(progress));
     std::vector<Task> tasks;
     for (auto& part : *parts) {
-        tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
-            auto stream = co_await part.slave->open(rpc::Method::compress,
-                                                    encode_partitions(id, part.partitions()), {}, deadline);
-            if (stream.has_error()) {
-                part.failure = std::move(stream).error();
-                co_return;
-            }
-            for (;;) {
-                auto progress = co_await (*stream)->next(deadline);
-                if (progress.has_error()) {
-                    part.failure = std::move(progress).error();
-                    co_return;
-                }
-                if (!progress->has_value()) break;
-            }
-            part.done = true;
+        tasks.emplace_back([id = table->id, &part, deadline, &sum]() -> asio::awaitable<void> {
+            co_await compress_on(id, part, deadline, sum);
         });
     }
     co_await run_all(std::move(tasks));
@@ -301,6 +355,7 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
     if (failed.has_error() && !compacted.empty())
         co_return make_error(ErrorCode::partial, "compaction is complete on " + compacted +
                                                      " only: " + failed.error().to_text() + "; repeat it");
+    if (!failed.has_error()) co_await sum.send();
     co_return failed;
 }
 

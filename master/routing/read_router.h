@@ -44,8 +44,11 @@ class ReadRouter {
                                                           rpc::Deadline deadline);
     // First stored and next offset of every partition of the table.
     boost::asio::awaitable<Result<OffsetsReply>> offsets(TablePtr table, rpc::Deadline deadline);
-    // Completes when every partition is compacted.
-    boost::asio::awaitable<Result<void>> compress(TablePtr table, rpc::Deadline deadline);
+    // Completes when every partition is compacted. `progress` (may be empty) gets the sum over all slaves now
+    // and then, one call at a time, and once at the end; when it fails it is not called again.
+    using ProgressSink = std::function<boost::asio::awaitable<Result<void>>(CompressProgress now)>;
+    boost::asio::awaitable<Result<void>> compress(TablePtr table, rpc::Deadline deadline,
+                                                  ProgressSink progress);
     // Passes the row of each partition on, slave by slave; all slaves work at once.
     boost::asio::awaitable<Result<void>> check(TablePtr table, bool repair, RowSink sink,
                                                rpc::Deadline deadline);

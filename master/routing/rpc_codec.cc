@@ -140,6 +140,14 @@ std::string encode_check(TableId table, const std::vector<std::uint32_t>& partit
            ",\"repair\":" + (repair ? "1" : "0") + ",\"timeout_ms\":" + std::to_string(timeout_ms) + '}';
 }
 
+Result<CompressProgress> decode_compress_progress(std::string_view text) {
+    return decode("compress", text, [](const json& found) -> Result<CompressProgress> {
+        return CompressProgress{found.at("rows_done").get<std::uint64_t>(),
+                                found.at("rows_total").get<std::uint64_t>(),
+                                found.at("bytes").get<std::uint64_t>()};
+    });
+}
+
 Result<std::string> check_row(std::string_view slave_json, const std::string& node) {
     return decode("check", slave_json, [&](const json& found) -> Result<std::string> {
         std::string row = "{\"partition\":" + std::to_string(found.at("partition").get<std::uint32_t>());

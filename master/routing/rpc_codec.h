@@ -79,6 +79,10 @@ struct PingReply {
     std::string version;
     std::string incarnation;
 };
+struct CompressProgress {
+    std::uint64_t rows_done = 0, rows_total = 0, bytes = 0;
+};
+Result<CompressProgress> decode_compress_progress(std::string_view json);
 // The row of one partition as clients get it: with the slave's address.
 Result<std::string> check_row(std::string_view slave_json, const std::string& node);
 Result<PingReply> decode_ping_reply(std::string_view json);

@@ -94,7 +94,7 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .default_value = "256m",
          .min = 64 * kMi,
          .max = 1024 * kGi,
-         .help = "Memory for writing and merging column files."},
+         .help = "Memory for writing column files."},
         {.name = "slave.net.threads",
          .kind = Kind::integer,
          .default_value = "0",

@@ -215,6 +215,42 @@ TEST_P(RebuildPointTest, DiesThereAndLosesNothing) {
     EXPECT_EQ(load.verify(true), "") << "with more writes";
 }
 
+// The same, while it serves: `check table ... repair` puts them right and dies in the middle.
+class RepairPointTest : public RebuildPointTest {};
+
+TEST_P(RepairPointTest, DiesThereAndLosesNothing) {
+    const auto& point = GetParam();
+    start(small_segments());
+    Workload load(
+        cluster().port(),
+        {.partitions = 1, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
+    load.create_table();
+    load.run_some(150);
+    arm(std::string(point.name) + ":kill:" + std::to_string(point.pass));
+    cluster().wait_serving("w");
+    auto client = connect();
+    must(client, R"({"compress_table":"w"})");
+    load.run_some(100);
+    ASSERT_GE(damage_derived_files(), 4);
+    try {
+        client.request(sql("check table w repair"));
+    } catch (const TransportError&) {
+    }
+    ASSERT_TRUE(wait_for_death(seconds(20))) << point.name << " was never reached";
+    restart_without_points();
+    cluster().wait_serving("w");
+    EXPECT_EQ(load.verify(true), "") << "after the crash";
+    client = connect();
+    for (const auto& frame : must(client, sql("check table w")).frames)
+        EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
+}
+
+INSTANTIATE_TEST_SUITE_P(Repair, RepairPointTest,
+                         ::testing::Values(CrashPoint{"rebuild.before-rename", 1, false},
+                                           CrashPoint{"repair.before-manifest-rename", 1, false},
+                                           CrashPoint{"repair.after-rename-before-dir-fsync", 1, false}),
+                         test_name);
+
 INSTANTIATE_TEST_SUITE_P(Rebuild, RebuildPointTest,
                          ::testing::Values(CrashPoint{"rebuild.before-write", 2, false},
                                            CrashPoint{"rebuild.mid", 2, false},

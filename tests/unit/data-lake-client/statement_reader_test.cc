@@ -68,6 +68,10 @@ TEST(StatementReader, StatementsThatNeedNoSemicolon) {
     for (const auto* line : {"drop table", "drop table if exists", "select 1", "desc", "alter table t drop c",
                              "drop column c", "desc t;"})
         EXPECT_FALSE(is_bare_statement(line)) << line;
+    for (const auto* line : {"check t", "check table t", "check table t repair", "check t repair"})
+        EXPECT_TRUE(is_bare_statement(line)) << line;
+    for (const auto* line : {"check", "check t twice", "check table t repair now"})
+        EXPECT_FALSE(is_bare_statement(line)) << line;
     EXPECT_EQ(lines(false, {"drop table", "t;"}), (Texts{"S drop table\nt"}));
 }
 

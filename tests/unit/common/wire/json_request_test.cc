@@ -28,6 +28,12 @@ TEST(JsonRequest, EveryStatement) {
     EXPECT_EQ(JsonRequest::parse(R"({"sql":"drop t"})")->kind(), Kind::sql);
     EXPECT_EQ(JsonRequest::parse(R"({"compress_table":"t"})")->table_name(), "t");
     EXPECT_EQ(JsonRequest::parse(R"({"metadata":"t"})")->kind(), Kind::metadata);
+    EXPECT_EQ(JsonRequest::parse(R"({"check_table":"t"})")->kind(), Kind::check_table);
+    EXPECT_FALSE(JsonRequest::parse(R"({"check_table":"t"})")->options().repair);
+    EXPECT_TRUE(JsonRequest::parse(R"({"check_table":"t","options":{"repair":true}})")->options().repair);
+    EXPECT_TRUE(
+        JsonRequest::parse(R"({"compress_table":"t","options":{"progress":true}})")->options().progress);
+    EXPECT_TRUE(JsonRequest::parse(R"({"compress_table":"t","options":{"progress":1}})").has_error());
 }
 
 TEST(JsonRequest, Create) {
