@@ -10,10 +10,14 @@ namespace dl {
 namespace {
 
 // Words that are values where a column could stand.
-constexpr std::array<std::string_view, 15> kValueWords = {
-    "true",         "false",        "null",         "user",            "current_date",
-    "current_time", "current_user", "session_user", "current_role",    "current_timestamp",
-    "localtime",    "rowid",        "default",      "current_catalog", "localtimestamp"};
+constexpr std::array<std::string_view, 15> kValueWords = {"true",          "false",
+                                                          "null",          "user",
+                                                          "current_date",  "current_time",
+                                                          "current_user",  "session_user",
+                                                          "current_role",  "current_timestamp",
+                                                          "localtime",     "rowid",
+                                                          "default",       "current_catalog",
+                                                          "localtimestamp"};
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -77,7 +81,8 @@ class Cursor {
 
   private:
     static bool continues_word(char c) {
-        return is_word(lowered(c)) || c == '$' || c == '"' || c == '\'' || static_cast<unsigned char>(c) >= 0x80;
+        return is_word(lowered(c)) || c == '$' || c == '"' || c == '\'' ||
+               static_cast<unsigned char>(c) >= 0x80;
     }
     void blanks() {
         while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\n' ||
@@ -172,7 +177,8 @@ std::optional<std::string> exact_key_text(const KeyLiteral& literal, DataType ty
             if (!literal.quoted) return std::nullopt;
             return text;
         case TypeKind::date:
-            if (!literal.quoted || !matches(text, "9999-99-99") || !parse_date_days(text)) return std::nullopt;
+            if (!literal.quoted || !matches(text, "9999-99-99") || !parse_date_days(text))
+                return std::nullopt;
             return text;
         case TypeKind::timestamp: {
             if (!literal.quoted) return std::nullopt;

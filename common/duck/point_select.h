@@ -1,6 +1,6 @@
-// The plainest lookup by key, `SELECT a, b FROM t WHERE key = 7` (or `*`, or `key IN (7, 8)`), recognised without a
-// SQL parser, so that it can be answered without one. Whatever is written in any other way is not recognised and
-// takes the general path, with the same result. Pure.
+// The plainest lookup by key, `SELECT a, b FROM t WHERE key = 7` (or `*`, or `key IN (7, 8)`), recognised
+// without a SQL parser, so that it can be answered without one. Whatever is written in any other way is not
+// recognised and takes the general path, with the same result. Pure.
 #pragma once
 
 #include <optional>
@@ -31,8 +31,8 @@ inline constexpr std::size_t kLookupKeysMax = 256;
 // Names are lower-case and unquoted, each column once; at most kLookupKeysMax values.
 std::optional<PointSelect> parse_point_select(std::string_view sql);
 
-// The text form (value_text.h) of the only key of `type` that equals the literal for DuckDB; nullopt when that is
-// not certain, and for types that have several forms of one value.
+// The text form (value_text.h) of the only key of `type` that equals the literal for DuckDB; nullopt when
+// that is not certain, and for types that have several forms of one value.
 std::optional<std::string> exact_key_text(const KeyLiteral& literal, DataType type);
 
 }  // namespace dl

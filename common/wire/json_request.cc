@@ -156,7 +156,8 @@ Result<void> parse_stream_read(const JsonTape& tape, Index value, StreamReadRequ
 }
 
 // {"0":42}: of an option.
-Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Index value, const std::string& name) {
+Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Index value,
+                                                      const std::string& name) {
     const std::string option = "options: \"" + name + "\"";
     DL_TRY(check_object(tape, value, option, limits::partitions_max));
     std::map<std::uint32_t, Offset> offsets;
@@ -176,8 +177,8 @@ Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Inde
 
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
     DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "options",
-                                                  {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
-                                                   "max_wait_ms", "min_rows"}));
+                                                  {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of",
+                                                   "format", "max_wait_ms", "min_rows"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }

@@ -22,7 +22,7 @@ struct StatementOptions {
     std::optional<std::int64_t> timeout_ms;
     std::optional<std::string> batch_id;
     bool meta = false;
-    std::map<std::uint32_t, Offset> min_offsets;  // partition -> next offset that must be visible
+    std::map<std::uint32_t, Offset> min_offsets;           // partition -> next offset that must be visible
     std::optional<std::map<std::uint32_t, Offset>> as_of;  // of a query: partition -> next offset of the cut
     enum class Format : std::uint8_t { rows, json, columnar } format = Format::rows;
     std::int64_t max_wait_ms = 0;

@@ -212,14 +212,14 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
         auto json = encode_read(table->id, table->schema.id, part.from, read_count, format, bytes_each);
-        tasks.emplace_back(
-            [&part, &table, &stream = streams[i], json = std::move(json), deadline]() -> asio::awaitable<void> {
-                auto opened = co_await open_read(part, *table, json, deadline);
-                if (opened.has_error())
-                    part.failure = std::move(opened).error();
-                else
-                    stream = std::move(*opened);
-            });
+        tasks.emplace_back([&part, &table, &stream = streams[i], json = std::move(json),
+                            deadline]() -> asio::awaitable<void> {
+            auto opened = co_await open_read(part, *table, json, deadline);
+            if (opened.has_error())
+                part.failure = std::move(opened).error();
+            else
+                stream = std::move(*opened);
+        });
     }
     co_await run_all(std::move(tasks));
     auto failed = first_failure(*parts);

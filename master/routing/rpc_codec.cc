@@ -158,9 +158,9 @@ std::string encode_append(const TableMeta& table, const std::optional<std::strin
 
 std::string encode_read(TableId table, SchemaId schema, const OffsetMap& from, std::uint64_t read_count,
                         std::string_view format, std::size_t bytes_max) {
-    return table_id_prefix(table) + ",\"schema_id\":" + std::to_string(schema.value) + ",\"partitions\":" + partition_offsets(from) +
-           ",\"read_count\":" + std::to_string(read_count) + ",\"format\":\"" + std::string(format) +
-           "\",\"bytes_max\":" + std::to_string(bytes_max) + '}';
+    return table_id_prefix(table) + ",\"schema_id\":" + std::to_string(schema.value) +
+           ",\"partitions\":" + partition_offsets(from) + ",\"read_count\":" + std::to_string(read_count) +
+           ",\"format\":\"" + std::string(format) + "\",\"bytes_max\":" + std::to_string(bytes_max) + '}';
 }
 
 std::string encode_wait(TableId table, const OffsetMap& from, std::uint64_t min_rows, std::int64_t wait_ms) {

@@ -149,8 +149,9 @@ PinnedFragment to_pinned(const FragmentPin& pin, const PinReply& reply) {
 std::vector<PinTable> to_pin_tables(const FragmentPin& pin) {
     std::vector<PinTable> tables;
     for (const auto& table : pin.tables) {
-        PinTable pin_table{table.id,          table.meta ? table.meta->schema.id : SchemaId{}, {},
-                           table.min_offsets, table.as_of,                                     table.keys};
+        PinTable pin_table{table.id,    table.meta ? table.meta->schema.id : SchemaId{},
+                           {},          table.min_offsets,
+                           table.as_of, table.keys};
         for (const auto partition : table.partitions)
             pin_table.partitions.push_back(partition.value);
         tables.push_back(std::move(pin_table));

@@ -47,7 +47,7 @@ struct PinnedFragment {
     std::string node;
     std::uint64_t view = 0;
     std::map<TableId, std::map<std::uint32_t, Offset>>
-        offsets;  // table -> partition -> next offset of the cut
+        offsets;                              // table -> partition -> next offset of the cut
     std::map<TableId, std::uint64_t> behind;  // records that were visible beyond the cut
 };
 

@@ -106,7 +106,8 @@ class Finder {
         }
         if (type == "JOIN") {
             const auto kind = text_of(from, "ref_type");
-            const bool inner = text_of(from, "join_type") == "INNER" && (kind == "REGULAR" || kind == "CROSS");
+            const bool inner =
+                text_of(from, "join_type") == "INNER" && (kind == "REGULAR" || kind == "CROSS");
             return (inner || kind == "CROSS") && !from.contains("using_columns") &&
                    collect(from["left"], references) && collect(from["right"], references);
         }

@@ -14,12 +14,13 @@
 
 namespace dl::master {
 
-// The partitions these keys (text forms) hash to, as inserts place them. INVALID_VALUE for one that is no value of
-// the key column.
+// The partitions these keys (text forms) hash to, as inserts place them. INVALID_VALUE for one that is no
+// value of the key column.
 Result<KeyLookup> locate_keys(const TableMeta& table, std::vector<std::string> keys);
 
-// Only tables that the statement names once, so that leaving their other rows out changes nothing: in the FROM of
-// a SELECT by itself or in inner joins, with the condition among the AND-parts of that SELECT's WHERE.
+// Only tables that the statement names once, so that leaving their other rows out changes nothing: in the
+// FROM of a SELECT by itself or in inner joins, with the condition among the AND-parts of that SELECT's
+// WHERE.
 std::map<std::string, KeyLookup> find_key_lookups(const SelectAst& ast, const QueryTables& tables);
 
 // The same for the plainest lookups; nullopt when the table has not these columns or this key.

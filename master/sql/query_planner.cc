@@ -30,9 +30,10 @@ std::string describe_lookup(const QueryPlan& plan, const std::string& table, con
 
 Result<void> check_partition(const TableMeta& meta, std::uint32_t partition, std::string_view option) {
     if (partition < meta.partition_count) return {};
-    return make_error(ErrorCode::partition_not_found,
-                      std::string(option) + " names partition " + std::to_string(partition) + ", but table '" +
-                          meta.name + "' has partitions 0 to " + std::to_string(meta.partition_count - 1));
+    return make_error(ErrorCode::partition_not_found, std::string(option) + " names partition " +
+                                                          std::to_string(partition) + ", but table '" +
+                                                          meta.name + "' has partitions 0 to " +
+                                                          std::to_string(meta.partition_count - 1));
 }
 
 Result<void> check_cut(const QueryTables& tables, const CutOptions& cut) {
@@ -56,8 +57,8 @@ Result<void> check_cut(const QueryTables& tables, const CutOptions& cut) {
     for (std::uint32_t p = 0; p < meta.partition_count; ++p)
         if (!cut.as_of->contains(p)) missing += (missing.empty() ? "" : ", ") + std::to_string(p);
     if (missing.empty()) return {};
-    return make_error(ErrorCode::invalid_request, "as_of must name every partition of table '" + meta.name +
-                                                      "'; it lacks " + missing);
+    return make_error(ErrorCode::invalid_request,
+                      "as_of must name every partition of table '" + meta.name + "'; it lacks " + missing);
 }
 
 }  // namespace

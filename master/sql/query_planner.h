@@ -24,7 +24,7 @@ using KeyLookups = std::map<std::string, KeyLookup>;  // by table name
 
 // What a client asks of the cut. Both are by partition and for a statement with exactly one table.
 struct CutOptions {
-    std::map<std::uint32_t, Offset> min_offsets;             // next offset that must be visible
+    std::map<std::uint32_t, Offset> min_offsets;           // next offset that must be visible
     std::optional<std::map<std::uint32_t, Offset>> as_of;  // next offset of the cut itself; every partition
 };
 
@@ -44,8 +44,8 @@ struct QueryPlan {
 };
 
 // Of a table with a lookup only the partitions of its keys are asked, and those that min_offsets names.
-// INVALID_REQUEST when the cut options do not fit the statement, PARTITION_NOT_FOUND for one the table has not.
-// UNAVAILABLE names a partition without a leader.
+// INVALID_REQUEST when the cut options do not fit the statement, PARTITION_NOT_FOUND for one the table has
+// not. UNAVAILABLE names a partition without a leader.
 Result<QueryPlan> plan_query(const QueryTables& tables, const CutOptions& cut, KeyLookups lookups = {});
 
 // What a slave is asked for in a merge: `SELECT "a", "b" FROM "t"`; without columns one that only tells the

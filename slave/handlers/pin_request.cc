@@ -33,7 +33,8 @@ Result<PinRequest> parse_pin_request(const TableRegistry& tables, const RequestJ
         pin.past = pin.past || !table.as_of.empty();
         for (const auto id : ids) {
             DL_TRY_ASSIGN(auto partition, tables.partition(table_id, id));
-            for (const auto* offsets : {&min_offsets, static_cast<const std::map<PartitionId, Offset>*>(&table.as_of)}) {
+            for (const auto* offsets :
+                 {&min_offsets, static_cast<const std::map<PartitionId, Offset>*>(&table.as_of)}) {
                 const auto least = offsets->find(id);
                 if (least == offsets->end()) continue;
                 WaitPosition position;

@@ -68,14 +68,15 @@ struct Begun {
 };
 
 Result<Begun> begin(QueryService& queries, const QueryRequest& request,
-                    std::chrono::steady_clock::time_point deadline, const std::shared_ptr<QueryCancel>& cancel) {
+                    std::chrono::steady_clock::time_point deadline,
+                    const std::shared_ptr<QueryCancel>& cancel) {
     Begun begun;
     if (!request.pin) {
         DL_TRY_ASSIGN(begun.run, queries.start(request.view, request.sql, request.names, deadline, cancel));
         return begun;
     }
-    DL_TRY_ASSIGN(auto pinned, queries.start_pinned(request.pin->tables, request.sql, request.names, deadline,
-                                                    cancel));
+    DL_TRY_ASSIGN(auto pinned,
+                  queries.start_pinned(request.pin->tables, request.sql, request.names, deadline, cancel));
     begun.run = std::move(pinned.run);
     begun.cut = std::move(pinned.cut);
     return begun;
@@ -84,6 +85,11 @@ Result<Begun> begin(QueryService& queries, const QueryRequest& request,
 boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
                                                       QueryRequest request) {
     const auto deadline = std::chrono::steady_clock::now() + request.timeout;
+    // Without a slot: who waits for records must not keep queries from running.
+    if (request.pin) {
+        auto reached = co_await wait_for_pin(std::move(request.pin->awaited));
+        if (reached.has_error()) co_return std::move(reached).error();
+    }
     auto slot = co_await context.query_slots->acquire(1, deadline);
     if (slot.has_error())
         co_return make_error(slot.error().code,
@@ -92,10 +98,6 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     const auto cancel = std::make_shared<QueryCancel>();
     CancelGuard guard(call, cancel);
 
-    if (request.pin) {
-        auto reached = co_await wait_for_pin(std::move(request.pin->awaited));
-        if (reached.has_error()) co_return std::move(reached).error();
-    }
     auto start = [queries = context.queries, cancel, deadline, request = std::move(request)] {
         return begin(*queries, request, deadline, cancel);
     };

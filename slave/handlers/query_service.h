@@ -20,7 +20,7 @@ namespace dl::slave {
 struct PinTable {
     std::shared_ptr<const TableMeta> table;
     std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>> partitions;
-    std::map<PartitionId, Offset> as_of;            // cuts of the past, for those of `partitions` it names
+    std::map<PartitionId, Offset> as_of;           // cuts of the past, for those of `partitions` it names
     std::optional<std::vector<std::string>> keys;  // text forms; set: only the rows of these keys are wanted
 };
 

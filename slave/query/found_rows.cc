@@ -44,7 +44,8 @@ Result<std::vector<Hash128>> hash_key_texts(const TableMeta& table, std::span<co
     return hash_keys(batch, key.id, table.index_hash_seed);
 }
 
-Result<std::optional<std::vector<ScanUnit>>> find_rows(const PinnedTable& pinned, std::span<const Hash128> keys,
+Result<std::optional<std::vector<ScanUnit>>> find_rows(const PinnedTable& pinned,
+                                                       std::span<const Hash128> keys,
                                                        std::span<const Field> fields) {
     std::vector<ScanUnit> all;
     for (const auto& [partition, view] : pinned.partitions) {

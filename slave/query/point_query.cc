@@ -70,7 +70,8 @@ Result<std::optional<PointAnswer>> answer_point_select(const std::string& sql,
     DL_TRY_ASSIGN(const auto keys, hash_key_texts(table, *texts));
     auto stored = *fields;
     // A record may hold none of the columns; the key it always has.
-    if (std::none_of(stored.begin(), stored.end(), [&](const Field& f) { return f.id == table.schema.key().id; }))
+    if (std::none_of(stored.begin(), stored.end(),
+                     [&](const Field& f) { return f.id == table.schema.key().id; }))
         stored.push_back(table.schema.key());
     DL_TRY_ASSIGN(const auto units, find_rows(pinned->second, keys, stored));
     if (!units) return std::optional<PointAnswer>(kOther);

@@ -1,6 +1,6 @@
-// Runs SQL over a pinned cut: gate, a DuckDB session with a view per table, a stream of batches. Bounded in how
-// many run and wait; every query has a deadline and can be cancelled. Plain lookups by key are answered from the
-// key index instead. Blocking: query pool only. Thread-safe; outlives its streams.
+// Runs SQL over a pinned cut: gate, a DuckDB session with a view per table, a stream of batches. Bounded in
+// how many run and wait; every query has a deadline and can be cancelled. Plain lookups by key are answered
+// from the key index instead. Blocking: query pool only. Thread-safe; outlives its streams.
 #pragma once
 
 #include <chrono>

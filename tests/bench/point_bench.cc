@@ -1,5 +1,5 @@
-// One row by its key, mostly out of Parquet files: latency with one statement in flight, and the rate with many,
-// against the same rows found without the key index.
+// One row by its key, mostly out of Parquet files: latency with one statement in flight, and the rate with
+// many, against the same rows found without the key index.
 //   point_bench [--rows N] [--lookups N] [--connections N]   default 10 000 000 rows, 20 000 lookups, 1 000
 #include <snappy.h>
 
@@ -147,7 +147,8 @@ int run(int argc, char** argv) {
     line("plain lookup, one in flight", plain_times.to_text(), "loopback round trip: " + trips.to_text());
     auto scan_times = one_by_one(cluster, scanned, rows, 20);
     auto parsed_times = one_by_one(cluster, parsed, rows, std::min(lookups, 2'000));
-    line("lookup within SQL, one in flight", parsed_times.to_text(), "without the index: " + scan_times.to_text());
+    line("lookup within SQL, one in flight", parsed_times.to_text(),
+         "without the index: " + scan_times.to_text());
     const auto one_rate = 1e6 / plain_times.percentile(50);
     line("plain lookups, " + std::to_string(connections) + " in flight",
          per_second(many_at_once(cluster, plain, rows, std::max(lookups, connections), connections)),

@@ -273,9 +273,9 @@ class FakeQueries final : public QueryService {
         PinnedRun started;
         for (const auto& table : tables) {
             for (const auto& [id, partition] : table.partitions) {
-                DL_TRY_ASSIGN(const auto view, partition->pin_at(table.as_of.contains(id)
-                                                                     ? table.as_of.at(id)
-                                                                     : partition->end_offset()));
+                DL_TRY_ASSIGN(const auto view,
+                              partition->pin_at(table.as_of.contains(id) ? table.as_of.at(id)
+                                                                         : partition->end_offset()));
                 started.cut.offsets[table.table->id][id] = view->end_offset();
             }
             started.cut.behind[table.table->id] = 3;
