@@ -43,7 +43,7 @@ class TestView : public ReadView {
                                             std::span<const Field>) const override {
         if (!indexed) return make_error(ErrorCode::not_supported, "no index");
         std::vector<ScanUnit> found;
-        for (const auto& key : keys)
+        for (const auto& key : std::set<Hash128>(keys.begin(), keys.end()))
             if (const auto at = by_key.find(key); at != by_key.end()) found.push_back(at->second);
         return found;
     }
