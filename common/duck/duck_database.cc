@@ -3,6 +3,7 @@
 #include "common/duck/duck_registry.h"
 #include "common/duck/duck_result.h"
 #include "common/duck/parquet_file.h"
+#include "common/duck/select_parser.h"
 
 namespace dl {
 
@@ -14,6 +15,7 @@ namespace {
 struct DatabaseState {
     HandleRegistry registry;  // before the database: its functions point into it
     Database database;
+    SelectParser parser;  // its connections close before the database
 };
 
 Result<void> run_statement(duckdb_connection connection, const std::string& sql) {
@@ -98,6 +100,10 @@ class Instance final : public DuckDatabase {
             return make_error(ErrorCode::internal, "DuckDB gave no connection");
         }
         return std::unique_ptr<DuckSession>(std::make_unique<Session>(state_, std::move(connection)));
+    }
+
+    Result<std::string> select_tree(std::string_view sql) override {
+        return state_->parser.tree_json(state_->database.get(), sql);
     }
 
   private:

@@ -70,9 +70,7 @@ Result<SelectAst> SelectAst::parse(DuckDatabase& database, std::string_view sql)
     ast.text_ = std::string(rest);
     if (rest.empty()) return make_error(ErrorCode::syntax_error, "the statement is empty");
 
-    DL_TRY_ASSIGN(const std::string json,
-                  single_value(database, "SELECT json_serialize_sql(" + sql_literal(ast.text_) +
-                                             ", skip_null := true, skip_default := true)"));
+    DL_TRY_ASSIGN(const std::string json, database.select_tree(ast.text_));
     if (json.size() > kTreeTextBytesMax) {
         return make_error(ErrorCode::limit_exceeded, "the statement has too many parts; split it");
     }

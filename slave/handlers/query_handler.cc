@@ -85,6 +85,11 @@ Result<Begun> begin(QueryService& queries, const QueryRequest& request,
 boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
                                                       QueryRequest request) {
     const auto deadline = std::chrono::steady_clock::now() + request.timeout;
+    // Without a slot: who waits for records must not keep queries from running.
+    if (request.pin) {
+        auto reached = co_await wait_for_pin(std::move(request.pin->awaited));
+        if (reached.has_error()) co_return std::move(reached).error();
+    }
     auto slot = co_await context.query_slots->acquire(1, deadline);
     if (slot.has_error())
         co_return make_error(slot.error().code,
@@ -93,10 +98,6 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     const auto cancel = std::make_shared<QueryCancel>();
     CancelGuard guard(call, cancel);
 
-    if (request.pin) {
-        auto reached = co_await wait_for_pin(std::move(request.pin->awaited));
-        if (reached.has_error()) co_return std::move(reached).error();
-    }
     auto start = [queries = context.queries, cancel, deadline, request = std::move(request)] {
         return begin(*queries, request, deadline, cancel);
     };

@@ -66,6 +66,36 @@ TEST_F(OptionsTest, MetaTellsOffsetsOfAnInsertAndTheCutOfAQuery) {
     EXPECT_TRUE(meta.contains("offsets") && meta.contains("elapsed_ms"));
 }
 
+TEST_F(OptionsTest, AsOfShowsTheTableOfThen) {
+    auto client = connect();
+    must(client, batch(0, 20));
+    const auto then = max_offsets(client, "t");
+    const json cut{{"0", then.at(0) + 1}, {"1", then.at(1) + 1}};
+    must(client, batch(10, 40));
+    const auto count = [&](const json& as_of) {
+        const auto reply = must(client, with_options(query("select count(*) as n from t"),
+                                                     json{{"as_of", as_of}, {"meta", true}}.dump()));
+        return std::pair(json::parse(reply.frames.at(0))["n"], json::parse(reply.frames.at(1))["meta"]);
+    };
+    const auto [rows_then, meta] = count(cut);
+    EXPECT_EQ(rows_then, 20);
+    EXPECT_EQ(meta["offsets"]["t"], cut);
+    EXPECT_EQ(meta["behind"]["t"], 30);
+    EXPECT_EQ(count(json{{"0", 0}, {"1", 0}}).first, 0);
+    const auto ask = [](const json& options) {
+        return with_options(query("select count(*) from t"), options.dump());
+    };
+    EXPECT_THAT(must_fail(client, ask({{"as_of", {{"0", 1}}}}), "INVALID_REQUEST"),
+                ::testing::HasSubstr("it lacks 1"));
+    must_fail(client, ask({{"as_of", {{"0", 1}, {"1", 1}, {"2", 1}}}}), "PARTITION_NOT_FOUND");
+    must_fail(client, ask({{"as_of", cut}, {"min_offsets", {{"0", 1}}}}), "INVALID_REQUEST");
+    must_fail(client, ask({{"as_of", json::array({1})}}), "INVALID_REQUEST");
+    must_fail(client, ask({{"as_of", {{"0", 1000}, {"1", 1}}}, {"timeout_ms", 200}}), "TIMEOUT");
+    must_fail(client,
+              with_options(query("select 1 from t a, t b, t c limit 0"), json{{"as_of", {{"0", 1}}}}.dump()),
+              "INVALID_REQUEST");
+}
+
 TEST_F(OptionsTest, MinOffsetsWaitOrTimeOut) {
     auto client = connect();
     must(client, batch(0, 10));

@@ -386,6 +386,32 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
     EXPECT_TRUE(eventually([&] { return queries_.running == 0; }));
 }
 
+TEST_F(HandlersTest, AQueryMayPinItsOwnCut) {
+    registry_.fake(1, 1)->append_rows(0, 9);
+    const auto query = [](const std::string& table) {
+        return "{\"tables\":[{\"table_id\":1,\"partitions\":[1]" + table +
+               "}],\"sql\":\"select\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";
+    };
+    const auto reply = call(Method::query, query(",\"as_of\":{\"1\":7},\"keys\":[\"1\",\"2\"]"));
+    ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
+    EXPECT_EQ(reply->data[0].view(),
+              "{\"columns\":[{\"name\":\"a \\\"b\\\"\",\"type\":\"long\"}],\"offsets\":{\"1\":{\"1\":7}},"
+              "\"behind\":{\"1\":3}}");
+    EXPECT_EQ(queries_.keys, (std::vector<std::string>{"1", "2"}));
+    EXPECT_EQ(queries_.pinned, 0);
+    EXPECT_TRUE(contains(error_of(Method::query, query(",\"as_of\":{\"1\":4}")), "NOT_FOUND"));
+    EXPECT_TRUE(contains(error_of(Method::query, query(",\"keys\":[1]")), "a list of strings"));
+    EXPECT_TRUE(contains(error_of(Method::query, query(",\"schema_id\":99")), "SCHEMA_MISMATCH"));
+    EXPECT_TRUE(contains(error_of(Method::read,
+                                  "{\"table_id\":1,\"schema_id\":99,\"partitions\":[],"
+                                  "\"read_count\":1,\"format\":\"rows\"}"),
+                         "SCHEMA_MISMATCH"));
+    // Waiting for records takes no slot.
+    EXPECT_EQ(call(Method::query, query(",\"min_offsets\":{\"1\":1000}"), {}, 60).error().code,
+              ErrorCode::timeout);
+    EXPECT_TRUE(eventually([&] { return slots_.in_use() == 0; }));
+}
+
 TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
     const auto query = std::string("{\"view\":7,\"sql\":\"slow\",\"names\":{},\"timeout_ms\":10000}");
     for (int i = 0; i < 3; ++i)

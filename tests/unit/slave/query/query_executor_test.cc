@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "slave/query/found_rows.h"
 #include "slave/query/view_sql.h"
 #include "tests/unit/common/duck/duck_test_support.h"
 
@@ -42,7 +43,7 @@ class TestView : public ReadView {
                                             std::span<const Field>) const override {
         if (!indexed) return make_error(ErrorCode::not_supported, "no index");
         std::vector<ScanUnit> found;
-        for (const auto& key : keys)
+        for (const auto& key : std::set<Hash128>(keys.begin(), keys.end()))
             if (const auto at = by_key.find(key); at != by_key.end()) found.push_back(at->second);
         return found;
     }
@@ -168,6 +169,43 @@ TEST_F(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
     const auto plan = rows("EXPLAIN SELECT id FROM t WHERE id = 3");
     ASSERT_EQ(plan.size(), 1u);
     EXPECT_EQ(plan[0][0], "physical_plan");
+}
+
+TEST_F(QueryExecutorTest, RowsOfKeysAreLookedUpAndWhatCannotIsScanned) {
+    const std::vector<std::string> texts{"1", "2"};
+    const auto hashes = *hash_key_texts(table_, texts);
+    auto a = std::make_shared<TestView>();
+    a->indexed = true;
+    a->by_key[hashes[0]] = tail_unit({{"1", "indexed", "a"}});
+    // A record from before the last column was added.
+    a->by_key[hashes[1]] = {
+        text_batch({{FieldId{1}, type_of("int")}, {FieldId{2}, type_of("string")}}, {{"2", "~"}})};
+    a->units.push_back(tail_unit({{"1", "scanned", "a"}, {"3", "three", "c"}}));
+    auto view = [&](std::optional<std::vector<Hash128>> keys) {
+        auto made = std::make_shared<QueryView>();
+        auto& pinned = made->tables[TableId{5}];
+        pinned.table = std::make_shared<TableMeta>(table_);
+        pinned.partitions[PartitionId{0}] = a;
+        pinned.keys = std::move(keys);
+        view_ = made;
+    };
+    view(hashes);
+    EXPECT_EQ(rows("SELECT *, 1 FROM t WHERE id IN (1, 2) ORDER BY id"),
+              (Rows{{"1", "indexed", "a", "1"}, {"2", "~", "none's", "1"}}));
+    EXPECT_EQ(rows("SELECT count(*) FROM t WHERE id = 1"), (Rows{{"1"}}));
+    // The plainest form needs no keys beside it.
+    view(std::nullopt);
+    EXPECT_EQ(rows("select * from t where id = 2"), (Rows{{"2", "~", "none's"}}));
+    EXPECT_EQ(rows("select name, id from t where id in (1, 2, 9, 1)"), (Rows{{"indexed", "1"}, {"~", "2"}}));
+    EXPECT_EQ(rows("select name from t where id = 9"), Rows{});
+    EXPECT_EQ(rows("SELECT name FROM t WHERE id = 1 AND true"), (Rows{{"scanned"}}));
+    EXPECT_FALSE(run("select nope from t where id = 1"));
+    a->indexed = false;
+    view(hashes);
+    EXPECT_EQ(rows("select name from t where id = 1"), (Rows{{"scanned"}}));
+    EXPECT_EQ(rows("SELECT count(*) FROM t"), (Rows{{"2"}}));
+    const std::vector<std::string> bad{"x"};
+    EXPECT_EQ(hash_key_texts(table_, bad).error().code, ErrorCode::invalid_value);
 }
 
 TEST_F(QueryExecutorTest, EmptyTableHasItsColumns) {
