@@ -143,6 +143,30 @@ std::optional<std::int64_t> integer_literal(const json& expression) {
     return number;
 }
 
+// How many elements an expression makes for one row, as far as the statement tells: what a lambda makes, it
+// makes for each element of its list. Nothing interrupts that work before the rows of one chunk are done.
+std::int64_t made_elements(const json& node) {
+    std::int64_t made = 1;
+    std::int64_t for_each = 1;
+    const auto name = text_of(node, "class") == "FUNCTION" ? lower(text_of(node, "function_name")) : "";
+    if (!node.is_structured()) return made;
+    for (const auto& [key, child] : node.items()) {
+        if (key != "children" || !child.is_array()) {
+            made = std::max(made, made_elements(child));
+            continue;
+        }
+        for (const auto& argument : child) {
+            auto& total = text_of(argument, "class") == "LAMBDA" ? for_each : made;
+            total = std::max(total, made_elements(argument));
+            if (name == "range" || name == "generate_series" || name == "repeat") {
+                const auto length = integer_literal(argument);
+                if (length) made = std::max(made, std::min(std::abs(*length), kMadeLengthMax));
+            }
+        }
+    }
+    return for_each > kMadeLengthMax / made ? kMadeLengthMax + 1 : made * for_each;
+}
+
 class Gate {
   public:
     Gate(const std::function<bool(const std::string&)>& table_exists, GateReport& report)
@@ -214,7 +238,17 @@ class Gate {
                 "the function " + name + "()",
                 "is not supported: queries reach the rows of tables only, no files, settings or internals");
         }
-        return check_made_length(node, name);
+        DL_TRY(check_made_length(node, name));
+        const auto arguments = node.find("children");
+        const bool applies = arguments != node.end() &&
+                             std::any_of(arguments->begin(), arguments->end(),
+                                         [](const json& each) { return text_of(each, "class") == "LAMBDA"; });
+        if (applies && made_elements(node) > kMadeLengthMax) {
+            return make_error(ErrorCode::limit_exceeded, "the lambdas of " + name + "() make more than " +
+                                                             std::to_string(kMadeLengthMax) +
+                                                             " elements for a row; use a join with range");
+        }
+        return {};
     }
 
     Result<void> check_made_length(const json& node, const std::string& name) {

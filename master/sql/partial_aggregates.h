@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "master/sql/select_tree.h"
+#include "master/sql/query_ast.h"
 
 namespace dl::master {
 

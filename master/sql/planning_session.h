@@ -9,8 +9,8 @@
 
 #include "common/duck/query_cancel.h"
 #include "master/sql/fragment.h"
+#include "master/sql/query_ast.h"
 #include "master/sql/query_planner.h"
-#include "master/sql/select_tree.h"
 
 namespace dl::master {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "master/sql/query_ast.h"
 #include "master/sql/query_planner.h"
-#include "master/sql/select_tree.h"
 
 namespace dl::master {
 

@@ -224,6 +224,20 @@ TEST_F(SelectGate, DeepAndLongStatementsAreRefusedQuickly) {
     EXPECT_EQ(code("select a from t where " + times("a = 1 or ", 2000) + "b"), "OK");
 }
 
+TEST_F(SelectGate, LambdasInsideEachOtherMakeABoundedNumberOfElements) {
+    for (const char* sql :
+         {"SELECT list_transform(range(1000000), x -> list_sum(range(1000000)))",
+          "SELECT list_reduce(range(2000), (a, b) -> a + list_sum(range(2000)))",
+          "SELECT [x FOR x IN range(10000) IF list_contains(range(10000), x)]",
+          "SELECT list_transform(range(200), x -> list_transform(range(200), y -> list_sum(range(200))))"}) {
+        const auto result = check(sql);
+        ASSERT_FALSE(result) << sql;
+        EXPECT_EQ(result.error().code, ErrorCode::limit_exceeded) << result.error().to_text();
+    }
+    EXPECT_TRUE(check("SELECT list_transform(range(1000), x -> list_sum(range(1000)))"));
+    EXPECT_TRUE(check("SELECT list_transform(range(1000000), x -> x + 1)"));
+}
+
 TEST_F(SelectGate, CteShadowsATableOnlyInItsScope) {
     using Set = std::set<std::string>;
     EXPECT_EQ(tables("select * from t, U"), (Set{"t", "u"}));

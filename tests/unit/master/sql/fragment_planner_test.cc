@@ -1,6 +1,6 @@
 #include "master/sql/fragment_planner.h"
 
-#include "master/sql/select_tree.h"
+#include "master/sql/query_ast.h"
 #include "tests/unit/master/sql/pushdown_test_support.h"
 
 namespace dl::master::test {

@@ -1,4 +1,4 @@
-#include "master/sql/select_tree.h"
+#include "master/sql/query_ast.h"
 
 #include <functional>
 
