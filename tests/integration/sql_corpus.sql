@@ -716,3 +716,8 @@ select grp, 'x' as tag, count(*) from items group by grp, tag
 select grp, count(*) * 100.0 / (select count(*) from items) from items group by grp
 
 select count(*) from items where id > 5 and (grp is null or grp not in ('g1', 'g2')) and (n > 0 or n is null)
+
+-- What no row meets is not evaluated, so it raises nothing.
+select count(*) from nothing x join items i on x.id = i.id where cast(i.s as int) > 3
+
+select count(*) from (select * from nothing) x, items i where cast(i.s as int) > x.id
