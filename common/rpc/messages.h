@@ -33,9 +33,9 @@ enum class Method : std::uint8_t {
     // known here.
     // An error after some partitions were written is PARTIAL or UNKNOWN_OUTCOME and names them.
     append = 5,
-    // {"table_id":N,"partitions":[{"partition":N,"offset":N}...],"read_count":N,"format":"rows"|"json"|"columnar",
-    //  "bytes_max":N} -> data frames exactly as the client gets them (without the i32 length), end
-    //  {"next":{"0":N}}
+    // {"table_id":N,"schema_id":N,"partitions":[{"partition":N,"offset":N}...],"read_count":N,"bytes_max":N,
+    //  "format":"rows"|"json"|"columnar"} -> data frames exactly as the client gets them (without the
+    //  i32 length), end {"next":{"0":N}}. SCHEMA_MISMATCH as for pin.
     read = 6,
     // {"table_id":N,"partitions":[{"partition":N,"offset":N}...],"min_rows":N,"wait_ms":N}: returns when at
     // least
@@ -44,16 +44,17 @@ enum class Method : std::uint8_t {
     // {"table_id":N,"partitions":[N...]} -> end {"first":{"0":N},"end":{"0":N}}: first stored offset and next
     // offset
     offsets = 8,
-    // {"tables":[{"table_id":N,"schema_id":N,"partitions":[N...],"min_offsets":{"0":N}}],"lease_ms":N}
-    // -> end {"view":N,"offsets":{"<table_id>":{"0":N}}}: pins one cut (next offset per partition) for
-    // queries
-    // SCHEMA_MISMATCH when schema_id is newer than known here.
+    // {"tables":[{"table_id":N,"schema_id":N,"partitions":[N...],"min_offsets":{"0":N},"as_of":{"0":N},"keys":[S]}],
+    //  "lease_ms":N} -> end {"view":N,"offsets":{"<table_id>":{"0":N}},"behind":{"<table_id>":N}}: pins
+    //  one cut (next offset per partition) for queries. SCHEMA_MISMATCH when schema_id is newer than known.
+    //  as_of: the cut itself. keys: only the rows of these keys are wanted. behind: visible records beyond.
     pin = 9,
     // {"view":N}
     unpin = 10,
-    // {"view":N,"sql":S,"names":{"<table name in sql>":<table_id>},"timeout_ms":N}
-    // -> first data frame JSON {"columns":[{"name":S,"type":S}...]}, further ones u32 rows + ColumnBatch
-    // body, end {"rows":N}
+    // {"view":N,"sql":S,"names":{"<table name in sql>":<table_id>},"timeout_ms":N}, or "tables"
+    // as in pin instead of "view"
+    // -> first data frame JSON {"columns":[{"name":S,"type":S}...]} (then also pin's "offsets" and "behind"),
+    // further ones u32 rows + ColumnBatch body, end {"rows":N}
     query = 11,
     // {"table_id":N,"partitions":[N...]} -> data frames JSON {"rows_done":N,"rows_total":N,"bytes":N} as
     // progress, end {...}
