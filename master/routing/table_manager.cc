@@ -212,6 +212,11 @@ asio::awaitable<void> TableManager::retry_drops(std::string node, rpc::Deadline 
             std::lock_guard lock(mutex_);
             if (in_creation_.contains(drop.table)) continue;
         }
+        // The list was read a while ago: a creation that was under way then may be complete by now.
+        const auto tables = catalog_.tables().list();
+        if (std::any_of(tables.begin(), tables.end(),
+                        [&](const TablePtr& table) { return table->id == drop.table; }))
+            continue;
         const bool carried_out = co_await carry_out(drop, deadline);
         if (!carried_out) co_return;
     }

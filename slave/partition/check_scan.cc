@@ -152,9 +152,14 @@ class Scan {
             const auto hashes =
                 hash_keys(chunk->batch, pass_.table->schema.key().id, pass_.table->index_hash_seed);
             if (hashes.has_error()) return note(hashes.error());
-            for (std::uint32_t row = 0; row < chunk->batch.rows(); ++row)
-                if (chunk->is_live(row, pass_.state->end_offset))
-                    see((*hashes)[row], chunk->base_offset + static_cast<Offset>(row));
+            for (std::uint32_t row = 0; row < chunk->batch.rows(); ++row) {
+                const Offset offset = chunk->base_offset + static_cast<Offset>(row);
+                if (chunk->is_live(row, pass_.state->end_offset)) see((*hashes)[row], offset);
+                if (offset >= log_from_) continue;
+                // Flushed and compacted since the cut: of this cut's records the tail is all there is.
+                truth_.add((*hashes)[row], offset, chunk->batch.is_delete(row));
+                ++found_.records;
+            }
         }
         return {};
     }

@@ -251,6 +251,26 @@ TEST_F(CheckTest, DeadlineAndCancelEndIt) {
     EXPECT_EQ(partition_->check(options).error().code, ErrorCode::cancelled);
 }
 
+// What is only in the tail of the cut is flushed and compacted before the check reads on, its log gone.
+TEST_F(CheckTest, TheLogOfItsTailMayGoMeanwhile) {
+    write_history();
+    some_batches(2);
+    CheckOptions options;
+    bool moved = false;
+    options.stop = [&] {
+        if (moved) return false;
+        moved = true;
+        some_batches(40);
+        EXPECT_TRUE(partition_->compress(nullptr).has_value());
+        return false;
+    };
+    const auto live_at_cut = model_.size();
+    const auto report = partition_->check(options);
+    ASSERT_TRUE(report.has_value() && moved);
+    EXPECT_TRUE(report->problems.empty()) << report->problems.front();
+    EXPECT_EQ(report->live_rows, live_at_cut);
+}
+
 TEST_F(CheckTest, WritesAndCompactionsGoOnMeanwhile) {
     write_history();
     std::atomic<bool> stop{false};
