@@ -256,7 +256,7 @@ TEST_F(StatementsTest, QueryMetaAndDropAndCompress) {
     create_t(client);
     const auto reply = client.ask(R"({"query":"select n from t","options":{"meta":true}})");
     EXPECT_TRUE(reply.starts_with(
-        "{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"meta\":{\"offsets\":{\"t\":{\"0\":7}},\"rows\":3,"))
+        "{\"n\":0}|{\"n\":1}|{\"n\":2}|{\"meta\":{\"offsets\":{\"t\":{\"0\":7}},\"behind\":{},\"rows\":3,"))
         << reply;
     EXPECT_EQ(client.ask(R"({"compress_table":"t"})"), "ok");
     EXPECT_EQ(client.sql("compress t"), "ok");

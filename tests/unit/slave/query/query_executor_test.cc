@@ -196,7 +196,9 @@ TEST_F(QueryExecutorTest, RowsOfKeysAreLookedUpAndWhatCannotIsScanned) {
     // The plainest form needs no keys beside it.
     view(std::nullopt);
     EXPECT_EQ(rows("select * from t where id = 2"), (Rows{{"2", "~", "none's"}}));
-    EXPECT_EQ(rows("select name, id from t where id in (1, 2, 9, 1)"), (Rows{{"indexed", "1"}, {"~", "2"}}));
+    auto found = rows("select name, id from t where id in (1, 2, 9, 1)");
+    std::sort(found.begin(), found.end());
+    EXPECT_EQ(found, (Rows{{"indexed", "1"}, {"~", "2"}}));
     EXPECT_EQ(rows("select name from t where id = 9"), Rows{});
     EXPECT_EQ(rows("SELECT name FROM t WHERE id = 1 AND true"), (Rows{{"scanned"}}));
     EXPECT_FALSE(run("select nope from t where id = 1"));
