@@ -155,8 +155,9 @@ class Coordinator final : public QueryCoordinator {
             stream.remote = std::move(whole.stream);
         } else {
             DL_TRY(pin_all(stream, asked.tables, plan, call));
-            if (!asked.ast)
-                return make_error(ErrorCode::internal, "a statement for several slaves was not parsed");
+            if (!asked.ast) {  // keys on several slaves
+                DL_TRY_ASSIGN(asked.ast, SelectAst::parse(*database_, asked.text));
+            }
             fragments = planner_.plan(*asked.ast, asked.tables, stream.cancel);
             if (asked.explain) fragments.statement = "EXPLAIN " + fragments.statement;
             DL_TRY(start_here(stream, fragments, plan, call));

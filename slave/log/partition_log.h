@@ -68,6 +68,10 @@ class PartitionLog {
     virtual Result<void> sync() = 0;
     virtual Result<void> roll() = 0;  // closes the active segment if it holds anything
     virtual bool failed() const = 0;
+    // Ends writing for good and lets go of the active file, which gives back what was allocated ahead of its
+    // end: that must not happen later, when another owner may have appended to it. Writer calls fail from
+    // here on; reads go on.
+    virtual void stop_writing() = 0;
     // Removes closed segments that end at or before `offset`. Open readers keep reading what they hold.
     virtual Result<void> remove_before(Offset offset) = 0;
 

@@ -191,6 +191,11 @@ Result<void> SegmentedLog::roll() {
     return change_segment();
 }
 
+void SegmentedLog::stop_writing() {
+    if (!failure_) failure_ = make_error(ErrorCode::unavailable, "it was closed");
+    active_file_.reset();
+}
+
 // The old segment is on the disk before the new one has a name, so only the last segment can have a torn end.
 Result<void> SegmentedLog::change_segment() {
     DL_TRY(sync_active());

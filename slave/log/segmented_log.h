@@ -21,6 +21,7 @@ class SegmentedLog final : public PartitionLog {
     Result<void> sync() override;
     Result<void> roll() override;
     bool failed() const override { return failed_.load(std::memory_order_acquire); }
+    void stop_writing() override;
     Result<void> remove_before(Offset offset) override;
 
     Offset first_offset() const override;

@@ -71,6 +71,8 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         writer_->close();
         compactions_->close();
         maintainer_->close();
+        const auto hold = core_.exclusion.for_commit();
+        core_.log->stop_writing();
     }
 
   private:

@@ -277,5 +277,19 @@ TEST_F(PartitionTest, WritesGoOnWhileItIsCompacted) {
     EXPECT_EQ(live(), before);
 }
 
+// Someone may hold a closed partition a little longer (a flush that ends, a query): that must not reach the
+// file its next owner writes to.
+TEST_F(PartitionTest, ALateHolderOfAClosedPartitionLeavesTheLogAlone) {
+    append(rows_of(0, 5));
+    append(rows_of(5, 5));  // the second append allocates ahead
+    auto late = partition_;
+    reopen();
+    append(rows_of(10, 5));
+    late.reset();
+    append(rows_of(15, 5));
+    reopen();
+    EXPECT_EQ(live().size(), 20u);
+}
+
 }  // namespace
 }  // namespace dl::slave::test
