@@ -18,6 +18,7 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "tests/support/wire_bytes.h"
@@ -237,6 +238,34 @@ Memory memory_of(test::DaemonProcess& process) {
         if (line.starts_with("RssFile:")) memory.mapped = kilobytes();
     }
     return memory;
+}
+
+double settle(test::TestCluster& cluster) {
+    const auto start = Clock::now();
+    const auto ticks = [&] {
+        std::uint64_t sum = 0;
+        for (std::size_t i = 0; i < cluster.slave_count(); ++i) {
+            std::ifstream file("/proc/" + std::to_string(cluster.slave(i).pid()) + "/stat");
+            std::string text;
+            std::getline(file, text);
+            std::istringstream fields(text.substr(text.rfind(')') + 1));
+            std::string skipped;
+            for (int field = 3; field < 14; ++field)
+                fields >> skipped;
+            std::uint64_t user = 0, system = 0;
+            fields >> user >> system;
+            sum += user + system;
+        }
+        return sum;
+    };
+    const auto quiet_ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)) / 20;
+    for (auto before = ticks(); seconds_since(start) < 120;) {
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+        const auto now = ticks();
+        if (now - before <= quiet_ticks) break;
+        before = now;
+    }
+    return seconds_since(start);
 }
 
 void must(test::RawClient& client, const std::string& statement) {

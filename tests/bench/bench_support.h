@@ -77,6 +77,9 @@ struct Memory {
     double mapped = 0;
 };
 Memory memory_of(test::DaemonProcess& process);
+// Until the slaves have used next to no processor time for a second: flushes and compactions are done.
+// Seconds waited, two minutes at most.
+double settle(test::TestCluster& cluster);
 
 void must(test::RawClient& client, const std::string& statement);  // exits with the message on an error
 

@@ -135,7 +135,7 @@ int run(int argc, char** argv) {
             requests.push_back(varied_batch(done, 10'000));
         send_all(cluster.port(), requests, 2);
     }
-    std::this_thread::sleep_for(std::chrono::seconds(10));  // flushing in the background comes to its end
+    settle(cluster);
 
     const Shape plain{"select * from big where id = ", ""};
     const Shape parsed{"select *, 1 as one from big where id = ", ""};
@@ -163,10 +163,5 @@ int run(int argc, char** argv) {
 }  // namespace dl::bench
 
 int main(int argc, char** argv) {
-    try {
-        return dl::bench::run(argc, argv);
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << "\n";
-        return 1;
-    }
+    return dl::bench::run_program(dl::bench::run, argc, argv);
 }

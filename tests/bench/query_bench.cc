@@ -226,6 +226,7 @@ int run(int argc, char** argv) {
     headline(std::to_string(rows) + " rows, " + std::to_string(slaves) + " slaves");
     line("loaded", rows_per_second(static_cast<double>(rows), send(cluster, all, false, "insert")));
     all.clear();
+    line("background work done after", seconds_text(settle(cluster)));
     baseline.copy(with_rows(kLoadedSql, rows));
     const auto clean = ask_all(cluster, baseline, rows, repeat, "after loading");
 
@@ -236,6 +237,7 @@ int run(int argc, char** argv) {
     line("a tenth deleted",
          rows_per_second(static_cast<double>(tenth.size()), send(cluster, tenth, false, "delete")));
     baseline.copy(with_rows(kChangedSql, rows));
+    line("background work done after", seconds_text(settle(cluster)));
     const auto changed =
         ask_all(cluster, baseline, rows, repeat, "after replacing half and deleting a tenth");
     line("against the run after loading", ratio_text(changed / clean));
