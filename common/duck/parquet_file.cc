@@ -10,21 +10,29 @@ namespace {
 
 // What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
 // with larger groups; a lookup of one row unpacks one group of each column.
-constexpr int kRowGroupRows = 16'384;
+constexpr std::uint64_t kRowGroupRows = 16'384;
+constexpr std::uint64_t kRowGroupRowsMin = 64;
+// Of long rows fewer: the writer holds a group in memory.
+constexpr std::uint64_t kRowGroupBytes = 16u << 20;
 // Rows of one read_parquet_rows() are cut at about so many bytes of text.
 constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
 }  // namespace
 
+std::string parquet_copy_options(std::uint64_t bytes_per_row) {
+    const auto rows = std::clamp(kRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row), kRowGroupRowsMin,
+                                 kRowGroupRows);
+    return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " + std::to_string(rows) + ")";
+}
+
 Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
-                           const std::string& path) {
+                           const std::string& path, std::uint64_t bytes_per_row) {
     DL_TRY_ASSIGN(auto session, database.session());
     const auto handle = session->add_scan(std::move(source));
     // The scan has no order DuckDB knows of but its own; with preserve_insertion_order one thread writes it
     // as it comes.
     auto done = session->execute("COPY (SELECT * FROM dl_scan(" + std::to_string(handle) + ")) TO " +
-                                 sql_literal(path) + " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " +
-                                 std::to_string(kRowGroupRows) + ")");
+                                 sql_literal(path) + " " + parquet_copy_options(bytes_per_row));
     if (!done) {
         auto error = std::move(done).error();
         // What DuckDB says about a file it could not write is about the disk, not about a query.

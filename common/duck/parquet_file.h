@@ -26,11 +26,15 @@ std::string duck_type_name(DataType type);
 // `CAST('text' AS TYPE)` for a default, `CAST(NULL AS TYPE)` without one; binary defaults are base64 text.
 std::string sql_default(const Field& field);
 
+// Of COPY ... TO for all our files: `(FORMAT parquet, ...)`. A row group is small enough that one row can be
+// got cheaply, and that the rows of a group, of `bytes_per_row` each, fit into the writer's memory.
+std::string parquet_copy_options(std::uint64_t bytes_per_row);
+
 // Writes all rows of `source` (columns: offset, operation, time, then fields, named as above), in its order,
 // to `path` and syncs nothing: the caller syncs file and directory. Needs a DuckDatabase that may write: open
 // one with writable_duck_database() below.
 Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
-                           const std::string& path);
+                           const std::string& path, std::uint64_t bytes_per_row = 0);
 
 // The rows of `path` with _offset >= from, at most max_rows, ascending, as one batch with `fields` (those the
 // file has; others are left out), plus their offsets and append times. `file_fields` are the fields the file

@@ -201,9 +201,11 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
                                     const std::vector<Field>& fields, const std::string& path,
                                     DuckSession& session) {
     std::string select;
+    std::uint64_t longest_row = 0;  // of the inputs' averages
     for (std::size_t i = group.begin; i < group.end; ++i) {
         if (output.kept[i].count() == 0) continue;
         const auto& file = *output.inputs[i].file;
+        longest_row = std::max(longest_row, file.info().plain_bytes / file.info().rows);
         if (!select.empty()) select += " UNION ALL ";
         select += "SELECT _offset, _delete, _time";
         for (const auto& field : fields) {
@@ -220,7 +222,7 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
         select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
                   ", file_row_number = true) WHERE dl_alive(" + std::to_string(filter) + ", file_row_number)";
     }
-    return "COPY (" + select + ") TO " + sql_literal(path) + " (FORMAT parquet, COMPRESSION snappy)";
+    return "COPY (" + select + ") TO " + sql_literal(path) + " " + parquet_copy_options(longest_row);
 }
 
 Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {

@@ -88,6 +88,7 @@ int run(int argc, char** argv) {
     line("after kill -9", seconds_text(seconds_since(start)));
 
     headline("Compaction, and tail reads meanwhile");
+    line("background work done after", seconds_text(settle(cluster)));
     RowProbe probe{.table = "u", .column = "age", .first_id = 1'000'000'000, .rows = 3000};
     auto quiet = measure_rows(cluster, probe);
     line("sent to visible, nothing else running", quiet.visible.to_text());
