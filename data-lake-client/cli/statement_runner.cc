@@ -56,6 +56,12 @@ bool is_select(std::string_view sql) {
            skip_sql_blanks(sql).starts_with('(');
 }
 
+bool asks_for_meta(const std::string& json) {
+    const auto options = json_member(json, "options");
+    const auto meta = options ? json_member(options->raw, "meta") : std::nullopt;
+    return meta && meta->is_true();
+}
+
 }  // namespace
 
 std::string format_elapsed(std::chrono::nanoseconds elapsed) {
@@ -210,8 +216,21 @@ Result<void> StatementRunner::run_json(const std::string& json) {
     JsonRows rows(*writer);
     std::optional<Error> failed;
     Progress progress(settings_.progress);
+    // What options.meta asks for comes behind the rows; a row can look the same, so only the last frame is
+    // taken.
+    const bool wants_meta = rows_expected && asks_for_meta(json);
+    std::optional<std::string> meta;
     auto kind = client_.execute(json, std::nullopt, [&](ReplyKind reply, std::string&& frame) {
         if (draw_progress(progress, frame)) return true;
+        if (meta) {
+            auto printed = rows.add(*meta);
+            meta.reset();
+            if (!printed.ok()) return failed = printed.error(), false;
+        }
+        if (wants_meta && frame.starts_with("{\"meta\":{")) {
+            meta = std::move(frame);
+            return true;
+        }
         auto printed = rows_expected
                            ? rows.add(frame)
                            : print_reply(reply, traits.one_frame ? "show_table" : traits.name, frame);
@@ -227,6 +246,8 @@ Result<void> StatementRunner::run_json(const std::string& json) {
     if (rows_expected) {
         writer->end();
         print_count(rows.rows());
+        if (meta && is_for_people()) output_.write(*meta + "\n");
+        if (meta && !is_for_people()) std::fputs((*meta + "\n").c_str(), stderr);
     } else if (*kind == ReplyKind::done) {
         print_done();
     }

@@ -52,8 +52,7 @@ std::string_view as_text(const void* data, std::size_t bytes) {
 }
 
 Error corrupt(const std::string& path, const std::string& what) {
-    return make_error(ErrorCode::corrupt_data,
-                      "key index " + path + ": " + what + "; restore the partition's directory from a copy");
+    return make_error(ErrorCode::corrupt_data, "key index " + path + ": " + what);
 }
 
 }  // namespace

@@ -34,6 +34,10 @@ TEST_F(CliTest, StatementsFormatsAndExitCodes) {
     EXPECT_THAT(run.output, HasSubstr("id,name\n1,\"a,b\"\n2,"));
     run = run_program(client_ + "--format ndjson -q -c '{\"query\":\"select * from t where id = 1\"}'");
     EXPECT_EQ(run.output, "{\"id\":1,\"name\":\"a,b\"}\n");
+    run = run_program(client_ +
+                      "-q --format csv -c '{\"query\":\"select 7 as n\",\"options\":{\"meta\":true}}'");
+    EXPECT_THAT(run.output, HasSubstr("n\n7\n"));
+    EXPECT_THAT(run.output, HasSubstr("{\"meta\":{\"offsets\":")) << "as it came, on stderr: it is no row";
     run = run_program(client_ + "-c 'select * from nowhere'");
     EXPECT_EQ(run.status, 1);
     EXPECT_THAT(run.output, HasSubstr("TABLE_NOT_FOUND"));
