@@ -250,7 +250,7 @@ Result<void> CompactionJob::check_written(const std::string& path, ManifestFile*
         const std::lock_guard lock(mutex_);
         session_ = nullptr;
     }
-    DL_TRY(read);
+    if (read.has_error()) return read.error();
     info->last_row_offset = last;
     if (rows != info->rows)
         return mismatch(std::to_string(rows) + " rows were written to " + path + ", the key indexes count " +

@@ -71,7 +71,10 @@ class TailSegment {
     const TailChunks& chunks() const { return chunks_; }
     const KeyTable& keys() const { return keys_; }
     bool closed() const { return closed_; }
-    void close() { closed_ = true; }
+    // Read by a flush while the writer goes by: written once.
+    void close() {
+        if (!closed_) closed_ = true;
+    }
 
     // Adds the rows of one batch; its base offset must be end_offset(), `hashes` one per row. Older rows of
     // the same keys in this segment are marked; hashes of keys this segment did not hold are appended to
