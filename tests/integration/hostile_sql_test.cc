@@ -14,7 +14,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
 constexpr int kTimeoutMs = 700;
-constexpr seconds kSlack{12};  // a busy machine, and what cannot be interrupted at once
+constexpr seconds kSlack{kSlower * 12};  // a busy machine, and what cannot be interrupted at once
 
 class HostileSqlTest : public ClusterTest {
   protected:
