@@ -229,6 +229,21 @@ RowLatencies measure_rows(test::TestCluster& cluster, const RowProbe& probe) {
     return measured;
 }
 
+double count_rows(test::TestCluster& cluster, const std::string& table, std::int64_t expected) {
+    const auto start = Clock::now();
+    const bool served = test::wait_until(std::chrono::seconds(300), [&] {
+        auto client = cluster.connect(std::chrono::seconds(300));
+        const auto reply = client.request(R"({"query":"select count(*) as n from )" + table + "\"}");
+        if (!reply.ok()) return false;
+        if (reply.frames.at(0) != "{\"n\":" + std::to_string(expected) + "}")
+            throw std::runtime_error("expected " + std::to_string(expected) + " rows, got " +
+                                     reply.frames[0]);
+        return true;
+    });
+    if (!served) throw std::runtime_error("the table did not come back");
+    return seconds_since(start);
+}
+
 Memory memory_of(test::DaemonProcess& process) {
     std::ifstream status("/proc/" + std::to_string(process.pid()) + "/status");
     Memory memory;

@@ -70,6 +70,10 @@ struct RowProbe {
 };
 RowLatencies measure_rows(test::TestCluster& cluster, const RowProbe& probe);
 
+// Seconds until `select count(*)` of the table answers; throws when the number is another one, or after five
+// minutes without an answer.
+double count_rows(test::TestCluster& cluster, const std::string& table, std::int64_t expected);
+
 // Resident memory of a process: its own, and pages of files it maps (which the system takes back when it
 // needs them).
 struct Memory {

@@ -3,35 +3,12 @@
 //   scale_bench [--rows N]   default 10 000 000
 #include <filesystem>
 #include <iostream>
-#include <sstream>
 #include <thread>
 
 #include "tests/bench/bench_support.h"
 
 namespace dl::bench {
 namespace {
-
-double count_rows(test::TestCluster& cluster, std::int64_t expected) {
-    const auto start = Clock::now();
-    const bool served = test::wait_until(std::chrono::seconds(300), [&] {
-        auto client = cluster.connect(std::chrono::seconds(300));
-        const auto reply = client.request(R"({"query":"select count(*) as n from big"})");
-        if (!reply.ok()) return false;
-        if (reply.frames.at(0) != "{\"n\":" + std::to_string(expected) + "}")
-            throw std::runtime_error("expected " + std::to_string(expected) + " rows, got " +
-                                     reply.frames[0]);
-        return true;
-    });
-    if (!served) throw std::runtime_error("the table did not come back");
-    return seconds_since(start);
-}
-
-std::string in_seconds(double seconds) {
-    std::ostringstream text;
-    text.precision(2);
-    text << std::fixed << seconds << " s";
-    return text.str();
-}
 
 int run(int argc, char** argv) {
     const auto rows = argument(argc, argv, "--rows", 10'000'000) / 10'000 * 10'000;
@@ -51,8 +28,8 @@ int run(int argc, char** argv) {
     line("memory right after", "slave " + megabytes(static_cast<double>(cluster.slave().resident_bytes())) +
                                    ", master " +
                                    megabytes(static_cast<double>(cluster.master().resident_bytes())));
-    line("count(*)", in_seconds(count_rows(cluster, rows)));
-    line("count(*) again", in_seconds(count_rows(cluster, rows)));
+    line("count(*)", seconds_text(count_rows(cluster, "big", rows)));
+    line("count(*) again", seconds_text(count_rows(cluster, "big", rows)));
     std::this_thread::sleep_for(std::chrono::seconds(10));  // flushing in the background comes to its end
     line("memory 10 s later", "slave " + megabytes(static_cast<double>(cluster.slave().resident_bytes())));
     double bytes = 0;
@@ -67,9 +44,9 @@ int run(int argc, char** argv) {
             cluster.slave().kill_hard();
         const auto start = Clock::now();
         cluster.slave().start();
-        count_rows(cluster, rows);
+        count_rows(cluster, "big", rows);
         line(clean ? "restart to serving, after SIGTERM" : "restart to serving, after kill -9",
-             in_seconds(seconds_since(start)),
+             seconds_text(seconds_since(start)),
              "slave " + megabytes(static_cast<double>(cluster.slave().resident_bytes())));
     }
     return 0;

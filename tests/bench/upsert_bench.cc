@@ -29,19 +29,6 @@ std::string random_batch(std::mt19937_64& random, std::int64_t keys, std::int64_
     return binary_batch("u", rows, "insert");
 }
 
-void wait_for_count(test::TestCluster& cluster, std::int64_t expected) {
-    const bool served = test::wait_until(std::chrono::seconds(300), [&] {
-        auto client = cluster.connect(std::chrono::seconds(300));
-        const auto reply = client.request(R"({"query":"select count(*) as n from u"})");
-        if (!reply.ok()) return false;
-        if (reply.frames.at(0) != "{\"n\":" + std::to_string(expected) + "}")
-            throw std::runtime_error("expected " + std::to_string(expected) + " rows, got " +
-                                     reply.frames[0]);
-        return true;
-    });
-    if (!served) throw std::runtime_error("the table did not come back");
-}
-
 int run(int argc, char** argv) {
     const auto keys = argument(argc, argv, "--rows", 20'000'000) / kBatch * kBatch;
     const auto upserts = argument(argc, argv, "--upserts", 10'000'000) / kBatch * kBatch;
@@ -84,7 +71,7 @@ int run(int argc, char** argv) {
     cluster.slave().kill_hard();
     auto start = Clock::now();
     cluster.slave().start();
-    wait_for_count(cluster, keys);
+    count_rows(cluster, "u", keys);
     line("after kill -9", seconds_text(seconds_since(start)));
 
     headline("Compaction, and tail reads meanwhile");
