@@ -14,7 +14,8 @@ namespace dl {
 
 class QueryCancel {
   public:
-    // `why` is CANCELLED or TIMEOUT. Runs every registered callback once, on this thread.
+    // `why` is CANCELLED, TIMEOUT, or UNAVAILABLE when the node stops. Runs every registered callback once,
+    // on this thread.
     void cancel(ErrorCode why = ErrorCode::cancelled);
     // Set once cancelled.
     std::optional<ErrorCode> reason() const;
