@@ -151,7 +151,9 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
     }
     std::vector<std::string> statements = {
         "SET GLOBAL TimeZone = 'UTC'",
-        "SET GLOBAL preserve_insertion_order = true",
+        // One thread that writes keeps the order anyway, and may then limit the bytes of a row group.
+        std::string("SET GLOBAL preserve_insertion_order = ") +
+            (settings.locked || threads > 1 ? "true" : "false"),
     };
     if (!settings.spill_directory.empty() && settings.spill_bytes_max != 0) {
         statements.push_back("SET GLOBAL max_temp_directory_size = '" +

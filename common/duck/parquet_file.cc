@@ -12,7 +12,8 @@ namespace {
 // with larger groups; a lookup of one row unpacks one group of each column.
 constexpr std::uint64_t kRowGroupRows = 16'384;
 constexpr std::uint64_t kRowGroupRowsMin = 64;
-// Of long rows fewer: the writer holds a group in memory.
+// Of long rows fewer: writers hold a group in memory, readers a chunk of it. The rows are chosen by the
+// average; the bytes are what DuckDB ends a group at where many long rows lie together.
 constexpr std::uint64_t kRowGroupBytes = 16u << 20;
 // Rows of one read_parquet_rows() are cut at about so many bytes of text.
 constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
@@ -22,7 +23,8 @@ constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 std::string parquet_copy_options(std::uint64_t bytes_per_row) {
     const auto rows = std::clamp(kRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row), kRowGroupRowsMin,
                                  kRowGroupRows);
-    return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " + std::to_string(rows) + ")";
+    return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " + std::to_string(rows) +
+           ", ROW_GROUP_SIZE_BYTES " + std::to_string(kRowGroupBytes) + ")";
 }
 
 Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,

@@ -27,7 +27,8 @@ std::string duck_type_name(DataType type);
 std::string sql_default(const Field& field);
 
 // Of COPY ... TO for all our files: `(FORMAT parquet, ...)`. A row group is small enough that one row can be
-// got cheaply, and that the rows of a group, of `bytes_per_row` each, fit into the writer's memory.
+// got cheaply, and that its rows, of `bytes_per_row` each on average, fit into the memory of writer and
+// reader. For a database of one thread.
 std::string parquet_copy_options(std::uint64_t bytes_per_row);
 
 // Writes all rows of `source` (columns: offset, operation, time, then fields, named as above), in its order,
@@ -48,7 +49,8 @@ Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string&
                                       std::uint32_t max_rows, const std::vector<Field>& file_fields);
 
 // A database for our own statements (COPY ... TO, reads of our files): file access open, no extension
-// loading. Never given SQL text from outside.
+// loading. Never given SQL text from outside. One that writes our files has one thread, which keeps their
+// order.
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
                                                              unsigned threads);
 

@@ -12,6 +12,9 @@ namespace dl::duck {
 
 namespace {
 
+// DuckDB copies chunks whole: long rows come in smaller ones.
+constexpr std::size_t kChunkBytesMax = 4u << 20;
+
 struct FunctionContext {
     HandleRegistry* registry = nullptr;
     unsigned threads = 1;
@@ -338,15 +341,52 @@ Result<bool> next_unit(PassData& pass, ThreadData& mine) {
     }
 }
 
+// Texts and binaries of rows `first` to `last`, and of those between them in the batch.
+std::size_t bytes_between(const ScanUnit& unit, std::uint32_t first, std::uint32_t last) {
+    std::size_t bytes = 0;
+    for (const auto& column : unit.batch.columns()) {
+        if (physical_type(column.type) != PhysicalType::bytes) continue;
+        const auto end = column.bytes(last);
+        bytes += static_cast<std::size_t>(end.data() + end.size() - column.bytes(first).data());
+    }
+    return bytes;
+}
+
+// How many of the next `count` rows fit into what is left of a chunk's bytes; an empty chunk takes one
+// always.
+std::uint32_t rows_within(const ScanUnit& unit, std::uint32_t next, std::uint32_t count, bool empty,
+                          std::size_t* bytes_left) {
+    const auto row_at = [&](std::uint32_t i) { return unit.all_rows ? i : unit.rows[i]; };
+    if (const auto bytes = bytes_between(unit, row_at(next), row_at(next + count - 1));
+        bytes <= *bytes_left) {
+        *bytes_left -= bytes;
+        return count;
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto bytes = bytes_between(unit, row_at(next + i), row_at(next + i));
+        if (bytes > *bytes_left && (i > 0 || !empty)) {
+            *bytes_left = 0;
+            return i;
+        }
+        *bytes_left -= std::min(bytes, *bytes_left);
+    }
+    return count;
+}
+
 Result<idx_t> fill_chunk(PassData& pass, ThreadData& mine, duckdb_data_chunk output) {
     const idx_t capacity = duckdb_vector_size();
     idx_t filled = 0;
+    std::size_t bytes_left = kChunkBytesMax;
     while (filled < capacity) {
         if (mine.rows_left == 0) {
             DL_TRY_ASSIGN(const bool more, next_unit(pass, mine));
             if (!more) break;
         }
-        const auto count = static_cast<std::uint32_t>(std::min<idx_t>(mine.rows_left, capacity - filled));
+        const auto count =
+            rows_within(*mine.unit, mine.next_row,
+                        static_cast<std::uint32_t>(std::min<idx_t>(mine.rows_left, capacity - filled)),
+                        filled == 0, &bytes_left);
+        if (count == 0) break;
         const Range range{&*mine.unit, mine.next_row, count, filled};
         for (std::size_t i = 0; i < pass.projection.size(); ++i) {
             duckdb_vector vector = duckdb_data_chunk_get_vector(output, i);

@@ -68,7 +68,7 @@ class PartitionFixture : public ::testing::Test {
         root_ =
             ::testing::TempDir() + "partition-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
         directory_ = root_ + "/p";
-        database_ = *writable_duck_database(512u << 20, 2);
+        database_ = *writable_duck_database(512u << 20, 1);
         options_.segment_bytes = 4096;
         options_.free_disk_bytes_min = 0;
         ASSERT_TRUE(posix_file_system().create_directories(root_).has_value());
