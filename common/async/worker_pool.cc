@@ -1,6 +1,7 @@
 #include "common/async/worker_pool.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <condition_variable>
 #include <deque>
@@ -12,6 +13,7 @@ namespace dl {
 
 struct WorkerPool::State {
     std::string name;
+    int niceness = 0;
     mutable std::mutex mutex;
     std::condition_variable wake;
     std::deque<std::function<void()>> queue;
@@ -21,6 +23,8 @@ struct WorkerPool::State {
 
     void run() {
         pthread_setname_np(pthread_self(), name.substr(0, 10).c_str());
+        // On Linux this is of the calling thread alone. Without it the work is done all the same.
+        if (niceness != 0) (void)::setpriority(PRIO_PROCESS, 0, niceness);
         std::unique_lock lock(mutex);
         for (;;) {
             wake.wait(lock, [this] { return stopping || !queue.empty(); });
@@ -35,8 +39,10 @@ struct WorkerPool::State {
     }
 };
 
-WorkerPool::WorkerPool(std::string name, std::size_t threads) : state_(std::make_unique<State>()) {
+WorkerPool::WorkerPool(std::string name, std::size_t threads, int niceness)
+    : state_(std::make_unique<State>()) {
     state_->name = std::move(name);
+    state_->niceness = niceness;
     for (std::size_t i = 0; i < threads; ++i)
         state_->threads.emplace_back([s = state_.get()] { s->run(); });
 }

@@ -12,7 +12,8 @@ namespace dl {
 class WorkerPool {
   public:
     // `name` shows in the thread names (at most 10 characters are kept) and in errors.
-    WorkerPool(std::string name, std::size_t threads);
+    // `niceness` 1 to 19: the threads step back behind those with less; may take very long beside busy ones.
+    WorkerPool(std::string name, std::size_t threads, int niceness = 0);
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;

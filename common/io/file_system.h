@@ -58,6 +58,9 @@ class FileSystem {
     // Writes path.tmp, syncs it, renames it to path, syncs the directory: all or nothing, durable on return.
     virtual Result<void> replace_atomically(const std::string& path, std::string_view content) = 0;
     virtual Result<void> sync_file(const std::string& path) = 0;  // of a file somebody else wrote
+    // Lets the disk begin with what the file has unwritten, and does not wait: no durability. It leaves
+    // errors of the disk for the sync to find.
+    virtual Result<void> start_write_back(const std::string&) { return {}; }
     virtual Result<void> sync_directory(const std::string& path) = 0;
     virtual Result<void> create_directories(const std::string& path) = 0;
     virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted

@@ -84,12 +84,8 @@ std::vector<std::shared_ptr<const DeleteVector>> derive_vectors(
     for (const auto& file : files)
         indexes.push_back({&file->index(), file->info().rows});
     std::vector<std::shared_ptr<const DeleteVector>> vectors;
-    for (const auto& kept : find_kept_rows(indexes)) {
-        RowBits dead(kept.rows());
-        for (std::uint64_t row = 0; row < kept.rows(); ++row)
-            if (!kept.test(row)) dead.set(row);
-        vectors.push_back(DeleteVector::from_bits(dead));
-    }
+    for (const auto& kept : find_kept_rows(indexes))
+        vectors.push_back(dead_rows_of(kept));
     return vectors;
 }
 

@@ -43,7 +43,8 @@ Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input) {
 
     DL_FAILPOINT("flush.before-write");
     const std::string parquet = input.snapshots_directory + "/" + info.parquet_name();
-    auto source = std::make_shared<SegmentSource>(input.segment, snapshot_columns(info.fields));
+    auto source = std::make_shared<SegmentSource>(input.segment, snapshot_columns(info.fields),
+                                                  std::make_shared<PacedWriteBack>(*input.files, parquet));
     DL_TRY(write_parquet(*input.database, source, parquet, info.plain_bytes / info.rows));
     DL_TRY(input.files->sync_file(parquet));
     DL_TRY(measure_parquet(*input.files, parquet, &info));

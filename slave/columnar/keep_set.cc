@@ -34,6 +34,13 @@ std::uint64_t KeptRows::rank(std::uint64_t row) const {
            static_cast<std::uint64_t>(std::popcount(bits_.words()[row >> 6] & below));
 }
 
+std::shared_ptr<const DeleteVector> dead_rows_of(const KeptRows& kept) {
+    RowBits dead(kept.rows());
+    for (std::uint64_t row = 0; row < kept.rows(); ++row)
+        if (!kept.test(row)) dead.set(row);
+    return DeleteVector::from_bits(dead);
+}
+
 void merge_indexes(std::span<const KeepInput> inputs,
                    const std::function<void(std::size_t, const KeyIndex::Entry&)>& visit) {
     std::vector<Cursor> heap;

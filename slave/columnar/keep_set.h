@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,9 @@ class KeptRows {
     std::vector<std::uint32_t> before_word_;
     std::uint64_t count_ = 0;
 };
+
+// All rows but the kept ones.
+std::shared_ptr<const DeleteVector> dead_rows_of(const KeptRows& kept);
 
 struct KeepInput {
     const KeyIndex* index = nullptr;

@@ -80,7 +80,10 @@ Result<void> check_consistent(const Manifest& manifest) {
         const std::string name = file.stem();
         if (file.first_offset < end || file.end_offset <= file.first_offset)
             return corrupt("file " + name + " overlaps the one before it");
-        if (file.first_offset >= manifest.log_start && file.first_offset != std::max(end, manifest.log_start))
+        if (file.compacted != (file.end_offset <= manifest.compacted_end))
+            return corrupt("file " + name + " is of the wrong kind, or reaches beyond the compacted end " +
+                           std::to_string(manifest.compacted_end));
+        if (!file.compacted && file.first_offset != std::max(end, manifest.compacted_end))
             return corrupt("records before file " + name + " are in no file");
         const auto range = static_cast<std::uint64_t>(file.end_offset - file.first_offset);
         if (file.rows == 0 || file.rows > range || (!file.compacted && file.rows != range) ||
@@ -92,9 +95,13 @@ Result<void> check_consistent(const Manifest& manifest) {
         if (file.edition > manifest.edition) return corrupt("file " + name + " is newer than the manifest");
         end = file.end_offset;
     }
-    if (manifest.log_start < 0 || manifest.flushed_end < manifest.log_start ||
-        (manifest.flushed_end > manifest.log_start ? end != manifest.flushed_end
-                                                   : end > manifest.flushed_end))
+    if (manifest.log_start < 0 || manifest.compacted_end < manifest.log_start ||
+        manifest.flushed_end < manifest.compacted_end)
+        return corrupt("log start " + std::to_string(manifest.log_start) + ", compacted end " +
+                       std::to_string(manifest.compacted_end) + " and flushed end " +
+                       std::to_string(manifest.flushed_end) + " do not ascend");
+    if (manifest.flushed_end > manifest.compacted_end ? end != manifest.flushed_end
+                                                      : end > manifest.flushed_end)
         return corrupt("the files end at offset " + std::to_string(end) + ", not at the flushed end " +
                        std::to_string(manifest.flushed_end));
     return {};
@@ -114,6 +121,7 @@ std::string encode_manifest(const Manifest& manifest) {
                        {"table_id", manifest.table.value},
                        {"partition", manifest.partition.value},
                        {"flushed_end", manifest.flushed_end},
+                       {"compacted_end", manifest.compacted_end},
                        {"log_start", manifest.log_start},
                        {"batch_ids_edition", manifest.batch_ids_edition},
                        {"files", std::move(files)}};
@@ -146,6 +154,8 @@ Result<Manifest> decode_manifest(std::string_view text) {
         manifest.partition = PartitionId{tree.at("partition").get<std::uint32_t>()};
         manifest.flushed_end = tree.at("flushed_end").get<Offset>();
         manifest.log_start = tree.at("log_start").get<Offset>();
+        // Manifests from before it was written compacted exactly what the log no longer had.
+        manifest.compacted_end = tree.value("compacted_end", manifest.log_start);
         manifest.batch_ids_edition = tree.at("batch_ids_edition").get<std::uint64_t>();
         for (const auto& entry : tree.at("files")) {
             DL_TRY_ASSIGN(auto file, file_from_json(entry));

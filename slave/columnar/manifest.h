@@ -40,11 +40,12 @@ struct Manifest {
     std::uint64_t edition = 0;  // + 1 with every replacement
     TableId table;
     PartitionId partition;
-    Offset flushed_end = 0;  // records below are in files; recovery replays the log from here
-    Offset log_start =
-        0;  // records below are in compacted files only; log segments that end there are garbage
+    Offset flushed_end = 0;    // records below are in files; recovery replays the log from here
+    Offset compacted_end = 0;  // files below are compacted; the log may still have their records
+    Offset log_start = 0;      // records below are in compacted files only; log segments that end there
+                               // are garbage
     std::uint64_t batch_ids_edition = 0;  // `batch-ids.<n>`: ids of batches below log_start; 0: none
-    std::vector<ManifestFile> files;      // ascending, not overlapping; dense from log_start to flushed_end
+    std::vector<ManifestFile> files;      // ascending, not overlapping; dense from compacted_end on
 
     std::string batch_ids_name() const { return "batch-ids." + std::to_string(batch_ids_edition); }
 };

@@ -49,8 +49,9 @@ std::vector<ScanColumn> snapshot_columns(const std::vector<Field>& fields) {
     return columns;
 }
 
-SegmentSource::SegmentSource(std::shared_ptr<const TailSegment> segment, std::vector<ScanColumn> columns)
-    : segment_(std::move(segment)), columns_(std::move(columns)) {
+SegmentSource::SegmentSource(std::shared_ptr<const TailSegment> segment, std::vector<ScanColumn> columns,
+                             std::shared_ptr<PacedWriteBack> write_back)
+    : segment_(std::move(segment)), columns_(std::move(columns)), write_back_(std::move(write_back)) {
     for (std::size_t c = 0; c < segment_->chunks().size(); ++c)
         for (std::size_t r = 0; r < segment_->chunks()[c]->times.size(); ++r)
             units_.push_back({c, r});
@@ -77,11 +78,13 @@ Result<std::optional<ScanUnit>> SegmentSource::next() {
         for (std::uint32_t row = begin; row < end; ++row)
             unit.rows.push_back(row);
     rows_read_.fetch_add(end - begin);
+    if (write_back_ != nullptr)
+        write_back_->wrote(chunk.batch.body().size() * (end - begin) / chunk.batch.rows());
     return std::optional<ScanUnit>(std::move(unit));
 }
 
 std::shared_ptr<ScanSource> SegmentSource::rewound() const {
-    return std::make_shared<SegmentSource>(segment_, columns_);
+    return std::make_shared<SegmentSource>(segment_, columns_, write_back_);
 }
 
 }  // namespace dl::slave

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/duck/scan_source.h"
+#include "common/io/paced_write_back.h"
 #include "common/types/schema.h"
 #include "slave/index/tail_segment.h"
 
@@ -22,7 +23,9 @@ std::vector<ScanColumn> snapshot_columns(const std::vector<Field>& fields);
 
 class SegmentSource : public ScanSource {
   public:
-    SegmentSource(std::shared_ptr<const TailSegment> segment, std::vector<ScanColumn> columns);
+    // `write_back`, unless nullptr, hears of the bytes that are read, which are about to be written.
+    SegmentSource(std::shared_ptr<const TailSegment> segment, std::vector<ScanColumn> columns,
+                  std::shared_ptr<PacedWriteBack> write_back = nullptr);
     const std::vector<ScanColumn>& columns() const override { return columns_; }
     Result<std::optional<ScanUnit>> next() override;
     std::uint64_t row_estimate() const override { return segment_->rows(); }
@@ -36,6 +39,7 @@ class SegmentSource : public ScanSource {
     };
     std::shared_ptr<const TailSegment> segment_;
     std::vector<ScanColumn> columns_;
+    std::shared_ptr<PacedWriteBack> write_back_;
     std::vector<Unit> units_;
     std::atomic<std::size_t> next_{0};
     std::atomic<std::uint64_t> rows_read_{0};

@@ -35,6 +35,7 @@ Result<void> SnapshotPublisher::rewrite_vectors(std::vector<FileEntry> files) {
     return commit({.operation = "repair",
                    .files = std::move(files),
                    .flushed_end = same.flushed_end,
+                   .compacted_end = same.compacted_end,
                    .log_start = same.log_start,
                    .batch_ids_edition = same.batch_ids_edition});
 }
@@ -43,6 +44,7 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
     Manifest next = manifest();
     next.edition = next_edition();
     next.flushed_end = change.flushed_end;
+    next.compacted_end = change.compacted_end;
     next.log_start = change.log_start;
     next.batch_ids_edition = change.batch_ids_edition;
     next.files.clear();

@@ -28,6 +28,7 @@ class SnapshotPublisher {
         std::string operation;         // "flush" or "compaction", names the crash points
         std::vector<FileEntry> files;  // all files after the change, with the vectors to persist; ascending
         Offset flushed_end = 0;
+        Offset compacted_end = 0;
         Offset log_start = 0;
         std::uint64_t batch_ids_edition = 0;
     };

@@ -14,8 +14,13 @@ namespace {
 class KeptFilter : public RowFilter {
   public:
     using Spend = std::function<void(std::uint64_t bytes)>;
-    KeptFilter(const KeptRows& kept, double bytes_per_row, Spend spend, std::atomic<std::uint64_t>& rows_done)
-        : kept_(kept), bytes_per_row_(bytes_per_row), spend_(std::move(spend)), rows_done_(rows_done) {}
+    KeptFilter(const KeptRows& kept, double bytes_per_row, Spend spend, PacedWriteBack& output,
+               std::atomic<std::uint64_t>& rows_done)
+        : kept_(kept),
+          bytes_per_row_(bytes_per_row),
+          spend_(std::move(spend)),
+          output_(output),
+          rows_done_(rows_done) {}
     void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
         std::size_t moved = count;  // every row is read, the kept ones are written too
         for (std::size_t i = 0; i < count; ++i) {
@@ -24,6 +29,7 @@ class KeptFilter : public RowFilter {
             moved += keep[i] ? 1 : 0;
         }
         rows_done_.fetch_add(count);
+        output_.wrote(static_cast<std::uint64_t>(bytes_per_row_ * static_cast<double>(moved - count)));
         spend_(static_cast<std::uint64_t>(bytes_per_row_ * static_cast<double>(moved)));
         DL_FAILPOINT("compaction.mid");
     }
@@ -32,6 +38,7 @@ class KeptFilter : public RowFilter {
     const KeptRows& kept_;
     double bytes_per_row_;
     Spend spend_;
+    PacedWriteBack& output_;
     std::atomic<std::uint64_t>& rows_done_;
 };
 
@@ -159,8 +166,10 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     begun_.push_back(path);
     begun_.push_back(input_.snapshots_directory + "/" + info.index_name());
     {
+        PacedWriteBack write_back(*input_.files, path);
         DL_TRY_ASSIGN(const auto session, start_session());
-        const auto written = session->execute(copy_sql(output, group, info.fields, path, *session));
+        const auto written =
+            session->execute(copy_sql(output, group, info.fields, path, *session, write_back));
         {
             const std::lock_guard lock(mutex_);
             session_ = nullptr;
@@ -199,7 +208,7 @@ std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const 
 
 std::string CompactionJob::copy_sql(const CompactionOutput& output, const OutputGroup& group,
                                     const std::vector<Field>& fields, const std::string& path,
-                                    DuckSession& session) {
+                                    DuckSession& session, PacedWriteBack& write_back) {
     std::string select;
     std::uint64_t longest_row = 0;  // of the inputs' averages
     for (std::size_t i = group.begin; i < group.end; ++i) {
@@ -218,7 +227,8 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
         const auto bytes_per_row =
             static_cast<double>(file.info().parquet_bytes) / static_cast<double>(file.info().rows);
         const auto filter = session.add_row_filter(std::make_shared<KeptFilter>(
-            output.kept[i], bytes_per_row, [this](std::uint64_t bytes) { spend(bytes); }, rows_done_));
+            output.kept[i], bytes_per_row, [this](std::uint64_t bytes) { spend(bytes); }, write_back,
+            rows_done_));
         select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
                   ", file_row_number = true) WHERE dl_alive(" + std::to_string(filter) + ", file_row_number)";
     }

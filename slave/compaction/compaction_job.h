@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/duck/duck_database.h"
+#include "common/io/paced_write_back.h"
 #include "common/meta/table_meta.h"
 #include "slave/columnar/file_set.h"
 #include "slave/columnar/keep_set.h"
@@ -24,7 +25,7 @@ struct CompactionInput {
     DuckDatabase* database = nullptr;
     std::string snapshots_directory;
     std::shared_ptr<const TableMeta> table;
-    std::vector<FileEntry> inputs;          // ascending; always the whole prefix of the partition
+    std::vector<FileEntry> inputs;          // ascending; always all files of the partition
     std::uint64_t edition = 0;              // of the new files
     IoBudget* budget = nullptr;             // of reading and writing; nullptr: no limit
     std::uint64_t free_disk_bytes_min = 0;  // DISK_FULL when the new files would leave less
@@ -41,6 +42,8 @@ struct CompactionOutput {
     std::uint64_t rows_before = 0;
     std::uint64_t rows_after = 0;
     bool unchanged = false;  // every input is compacted and keeps all of its rows: nothing to commit
+
+    Offset end_offset() const { return inputs.empty() ? 0 : inputs.back().file->info().end_offset; }
 
     // The delete vector of an output: rows whose copy in the inputs is dead in `current`.
     std::shared_ptr<const DeleteVector> vector_of(const File& output, const FileSet& current) const;
@@ -67,7 +70,8 @@ class CompactionJob {
                                                              const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
     std::string copy_sql(const CompactionOutput& output, const OutputGroup& group,
-                         const std::vector<Field>& fields, const std::string& path, DuckSession& session);
+                         const std::vector<Field>& fields, const std::string& path, DuckSession& session,
+                         PacedWriteBack& write_back);
     // Reads the offsets back: as many rows as expected, ascending, within the range.
     Result<void> check_written(const std::string& path, ManifestFile* info);
     Result<void> write_index(const CompactionOutput& output, const OutputGroup& group,

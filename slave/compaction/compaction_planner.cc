@@ -4,26 +4,21 @@
 
 namespace dl::slave {
 
-Offset compaction_range_end(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs) {
+Offset log_start_after_compaction(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs) {
     if (segments.empty()) return 0;
     const std::size_t retained = std::size_t{retained_closed_logs} + 1;
     const std::size_t oldest = segments.size() > retained ? segments.size() - retained : 0;
     return segments[oldest].first_offset;
 }
 
-CompactionPlan plan_compaction(std::span<const PolicyFile> files, Offset range_end,
-                               std::uint32_t dead_percent) {
-    CompactionPlan plan;
-    plan.range_end = range_end;
+bool needs_compaction(std::span<const PolicyFile> files, std::uint32_t dead_percent) {
     std::uint64_t rows = 0, dead = 0;
-    while (plan.inputs < files.size() && files[plan.inputs].end_offset <= range_end) {
-        const auto& file = files[plan.inputs++];
-        plan.needed = plan.needed || !file.compacted;
+    for (const auto& file : files) {
+        if (!file.compacted) return true;
         rows += file.rows;
         dead += file.dead;
     }
-    plan.needed = plan.needed || (dead > 0 && dead * 100 >= rows * dead_percent);
-    return plan;
+    return dead > 0 && dead * 100 >= rows * dead_percent;
 }
 
 std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs, std::uint64_t rows_target,

@@ -10,18 +10,13 @@
 
 namespace dl::slave {
 
-// The first offset that compaction leaves alone: that of the oldest of the newest `retained_closed_logs` + 1
-// log files.
-Offset compaction_range_end(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs);
+// Where the log begins once everything below is compacted: at the oldest of the newest
+// `retained_closed_logs` + 1 log files.
+Offset log_start_after_compaction(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs);
 
-struct CompactionPlan {
-    std::size_t inputs = 0;  // the first `inputs` files of the manifest are compacted together
-    bool needed = false;     // false: they are compacted already and hold few dead rows
-    Offset range_end = 0;
-};
-// Of dead rows in compacted files the key indexes then say whether any can go.
-CompactionPlan plan_compaction(std::span<const PolicyFile> files, Offset range_end,
-                               std::uint32_t dead_percent);
+// False: all files are compacted already and hold few dead rows. Of dead rows in compacted files the key
+// indexes then say whether any can go.
+bool needs_compaction(std::span<const PolicyFile> files, std::uint32_t dead_percent);
 
 // Inputs [begin, end) become one output file.
 struct OutputGroup {

@@ -29,22 +29,22 @@ const char* to_text(CompactionReason reason) {
     return "";
 }
 
-CompactionReason decide_compaction(std::span<const PolicyFile> files, Offset range_end,
+CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint64_t tail_rows,
                                    const CompactionPolicy& policy) {
     Sum flushed, compacted;
-    for (const auto& file : files) {
-        if (file.end_offset > range_end) break;
+    for (const auto& file : files)
         (file.compacted ? compacted : flushed).add(file);
-    }
-    if (!policy.automatic || flushed.files < policy.files_min || flushed.files == 0 ||
-        flushed.bytes + compacted.bytes < policy.bytes_min)
-        return CompactionReason::none;
-    if (static_cast<double>(flushed.bytes) * 100 >=
-        static_cast<double>(compacted.bytes) * policy.growth_percent)
+    if (!policy.automatic || flushed.files == 0) return CompactionReason::none;
+    const auto bytes = flushed.bytes + compacted.bytes;
+    if (bytes >= policy.bytes_min && flushed.files >= policy.files_min &&
+        static_cast<double>(flushed.bytes) * 100 >=
+            static_cast<double>(compacted.bytes) * policy.growth_percent)
         return CompactionReason::growth;
-    const auto droppable = flushed.dead + std::min(compacted.dead, flushed.rows);
-    if (static_cast<double>(droppable) * 100 >=
-        static_cast<double>(flushed.rows + compacted.rows) * policy.dead_percent)
+    const auto dead = flushed.dead + std::min(compacted.dead, flushed.rows);
+    const auto droppable = dead - std::min(dead, tail_rows);
+    if (bytes >= policy.dead_bytes_min &&
+        static_cast<double>(droppable) * 100 >=
+            static_cast<double>(flushed.rows + compacted.rows) * policy.dead_percent)
         return CompactionReason::dead_rows;
     return CompactionReason::none;
 }

@@ -43,7 +43,6 @@ class Scan {
 
     Result<void> scan_file(const FileEntry& entry) {
         const auto& info = entry.file->info();
-        const bool counts = info.end_offset <= log_from_;  // else the log has its records
         const auto& index = entry.file->index();
         RowBits indexed(first_pass() ? info.rows : 0);
         RowBits deletes(first_pass() ? info.rows : 0);
@@ -57,7 +56,10 @@ class Scan {
                 DL_TRY(check_still_wanted(*pass_.options, core_));
                 for (std::size_t i = 0; i < piece.hashes.size(); ++i) {
                     const auto row = piece.first_row + i;
-                    if (counts) truth_.add(piece.hashes[i], piece.offsets[i], piece.deletes[i]);
+                    if (piece.offsets[i] < log_from_) {  // else the log has it
+                        truth_.add(piece.hashes[i], piece.offsets[i], piece.deletes[i]);
+                        ++found_.records;
+                    }
                     if (!entry.dead->is_dead(row)) see(piece.hashes[i], piece.offsets[i]);
                     if (first_pass()) all.add(piece.hashes[i], marked(piece.offsets[i], piece.deletes[i]));
                 }
@@ -73,7 +75,6 @@ class Scan {
                 }
                 return {};
             });
-        if (counts) found_.records += info.rows;
         if (read.has_error()) return note(read.error());
         if (!first_pass()) return {};
         if (!index_right || own != index.entries()) {
@@ -81,7 +82,7 @@ class Scan {
                     " does not name the newest record of each key of its file");
             found_.wrong_indexes.insert(info.stem());
         }
-        if (info.first_offset >= log_from_) in_files_[info.first_offset] = all;
+        if (!info.compacted && info.first_offset >= log_from_) in_files_[info.first_offset] = all;
         return {};
     }
 

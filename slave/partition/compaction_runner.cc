@@ -24,7 +24,7 @@ std::vector<PolicyFile> policy_files(const FileSet& files) {
     std::vector<PolicyFile> list;
     for (const auto& entry : files.entries()) {
         const auto& info = entry.file->info();
-        list.push_back({info.end_offset, info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes});
+        list.push_back({info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes});
     }
     return list;
 }
@@ -92,20 +92,20 @@ void CompactionRunner::consider() {
             return;
         }
     }
-    const auto range_end = compaction_range_end(core_.log->segments(), core_.options.retained_closed_logs);
-    const auto reason = decide_compaction(policy_files(*core_.state()->files), range_end, policy);
+    const auto state = core_.state();
+    const auto reason = decide_compaction(policy_files(*state->files), state->tail->rows, policy);
     if (reason == CompactionReason::none) return;
-    spdlog::info("compaction: {} below offset {} because of {}", core_.label(), range_end, to_text(reason));
+    spdlog::info("compaction: {} because of {}", core_.label(), to_text(reason));
     start(nullptr);
 }
 
 Result<void> CompactionRunner::run(Run& own) {
-    const Offset range_end = compaction_range_end(core_.log->segments(), core_.options.retained_closed_logs);
-    DL_TRY(flushes_.flush_closed_segments(range_end));
+    const Offset log_start =
+        log_start_after_compaction(core_.log->segments(), core_.options.retained_closed_logs);
+    DL_TRY(flushes_.flush_closed_segments(core_.state()->end_offset));
     const auto state = core_.state();
-    const auto plan =
-        plan_compaction(policy_files(*state->files), range_end, core_.options.compaction.dead_percent);
-    if (!plan.needed) return {};
+    if (!needs_compaction(policy_files(*state->files), core_.options.compaction.dead_percent))
+        return remove_log(log_start);
 
     CompactionInput input;
     input.files = core_.context.files;
@@ -113,8 +113,7 @@ Result<void> CompactionRunner::run(Run& own) {
                                                                   : core_.context.file_database.get();
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
-    input.inputs.assign(state->files->entries().begin(),
-                        state->files->entries().begin() + static_cast<std::ptrdiff_t>(plan.inputs));
+    input.inputs = state->files->entries();
     input.edition = core_.publisher->next_edition();
     input.budget = core_.context.compaction_budget;
     input.free_disk_bytes_min = core_.options.free_disk_bytes_min;
@@ -124,12 +123,15 @@ Result<void> CompactionRunner::run(Run& own) {
         if (closing_) return closing_error(core_);
         own.job = job;
     }
-    DL_TRY_ASSIGN(const auto output, job->run());
-    if (output.unchanged) return {};
-    DL_TRY(commit(output, plan.range_end));
+    auto ran = job->run();
+    // What is kept for readers of the past may be the space that is missing.
+    if (ran.has_error() && ran.error().code == ErrorCode::disk_full) core_.earlier.clear();
+    DL_TRY_ASSIGN(const auto output, std::move(ran));
+    if (output.unchanged) return remove_log(log_start);
+    DL_TRY(commit(output, log_start));
     ++core_.counters.compactions;
     spdlog::info("compaction: {} keeps {} of {} records below offset {} in {} files", core_.label(),
-                 output.rows_after, output.rows_before, plan.range_end, output.files.size());
+                 output.rows_after, output.rows_before, output.end_offset(), output.files.size());
     return {};
 }
 
@@ -146,11 +148,28 @@ Result<std::uint64_t> CompactionRunner::write_batch_ids(Offset below) {
     return edition;
 }
 
-Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset range_end) {
+// Without new files: what the log retains less of than the last compaction left.
+Result<void> CompactionRunner::remove_log(Offset below) {
+    const std::lock_guard committing(core_.commit_mutex);
+    const auto before = core_.publisher->manifest();
+    if (below <= before.log_start || below > before.compacted_end) return {};
+    DL_TRY(core_.make_log_durable(before.flushed_end));
+    DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(below));
+    DL_TRY(core_.publisher->commit({.operation = "compaction",
+                                    .files = core_.state()->files->entries(),
+                                    .flushed_end = before.flushed_end,
+                                    .compacted_end = before.compacted_end,
+                                    .log_start = below,
+                                    .batch_ids_edition = batch_ids}));
+    const auto hold = core_.exclusion.for_commit();
+    return core_.log->remove_before(below);
+}
+
+Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log_start) {
     const std::lock_guard committing(core_.commit_mutex);
     const auto before = core_.publisher->manifest();
     const auto state = core_.state();
-    DL_TRY(core_.make_log_durable(range_end));
+    DL_TRY(core_.make_log_durable(before.flushed_end));
     // The inputs are the oldest files; those flushed since the job began come behind them.
     const auto assemble = [&](const FileSet& current, const std::vector<FileEntry>* same) {
         std::vector<FileEntry> entries;
@@ -164,12 +183,13 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset ran
             entries.push_back(current.entries()[i]);
         return entries;
     };
-    DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(range_end));
+    DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(log_start));
     const auto entries = assemble(*state->files, nullptr);
     DL_TRY(core_.publisher->commit({.operation = "compaction",
                                     .files = entries,
                                     .flushed_end = before.flushed_end,
-                                    .log_start = range_end,
+                                    .compacted_end = output.end_offset(),
+                                    .log_start = log_start,
                                     .batch_ids_edition = batch_ids}));
     {
         const auto hold = core_.exclusion.for_commit();
@@ -178,11 +198,12 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset ran
         next->files = std::make_shared<const FileSet>(assemble(*now->files, &entries));
         core_.publish(std::move(next));
         DL_FAILPOINT("compaction.before-delete-old");
-        DL_TRY(core_.log->remove_before(range_end));
+        DL_TRY(core_.log->remove_before(log_start));
     }
     std::map<std::string, std::uint64_t> versions;
     for (const auto& file : before.files)
         versions[file.stem()] = file.vector_version;
+    if (core_.options.compaction_history.count() > 0) remember(output);
     for (std::size_t i = 0; i < output.inputs.size(); ++i) {
         const auto& input = output.inputs[i].file;
         bool kept = false;
@@ -192,6 +213,18 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset ran
     }
     DL_FAILPOINT("compaction.after-delete-old");
     return {};
+}
+
+// The partition as it was at the end of the inputs.
+void CompactionRunner::remember(const CompactionOutput& output) {
+    std::vector<FileEntry> entries;
+    for (std::size_t i = 0; i < output.inputs.size(); ++i)
+        entries.push_back({output.inputs[i].file, dead_rows_of(output.kept[i])});
+    auto state = std::make_shared<PartitionState>();
+    state->end_offset = output.end_offset();
+    state->files = std::make_shared<const FileSet>(std::move(entries));
+    state->tail = std::make_shared<const TailSnapshot>();
+    core_.earlier.add(std::move(state), EarlierStates::Clock::now() + core_.options.compaction_history);
 }
 
 void CompactionRunner::close() {

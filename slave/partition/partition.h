@@ -36,6 +36,9 @@ struct PartitionOptions {
     std::uint64_t free_disk_bytes_min = 256u << 20;  // writes are refused with DISK_FULL below
     std::size_t append_queue_bytes_max = limits::append_queue_bytes_max;  // OVERLOADED beyond
     CompactionPolicy compaction;
+    // For so long after a compaction cuts from before it can be pinned; its inputs stay on the disk
+    // meanwhile.
+    std::chrono::milliseconds compaction_history{0};
 };
 
 // What a partition shares with the others of its node. All outlive it.
@@ -161,6 +164,8 @@ class Partition {
     // TIMEOUT, CANCELLED; what is wrong with the data is in the report.
     virtual Result<CheckReport> check(const CheckOptions& options) = 0;
 
+    // Lets go of what is held for a while; called every now and then. Removes files.
+    virtual void expire() {}
     virtual void update_table(const TableMeta& table) = 0;
     virtual PartitionStats stats() const = 0;
     // Drains appends, syncs, closes files. Idempotent; later calls get UNAVAILABLE.

@@ -16,6 +16,7 @@
 #include "slave/columnar/snapshot_publisher.h"
 #include "slave/index/tail.h"
 #include "slave/partition/batch_id_window.h"
+#include "slave/partition/earlier_states.h"
 #include "slave/partition/partition.h"
 #include "slave/partition/tail_budget.h"
 
@@ -106,6 +107,7 @@ class PartitionCore {
     BatchIdWindow batch_ids;               // under the exclusion
     std::int64_t last_append_time_us = 0;  // under the exclusion
     std::unique_ptr<SnapshotPublisher> publisher;
+    EarlierStates earlier;
     PartitionCounters counters;
     std::atomic<std::uint64_t> tail_resident_bytes{0};
     std::shared_ptr<TailBudget::Member> tail_share;  // nullptr: no common limit

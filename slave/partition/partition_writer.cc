@@ -227,6 +227,7 @@ Result<void> PartitionWriter::check_disk(std::size_t bytes) {
     }
     // What this group writes must not take the disk below the minimum either.
     if (free_disk_bytes_ >= core_.options.free_disk_bytes_min + bytes_since_disk_check_) return {};
+    core_.earlier.clear();  // their files take space
     if (free_disk_bytes_ >= core_.options.free_disk_bytes_min && bytes_since_disk_check_ != bytes) {
         disk_checked_us_ = 0;
         bytes_since_disk_check_ = 0;

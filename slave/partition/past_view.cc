@@ -198,10 +198,15 @@ Result<std::shared_ptr<const ReadView>> make_past_view(const PartitionCore& core
         return make_error(ErrorCode::invalid_request, core.label() + " ends at offset " +
                                                           std::to_string(state->end_offset) +
                                                           ", as_of names " + std::to_string(cut));
-    if (const auto oldest = oldest_cut(*state); cut < oldest)
-        return make_error(ErrorCode::not_found, core.label() + " can be read as of offset " +
-                                                    std::to_string(oldest) + " and later, not " +
-                                                    std::to_string(cut) + ": older records are compacted");
+    if (cut < oldest_cut(*state)) {
+        auto earlier = core.earlier.at(cut);
+        if (earlier == nullptr)
+            return make_error(ErrorCode::not_found,
+                              core.label() + " can be read as of offset " +
+                                  std::to_string(core.earlier.oldest(oldest_cut(*state))) +
+                                  " and later, not " + std::to_string(cut) + ": older records are compacted");
+        state = std::move(earlier);
+    }
     DL_TRY_ASSIGN(auto files, PastFiles(core, *state, cut).make());
     return std::shared_ptr<const ReadView>(
         std::make_shared<const PastView>(std::move(state), cut, std::move(files)));

@@ -51,8 +51,9 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
     return {};
 }
 
-Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offset* from, Budget* budget,
-                       std::vector<ReadSlice>* slices) {
+// Rows below `until`, where the log begins.
+Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offset until, Offset* from,
+                       Budget* budget, std::vector<ReadSlice>* slices) {
     const auto& info = file.info();
     const std::uint64_t row_bytes = std::max<std::uint64_t>(1, info.plain_bytes / info.rows);
     const auto rows =
@@ -78,9 +79,11 @@ Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offs
     slice.batch = std::move(read.batch);
     slice.offsets = std::move(read.offsets);
     slice.append_times_us = std::move(read.append_times_us);
-    slice.end_row = header.count;
-    *from = slice.offsets.back() + 1;
-    budget->use(header.count, slice.stored_body.size());
+    const auto behind = std::lower_bound(slice.offsets.begin(), slice.offsets.end(), until);
+    slice.end_row = static_cast<std::uint32_t>(behind - slice.offsets.begin());
+    *from = behind == slice.offsets.end() ? slice.offsets.back() + 1 : until;
+    if (slice.end_row == 0) return {};
+    budget->use(slice.end_row, slice.stored_body.size());
     slices->push_back(std::move(slice));
     return {};
 }
@@ -107,11 +110,12 @@ Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset fr
             // log does not.
             state = core.state();
             const auto* file = file_with_record_from(*state->files, from);
-            if (file == nullptr || (from = std::max(from, file->info().first_row_offset)) >= log_start) {
-                from = std::max(from, log_start);
+            if (file == nullptr || file->info().first_row_offset >= log_start) {
+                from = log_start;
                 continue;
             }
-            DL_TRY(read_file(core, *file, &from, &budget, &slices));
+            from = std::max(from, file->info().first_row_offset);
+            DL_TRY(read_file(core, *file, log_start, &from, &budget, &slices));
             continue;
         }
         const auto read = read_log(core, end, &from, &budget, &slices);

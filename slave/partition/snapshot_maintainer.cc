@@ -147,6 +147,7 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     DL_TRY(core_.publisher->commit({.operation = "flush",
                                     .files = std::move(entries),
                                     .flushed_end = segment->end_offset(),
+                                    .compacted_end = manifest.compacted_end,
                                     .log_start = manifest.log_start,
                                     .batch_ids_edition = manifest.batch_ids_edition}));
 

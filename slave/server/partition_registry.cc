@@ -131,6 +131,18 @@ void PartitionRegistry::close() {
             if (slot.partition) slot.partition->close();
 }
 
+void PartitionRegistry::expire() {
+    std::vector<std::shared_ptr<Partition>> all;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [id, table] : tables_)
+            for (const auto& [partition, slot] : table.slots)
+                if (slot.partition) all.push_back(slot.partition);
+    }
+    for (const auto& partition : all)
+        partition->expire();
+}
+
 Result<std::shared_ptr<const TableMeta>> PartitionRegistry::table(TableId id) const {
     std::shared_lock lock(mutex_);
     const auto found = tables_.find(id);

@@ -59,6 +59,9 @@ Result<std::shared_ptr<DuckDatabase>> open_query_database(
 
 }  // namespace
 
+// Compactions give way to writers, flushes and queries; with cores to spare they lose nothing.
+constexpr int kCompactionNiceness = 10;
+
 // Declared in the order of life: what is used comes before its users.
 struct SlaveNode::Parts {
     explicit Parts(const SlaveSettings& from)
@@ -68,7 +71,7 @@ struct SlaveNode::Parts {
           background("background", from.background_threads),
           work("work", from.work_threads),
           query("query", from.query_concurrent_max),
-          compaction("compact", from.compaction_threads),
+          compaction("compact", from.compaction_threads, kCompactionNiceness),
           compaction_budget(from.compaction_bytes_per_second),
           tail_budget(from.tail_memory_bytes),
           query_slots(from.query_concurrent_max) {}
@@ -94,6 +97,7 @@ struct SlaveNode::Parts {
             background.post([this] {
                 if (const auto expired = queries->expire(); expired > 0)
                     log_info(kComponent, "query leases were over", {{"views", expired}});
+                registry->expire();
             });
             check_leases();
         });

@@ -141,13 +141,25 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .default_value = "256m",
          .min = 0,
          .max = 1024 * kGi,
-         .help = "A partition with less in column files is not compacted by itself."},
+         .help = "With less in column files, growth does not compact a partition."},
         {.name = "slave.compaction.files.min",
          .kind = Kind::integer,
          .default_value = "4",
          .min = 1,
          .max = 100'000,
-         .help = "Nor one with fewer new column files."},
+         .help = "Nor with fewer new column files."},
+        {.name = "slave.compaction.dead.bytes.min",
+         .kind = Kind::bytes,
+         .default_value = "4m",
+         .min = 0,
+         .max = 1024 * kGi,
+         .help = "With less in column files, dead rows do not compact a partition."},
+        {.name = "slave.compaction.history.ms",
+         .kind = Kind::integer,
+         .default_value = "60000",
+         .min = 0,
+         .max = 86'400'000,
+         .help = "For so long after a compaction as_of can go back beyond it; its files stay meanwhile."},
         {.name = "slave.compaction.bytes.per.second",
          .kind = Kind::bytes,
          .default_value = "128m",
@@ -256,6 +268,9 @@ SlaveSettings slave_settings(const Config& config) {
     policy.growth_percent = static_cast<std::uint32_t>(size("slave.compaction.growth.percent"));
     policy.bytes_min = size("slave.compaction.bytes.min");
     policy.files_min = static_cast<std::uint32_t>(size("slave.compaction.files.min"));
+    policy.dead_bytes_min = size("slave.compaction.dead.bytes.min");
+    settings.partition.compaction_history =
+        std::chrono::milliseconds(config.integer("slave.compaction.history.ms"));
     settings.compaction_threads = size("slave.compaction.threads");
     settings.compaction_memory_bytes = size("slave.compaction.memory.bytes");
     settings.compaction_bytes_per_second = size("slave.compaction.bytes.per.second");

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "common/io/paced_write_back.h"
 #include "common/io/sim_file_system.h"
 
 namespace dl {
@@ -32,6 +33,22 @@ class FileSystems : public ::testing::TestWithParam<bool> {
 };
 INSTANTIATE_TEST_SUITE_P(Both, FileSystems, ::testing::Bool(),
                          [](const auto& test) { return test.param ? "Posix" : "Sim"; });
+
+TEST_P(FileSystems, WriteBackOfAGrowingFile) {
+    PacedWriteBack early(files(), path("f"));
+    early.wrote(PacedWriteBack::kStepBytes);  // before there is a file
+    auto file = files().open_append(path("f"), true);
+    ASSERT_FALSE(file.has_error()) << file.error().to_text();
+    const std::string text(1u << 20, 'x');
+    const std::string_view part = text;
+    for (int i = 0; i < 9; ++i) {
+        ASSERT_FALSE((*file)->append({&part, 1}).has_error());
+        early.wrote(text.size());
+    }
+    EXPECT_FALSE(files().start_write_back(path("f")).has_error());
+    EXPECT_FALSE(files().sync_file(path("f")).has_error());
+    EXPECT_EQ(files().read_all(path("f"))->size(), 9 * text.size());
+}
 
 TEST_P(FileSystems, AppendsManyPartsAndReadsAnyRange) {
     auto file = files().open_append(path("f"), true);

@@ -79,7 +79,8 @@ Manifest sample_manifest() {
     manifest.table = TableId{7};
     manifest.partition = PartitionId{3};
     manifest.flushed_end = 1500;
-    manifest.log_start = 1000;
+    manifest.compacted_end = 1000;
+    manifest.log_start = 950;
     manifest.batch_ids_edition = 8;
     ManifestFile compacted{.first_offset = 0,
                            .end_offset = 900,
@@ -124,6 +125,16 @@ TEST(ManifestTest, RoundTripAndGolden) {
     EXPECT_EQ(read->files[1].stem(), "00000000000000001000-00000000000000001500.7");
 }
 
+TEST(ManifestTest, WithoutACompactedEndItIsTheLogsStart) {
+    const auto golden =
+        posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v1-without-compacted-end");
+    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
+    const auto read = decode_manifest(*golden);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(read->log_start, 1000);
+    EXPECT_EQ(read->compacted_end, 1000);
+}
+
 TEST(ManifestTest, EverySingleBitFlipIsFound) {
     const auto text = encode_manifest(sample_manifest());
     for (std::size_t bit = 0; bit < text.size() * 8; ++bit) {
@@ -149,6 +160,12 @@ TEST(ManifestTest, InconsistentOnesAreRefused) {
     EXPECT_TRUE(refused([](Manifest& m) { m.files[0].rows = 901; }));
     EXPECT_TRUE(refused([](Manifest& m) { m.files[0].last_row_offset = 900; }));
     EXPECT_TRUE(refused([](Manifest& m) { m.files[0].edition = 10; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[0].compacted = false; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[1].compacted = true; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 899; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 1001; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 1501; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.log_start = 1001; }));
 }
 
 }  // namespace

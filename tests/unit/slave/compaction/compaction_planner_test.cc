@@ -16,29 +16,25 @@ std::vector<SegmentInfo> segments_of(std::initializer_list<Offset> firsts) {
 }
 
 TEST(CompactionPlanner, LeavesTheNewestTwoLogFilesAlone) {
-    EXPECT_EQ(compaction_range_end(segments_of({0}), 1), 0);
-    EXPECT_EQ(compaction_range_end(segments_of({0, 10}), 1), 0);
-    EXPECT_EQ(compaction_range_end(segments_of({0, 10, 20, 30}), 1), 20);
-    EXPECT_EQ(compaction_range_end(segments_of({50, 60, 70}), 0), 70);
-    EXPECT_EQ(compaction_range_end({}, 1), 0);
+    EXPECT_EQ(log_start_after_compaction(segments_of({0}), 1), 0);
+    EXPECT_EQ(log_start_after_compaction(segments_of({0, 10}), 1), 0);
+    EXPECT_EQ(log_start_after_compaction(segments_of({0, 10, 20, 30}), 1), 20);
+    EXPECT_EQ(log_start_after_compaction(segments_of({50, 60, 70}), 0), 70);
+    EXPECT_EQ(log_start_after_compaction({}, 1), 0);
 }
 
-TEST(CompactionPlanner, WorksOnTheWholePrefixOrNotAtAll) {
-    std::vector<PolicyFile> files(3);
-    files[0].end_offset = 10;
+TEST(CompactionPlanner, IsNeededForFlushedFilesAndForManyDeadRows) {
+    std::vector<PolicyFile> files(2);
     files[0].compacted = true;
-    files[1].end_offset = 20;
-    files[2].end_offset = 30;
-    EXPECT_FALSE(plan_compaction(files, 10, 30).needed);
+    EXPECT_TRUE(needs_compaction(files, 30));
+    files.pop_back();
+    EXPECT_FALSE(needs_compaction(files, 30));
     files[0].rows = 10;
     files[0].dead = 2;
-    EXPECT_FALSE(plan_compaction(files, 10, 30).needed);
+    EXPECT_FALSE(needs_compaction(files, 30));
     files[0].dead = 3;
-    EXPECT_TRUE(plan_compaction(files, 10, 30).needed);
-    const auto plan = plan_compaction(files, 20, 30);
-    EXPECT_TRUE(plan.needed);
-    EXPECT_EQ(plan.inputs, 2u);
-    EXPECT_FALSE(plan_compaction({}, 20, 30).needed);
+    EXPECT_TRUE(needs_compaction(files, 30));
+    EXPECT_FALSE(needs_compaction({}, 30));
 }
 
 TEST(CompactionPlanner, GroupsByRowsAndBytesAndCarriesWholeFilesOver) {

@@ -13,56 +13,71 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr CompactionPolicy kPolicy{
-    .automatic = true, .dead_percent = 30, .growth_percent = 100, .bytes_min = 100, .files_min = 2};
+constexpr CompactionPolicy kPolicy{.automatic = true,
+                                   .dead_percent = 30,
+                                   .growth_percent = 100,
+                                   .bytes_min = 100,
+                                   .files_min = 2,
+                                   .dead_bytes_min = 50};
 
-PolicyFile file(Offset end, bool compacted, std::uint64_t rows, std::uint64_t dead, std::uint64_t bytes) {
-    return {end, compacted, rows, dead, bytes};
+PolicyFile file(bool compacted, std::uint64_t rows, std::uint64_t dead, std::uint64_t bytes) {
+    return {compacted, rows, dead, bytes};
 }
 
 TEST(CompactionPolicyTest, GrowthByTheShareOfWhatIsCompacted) {
-    std::vector<PolicyFile> files = {file(10, true, 100, 0, 1000), file(20, false, 50, 0, 500),
-                                     file(30, false, 50, 0, 499)};
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::none);
+    std::vector<PolicyFile> files = {file(true, 100, 0, 1000), file(false, 50, 0, 500),
+                                     file(false, 50, 0, 499)};
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none);
     files[2].bytes = 500;
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::growth);
-    EXPECT_EQ(decide_compaction(files, 29, kPolicy), CompactionReason::none) << "beyond the range";
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::growth);
     auto policy = kPolicy;
     policy.automatic = false;
-    EXPECT_EQ(decide_compaction(files, 30, policy), CompactionReason::none);
+    EXPECT_EQ(decide_compaction(files, 0, policy), CompactionReason::none);
 }
 
 TEST(CompactionPolicyTest, TooLittleOrTooFewIsLeftAlone) {
-    EXPECT_EQ(decide_compaction({}, 30, kPolicy), CompactionReason::none);
-    std::vector<PolicyFile> files = {file(10, false, 9, 9, 60)};
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::none);
-    files.push_back(file(20, false, 9, 9, 39));
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::none);
+    EXPECT_EQ(decide_compaction({}, 0, kPolicy), CompactionReason::none);
+    std::vector<PolicyFile> files = {file(false, 9, 0, 60)};
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none);
+    files.push_back(file(false, 9, 0, 39));
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none);
     files[1].bytes = 40;
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::growth);
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::growth);
 }
 
 TEST(CompactionPolicyTest, DeadRowsCountOnlyAsFarAsTheyCanGo) {
-    // All compacted rows are dead, but only as many by records of the range as it has.
-    std::vector<PolicyFile> files = {file(10, true, 1000, 1000, 10'000), file(20, false, 50, 0, 50),
-                                     file(30, false, 50, 0, 50)};
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::none);
+    // All compacted rows are dead, but only as many by flushed records as there are.
+    std::vector<PolicyFile> files = {file(true, 1000, 1000, 10'000), file(false, 50, 0, 50),
+                                     file(false, 50, 0, 50)};
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none);
     files[1].rows = files[2].rows = 250;
-    EXPECT_EQ(decide_compaction(files, 30, kPolicy), CompactionReason::dead_rows);
-    // Nothing flushed in the range: whatever killed the rows lies behind it and keeps them.
-    EXPECT_EQ(decide_compaction(std::span(files).first(1), 30, kPolicy), CompactionReason::none);
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::dead_rows);
+    // Half of them may have been killed by records of the tail, which keeps them.
+    EXPECT_EQ(decide_compaction(files, 1000, kPolicy), CompactionReason::none);
+    // Nothing flushed: whatever killed the rows is in the tail.
+    EXPECT_EQ(decide_compaction(std::span(files).first(1), 0, kPolicy), CompactionReason::none);
+}
+
+TEST(CompactionPolicyTest, DeadRowsAreReasonEnoughInOneFlushedFile) {
+    std::vector<PolicyFile> files = {file(false, 100, 30, 50)};
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::dead_rows);
+    files[0].dead = 29;
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none);
+    files[0].dead = 30;
+    files[0].bytes = 49;
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none) << "not worth it";
 }
 
 // The point of the growth rule: however long it goes on, a byte is rewritten about log2(table) times.
 TEST(CompactionPolicyTest, WriteAmplificationStaysLogarithmic) {
     std::vector<PolicyFile> files;
     std::uint64_t flushed = 0, rewritten = 0;
-    for (Offset end = 1; end <= 4096; ++end) {
-        files.push_back(file(end, false, 100, 0, 100));
+    for (int flush = 1; flush <= 4096; ++flush) {
+        files.push_back(file(false, 100, 0, 100));
         flushed += 100;
-        if (decide_compaction(files, end, kPolicy) == CompactionReason::none) continue;
+        if (decide_compaction(files, 0, kPolicy) == CompactionReason::none) continue;
         rewritten += flushed;
-        files = {file(end, true, flushed, 0, flushed)};
+        files = {file(true, flushed, 0, flushed)};
     }
     EXPECT_LE(rewritten, flushed * 12);
     EXPECT_LE(files.size(), 2049u);

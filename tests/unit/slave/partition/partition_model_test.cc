@@ -34,12 +34,13 @@ struct Model {
         }
         return rows;
     }
-    // compress_table: of the records below `range_end` only the newest of each key, no deletes.
-    void compact(Offset range_end) {
+    // compress_table: of the records that the log no longer has, those stay that were the newest of their key
+    // below `compacted_end`, no deletes.
+    void compact(Offset compacted_end, Offset log_start) {
         std::map<std::int64_t, Offset> newest;
         for (const auto& [offset, row] : records)
-            if (offset < range_end) newest[row.key] = offset;
-        for (auto it = records.begin(); it != records.end() && it->first < range_end;)
+            if (offset < compacted_end) newest[row.key] = offset;
+        for (auto it = records.begin(); it != records.end() && it->first < log_start;)
             it = newest[it->second.key] != it->first || it->second.is_delete ? records.erase(it)
                                                                              : std::next(it);
     }
@@ -60,7 +61,7 @@ class PartitionModelTest : public PartitionFixture, public ::testing::WithParamI
     }
     // Every cut from the last compaction on shows the table of then; older ones are refused.
     void check_past(std::mt19937& random, const Model& model) {
-        const auto oldest = ManifestStore(posix_file_system(), directory_).load()->log_start;
+        const auto oldest = ManifestStore(posix_file_system(), directory_).load()->compacted_end;
         for (int i = 0; i < 3; ++i) {
             const auto cut = static_cast<Offset>(random() % static_cast<std::uint32_t>(model.end + 2));
             const auto view = partition_->pin_at(cut);
@@ -133,7 +134,8 @@ TEST_P(PartitionModelTest, AgreesWithModel) {
     EXPECT_EQ(live(), model.live);
     const auto stored = records(37);
     auto expected = model;
-    expected.compact(ManifestStore(posix_file_system(), directory_).load()->log_start);
+    const auto manifest = ManifestStore(posix_file_system(), directory_).load();
+    expected.compact(manifest->compacted_end, manifest->log_start);
     ASSERT_EQ(stored.size(), expected.records.size());
     for (const auto& [offset, row] : stored) {
         ASSERT_TRUE(expected.records.contains(offset)) << "offset " << offset;

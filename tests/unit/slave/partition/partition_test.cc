@@ -113,6 +113,105 @@ TEST_F(PartitionTest, CompactionKeepsTheNewestOfEachKeyAndTheNewestTwoLogs) {
     EXPECT_EQ(partition_->stats().compactions, 1u);  // nothing to do
 }
 
+TEST_F(PartitionTest, QueriesAreSparedDeadRowsThatTheLogStillServes) {
+    for (int i = 0; i < 12; ++i) {
+        std::vector<Row> rows;
+        for (std::int64_t key = 0; key < 30; ++key)
+            rows.push_back({key, "r" + std::to_string(i) + "-" + std::string(20, 'x'), i == 11 && key == 7});
+        append(rows);
+    }
+    ASSERT_TRUE(partition_->flush().has_value());
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    const auto check = [&] {
+        const auto manifest = ManifestStore(posix_file_system(), directory_).load();
+        ASSERT_LT(manifest->log_start, manifest->compacted_end) << "the newest two log files stay";
+        EXPECT_EQ(manifest->compacted_end, manifest->flushed_end);
+        std::uint64_t rows = 0;
+        for (const auto& file : manifest->files)
+            rows += file.rows;
+        EXPECT_LE(rows, 30u) << "one row a key";
+        EXPECT_EQ(live().size(), 29u);
+        // From the log's start on every record is there, deletes and replaced ones too.
+        const auto stored = records(17);
+        for (Offset offset = manifest->log_start; offset < partition_->end_offset(); ++offset)
+            ASSERT_TRUE(stored.contains(offset)) << offset;
+        EXPECT_TRUE(stored.at(11 * 30 + 7).is_delete);
+        EXPECT_LT(stored.begin()->first, 12 * 30);
+        const auto past = partition_->pin_at(manifest->compacted_end - 1);
+        ASSERT_TRUE(past.has_error());
+        EXPECT_EQ(past.error().code, ErrorCode::not_found);
+    };
+    ASSERT_NO_FATAL_FAILURE(check());
+    reopen();
+    ASSERT_NO_FATAL_FAILURE(check());
+    // Nothing new to merge, but fewer log files to keep.
+    close();
+    options_.retained_closed_logs = 0;
+    open();
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    EXPECT_EQ(partition_->stats().segments, 1u);
+    EXPECT_EQ(live().size(), 29u);
+    reopen();
+    EXPECT_EQ(live().size(), 29u);
+}
+
+TEST_F(PartitionTest, CutsBeforeACompactionLastAWhile) {
+    close();
+    options_.compaction_history = std::chrono::hours(1);
+    options_.segment_bytes = 256;  // a file of each round
+    open();
+    const auto fill = [&](int round) {
+        std::vector<Row> rows;
+        for (std::int64_t key = 0; key < 30; ++key)
+            rows.push_back({key, "r" + std::to_string(round), round == 2 && key == 7});
+        append(rows);
+    };
+    for (int round = 0; round < 4; ++round)
+        fill(round);
+    ASSERT_TRUE(partition_->flush().has_value());
+    const auto cut = Offset{3 * 30 - 10};
+    const auto expected = live(**partition_->pin_at(cut));
+    ASSERT_EQ(expected.at(19), "r2");
+    ASSERT_EQ(expected.at(20), "r1");
+    ASSERT_FALSE(expected.contains(7));
+    const auto files = [&] {
+        std::size_t count = 0;
+        for ([[maybe_unused]] const auto& entry :
+             std::filesystem::directory_iterator(directory_ + "/snapshots"))
+            ++count;
+        return count;
+    };
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    ASSERT_GT(ManifestStore(posix_file_system(), directory_).load()->compacted_end, cut);
+    EXPECT_EQ(live(**partition_->pin_at(cut)), expected);
+    // Killed by records behind the compaction, too.
+    fill(4);
+    EXPECT_EQ(live(**partition_->pin_at(cut)), expected);
+    EXPECT_EQ(live().at(7), "r4");
+    EXPECT_GT(files(), 3u);
+    partition_->expire();
+    EXPECT_EQ(live(**partition_->pin_at(cut)), expected) << "its time is not over";
+
+    close();
+    const auto named = [&] {
+        return ManifestStore(posix_file_system(), directory_).load()->files.size() * 3;
+    };
+    EXPECT_EQ(files(), named()) << "nothing is left on the disk";
+    options_.compaction_history = std::chrono::milliseconds(1);
+    open();
+    EXPECT_TRUE(partition_->pin_at(cut).has_error());
+    const auto end = partition_->end_offset();
+    fill(5);
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    ASSERT_EQ(ManifestStore(posix_file_system(), directory_).load()->compacted_end, end);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    partition_->expire();
+    const auto past = partition_->pin_at(end - 1);
+    ASSERT_TRUE(past.has_error());
+    EXPECT_EQ(past.error().code, ErrorCode::not_found);
+    EXPECT_EQ(files(), named());
+}
+
 TEST_F(PartitionTest, NotifyBeyondWakesOnceAndTokenUnsubscribes) {
     std::atomic<int> woken{0};
     auto token = partition_->notify_beyond(0, [&] { ++woken; });

@@ -1,0 +1,46 @@
+#include "slave/partition/earlier_states.h"
+
+#include <algorithm>
+
+#include "slave/partition/past_view.h"
+
+namespace dl::slave {
+
+void EarlierStates::add(std::shared_ptr<const PartitionState> state, Clock::time_point until) {
+    std::deque<Held> gone;  // declared first: files are removed after the lock is given back
+    const std::lock_guard lock(mutex_);
+    held_.push_back({std::move(state), until});
+    while (held_.size() > kStatesMax) {
+        gone.push_back(std::move(held_.front()));
+        held_.pop_front();
+    }
+}
+
+std::shared_ptr<const PartitionState> EarlierStates::at(Offset cut) const {
+    const std::lock_guard lock(mutex_);
+    for (auto held = held_.rbegin(); held != held_.rend(); ++held)
+        if (oldest_cut(*held->state) <= cut && cut <= held->state->end_offset) return held->state;
+    return nullptr;
+}
+
+Offset EarlierStates::oldest(Offset otherwise) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& held : held_)
+        otherwise = std::min(otherwise, oldest_cut(*held.state));
+    return otherwise;
+}
+
+void EarlierStates::expire(Clock::time_point now) {
+    std::deque<Held> gone;
+    const std::lock_guard lock(mutex_);
+    while (!held_.empty() && held_.front().until <= now) {
+        gone.push_back(std::move(held_.front()));
+        held_.pop_front();
+    }
+}
+
+void EarlierStates::clear() {
+    expire(Clock::time_point::max());
+}
+
+}  // namespace dl::slave
