@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <roaring/roaring.hh>
 
 #include "common/base/byte_io.h"
@@ -85,10 +86,59 @@ std::vector<std::uint32_t> DeleteVector::rows_since(const DeleteVector& older) c
     return rows;
 }
 
+namespace {
+
+// The bits of a byte as eight bools.
+constexpr auto kBools = [] {
+    std::array<std::array<bool, 8>, 256> bools{};
+    for (std::size_t byte = 0; byte < 256; ++byte)
+        for (std::size_t bit = 0; bit < 8; ++bit)
+            bools[byte][bit] = ((byte >> bit) & 1) != 0;
+    return bools;
+}();
+
+bool are_consecutive(const std::int64_t* numbers, std::size_t count) {
+    std::uint64_t other = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        other |= static_cast<std::uint64_t>(numbers[i]) ^ (static_cast<std::uint64_t>(numbers[0]) + i);
+    return other == 0;
+}
+
+}  // namespace
+
+// Row numbers of a scan are consecutive, but for those a filter before this one took out.
 void DeleteVector::filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const {
+    if (count > 0 && row_numbers[0] >= 0 && static_cast<std::uint64_t>(row_numbers[0]) + count <= rows_ &&
+        are_consecutive(row_numbers, count)) {
+        keep_live(static_cast<std::uint64_t>(row_numbers[0]), count, keep);
+        return;
+    }
     for (std::size_t i = 0; i < count; ++i) {
         const auto row = static_cast<std::uint64_t>(row_numbers[i]);
         keep[i] = row < rows_ && !is_dead(row);
+    }
+}
+
+void DeleteVector::keep_live(std::uint64_t first, std::size_t count, bool* keep) const {
+    for (std::size_t i = 0; i < count;) {
+        const std::uint64_t row = first + i;
+        const auto* chunk = chunks_[row / kChunkRows].get();
+        const auto run = std::min<std::uint64_t>(count - i, kChunkRows - row % kChunkRows);
+        if (chunk == nullptr) {
+            std::fill_n(keep + i, run, true);
+            i += run;
+            continue;
+        }
+        const auto word_of = [&](std::uint64_t r) { return ~chunk->words[(r % kChunkRows) / 64]; };
+        std::uint64_t done = 0;
+        for (; done < run && (row + done) % 8 != 0; ++done)
+            keep[i + done] = ((word_of(row + done) >> ((row + done) & 63)) & 1) != 0;
+        for (; done + 8 <= run; done += 8)
+            std::memcpy(keep + i + done, kBools[(word_of(row + done) >> ((row + done) & 63)) & 0xff].data(),
+                        8);
+        for (; done < run; ++done)
+            keep[i + done] = ((word_of(row + done) >> ((row + done) & 63)) & 1) != 0;
+        i += run;
     }
 }
 

@@ -70,6 +70,9 @@ class DeleteVector : public RowFilter {
                                                               Offset end, std::uint64_t rows);
 
   private:
+    // keep[i]: row first + i, all of them within the file, is live.
+    void keep_live(std::uint64_t first, std::size_t count, bool* keep) const;
+
     struct Chunk {
         std::array<std::uint64_t, kChunkWords> words{};
     };

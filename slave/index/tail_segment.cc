@@ -21,6 +21,58 @@ unsigned size_class(std::uint32_t rows) {
 
 }  // namespace
 
+void SupersededBlock::superseded_below(Offset cut, std::uint32_t first_word,
+                                       std::span<std::uint64_t> words) const {
+    for (std::size_t w = 0; w < words.size(); ++w)
+        words[w] = marked_[first_word + w].load(std::memory_order_acquire);
+    // Read after the bits: every mark among them was made by a record at or below it.
+    if (newest_.load(std::memory_order_relaxed) < cut) return;
+    for (std::size_t w = 0; w < words.size(); ++w)
+        for (std::uint64_t left = words[w]; left != 0; left &= left - 1) {
+            const auto bit = static_cast<std::uint32_t>(std::countr_zero(left));
+            const auto row = (first_word + static_cast<std::uint32_t>(w)) * 64 + bit;
+            if (at(row) >= cut) words[w] &= ~(std::uint64_t{1} << bit);
+        }
+}
+
+void TailChunk::append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
+                            std::vector<std::uint32_t>* rows) const {
+    const std::size_t before = rows->size();
+    rows->resize(before + (end - begin));
+    std::uint32_t* to = rows->data() + before;
+    std::array<std::uint64_t, SupersededBlock::kRows / 64> words;
+    const bool deletes = batch.has_deletes();
+    for (std::uint32_t row = begin; row < end;) {
+        const std::uint32_t at = first_in_block + row;
+        const std::uint32_t in_block = at % SupersededBlock::kRows;
+        const std::uint32_t count = std::min(end - row, SupersededBlock::kRows - in_block);
+        const std::uint32_t first_word = in_block / 64;
+        const std::uint32_t word_count = (in_block + count + 63) / 64 - first_word;
+        blocks[at / SupersededBlock::kRows]->superseded_below(cut, first_word,
+                                                              std::span(words).first(word_count));
+        for (std::uint32_t w = 0; w < word_count; ++w) {
+            // Row of bit 0; before the range it may wrap round below zero, as may no row that is used.
+            const std::uint32_t base = row + (first_word + w) * 64 - in_block;
+            std::uint64_t live = ~words[w];
+            if (w == 0) live &= ~std::uint64_t{0} << (in_block % 64);
+            if (const auto past = (in_block + count) % 64; w + 1 == word_count && past != 0)
+                live &= ~(~std::uint64_t{0} << past);
+            if (live == ~std::uint64_t{0} && !deletes) {
+                for (std::uint32_t i = 0; i < 64; ++i)
+                    *to++ = base + i;
+                continue;
+            }
+            for (; live != 0; live &= live - 1) {
+                const auto found = base + static_cast<std::uint32_t>(std::countr_zero(live));
+                *to = found;
+                to += deletes && batch.is_delete(found) ? 0 : 1;
+            }
+        }
+        row += count;
+    }
+    rows->resize(static_cast<std::size_t>(to - rows->data()));
+}
+
 std::uint64_t TailSegment::resident_bytes() const {
     return body_bytes_ + keys_.bytes() + blocks_.size() * sizeof(SupersededBlock);
 }

@@ -21,14 +21,31 @@ namespace dl::slave {
 
 inline constexpr Offset kNeverSuperseded = std::numeric_limits<Offset>::max();
 
-// Offsets of the records that replaced the rows, in blocks that never move.
-struct SupersededBlock {
+// Offsets of the records that replaced the rows, in blocks that never move. One thread marks, any reads.
+class SupersededBlock {
+  public:
     static constexpr std::uint32_t kRows = 4096;
-    std::array<std::atomic<Offset>, kRows> at;
     SupersededBlock() {
-        for (auto& a : at)
-            a.store(kNeverSuperseded, std::memory_order_relaxed);
+        for (auto& by : by_)
+            by.store(kNeverSuperseded, std::memory_order_relaxed);
     }
+    Offset at(std::uint32_t row) const { return by_[row].load(std::memory_order_acquire); }
+    void mark(std::uint32_t row, Offset by) {
+        by_[row].store(by, std::memory_order_release);
+        // The bit last: who sees it sees by_ and newest_ too.
+        if (by > newest_.load(std::memory_order_relaxed)) newest_.store(by, std::memory_order_relaxed);
+        auto& word = marked_[row / 64];
+        word.store(word.load(std::memory_order_relaxed) | std::uint64_t{1} << (row % 64),
+                   std::memory_order_release);
+    }
+    // Bit i of words[w]: row 64 (first_word + w) + i is replaced by a record below `cut`, which is the cut of
+    // a view.
+    void superseded_below(Offset cut, std::uint32_t first_word, std::span<std::uint64_t> words) const;
+
+  private:
+    std::array<std::atomic<Offset>, kRows> by_;
+    std::array<std::atomic<std::uint64_t>, kRows / 64> marked_{};
+    std::atomic<Offset> newest_{-1};  // of by_
 };
 
 // Rows [first_row, ...) of a chunk were appended at this time.
@@ -48,13 +65,15 @@ struct TailChunk {
 
     Offset superseded_at(std::uint32_t row) const {
         const std::uint32_t at = first_in_block + row;
-        return blocks[at / SupersededBlock::kRows]->at[at % SupersededBlock::kRows].load(
-            std::memory_order_acquire);
+        return blocks[at / SupersededBlock::kRows]->at(at % SupersededBlock::kRows);
     }
     // Live for a view that sees the records below `cut`: an insert that none of those replaced.
     bool is_live(std::uint32_t row, Offset cut) const {
         return !batch.is_delete(row) && superseded_at(row) >= cut;
     }
+    // Adds the rows of [begin, end) that are live for it, ascending: the same for many rows at once.
+    void append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
+                     std::vector<std::uint32_t>* rows) const;
 };
 
 using TailChunks = std::vector<std::shared_ptr<const TailChunk>>;
@@ -97,8 +116,7 @@ class TailSegment {
 
   private:
     void mark(std::uint32_t row, Offset by) {
-        blocks_[row / SupersededBlock::kRows]->at[row % SupersededBlock::kRows].store(
-            by, std::memory_order_release);
+        blocks_[row / SupersededBlock::kRows]->mark(row % SupersededBlock::kRows, by);
     }
     Result<void> merge_small_chunks();
 

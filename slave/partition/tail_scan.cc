@@ -38,9 +38,7 @@ Result<std::optional<ScanUnit>> TailScan::next() {
         const auto& from = units_[at];
         const auto& chunk = *tail_->chunks[from.chunk];
         ScanUnit unit;
-        unit.rows.reserve(from.end_row - from.first_row);
-        for (std::uint32_t row = from.first_row; row < from.end_row; ++row)
-            if (chunk.is_live(row, cut_)) unit.rows.push_back(row);
+        chunk.append_live(from.first_row, from.end_row, cut_, &unit.rows);
         if (unit.rows.empty()) continue;
         unit.batch = chunk.batch;
         unit.base_offset = chunk.base_offset;

@@ -48,6 +48,30 @@ TEST(DeleteVectorTest, FilterKeepsLiveRowsInsideTheFileOnly) {
     EXPECT_TRUE(std::equal(keep, keep + 7, expected));
 }
 
+TEST(DeleteVectorTest, FilterOfConsecutiveRowsIsThatOfSingleOnes) {
+    std::mt19937 random(3);
+    std::vector<std::uint32_t> dead;
+    for (std::uint32_t row = 0; row < 65'536; ++row)  // the second bitmap has none
+        if (random() % 3 == 0) dead.push_back(row);
+    dead.push_back(140'000);
+    const auto vector = DeleteVector(150'000).with(dead);
+    for (int i = 0; i < 300; ++i) {
+        const std::size_t count = random() % 2050;
+        const auto first =
+            static_cast<std::int64_t>(i % 3 == 0 ? 64'000 + random() % 2000 : random() % 150'500);
+        std::vector<std::int64_t> rows(count);
+        for (std::size_t r = 0; r < count; ++r)
+            rows[r] = first + static_cast<std::int64_t>(r);
+        if (i % 5 == 0 && count > 2) rows[count / 2] += 1;
+        std::unique_ptr<bool[]> keep(new bool[count]);
+        vector->filter(rows.data(), count, keep.get());
+        for (std::size_t r = 0; r < count; ++r) {
+            const bool live = rows[r] < 150'000 && !vector->is_dead(static_cast<std::uint64_t>(rows[r]));
+            ASSERT_EQ(keep[r], live) << "row " << rows[r];
+        }
+    }
+}
+
 TEST(DeleteVectorTest, RoundTripAndEverySingleBitFlipIsFound) {
     const auto bytes = sample_vector()->encode(10, 300'000);
     const auto read = DeleteVector::decode(bytes, 10, 300'000, 200'000);

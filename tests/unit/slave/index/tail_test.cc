@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <thread>
+
 #include "slave/index/batch_concat.h"
 
 namespace dl::slave {
@@ -64,6 +67,67 @@ TEST_F(TailTest, NewerRecordsReplaceOlderOnesAcrossSegments) {
     EXPECT_TRUE(tail_.segments()[0]->closed());
     tail_.drop_oldest(*tail_.segments()[0]);
     EXPECT_EQ(live(*tail_.snapshot(), 105), (std::vector<Offset>{104}));
+}
+
+TEST_F(TailTest, LiveRowsOfARangeAreThoseLiveOneByOne) {
+    std::mt19937 random(7);
+    tail_.start_segment();
+    std::vector<Offset> cuts;
+    for (int step = 0; step < 40; ++step) {
+        if (step % 15 == 14) tail_.start_segment();
+        const bool deletes = random() % 3 == 0;
+        std::vector<TestRow> rows(random() % 4 == 0 ? 3000 + random() % 3000 : 1 + random() % 300);
+        for (auto& row : rows)
+            row = {static_cast<std::int64_t>(random() % 20'000), "x", deletes && random() % 4 == 0};
+        append(rows);
+        cuts.push_back(tail_.end_offset());
+    }
+    const auto snapshot = tail_.snapshot();
+    std::uint64_t checked = 0;
+    for (int i = 0; i < 300; ++i) {
+        const auto& chunk = *snapshot->chunks[random() % snapshot->chunks.size()];
+        // Of the newest cut all marks count, of earlier ones some.
+        const auto cut = i % 2 == 0 ? cuts.back() : cuts[random() % cuts.size()];
+        const auto begin = static_cast<std::uint32_t>(random() % chunk.batch.rows());
+        const auto end = begin + static_cast<std::uint32_t>(random() % (chunk.batch.rows() - begin + 1));
+        std::vector<std::uint32_t> expected{4711};
+        auto found = expected;
+        for (auto row = begin; row < end; ++row)
+            if (chunk.is_live(row, cut)) expected.push_back(row);
+        chunk.append_live(begin, end, cut, &found);
+        ASSERT_EQ(found, expected) << begin << " to " << end << ", cut " << cut;
+        checked += found.size();
+    }
+    EXPECT_GT(checked, 10'000u);
+}
+
+// A view's answer is the same whatever is marked meanwhile.
+TEST_F(TailTest, LiveRowsOfAViewStayWhileTheWriterGoesOn) {
+    std::vector<TestRow> rows(10'000);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        rows[i] = {static_cast<std::int64_t>(i % 9000), "x", false};
+    tail_.start_segment();
+    append(rows);
+    const auto snapshot = tail_.snapshot();
+    const auto cut = tail_.end_offset();
+    const auto& chunk = *snapshot->chunks.front();
+    std::atomic<bool> done{false};
+    std::thread reader([&] {
+        while (!done) {
+            std::vector<std::uint32_t> live;
+            chunk.append_live(0, 10'000, cut, &live);
+            ASSERT_EQ(live.size(), 9000u);
+            ASSERT_EQ(live.front(), 1000u);
+        }
+    });
+    for (int i = 0; i < 200; ++i) {
+        std::vector<TestRow> more(100);
+        for (std::size_t r = 0; r < more.size(); ++r)
+            more[r] = {static_cast<std::int64_t>((i * 100 + static_cast<int>(r) * 37) % 9000), "y", false};
+        append(more);
+    }
+    done = true;
+    reader.join();
 }
 
 TEST_F(TailTest, ManySmallAppendsStayFewChunksAndKeepTheirTimes) {
