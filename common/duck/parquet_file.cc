@@ -20,6 +20,10 @@ constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
 }  // namespace
 
+std::string sql_alive(std::uint64_t filter_handle) {
+    return "dl_alive(" + std::to_string(filter_handle) + ", file_row_number) = 1::TINYINT";
+}
+
 std::string parquet_copy_options(std::uint64_t bytes_per_row) {
     const auto rows = std::clamp(kRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row), kRowGroupRowsMin,
                                  kRowGroupRows);

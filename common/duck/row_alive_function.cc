@@ -4,6 +4,8 @@ namespace dl::duck {
 
 namespace {
 
+static_assert(sizeof(bool) == 1);
+
 struct BoundFilter {
     std::shared_ptr<const RowFilter> filter;
 };
@@ -50,7 +52,7 @@ void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector outpu
     duckdb_vector rows = duckdb_data_chunk_get_vector(input, 1);
     bound->filter->filter(static_cast<const std::int64_t*>(duckdb_vector_get_data(rows)),
                           duckdb_data_chunk_get_size(input),
-                          static_cast<bool*>(duckdb_vector_get_data(output)));
+                          static_cast<bool*>(duckdb_vector_get_data(output)));  // a bool is its 0 or 1
 }
 
 }  // namespace
@@ -60,10 +62,10 @@ Result<void> register_row_alive(duckdb_connection connection, HandleRegistry* re
     duckdb_scalar_function_set_name(function.get(), "dl_alive");
     LogicalType handle(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
     LogicalType row(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
-    LogicalType boolean(duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN));
+    LogicalType number(duckdb_create_logical_type(DUCKDB_TYPE_TINYINT));
     duckdb_scalar_function_add_parameter(function.get(), handle.get());
     duckdb_scalar_function_add_parameter(function.get(), row.get());
-    duckdb_scalar_function_set_return_type(function.get(), boolean.get());
+    duckdb_scalar_function_set_return_type(function.get(), number.get());
     duckdb_scalar_function_set_extra_info(function.get(), registry, nullptr);
     duckdb_scalar_function_set_bind(function.get(), bind);
     duckdb_scalar_function_set_function(function.get(), run);

@@ -230,7 +230,7 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
             output.kept[i], bytes_per_row, [this](std::uint64_t bytes) { spend(bytes); }, write_back,
             rows_done_));
         select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
-                  ", file_row_number = true) WHERE dl_alive(" + std::to_string(filter) + ", file_row_number)";
+                  ", file_row_number = true) WHERE " + sql_alive(filter);
     }
     return "COPY (" + select + ") TO " + sql_literal(path) + " " + parquet_copy_options(longest_row);
 }

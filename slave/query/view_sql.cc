@@ -44,10 +44,10 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
         for (const auto& file : view->files()) {
             if (file.rows == file.dead_rows) continue;
             if (file.dead_rows != 0) {
-                const auto handle = std::to_string(session.add_row_filter(file.filter));
+                const auto handle = session.add_row_filter(file.filter);
                 parts.push_back("SELECT " + select_list(table, file.fields) + " FROM read_parquet(" +
-                                sql_literal(file.path) + ", file_row_number = true) WHERE dl_alive(" +
-                                handle + ", file_row_number)");
+                                sql_literal(file.path) + ", file_row_number = true) WHERE " +
+                                sql_alive(handle));
                 continue;
             }
             std::vector<std::uint32_t> fields;

@@ -1,13 +1,15 @@
 // Twenty queries over the wire against DuckDB reading one plain Parquet file of the same live rows, in the
 // same run: after loading, after half of the keys were replaced in random order and a tenth deleted, and
 // after compaction.
-//   query_bench [--rows N] [--slaves N] [--repeat N] [--pinned 1]   default 10 000 000, 1, 3
+//   query_bench [--rows N] [--slaves N] [--repeat N] [--pinned 1] [--queries N]   default 10 000 000, 1, 3
+// --queries N asks the first N only.
 // --pinned 1 gives each slave one core of its own (slave i on core i), to see what a second one brings.
 #include <sched.h>
 
 #include <filesystem>
 #include <iostream>
 #include <numeric>
+#include <span>
 #include <sstream>
 #include <utility>
 
@@ -128,16 +130,22 @@ class Baseline {
     std::shared_ptr<DuckDatabase> database_;
 };
 
-double ask_all(test::TestCluster& cluster, Baseline& baseline, std::int64_t rows, int repeat,
-               const std::string& when) {
+struct Asked {
+    std::int64_t rows = 0;
+    int repeat = 3;
+    std::size_t queries = 20;
+};
+
+double ask_all(test::TestCluster& cluster, Baseline& baseline, const Asked& asked, const std::string& when) {
     headline(when);
     line("query", "over the wire", "DuckDB on one Parquet file, ratio");
     auto client = cluster.connect(std::chrono::seconds(300));
     double ours_sum = 0;
     double theirs_sum = 0;
-    for (const auto& query : queries(rows)) {
+    const auto all = queries(asked.rows);
+    for (const auto& query : std::span(all).first(std::min(all.size(), asked.queries))) {
         Latencies ours, theirs;
-        for (int i = 0; i < repeat; ++i) {
+        for (int i = 0; i < asked.repeat; ++i) {
             const auto [took, expected] = baseline.run(query.text);
             theirs.add(took);
             const auto start = Clock::now();
@@ -199,7 +207,8 @@ void pin_to_core(int core) {
 int run(int argc, char** argv) {
     const auto rows = argument(argc, argv, "--rows", 10'000'000) / 10'000 * 10'000;
     const auto slaves = static_cast<int>(argument(argc, argv, "--slaves", 1));
-    const auto repeat = static_cast<int>(argument(argc, argv, "--repeat", 3));
+    const Asked asked{rows, static_cast<int>(argument(argc, argv, "--repeat", 3)),
+                      static_cast<std::size_t>(argument(argc, argv, "--queries", 20))};
     auto options = default_cluster();
     options.slaves = slaves;
     test::TestCluster cluster(std::move(options));
@@ -228,7 +237,7 @@ int run(int argc, char** argv) {
     all.clear();
     line("background work done after", seconds_text(settle(cluster)));
     baseline.copy(with_rows(kLoadedSql, rows));
-    const auto clean = ask_all(cluster, baseline, rows, repeat, "after loading");
+    const auto clean = ask_all(cluster, baseline, asked, "after loading");
 
     const auto half = scattered(rows, [](std::int64_t id) { return id % 2 == 0; });
     line("half of the keys replaced, in random order",
@@ -238,14 +247,13 @@ int run(int argc, char** argv) {
          rows_per_second(static_cast<double>(tenth.size()), send(cluster, tenth, false, "delete")));
     baseline.copy(with_rows(kChangedSql, rows));
     line("background work done after", seconds_text(settle(cluster)));
-    const auto changed =
-        ask_all(cluster, baseline, rows, repeat, "after replacing half and deleting a tenth");
+    const auto changed = ask_all(cluster, baseline, asked, "after replacing half and deleting a tenth");
     line("against the run after loading", ratio_text(changed / clean));
 
     const auto start = Clock::now();
     must(client, R"({"compress_table":"q"})");
     line("compress_table", rows_per_second(1.6 * static_cast<double>(rows), seconds_since(start)));
-    const auto compacted = ask_all(cluster, baseline, rows, repeat, "after compaction");
+    const auto compacted = ask_all(cluster, baseline, asked, "after compaction");
     line("against the run after loading", ratio_text(compacted / clean));
     return 0;
 }
