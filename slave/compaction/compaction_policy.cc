@@ -49,4 +49,14 @@ CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint6
     return CompactionReason::none;
 }
 
+bool worth_when_idle(std::span<const PolicyFile> files, std::uint64_t tail_rows,
+                     const CompactionPolicy& policy) {
+    Sum sum;
+    for (const auto& file : files)
+        sum.add(file);
+    return policy.automatic && sum.bytes >= policy.dead_bytes_min &&
+           static_cast<double>(sum.dead) * 100 >=
+               static_cast<double>(sum.rows + tail_rows) * policy.dead_percent;
+}
+
 }  // namespace dl::slave

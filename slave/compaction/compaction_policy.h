@@ -7,6 +7,7 @@
 // compacted rows at most as many can go as there are flushed records to replace them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 
@@ -21,6 +22,7 @@ struct CompactionPolicy {
     std::uint64_t bytes_min = 256u << 20;     // of Parquet; with less, growth is no reason
     std::uint32_t files_min = 4;              // flushed ones, for growth
     std::uint64_t dead_bytes_min = 4u << 20;  // of Parquet; with less, dead rows are no reason
+    std::chrono::milliseconds idle{0};        // without a write; 0: never because of idleness
 };
 
 struct PolicyFile {
@@ -36,5 +38,9 @@ const char* to_text(CompactionReason reason);
 // `files` are all of the partition; `tail_rows` are the records that are not flushed.
 CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint64_t tail_rows,
                                    const CompactionPolicy& policy);
+
+// The same for a partition nobody writes to, whose tail would be flushed first: all dead rows can go then.
+bool worth_when_idle(std::span<const PolicyFile> files, std::uint64_t tail_rows,
+                     const CompactionPolicy& policy);
 
 }  // namespace dl::slave

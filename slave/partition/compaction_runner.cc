@@ -31,7 +31,7 @@ std::vector<PolicyFile> policy_files(const FileSet& files) {
 
 }  // namespace
 
-void CompactionRunner::start(std::function<void(Result<void>)> done) {
+void CompactionRunner::start(Scope scope, std::function<void(Result<void>)> done) {
     std::shared_ptr<Run> run;
     {
         const std::lock_guard lock(mutex_);
@@ -41,6 +41,7 @@ void CompactionRunner::start(std::function<void(Result<void>)> done) {
         }
         if (!closing_) {
             run = run_ = std::make_shared<Run>();
+            run->scope = scope;
             last_progress_ = {};
             if (done) run->waiting.push_back(std::move(done));
         }
@@ -81,27 +82,46 @@ CompressProgress CompactionRunner::progress() const {
     return run_ != nullptr && run_->job != nullptr ? progress_of(*run_->job) : last_progress_;
 }
 
-void CompactionRunner::consider() {
+bool CompactionRunner::may_start() {
+    const std::lock_guard lock(mutex_);
+    if (closing_ || run_ != nullptr) return false;
+    if (flushes_to_skip_ == 0) return true;
+    --flushes_to_skip_;
+    return false;
+}
+
+void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) {
     const auto& policy = core_.options.compaction;
-    if (!policy.automatic) return;
     {
         const std::lock_guard lock(mutex_);
-        if (closing_ || run_ != nullptr) return;
-        if (flushes_to_skip_ > 0) {
-            --flushes_to_skip_;
-            return;
+        const auto appends = core_.counters.appends.load();
+        if (appends != appends_seen_ || idle_since_ == std::chrono::steady_clock::time_point{}) {
+            appends_seen_ = appends;
+            idle_since_ = now;
         }
+        if (policy.idle.count() == 0 || now - idle_since_ < policy.idle) return;
     }
+    const auto state = core_.state();
+    if (!worth_when_idle(policy_files(*state->files), state->tail->rows, policy) || !may_start()) return;
+    spdlog::info("compaction: {}, which nobody writes to, because of {}", core_.label(),
+                 to_text(CompactionReason::dead_rows));
+    start(Scope::everything, nullptr);
+}
+
+void CompactionRunner::consider() {
+    const auto& policy = core_.options.compaction;
+    if (!policy.automatic || !may_start()) return;
     const auto state = core_.state();
     const auto reason = decide_compaction(policy_files(*state->files), state->tail->rows, policy);
     if (reason == CompactionReason::none) return;
     spdlog::info("compaction: {} because of {}", core_.label(), to_text(reason));
-    start(nullptr);
+    start(Scope::flushed, nullptr);
 }
 
 Result<void> CompactionRunner::run(Run& own) {
     const Offset log_start =
         log_start_after_compaction(core_.log->segments(), core_.options.retained_closed_logs);
+    if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
     DL_TRY(flushes_.flush_closed_segments(core_.state()->end_offset));
     const auto state = core_.state();
     if (!needs_compaction(policy_files(*state->files), core_.options.compaction.dead_percent))

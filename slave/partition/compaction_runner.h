@@ -3,6 +3,7 @@
 // (on disk by the publisher, in memory between two groups of the writer). Any thread.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -20,21 +21,29 @@ class CompactionRunner {
     CompactionRunner(PartitionCore& core, SnapshotMaintainer& flushes) : core_(core), flushes_(flushes) {}
     void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
-    // Starts a run or joins the one under way. `done` is called once, on the compaction pool, or on this
-    // thread when the partition closes. Returns at once.
-    void start(std::function<void(Result<void>)> done);
+    // Starts a run over all records or joins the run under way. `done` is called once, on the compaction
+    // pool, or on this thread when the partition closes. Returns at once.
+    void start(std::function<void(Result<void>)> done) { start(Scope::everything, std::move(done)); }
     // Of the run under way, else of the last one.
     CompressProgress progress() const;
     // After a flush: starts a run when the policy says so. After a failed run it is asked less often.
     void consider();
+    // Every now and then: the same when nothing has been written for a while, then with the tail.
+    void consider_idle(std::chrono::steady_clock::time_point now);
     // Stops a run, waits for it; later calls get UNAVAILABLE.
     void close();
 
   private:
+    // What is merged: the column files, or the tail too, which is flushed for it.
+    enum class Scope : std::uint8_t { flushed, everything };
     struct Run {
+        Scope scope = Scope::flushed;
         std::vector<std::function<void(Result<void>)>> waiting;
         std::shared_ptr<CompactionJob> job;
     };
+    void start(Scope scope, std::function<void(Result<void>)> done);
+    // False while one runs, and after failures for some time.
+    bool may_start();
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
     Result<void> commit(const CompactionOutput& output, Offset log_start);
@@ -52,6 +61,8 @@ class CompactionRunner {
     CompressProgress last_progress_;
     unsigned failures_ = 0;  // one after the other
     std::uint64_t flushes_to_skip_ = 0;
+    std::uint64_t appends_seen_ = 0;
+    std::chrono::steady_clock::time_point idle_since_{};
 };
 
 }  // namespace dl::slave

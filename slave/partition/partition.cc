@@ -47,7 +47,11 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const override {
         return make_past_view(core_, core_.state(), cut);
     }
-    void expire() override { core_.earlier.expire(EarlierStates::Clock::now()); }
+    void tick() override {
+        const auto now = std::chrono::steady_clock::now();
+        core_.earlier.expire(now);
+        compactions_->consider_idle(now);
+    }
     Offset first_offset() const override { return first_stored_offset(core_); }
     Offset end_offset() const override { return core_.state()->end_offset; }
     Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,

@@ -164,8 +164,9 @@ class Partition {
     // TIMEOUT, CANCELLED; what is wrong with the data is in the report.
     virtual Result<CheckReport> check(const CheckOptions& options) = 0;
 
-    // Lets go of what is held for a while; called every now and then. Removes files.
-    virtual void expire() {}
+    // Called every few seconds: lets go of what is held for a while only, compacts when nobody writes.
+    // Removes files, does not wait for a compaction.
+    virtual void tick() {}
     virtual void update_table(const TableMeta& table) = 0;
     virtual PartitionStats stats() const = 0;
     // Drains appends, syncs, closes files. Idempotent; later calls get UNAVAILABLE.

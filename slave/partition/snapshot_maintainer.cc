@@ -32,6 +32,15 @@ void SnapshotMaintainer::make_room() {
     schedule_flush();
 }
 
+Result<void> SnapshotMaintainer::close_active_segment() {
+    const auto hold = core_.exclusion.for_commit();
+    const auto& segments = core_.tail.segments();
+    if (segments.empty() || segments.back()->closed() || segments.back()->rows() == 0) return {};
+    DL_TRY(core_.log->roll());
+    core_.tail.close_segment();
+    return {};
+}
+
 // With everything unflushed in the active segment there is nothing to flush until it is closed.
 Result<void> SnapshotMaintainer::roll_if_wanted() {
     {

@@ -26,6 +26,8 @@ class SnapshotMaintainer {
     void schedule_flush();
     // The same, and when no segment is closed yet the active one is: its memory is wanted.
     void make_room();
+    // Closes the active segment of log and tail if it has rows, so that flush_closed_segments() takes it.
+    Result<void> close_active_segment();
     // Flushes the closed segments that begin below `until`, on this thread.
     Result<void> flush_closed_segments(Offset until);
     // Waits for what runs; later calls get UNAVAILABLE.

@@ -131,7 +131,7 @@ void PartitionRegistry::close() {
             if (slot.partition) slot.partition->close();
 }
 
-void PartitionRegistry::expire() {
+void PartitionRegistry::tick() {
     std::vector<std::shared_ptr<Partition>> all;
     {
         std::shared_lock lock(mutex_);
@@ -140,7 +140,7 @@ void PartitionRegistry::expire() {
                 if (slot.partition) all.push_back(slot.partition);
     }
     for (const auto& partition : all)
-        partition->expire();
+        partition->tick();
 }
 
 Result<std::shared_ptr<const TableMeta>> PartitionRegistry::table(TableId id) const {

@@ -29,8 +29,8 @@ class PartitionRegistry final : public TableRegistry {
     // Opens everything in the directories, `threads` partitions at a time. Errors only of the directories
     // themselves.
     Result<Recovered> recover(std::size_t threads);
-    // Partition::expire() of all.
-    void expire();
+    // Partition::tick() of all.
+    void tick();
     // Closes all partitions; nothing is found any more.
     void close();
 

@@ -97,7 +97,7 @@ struct SlaveNode::Parts {
             background.post([this] {
                 if (const auto expired = queries->expire(); expired > 0)
                     log_info(kComponent, "query leases were over", {{"views", expired}});
-                registry->expire();
+                registry->tick();
             });
             check_leases();
         });

@@ -154,6 +154,13 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .min = 0,
          .max = 1024 * kGi,
          .help = "With less in column files, dead rows do not compact a partition."},
+        {.name = "slave.compaction.idle.ms",
+         .kind = Kind::integer,
+         .default_value = "10000",
+         .min = 0,
+         .max = 86'400'000,
+         .help =
+             "Without a write for so long, rows to drop compact a partition with all it holds; 0: never."},
         {.name = "slave.compaction.history.ms",
          .kind = Kind::integer,
          .default_value = "60000",
@@ -269,6 +276,7 @@ SlaveSettings slave_settings(const Config& config) {
     policy.bytes_min = size("slave.compaction.bytes.min");
     policy.files_min = static_cast<std::uint32_t>(size("slave.compaction.files.min"));
     policy.dead_bytes_min = size("slave.compaction.dead.bytes.min");
+    policy.idle = std::chrono::milliseconds(config.integer("slave.compaction.idle.ms"));
     settings.partition.compaction_history =
         std::chrono::milliseconds(config.integer("slave.compaction.history.ms"));
     settings.compaction_threads = size("slave.compaction.threads");

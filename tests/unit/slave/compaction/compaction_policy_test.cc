@@ -68,6 +68,19 @@ TEST(CompactionPolicyTest, DeadRowsAreReasonEnoughInOneFlushedFile) {
     EXPECT_EQ(decide_compaction(files, 0, kPolicy), CompactionReason::none) << "not worth it";
 }
 
+TEST(CompactionPolicyTest, AnIdlePartitionIsWorthItForDeadRowsAlone) {
+    std::vector<PolicyFile> files = {file(true, 100, 60, 50)};
+    EXPECT_TRUE(worth_when_idle(files, 100, kPolicy));
+    EXPECT_FALSE(worth_when_idle(files, 101, kPolicy));
+    files[0].bytes = 49;
+    EXPECT_FALSE(worth_when_idle(files, 0, kPolicy));
+    EXPECT_FALSE(worth_when_idle({}, 0, kPolicy));
+    auto policy = kPolicy;
+    policy.automatic = false;
+    files[0].bytes = 50;
+    EXPECT_FALSE(worth_when_idle(files, 0, policy));
+}
+
 // The point of the growth rule: however long it goes on, a byte is rewritten about log2(table) times.
 TEST(CompactionPolicyTest, WriteAmplificationStaysLogarithmic) {
     std::vector<PolicyFile> files;
