@@ -116,7 +116,8 @@ struct Settings {
     std::uint64_t spill_bytes_max = 0;
     unsigned threads = 1;
     std::vector<std::string> readable_directories;
-    bool locked = true;  // no files but the readable ones
+    bool locked = true;   // no files but the readable ones
+    bool ordered = true;  // rows are written in the order of the statement
 };
 
 Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
@@ -151,9 +152,7 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
     }
     std::vector<std::string> statements = {
         "SET GLOBAL TimeZone = 'UTC'",
-        // One thread that writes keeps the order anyway, and may then limit the bytes of a row group.
-        std::string("SET GLOBAL preserve_insertion_order = ") +
-            (settings.locked || threads > 1 ? "true" : "false"),
+        std::string("SET GLOBAL preserve_insertion_order = ") + (settings.ordered ? "true" : "false"),
     };
     if (!settings.spill_directory.empty() && settings.spill_bytes_max != 0) {
         statements.push_back("SET GLOBAL max_temp_directory_size = '" +
@@ -184,12 +183,16 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
 
 Result<std::shared_ptr<DuckDatabase>> DuckDatabase::open(const DuckOptions& options) {
     return duck::open_database({options.memory_bytes_max, options.spill_directory, options.spill_bytes_max,
-                                options.threads, options.readable_directories, true});
+                                options.threads, options.readable_directories, true, true});
 }
 
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
                                                              unsigned threads) {
-    return duck::open_database({memory_bytes_max, "", 0, threads, {}, false});
+    return duck::open_database({memory_bytes_max, "", 0, threads, {}, false, true});
+}
+
+Result<std::shared_ptr<DuckDatabase>> flush_duck_database(std::uint64_t memory_bytes_max) {
+    return duck::open_database({memory_bytes_max, "", 0, 1, {}, false, false});
 }
 
 }  // namespace dl

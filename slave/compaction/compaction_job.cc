@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
+#include "slave/columnar/parquet_footer.h"
 
 namespace dl::slave {
 namespace {
@@ -41,6 +42,18 @@ class KeptFilter : public RowFilter {
     PacedWriteBack& output_;
     std::atomic<std::uint64_t>& rows_done_;
 };
+
+// What the flush made of rows per group; where rows are long a group ends early. The last one says nothing.
+Result<std::uint64_t> smallest_row_group(FileSystem& files, const std::string& path) {
+    DL_TRY_ASSIGN(const auto file, files.open_read(path));
+    DL_TRY_ASSIGN(const auto bytes, file->map());
+    const auto footer = read_parquet_footer(bytes.view());
+    if (footer.has_error()) return footer.error().in(path);
+    std::uint64_t rows = kParquetRowGroupRows;
+    for (std::size_t g = 0; g + 2 < footer->first_rows.size(); ++g)
+        rows = std::min(rows, footer->first_rows[g + 1] - footer->first_rows[g]);
+    return rows;
+}
 
 Error mismatch(const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "compaction refused, nothing was changed (INV-5): " + what +
@@ -166,10 +179,11 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     begun_.push_back(path);
     begun_.push_back(input_.snapshots_directory + "/" + info.index_name());
     {
+        DL_TRY_ASSIGN(const auto options, copy_options(output, group));
         PacedWriteBack write_back(*input_.files, path);
         DL_TRY_ASSIGN(const auto session, start_session());
         const auto written =
-            session->execute(copy_sql(output, group, info.fields, path, *session, write_back));
+            session->execute(copy_sql(output, group, info.fields, path, *session, write_back) + options);
         {
             const std::lock_guard lock(mutex_);
             session_ = nullptr;
@@ -206,15 +220,26 @@ std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const 
     return fields;
 }
 
-std::string CompactionJob::copy_sql(const CompactionOutput& output, const OutputGroup& group,
-                                    const std::vector<Field>& fields, const std::string& path,
-                                    DuckSession& session, PacedWriteBack& write_back) {
-    std::string select;
+Result<std::string> CompactionJob::copy_options(const CompactionOutput& output, const OutputGroup& group) {
     std::uint64_t longest_row = 0;  // of the inputs' averages
+    std::uint64_t rows = kParquetRowGroupRows;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         if (output.kept[i].count() == 0) continue;
         const auto& file = *output.inputs[i].file;
         longest_row = std::max(longest_row, file.info().plain_bytes / file.info().rows);
+        DL_TRY_ASSIGN(const auto smallest, smallest_row_group(*input_.files, file.parquet_path()));
+        rows = std::min(rows, smallest);
+    }
+    return parquet_copy_options(longest_row, rows);
+}
+
+std::string CompactionJob::copy_sql(const CompactionOutput& output, const OutputGroup& group,
+                                    const std::vector<Field>& fields, const std::string& path,
+                                    DuckSession& session, PacedWriteBack& write_back) {
+    std::string select;
+    for (std::size_t i = group.begin; i < group.end; ++i) {
+        if (output.kept[i].count() == 0) continue;
+        const auto& file = *output.inputs[i].file;
         if (!select.empty()) select += " UNION ALL ";
         select += "SELECT _offset, _delete, _time";
         for (const auto& field : fields) {
@@ -232,7 +257,7 @@ std::string CompactionJob::copy_sql(const CompactionOutput& output, const Output
         select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
                   ", file_row_number = true) WHERE " + sql_alive(filter);
     }
-    return "COPY (" + select + ") TO " + sql_literal(path) + " " + parquet_copy_options(longest_row);
+    return "COPY (" + select + ") TO " + sql_literal(path) + " ";
 }
 
 Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {

@@ -69,6 +69,7 @@ class CompactionJob {
     Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
                                                              const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
+    Result<std::string> copy_options(const CompactionOutput& output, const OutputGroup& group);
     std::string copy_sql(const CompactionOutput& output, const OutputGroup& group,
                          const std::vector<Field>& fields, const std::string& path, DuckSession& session,
                          PacedWriteBack& write_back);

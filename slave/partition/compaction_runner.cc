@@ -129,8 +129,7 @@ Result<void> CompactionRunner::run(Run& own) {
 
     CompactionInput input;
     input.files = core_.context.files;
-    input.database = core_.context.compaction_database != nullptr ? core_.context.compaction_database.get()
-                                                                  : core_.context.file_database.get();
+    input.database = core_.context.compaction_database.get();
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
     input.inputs = state->files->entries();

@@ -47,9 +47,8 @@ struct PartitionContext {
     WorkerPool* storage_pool = nullptr;           // appends, syncs, applying
     WorkerPool* background_pool = nullptr;        // flush
     WorkerPool* compaction_pool = nullptr;        // nullptr: the background pool
-    std::shared_ptr<DuckDatabase> file_database;  // writable, for Parquet files
-    // The same of compactions alone, which must not take threads and memory from flushes; nullptr: the one
-    // above.
+    std::shared_ptr<DuckDatabase> file_database;  // flush_duck_database(): writes and reads of single files
+    // writable_duck_database() of compactions alone, which must not take threads and memory from flushes.
     std::shared_ptr<DuckDatabase> compaction_database;
     IoBudget* compaction_budget = nullptr;  // nullptr: no limit
     TailBudget* tail_budget = nullptr;      // nullptr: no limit

@@ -135,7 +135,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.compaction_budget = &parts.compaction_budget;
     context.tail_budget = &parts.tail_budget;
     context.now_us = wall_clock_us;
-    DL_TRY_ASSIGN(context.file_database, writable_duck_database(settings.flush_memory_bytes, kFileThreads));
+    DL_TRY_ASSIGN(context.file_database, flush_duck_database(settings.flush_memory_bytes));
     DL_TRY_ASSIGN(context.compaction_database,
                   writable_duck_database(settings.compaction_memory_bytes, kFileThreads));
     DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));

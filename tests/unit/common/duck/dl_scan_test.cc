@@ -221,9 +221,9 @@ TEST(DlAlive, FiltersByRowNumber) {
     auto database = open_database();
     auto session = open_session(*database);
     const auto handle = std::to_string(session->add_row_filter(std::make_shared<OddRows>()));
-    EXPECT_EQ(
-        rows(*session, "SELECT count(*), sum(r) FROM range(10000) t(r) WHERE dl_alive(" + handle + ", r) = 1"),
-        (Rows{{"5000", "25000000"}}));
+    EXPECT_EQ(rows(*session,
+                   "SELECT count(*), sum(r) FROM range(10000) t(r) WHERE dl_alive(" + handle + ", r) = 1"),
+              (Rows{{"5000", "25000000"}}));
     auto other = open_session(*database);
     EXPECT_FALSE(run(*other, "SELECT count(*) FROM range(10) t(r) WHERE dl_alive(" + handle + ", r)"));
     EXPECT_FALSE(run(*session, "SELECT count(*) FROM range(10) t(r) WHERE dl_alive(r, r)"));

@@ -68,7 +68,8 @@ class PartitionFixture : public ::testing::Test {
         root_ =
             ::testing::TempDir() + "partition-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
         directory_ = root_ + "/p";
-        database_ = *writable_duck_database(512u << 20, 1);
+        database_ = *flush_duck_database(512u << 20);
+        compaction_database_ = *writable_duck_database(512u << 20, 1);
         options_.segment_bytes = 4096;
         options_.free_disk_bytes_min = 0;
         ASSERT_TRUE(posix_file_system().create_directories(root_).has_value());
@@ -90,6 +91,7 @@ class PartitionFixture : public ::testing::Test {
         context.compaction_budget = compaction_budget_.get();
         context.tail_budget = tail_budget_.get();
         context.file_database = database_;
+        context.compaction_database = compaction_database_;
         context.now_us = [this] { return now_us_ += 1000; };
         return Partition::open(directory_, table_, PartitionId{0}, options_, context);
     }
@@ -227,7 +229,7 @@ class PartitionFixture : public ::testing::Test {
     WorkerPool compaction_{"compact", 1};
     std::unique_ptr<IoBudget> compaction_budget_;
     std::unique_ptr<TailBudget> tail_budget_;
-    std::shared_ptr<DuckDatabase> database_;
+    std::shared_ptr<DuckDatabase> database_, compaction_database_;
     std::atomic<std::int64_t> now_us_{1'700'000'000'000'000};
     std::shared_ptr<Partition> partition_;
 };

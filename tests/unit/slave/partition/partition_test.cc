@@ -115,6 +115,25 @@ TEST_F(PartitionTest, CompactionKeepsTheNewestOfEachKeyAndTheNewestTwoLogs) {
     EXPECT_EQ(partition_->stats().compactions, 1u);  // nothing to do
 }
 
+TEST_F(PartitionTest, LargeFilesAreMergedInTheOrderOfTheirOffsets) {
+    close();
+    options_.segment_bytes = 1u << 20;
+    open();
+    for (std::int64_t first = 0; first < 200'000; first += 10'000)
+        append(rows_of(first, 10'000, "a"));
+    ASSERT_TRUE(partition_->flush().has_value());
+    ASSERT_GT(partition_->stats().files, 2u);
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    append(rows_of(0, 10'000, "b"));
+    for (std::int64_t first = 190'000; first < 400'000; first += 10'000)
+        append(rows_of(first, 10'000, "b"));
+    const auto done = partition_->compress(nullptr);
+    ASSERT_TRUE(done.has_value()) << done.error().to_text();
+    const auto stats = partition_->stats();
+    EXPECT_EQ(stats.files, 1u);
+    EXPECT_EQ(stats.file_rows, 400'000u);
+}
+
 TEST_F(PartitionTest, QueriesAreSparedDeadRowsThatTheLogStillServes) {
     for (int i = 0; i < 12; ++i) {
         std::vector<Row> rows;
