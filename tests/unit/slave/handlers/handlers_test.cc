@@ -368,7 +368,9 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
         Method::pin,
         "{\"tables\":[{\"table_id\":1,\"partitions\":[0,1],\"min_offsets\":{\"1\":4}}],\"lease_ms\":1000}");
     writer.join();
-    EXPECT_EQ(pinned->end_json, "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}},\"behind\":{}}");
+    EXPECT_EQ(pinned->end_json,
+              "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}},\"behind\":{},"
+              "\"rows\":{}}");
     const auto query = [](const std::string& sql, int view = 7) {
         return "{\"view\":" + std::to_string(view) + ",\"sql\":\"" + sql +
                "\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";
@@ -396,7 +398,7 @@ TEST_F(HandlersTest, AQueryMayPinItsOwnCut) {
     ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
     EXPECT_EQ(reply->data[0].view(),
               "{\"columns\":[{\"name\":\"a \\\"b\\\"\",\"type\":\"long\"}],\"offsets\":{\"1\":{\"1\":7}},"
-              "\"behind\":{\"1\":3}}");
+              "\"behind\":{\"1\":3},\"rows\":{\"1\":5}}");
     EXPECT_EQ(queries_.keys, (std::vector<std::string>{"1", "2"}));
     EXPECT_EQ(queries_.pinned, 0);
     EXPECT_TRUE(contains(error_of(Method::query, query(",\"as_of\":{\"1\":4}")), "NOT_FOUND"));
