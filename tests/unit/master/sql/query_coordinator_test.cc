@@ -56,9 +56,10 @@ class FakeSlaves : public FragmentRunner {
         }
         return pinned;
     }
-    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
-                                                  const std::map<std::string, TableId>& names,
+    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned,
+                                                  const FragmentStatement& statement,
                                                   const FragmentCall& call) override {
+        const auto& [sql, names, broadcasts] = statement;
         {
             const std::lock_guard lock(mutex);
             statements.push_back(pinned.node + ": " + sql);
@@ -76,6 +77,22 @@ class FakeSlaves : public FragmentRunner {
             DL_TRY(
                 stream->session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
         }
+        for (const auto& table : broadcasts) {
+            std::vector<ScanColumn> columns;
+            auto positions = std::make_shared<std::vector<std::uint32_t>>();
+            for (const auto& column : table->columns) {
+                positions->push_back(static_cast<std::uint32_t>(columns.size()));
+                columns.push_back({column.name, ScanColumn::Source::field, FieldId{0}, column.type, {}});
+            }
+            std::vector<ScanUnit> units;
+            for (const auto& batch : table->batches) {
+                units.push_back({batch});
+                units.back().batch_columns = positions;
+            }
+            const auto handle = stream->session->add_scan(std::make_shared<MemorySource>(columns, units));
+            DL_TRY(stream->session->create_view(table->name,
+                                                "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
+        }
         DL_TRY_ASSIGN(stream->result, stream->session->query(sql));
         return std::unique_ptr<FragmentStream>(std::move(stream));
     }
@@ -85,7 +102,7 @@ class FakeSlaves : public FragmentRunner {
         DL_TRY_ASSIGN(auto pinned, pin({asked}, 1s, call));
         PinnedStream started;
         started.cut = pinned.front();
-        auto stream = query(pinned.front(), sql, names, call);
+        auto stream = query(pinned.front(), {sql, names, {}}, call);
         unpin(pinned);
         if (!stream) return stream.error();
         started.stream = std::move(*stream);
