@@ -49,13 +49,14 @@ bool joins_by_parts(const Json& from, const TableScope& scope, const TableLeaf& 
 
 class PartnerSearch {
   public:
-    PartnerSearch(const TableScope& scope, const BroadcastChoice& choice, const SqlFunctions& functions)
-        : scope_(scope), choice_(choice), functions_(functions) {}
+    PartnerSearch(const TableScope& scope, const TableLeaf& table, const std::vector<const TableLeaf*>& small,
+                  const SqlFunctions& functions)
+        : scope_(scope), table_(table), small_(small), functions_(functions) {}
 
     // `terms` hold for every combination of rows that is of use, `there` are tables that take part in it with
     // a row of their own.
     void search(const Json& from, const std::vector<Json>& terms, const Leaves& there) {
-        if (&from == choice_.large->node) return collect(terms, there);
+        if (&from == table_.node) return collect(terms, there);
         if (!plain_join(from)) return;
         const auto type = text_of(from, "join_type");
         const Json &left = from["left"], &right = from["right"];
@@ -79,7 +80,7 @@ class PartnerSearch {
 
     std::vector<PartnerTerm> found() {
         std::vector<PartnerTerm> list;
-        for (const auto* leaf : choice_.small) {
+        for (const auto* leaf : small_) {
             const auto terms = terms_.find(leaf);
             if (terms == terms_.end() || !equalities_.contains(leaf)) continue;
             list.push_back({leaf, conjunction(terms->second)});
@@ -104,20 +105,32 @@ class PartnerSearch {
         return leaves;
     }
 
-    // ON, or the equalities that USING stands for where both sides are certain.
+    // ON, or the equalities that USING and NATURAL stand for where both sides are certain.
     std::vector<Json> conditions(const Json& from) const {
         std::vector<Json> terms;
         if (const auto* condition = member(from, "condition")) split_conjuncts(*condition, terms);
-        const auto* names = member(from, "using_columns");
-        if (names == nullptr) return terms;
-        for (const auto& name : *names) {
-            const auto left = column_of(from["left"], name.get<std::string>());
-            const auto right = column_of(from["right"], name.get<std::string>());
+        for (const auto& name : joined_names(from)) {
+            const auto left = column_of(from["left"], name);
+            const auto right = column_of(from["right"], name);
             if (!left || !right) continue;
             terms.push_back(
                 {{"class", "COMPARISON"}, {"type", "COMPARE_EQUAL"}, {"left", *left}, {"right", *right}});
         }
         return terms;
+    }
+
+    std::set<std::string> joined_names(const Json& from) const {
+        std::set<std::string> names;
+        if (const auto* list = member(from, "using_columns"))
+            for (const auto& name : *list)
+                names.insert(folded(name.get<std::string>()));
+        if (text_of(from, "ref_type") != "NATURAL") return names;
+        for (const auto& leaf : scope_.leaves()) {
+            if (leaf.table == nullptr || !contains(from["left"], leaf.node)) continue;
+            for (const auto& field : leaf.table->schema.fields)
+                names.insert(folded(field.name));
+        }
+        return names;
     }
 
     std::optional<Json> column_of(const Json& from, const std::string& name) const {
@@ -126,7 +139,7 @@ class PartnerSearch {
             if (!contains(from, leaf.node)) continue;
             if (leaf.table == nullptr) return std::nullopt;
             for (const auto& field : leaf.table->schema.fields) {
-                if (folded(field.name) != folded(name)) continue;
+                if (folded(field.name) != name) continue;
                 if (found) return std::nullopt;
                 found = column_ref({leaf.alias, field.name});
             }
@@ -148,10 +161,9 @@ class PartnerSearch {
             auto pushed = pushable_expression(term, scope_, nullptr, functions_);
             if (pushed.pushable != Pushable::total || pushed.kind != ValueKind::boolean) continue;
             auto leaves = tables_of(pushed.local);
-            if (leaves.erase(choice_.large) == 0 || leaves.size() != 1) continue;
+            if (leaves.erase(&table_) == 0 || leaves.size() != 1) continue;
             const auto* small = *leaves.begin();
-            const bool chosen =
-                std::find(choice_.small.begin(), choice_.small.end(), small) != choice_.small.end();
+            const bool chosen = std::find(small_.begin(), small_.end(), small) != small_.end();
             if (!chosen || !there.contains(small)) continue;
             if (is_equality(pushed.local)) equalities_.insert(small);
             terms_[small].push_back(std::move(pushed.local));
@@ -165,7 +177,8 @@ class PartnerSearch {
     }
 
     const TableScope& scope_;
-    const BroadcastChoice& choice_;
+    const TableLeaf& table_;
+    const std::vector<const TableLeaf*>& small_;
     const SqlFunctions& functions_;
     std::map<const TableLeaf*, std::vector<Json>> terms_;
     Leaves equalities_;
@@ -187,13 +200,18 @@ std::optional<BroadcastChoice> choose_broadcast(const Json& from, const TableSco
         if (choice.large == nullptr || count > expected[choice.large]) choice.large = &leaf;
     }
     if (choice.large == nullptr) return std::nullopt;
-    for (const auto& [leaf, count] : expected) {
-        if (leaf == choice.large || count > limits::broadcast_rows_max ||
-            count * kTimesSmaller > expected[choice.large])
-            continue;
-        choice.small.push_back(leaf);
-    }
+    const auto is_small = [&](const TableLeaf* leaf, const TableLeaf* beside) {
+        return leaf != beside && expected[leaf] <= limits::broadcast_rows_max &&
+               expected[leaf] * kTimesSmaller <= expected[beside];
+    };
+    for (const auto& leaf : scope.leaves())
+        if (expected.contains(&leaf) && is_small(&leaf, choice.large)) choice.small.push_back(&leaf);
     if (choice.small.empty() || choice.small.size() > limits::broadcast_tables_max) return std::nullopt;
+    for (const auto& leaf : scope.leaves()) {
+        if (!expected.contains(&leaf) || is_small(&leaf, choice.large)) continue;
+        for (const auto* small : choice.small)
+            if (is_small(small, &leaf)) choice.partners[&leaf].push_back(small);
+    }
     choice.by_parts = choice.small.size() + 1 == scope.leaves().size() &&
                       joins_by_parts(from, scope, *choice.large, functions);
     return choice;
@@ -211,18 +229,19 @@ Json from_with_views(const Json& from, const std::map<const Json*, std::string>&
     return copy;
 }
 
-std::vector<PartnerTerm> partner_terms(const Json& node, const TableScope& scope,
-                                       const BroadcastChoice& choice, const SqlFunctions& functions) {
+std::vector<PartnerTerm> partner_terms(const Json& node, const TableScope& scope, const TableLeaf& table,
+                                       const std::vector<const TableLeaf*>& small,
+                                       const SqlFunctions& functions) {
     std::vector<Json> terms;
     if (const auto* where = member(node, "where_clause")) split_conjuncts(*where, terms);
-    PartnerSearch search(scope, choice, functions);
+    PartnerSearch search(scope, table, small, functions);
     search.search(node["from_table"], terms, {});
     return search.found();
 }
 
-Json from_with_partners(const TableLeaf& large, const std::vector<PartnerTerm>& terms,
+Json from_with_partners(const TableLeaf& table, const std::vector<PartnerTerm>& terms,
                         const std::map<const Json*, std::string>& views) {
-    Json from{{"type", "BASE_TABLE"}, {"table_name", large.table->name}, {"alias", large.alias}};
+    Json from{{"type", "BASE_TABLE"}, {"table_name", table.table->name}, {"alias", table.alias}};
     for (const auto& term : terms) {
         const Json small{
             {"type", "BASE_TABLE"}, {"table_name", views.at(term.small->node)}, {"alias", term.small->alias}};

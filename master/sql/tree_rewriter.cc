@@ -93,8 +93,12 @@ void TreeRewriter::rewrite(Json& node, const std::set<std::string>& ctes) {
             join_by_parts(node, scope, *choice, filters)) {
             return;
         }
-        auto rows = choice ? rows_with_partners(node, scope, *choice, filters) : std::nullopt;
-        if (rows) ready.emplace(choice->large->node, std::move(*rows));
+        if (choice) {
+            for (const auto& [leaf, small] : choice->partners) {
+                auto rows = rows_with_partners(node, scope, *leaf, small, filters);
+                if (rows) ready.emplace(leaf->node, std::move(*rows));
+            }
+        }
     }
     for (const auto& leaf : scope.leaves()) {
         const auto terms = filters.find(leaf.node);
@@ -242,23 +246,23 @@ bool TreeRewriter::join_by_parts(Json& node, const TableScope& scope, const Broa
                                             : first_joined_rows(node, source, *choice.large, *along);
 }
 
-// The slaves of the large table send those of its rows only that find a partner.
+// The slaves of a table send those of its rows only that find a partner.
 std::optional<Fragment> TreeRewriter::rows_with_partners(const Json& node, const TableScope& scope,
-                                                         const BroadcastChoice& choice,
+                                                         const TableLeaf& leaf,
+                                                         const std::vector<const TableLeaf*>& small,
                                                          const TableFilters& filters) {
-    const auto terms = partner_terms(node, scope, choice, functions_);
+    const auto terms = partner_terms(node, scope, leaf, small, functions_);
     if (terms.empty()) return std::nullopt;
     std::vector<const TableLeaf*> partners;
     for (const auto& term : terms)
         partners.push_back(term.small);
     const auto along = broadcasts(node, partners, filters);
     if (!along) return std::nullopt;
-    const auto& large = *choice.large;
     auto asked = select_from({});
-    asked["from_table"] = from_with_partners(large, terms, views_of(*along));
-    if (const auto own = filters.find(large.node); own != filters.end())
+    asked["from_table"] = from_with_partners(leaf, terms, views_of(*along));
+    if (const auto own = filters.find(leaf.node); own != filters.end())
         asked["where_clause"] = conjunction(own->second);
-    return rows_fragment(asked, large, *along);
+    return rows_fragment(asked, leaf, *along);
 }
 
 std::optional<TreeRewriter::Broadcasts> TreeRewriter::broadcasts(const Json& node,

@@ -46,7 +46,9 @@ class TreeRewriter {
     bool join_by_parts(Json& node, const TableScope& scope, const BroadcastChoice& choice,
                        const TableFilters& filters);
     std::optional<Fragment> rows_with_partners(const Json& node, const TableScope& scope,
-                                               const BroadcastChoice& choice, const TableFilters& filters);
+                                               const TableLeaf& leaf,
+                                               const std::vector<const TableLeaf*>& small,
+                                               const TableFilters& filters);
     void read_fragments(Json& from, std::map<const Json*, Fragment>& ready);
 
     std::shared_ptr<const TableMeta> table(const TableLeaf& leaf) const {
