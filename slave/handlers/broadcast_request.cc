@@ -57,18 +57,29 @@ struct Rest {
     std::size_t begin = 0;
 };
 
-Result<ColumnBatch> take_batch(const RequestJson& item, const BroadcastTable& table, Rest& rest) {
+// What a table may still have.
+struct Budget {
+    std::size_t rows = limits::broadcast_rows_max;
+    std::size_t bytes = limits::broadcast_bytes_max;
+};
+
+Result<ColumnBatch> take_batch(const RequestJson& item, const BroadcastTable& table, Budget& left,
+                               Rest& rest) {
     DL_TRY_ASSIGN(const auto rows, item.integer("rows", 1, kAnyNumber));
     DL_TRY_ASSIGN(const auto bytes, item.integer("bytes", 1, kAnyNumber));
-    const auto length = static_cast<std::size_t>(bytes);
-    if (static_cast<std::size_t>(rows) > limits::broadcast_rows_max || length > limits::broadcast_bytes_max)
+    const auto count = static_cast<std::size_t>(rows), length = static_cast<std::size_t>(bytes);
+    if (count > left.rows || length > left.bytes)
         return make_error(ErrorCode::limit_exceeded,
-                          "query: the broadcast table " + table.name + " is too large");
+                          "query: the broadcast table " + table.name + " has more than " +
+                              std::to_string(limits::broadcast_rows_max) + " rows or " +
+                              std::to_string(limits::broadcast_bytes_max) + " bytes");
+    left.rows -= count;
+    left.bytes -= length;
     if (length > rest.bytes.size() - rest.begin)
         return wrong("reaches beyond the " + std::to_string(rest.bytes.size()) + " bytes sent");
     const auto body = rest.bytes.slice(rest.begin, length);
     rest.begin += length;
-    auto batch = ColumnBatch::decode(body, static_cast<std::uint32_t>(rows), true);
+    auto batch = ColumnBatch::decode(body, static_cast<std::uint32_t>(count), true);
     if (batch.has_error())
         return make_error(ErrorCode::corrupt_data, "query: a batch of the broadcast table " + table.name +
                                                        " is malformed: " + batch.error().message);
@@ -89,17 +100,10 @@ Result<BroadcastTable> parse_table(const RequestJson& item, Rest& rest) {
         return wrong("must be named " + std::string(limits::broadcast_name_prefix) + "1 and so on");
     DL_TRY_ASSIGN(table.columns, parse_columns(item));
     DL_TRY_ASSIGN(const auto batches, item.objects("batches"));
-    std::size_t rows = 0, bytes = 0;
+    Budget left;
     for (const auto& each : batches) {
-        DL_TRY_ASSIGN(auto batch, take_batch(each, table, rest));
-        rows += batch.rows();
-        bytes += batch.body().size();
+        DL_TRY_ASSIGN(auto batch, take_batch(each, table, left, rest));
         table.batches.push_back(std::move(batch));
-        if (rows > limits::broadcast_rows_max || bytes > limits::broadcast_bytes_max)
-            return make_error(ErrorCode::limit_exceeded,
-                              "query: the broadcast table " + table.name + " has more than " +
-                                  std::to_string(limits::broadcast_rows_max) + " rows or " +
-                                  std::to_string(limits::broadcast_bytes_max) + " bytes");
     }
     return table;
 }
