@@ -117,7 +117,7 @@ class Splitter {
         }
         const auto* sets = member(node_, "group_sets");
         for (const auto* term : terms) {
-            if (term == nullptr || class_of(*term) == "CONSTANT") return false;
+            if (term == nullptr || class_of(*term) == "CONSTANT" || has_collation(*term)) return false;
             auto local = pushed(*term);
             if (!local) return false;
             const auto [entry, fresh] = group_of_.try_emplace(stripped(*local).dump(), groups_.size());
@@ -223,7 +223,7 @@ class Splitter {
         whole.distinct = node.value("distinct", false);
         if (const auto* arguments = member(node, "children")) {
             for (const auto& argument : *arguments) {
-                auto local = pushed(argument);
+                auto local = has_collation(argument) ? std::nullopt : pushed(argument);
                 if (!local) return false;
                 whole.arguments.push_back(std::move(*local));
             }

@@ -36,11 +36,8 @@ class RowSplitter {
     }
 
   private:
-    // Values lose their collation on the way.
     std::optional<Json> pushed(const Json& expression) const {
-        const bool collated =
-            any_node(expression, [](const Json& part) { return class_of(part) == "COLLATE"; });
-        if (collated) return std::nullopt;
+        if (has_collation(expression)) return std::nullopt;
         auto examined = source_.examine(expression);
         if (examined.pushable == Pushable::no) return std::nullopt;
         return std::move(examined.local);

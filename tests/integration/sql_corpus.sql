@@ -929,6 +929,13 @@ select upper(c.name) as name, count(*) from orders o join cust c on o.cust = c.i
 select sum(i.big), avg(i.big), sum(i.f), avg(i.tiny), sum(i.w), product(i.flag::int + c.order) from items i join cust c
 using (id)
 
+-- broadcast
+select count(*), sum(n), max(n) from (select (c.name || case when o.qty > 3 then 'X' else 'x' end) collate nocase as k,
+count(*) as n from orders o join cust c on o.cust = c.id group by 1)
+
+-- broadcast
+select c.country, count(*), min(i.id) from items i join cust c on i.n = c.order where i.id = 8 group by c.country
+
 -- Within other statements
 -- broadcast
 with sold as (select c.country, sum(o.qty) as q from orders o join cust c on o.cust = c.id group by 1)
