@@ -28,6 +28,12 @@ inline constexpr std::size_t stream_reply_bytes_max = 64u << 20;        // soft,
 inline constexpr std::size_t stream_frame_plain_bytes_max = 16u << 20;  // one frame before compression
 inline constexpr std::int64_t long_poll_wait_ms_max = 300'000;
 
+// Small tables that go along with a query to the slaves of a large one: each of them, and how many.
+inline constexpr std::size_t broadcast_bytes_max = 1u << 20;
+inline constexpr std::size_t broadcast_rows_max = 100'000;
+inline constexpr std::size_t broadcast_tables_max = 8;
+inline constexpr const char* broadcast_name_prefix = "dl_broadcast_";
+
 // Log.
 inline constexpr std::size_t record_batch_bytes_max = 1u << 30;
 inline constexpr std::size_t segment_bytes_default = 64u << 20;  // slave.file.segment.bytes

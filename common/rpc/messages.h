@@ -45,15 +45,19 @@ enum class Method : std::uint8_t {
     // offset
     offsets = 8,
     // {"tables":[{"table_id":N,"schema_id":N,"partitions":[N...],"min_offsets":{"0":N},"as_of":{"0":N},"keys":[S]}],
-    //  "lease_ms":N} -> end {"view":N,"offsets":{"<table_id>":{"0":N}},"behind":{"<table_id>":N}}: pins
-    //  one cut (next offset per partition) for queries. SCHEMA_MISMATCH when schema_id is newer than known.
-    //  as_of: the cut itself. keys: only the rows of these keys are wanted. behind: visible records beyond.
+    //  "lease_ms":N} -> end {"view":N,"offsets":{"<table_id>":{"0":N}},"behind":{"<table_id>":N},
+    //  "rows":{"<table_id>":N}}: pins one cut (next offset per partition) for queries. SCHEMA_MISMATCH when
+    //  schema_id is newer than known. as_of: the cut itself. keys: only the rows of these keys are wanted.
+    //  behind: visible records beyond. rows: live rows of the cut here.
     pin = 9,
     // {"view":N}
     unpin = 10,
     // {"view":N,"sql":S,"names":{"<table name in sql>":<table_id>},"timeout_ms":N}, or "tables"
-    // as in pin instead of "view"
-    // -> first data frame JSON {"columns":[{"name":S,"type":S}...]} (then also pin's "offsets" and "behind"),
+    // as in pin instead of "view"; with "broadcasts":[{"name":S,"columns":[{"name":S,"type":S}...],
+    // "batches":[{"rows":N,"bytes":N}...]}...] + their encoded ColumnBatch bodies one after the other: tables
+    // that the statement may name as well
+    // -> first data frame JSON {"columns":[{"name":S,"type":S}...]} (then also pin's "offsets", "behind" and
+    // "rows"),
     // further ones u32 rows + ColumnBatch body, end {"rows":N}
     query = 11,
     // {"table_id":N,"partitions":[N...]} -> data frames JSON {"rows_done":N,"rows_total":N,"bytes":N} as

@@ -95,6 +95,33 @@ std::string statement_members(std::string_view sql, const std::map<std::string, 
     return text + "},\"timeout_ms\":" + std::to_string(timeout_ms);
 }
 
+// `,"broadcasts":[...]`; "" without any.
+std::string broadcasts_member(const std::vector<std::shared_ptr<const BroadcastTable>>& tables) {
+    if (tables.empty()) return {};
+    std::string text = ",\"broadcasts\":";
+    for (std::size_t t = 0; t < tables.size(); ++t) {
+        const auto& table = *tables[t];
+        text += t == 0 ? "[{\"name\":" : ",{\"name\":";
+        append_json_string(text, table.name);
+        text += ",\"columns\":[";
+        for (std::size_t c = 0; c < table.columns.size(); ++c) {
+            text += c == 0 ? "{\"name\":" : ",{\"name\":";
+            append_json_string(text, table.columns[c].name);
+            text += ",\"type\":";
+            append_json_string(text, type_name(table.columns[c].type));
+            text += '}';
+        }
+        text += "],\"batches\":[";
+        for (std::size_t b = 0; b < table.batches.size(); ++b) {
+            const auto& batch = table.batches[b];
+            text += std::string(b == 0 ? "" : ",") + "{\"rows\":" + std::to_string(batch.rows()) +
+                    ",\"bytes\":" + std::to_string(batch.body().size()) + '}';
+        }
+        text += "]}";
+    }
+    return text + ']';
+}
+
 Result<void> read_cut(const json& reply, PinReply& decoded) {
     for (const auto& [key, offsets] : reply.at("offsets").items()) {
         DL_TRY_ASSIGN(decoded.offsets[TableId{std::stoull(key)}], offset_map(offsets));
@@ -102,6 +129,9 @@ Result<void> read_cut(const json& reply, PinReply& decoded) {
     if (const auto behind = reply.find("behind"); behind != reply.end())
         for (const auto& [key, records] : behind->items())
             decoded.behind[TableId{std::stoull(key)}] = records.get<std::uint64_t>();
+    if (const auto rows = reply.find("rows"); rows != reply.end())
+        for (const auto& [key, live] : rows->items())
+            decoded.rows[TableId{std::stoull(key)}] = live.get<std::uint64_t>();
     return {};
 }
 
@@ -215,8 +245,11 @@ std::string encode_unpin(std::uint64_t view) {
 }
 
 std::string encode_query(std::uint64_t view, std::string_view sql,
-                         const std::map<std::string, TableId>& names, std::int64_t timeout_ms) {
-    return "{\"view\":" + std::to_string(view) + statement_members(sql, names, timeout_ms) + '}';
+                         const std::map<std::string, TableId>& names,
+                         const std::vector<std::shared_ptr<const BroadcastTable>>& broadcasts,
+                         std::int64_t timeout_ms) {
+    return "{\"view\":" + std::to_string(view) + statement_members(sql, names, timeout_ms) +
+           broadcasts_member(broadcasts) + '}';
 }
 
 std::string encode_pinned_query(const std::vector<PinTable>& tables, std::string_view sql,

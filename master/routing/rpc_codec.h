@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "common/base/error.h"
 #include "common/meta/table_meta.h"
+#include "common/types/broadcast_table.h"
 #include "common/wire/partitioned_batch.h"
 
 namespace dl::master {
@@ -43,8 +45,11 @@ struct PinTable {
 };
 std::string encode_pin(const std::vector<PinTable>& tables, std::int64_t lease_ms);
 std::string encode_unpin(std::uint64_t view);
+// The bodies of the batches of `broadcasts`, in order, are to be attached.
 std::string encode_query(std::uint64_t view, std::string_view sql,
-                         const std::map<std::string, TableId>& names, std::int64_t timeout_ms);
+                         const std::map<std::string, TableId>& names,
+                         const std::vector<std::shared_ptr<const BroadcastTable>>& broadcasts,
+                         std::int64_t timeout_ms);
 // A query that pins its own cut.
 std::string encode_pinned_query(const std::vector<PinTable>& tables, std::string_view sql,
                                 const std::map<std::string, TableId>& names, std::int64_t timeout_ms);
@@ -65,6 +70,7 @@ struct PinReply {
     std::uint64_t view = 0;
     std::map<TableId, OffsetMap> offsets;
     std::map<TableId, std::uint64_t> behind;
+    std::map<TableId, std::uint64_t> rows;
 };
 Result<PinReply> decode_pin_reply(std::string_view json);
 struct NamedType {

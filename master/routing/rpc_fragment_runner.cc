@@ -143,6 +143,7 @@ PinnedFragment to_pinned(const FragmentPin& pin, const PinReply& reply) {
     pinned.view = reply.view;
     pinned.offsets = reply.offsets;
     pinned.behind = reply.behind;
+    pinned.rows = reply.rows;
     return pinned;
 }
 
@@ -209,11 +210,15 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
 }
 
 Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned,
-                                                                 const std::string& sql,
-                                                                 const std::map<std::string, TableId>& names,
+                                                                 const FragmentStatement& statement,
                                                                  const FragmentCall& call) {
-    auto json = encode_query(pinned.view, sql, names, milliseconds_left(call));
-    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, std::move(json), call));
+    auto json = encode_query(pinned.view, statement.sql, statement.names, statement.broadcasts,
+                             milliseconds_left(call));
+    std::vector<SharedBytes> attached;
+    for (const auto& table : statement.broadcasts)
+        for (const auto& batch : table->batches)
+            attached.push_back(batch.body());
+    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, std::move(json), std::move(attached), call));
     return std::unique_ptr<FragmentStream>(std::move(opened.stream));
 }
 
@@ -223,7 +228,7 @@ Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, co
     const auto tables = to_pin_tables(pin);
     for (bool schemas_sent = false;; schemas_sent = true) {
         auto json = encode_pinned_query(tables, sql, names, milliseconds_left(call));
-        auto opened = open_query(pin.node, std::move(json), call);
+        auto opened = open_query(pin.node, std::move(json), {}, call);
         if (opened.has_value()) {
             DL_TRY_ASSIGN(const auto cut, decode_query_cut(opened->first_frame.view()));
             PinnedStream started;
@@ -258,14 +263,16 @@ Result<void> RpcFragmentRunner::send_schemas(const FragmentPin& pin, const Fragm
 }
 
 Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(const std::string& node, std::string json,
+                                                                   std::vector<SharedBytes> attached,
                                                                    const FragmentCall& call) {
     DL_TRY_ASSIGN(auto slave, slaves_.client(node));
     const auto executor = pick_();
     using Opened = std::shared_ptr<std::unique_ptr<rpc::RpcStream>>;
     BackgroundCall<Opened> opening(
         executor,
-        [slave, json = std::move(json), deadline = call.deadline]() -> asio::awaitable<Result<Opened>> {
-            auto opened = co_await slave->open(rpc::Method::query, json, {}, deadline);
+        [slave, json = std::move(json), attached = std::move(attached),
+         deadline = call.deadline]() -> asio::awaitable<Result<Opened>> {
+            auto opened = co_await slave->open(rpc::Method::query, json, attached, deadline);
             if (opened.has_error()) co_return std::move(opened).error();
             co_return std::make_shared<std::unique_ptr<rpc::RpcStream>>(std::move(*opened));
         },

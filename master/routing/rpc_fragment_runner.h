@@ -22,8 +22,8 @@ class RpcFragmentRunner final : public FragmentRunner {
     Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins,
                                             std::chrono::milliseconds lease,
                                             const FragmentCall& call) override;
-    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
-                                                  const std::map<std::string, TableId>& names,
+    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned,
+                                                  const FragmentStatement& statement,
                                                   const FragmentCall& call) override;
     Result<PinnedStream> pin_and_query(const FragmentPin& pin, const std::string& sql,
                                        const std::map<std::string, TableId>& names,
@@ -35,7 +35,8 @@ class RpcFragmentRunner final : public FragmentRunner {
         SharedBytes first_frame;
         std::unique_ptr<FragmentStream> stream;
     };
-    Result<OpenQuery> open_query(const std::string& node, std::string json, const FragmentCall& call);
+    Result<OpenQuery> open_query(const std::string& node, std::string json, std::vector<SharedBytes> attached,
+                                 const FragmentCall& call);
     Result<void> send_schemas(const FragmentPin& pin, const FragmentCall& call);
 
     const SlaveDirectory& slaves_;

@@ -20,16 +20,21 @@ bool has_aggregate(const Json& tree, const SqlFunctions& functions) {
 
 class Splitter {
   public:
-    Splitter(const Json& node, const TableScope& scope, const TableLeaf& leaf, const SqlFunctions& functions,
-             const std::string& view, const AggregateFacts& facts)
-        : node_(node), scope_(scope), leaf_(leaf), functions_(functions), view_(view), facts_(facts) {
+    Splitter(const Json& node, const RowSource& source, const std::string& view, const AggregateFacts& facts)
+        : node_(node),
+          source_(source),
+          scope_(source.scope),
+          functions_(source.functions),
+          view_(view),
+          facts_(facts) {
         columns_.partial = [this](const AggregateCall& partial) { return partial_column(partial); };
         columns_.group = [this](const Json& expression) { return group_column(expression); };
         columns_.type_of = facts_.type_of;
     }
 
     std::optional<AggregateSplit> split() {
-        fragment_ = select_from(leaf_.table->name);
+        fragment_ = select_from({});
+        fragment_["from_table"] = source_.from;
         if (!where() || !groups()) return std::nullopt;
         auto node = node_;
         node.erase("where_clause");
@@ -63,7 +68,7 @@ class Splitter {
     }
 
     std::optional<Json> pushed(const Json& expression) const {
-        auto examined = pushable_expression(expression, scope_, leaf_, functions_);
+        auto examined = source_.examine(expression);
         if (examined.pushable == Pushable::no) return std::nullopt;
         return std::move(examined.local);
     }
@@ -87,7 +92,8 @@ class Splitter {
             return &items[static_cast<std::size_t>(*position - 1)];
         }
         const auto* names = member(term, "column_names");
-        if (class_of(term) != "COLUMN_REF" || names == nullptr || names->size() != 1 || scope_.column(term))
+        if (class_of(term) != "COLUMN_REF" || names == nullptr || names->size() != 1 ||
+            scope_.names_column(term))
             return &term;
         const Json* found = nullptr;
         for (const auto& item : items) {
@@ -111,7 +117,7 @@ class Splitter {
         }
         const auto* sets = member(node_, "group_sets");
         for (const auto* term : terms) {
-            if (term == nullptr || class_of(*term) == "CONSTANT") return false;
+            if (term == nullptr || class_of(*term) == "CONSTANT" || has_collation(*term)) return false;
             auto local = pushed(*term);
             if (!local) return false;
             const auto [entry, fresh] = group_of_.try_emplace(stripped(*local).dump(), groups_.size());
@@ -182,7 +188,7 @@ class Splitter {
         if (!node.is_object()) return true;
         const auto kind = class_of(node);
         if (!kind.empty() && replaced_by_group(node)) return true;
-        if (kind == "COLUMN_REF") return !in_select_list_ && is_alias(node) && !scope_.column(node);
+        if (kind == "COLUMN_REF") return !in_select_list_ && is_alias(node) && !scope_.names_column(node);
         if (is_aggregate_call(node, functions_)) return replaced_by_combination(node);
         static const std::set<std::string> known = {"",         "BETWEEN",    "CASE",        "CAST",
                                                     "COLLATE",  "COMPARISON", "CONJUNCTION", "CONSTANT",
@@ -217,7 +223,7 @@ class Splitter {
         whole.distinct = node.value("distinct", false);
         if (const auto* arguments = member(node, "children")) {
             for (const auto& argument : *arguments) {
-                auto local = pushed(argument);
+                auto local = has_collation(argument) ? std::nullopt : pushed(argument);
                 if (!local) return false;
                 whole.arguments.push_back(std::move(*local));
             }
@@ -252,8 +258,8 @@ class Splitter {
     }
 
     const Json& node_;
+    const RowSource& source_;
     const TableScope& scope_;
-    const TableLeaf& leaf_;
     const SqlFunctions& functions_;
     const std::string& view_;
     const AggregateFacts& facts_;
@@ -278,12 +284,10 @@ bool is_aggregating(const Json& node, const SqlFunctions& functions) {
     return false;
 }
 
-std::optional<AggregateSplit> split_aggregate(const Json& node, const TableScope& scope,
-                                              const SqlFunctions& functions, const std::string& view,
-                                              const AggregateFacts& facts) {
-    const auto* leaf = scope.only_table();
-    if (leaf == nullptr || node.contains("sample") || !is_aggregating(node, functions)) return std::nullopt;
-    auto split = Splitter(node, scope, *leaf, functions, view, facts).split();
+std::optional<AggregateSplit> split_aggregate(const Json& node, const RowSource& source,
+                                              const std::string& view, const AggregateFacts& facts) {
+    if (node.contains("sample") || !is_aggregating(node, source.functions)) return std::nullopt;
+    auto split = Splitter(node, source, view, facts).split();
     // A fragment without a column would not show how many groups there are.
     if (split && split->fragment["select_list"].empty()) return std::nullopt;
     return split;

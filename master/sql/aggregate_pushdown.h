@@ -1,6 +1,6 @@
-// Splits a SELECT node that aggregates one table: the slaves group and send one row of partial aggregates a
-// group, the master combines them and does the rest (HAVING, grouping sets, ORDER BY, windows over groups).
-// Pure. What is not fully understood is not split.
+// Splits a SELECT node that aggregates one table, or its join with tables that go along: the slaves group and
+// send one row of partial aggregates a group, the master combines them and does the rest (HAVING, grouping
+// sets, ORDER BY, windows over groups). Pure. What is not fully understood is not split.
 #pragma once
 
 #include <functional>
@@ -15,19 +15,19 @@ namespace dl::master {
 // What the engine says about the node before it is split.
 struct AggregateFacts {
     std::vector<std::string> names;  // of the node's result columns
-    // DuckDB's name of the type of an expression over bare columns of the table; "" when it has none.
+    // DuckDB's name of the type of an expression over the rows of the slaves; "" when it has none.
     std::function<std::string(const Json& expression)> type_of;
 };
 
 struct AggregateSplit {
-    Json fragment;  // SELECT over the table; its columns are named dl_g0.. (groups) and dl_p0.. (partials)
-    Json node;      // SELECT over a table `view` with these columns
+    Json
+        fragment;  // SELECT over `source.from`; its columns are named dl_g0.. (groups) and dl_p0.. (partials)
+    Json node;     // SELECT over a table `view` with these columns
 };
 
 // Does the node aggregate at all?
 bool is_aggregating(const Json& select_node, const SqlFunctions& functions);
-std::optional<AggregateSplit> split_aggregate(const Json& select_node, const TableScope& scope,
-                                              const SqlFunctions& functions, const std::string& view,
-                                              const AggregateFacts& facts);
+std::optional<AggregateSplit> split_aggregate(const Json& select_node, const RowSource& source,
+                                              const std::string& view, const AggregateFacts& facts);
 
 }  // namespace dl::master

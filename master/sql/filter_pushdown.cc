@@ -54,7 +54,7 @@ class FilterPush {
   private:
     void push_into(const TableLeaf& leaf, const Json& from, const Terms& terms) {
         for (const auto* term : terms) {
-            auto pushed = pushable_expression(*term, scope_, leaf, functions_);
+            auto pushed = pushable_expression(*term, scope_, &leaf, functions_);
             const bool truth = pushed.kind == ValueKind::boolean || pushed.kind == ValueKind::null;
             if (pushed.pushable == Pushable::no || !names_a_column(pushed.local)) continue;
             if (pushed.pushable == Pushable::total && truth) {

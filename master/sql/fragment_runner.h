@@ -17,7 +17,7 @@
 #include "common/duck/duck_database.h"
 #include "common/duck/query_cancel.h"
 #include "common/meta/table_meta.h"
-#include "common/types/column_batch.h"
+#include "common/types/broadcast_table.h"
 
 namespace dl::master {
 
@@ -49,6 +49,16 @@ struct PinnedFragment {
     std::map<TableId, std::map<std::uint32_t, Offset>>
         offsets;                              // table -> partition -> next offset of the cut
     std::map<TableId, std::uint64_t> behind;  // records that were visible beyond the cut
+    // Live rows of the cut on this slave, about. A table that is missing: the slave does not tell.
+    std::map<TableId, std::uint64_t> rows;
+};
+
+// What a slave runs on a pinned cut.
+struct FragmentStatement {
+    std::string sql;
+    std::map<std::string, TableId> names;  // of the tables of the cut that it names
+    // Further tables that it names: their rows go along. Within limits::broadcast_*.
+    std::vector<std::shared_ptr<const BroadcastTable>> broadcasts;
 };
 
 // Result of one fragment. One thread pulls; destroying it early ends the fragment on the slave (closes the
@@ -76,11 +86,9 @@ class FragmentRunner {
     virtual Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins,
                                                     std::chrono::milliseconds lease,
                                                     const FragmentCall& call) = 0;
-    // Runs `sql` on a pinned cut; `names` maps each table name in it to its id. Returns when the columns are
-    // known.
+    // Runs a statement on a pinned cut. Returns when the columns are known.
     virtual Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned,
-                                                          const std::string& sql,
-                                                          const std::map<std::string, TableId>& names,
+                                                          const FragmentStatement& statement,
                                                           const FragmentCall& call) = 0;
     // Both in one step, for a statement that needs one slave only; the cut lives as long as the stream.
     virtual Result<PinnedStream> pin_and_query(const FragmentPin& pin, const std::string& sql,

@@ -38,6 +38,13 @@ Result<void> PlanningSession::add(const Fragment& fragment) {
     return session_->create_view(fragment.view, empty_view(fragment.columns));
 }
 
+Result<void> PlanningSession::add(const Broadcast& broadcast) {
+    std::vector<FragmentColumn> columns;
+    for (const auto position : broadcast.columns)
+        columns.push_back(broadcast.rows.columns[position]);
+    return session_->create_view(broadcast.view, empty_view(columns));
+}
+
 Result<std::vector<DescribedColumn>> PlanningSession::describe(const std::string& sql) {
     std::vector<DescribedColumn> columns;
     DL_TRY_ASSIGN(auto result, session_->query("DESCRIBE " + sql));
@@ -50,12 +57,13 @@ Result<std::vector<DescribedColumn>> PlanningSession::describe(const std::string
     }
 }
 
-std::optional<std::string> PlanningSession::fragment_sql(const Json& node, const TableMeta& table) {
+std::optional<std::string> PlanningSession::fragment_sql(const Json& node,
+                                                         const std::set<std::string>& tables) {
     auto sql = faithful_sql(database_, statement_of(node));
     if (!sql) return std::nullopt;
     const auto parsed = SelectAst::parse(database_, *sql);
     if (!parsed) return std::nullopt;
-    const auto report = check_select(*parsed, [&](const std::string& name) { return name == table.name; });
+    const auto report = check_select(*parsed, [&](const std::string& name) { return tables.contains(name); });
     if (!report || report->explain) return std::nullopt;
     return parsed->text();
 }

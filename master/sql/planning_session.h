@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,14 +28,17 @@ class PlanningSession {
                                                          const std::shared_ptr<QueryCancel>& cancel);
 
     Result<std::vector<DescribedColumn>> describe(const std::string& sql);
-    // SQL of a SELECT_NODE that names nothing but `table`, as a slave accepts it; nullopt when it would not.
-    std::optional<std::string> fragment_sql(const Json& node, const TableMeta& table);
+    // SQL of a SELECT_NODE that names no other tables than these, as a slave accepts it; nullopt when it
+    // would not.
+    std::optional<std::string> fragment_sql(const Json& node, const std::set<std::string>& tables);
     // Columns of a fragment: both the types that slaves send and those they stand for. nullopt when a value
     // could change on the way. `sums` tells which columns are sums of 64-bit numbers at most.
     std::optional<std::vector<FragmentColumn>> fragment_columns(const std::string& sql,
                                                                 const std::vector<bool>& sums);
     // Makes an empty view for the statement that runs over the fragment.
     Result<void> add(const Fragment& fragment);
+    // And one for the fragments that the rows go along with.
+    Result<void> add(const Broadcast& broadcast);
     DuckDatabase& database() { return database_; }
 
   private:

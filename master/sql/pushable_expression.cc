@@ -154,19 +154,14 @@ const std::set<std::string> kTotalComparisons = {
 
 class Examiner {
   public:
-    Examiner(const TableScope& scope, const TableLeaf& leaf, const SqlFunctions& functions)
+    Examiner(const TableScope& scope, const TableLeaf* leaf, const SqlFunctions& functions)
         : scope_(scope), leaf_(leaf), functions_(functions) {}
 
     // Rewrites the column names of `node` on the way.
     PushableExpression examine(Json& node, int depth) {
         if (depth > kDepthMax) return {};
         const auto kind = class_of(node);
-        if (kind == "COLUMN_REF") {
-            const auto column = scope_.column(node);
-            if (!column || column->leaf != &leaf_) return {};
-            node["column_names"] = Json::array({column->field->name});
-            return {Pushable::total, kind_of(column->field->type), {}};
-        }
+        if (kind == "COLUMN_REF") return column(node);
         if (kind == "CONSTANT") return {Pushable::total, kind_of_constant(node), {}};
         if (kind == "CAST") return cast(node, depth);
         if (kind == "COMPARISON") {
@@ -183,6 +178,19 @@ class Examiner {
     }
 
   private:
+    PushableExpression column(Json& node) const {
+        const auto column = scope_.column(node);
+        if (!column) {
+            const auto merged = leaf_ == nullptr ? scope_.merged_column(node) : std::nullopt;
+            if (!merged) return {};
+            return {Pushable::total, kind_of(*merged), {}};
+        }
+        if (leaf_ != nullptr && column->leaf != leaf_) return {};
+        node["column_names"] = leaf_ != nullptr ? Json::array({column->field->name})
+                                                : Json::array({column->leaf->alias, column->field->name});
+        return {Pushable::total, kind_of(column->field->type), {}};
+    }
+
     static std::vector<Json*> children_of(Json& node) {
         std::vector<Json*> children;
         if (const auto found = node.find("children"); found != node.end()) {
@@ -312,13 +320,13 @@ class Examiner {
     }
 
     const TableScope& scope_;
-    const TableLeaf& leaf_;
+    const TableLeaf* leaf_;
     const SqlFunctions& functions_;
 };
 
 }  // namespace
 
-PushableExpression pushable_expression(const Json& expression, const TableScope& scope, const TableLeaf& leaf,
+PushableExpression pushable_expression(const Json& expression, const TableScope& scope, const TableLeaf* leaf,
                                        const SqlFunctions& functions) {
     Json local = expression;
     local.erase("alias");

@@ -74,6 +74,10 @@ bool any_node(const Json& tree, const std::function<bool(const Json&)>& found) {
     return false;
 }
 
+bool has_collation(const Json& expression) {
+    return any_node(expression, [](const Json& part) { return class_of(part) == "COLLATE"; });
+}
+
 void split_conjuncts(const Json& expression, std::vector<Json>& conjuncts) {
     const auto* children = member(expression, "children");
     if (text_of(expression, "type") != "CONJUNCTION_AND" || children == nullptr) {

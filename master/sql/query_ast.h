@@ -27,6 +27,8 @@ const Json* member(const Json& object, const char* key);
 // "COLUMN_REF", "FUNCTION", ...; "" for what is no expression.
 std::string class_of(const Json& expression);
 bool is_select_node(const Json& node);
+// Values that were sent compare without the collation the expression gives them.
+bool has_collation(const Json& expression);
 // A whole number written into the statement, not NULL.
 std::optional<std::int64_t> integer_constant(const Json& expression);
 // True when `found` is true for a node of the tree, expressions and others.

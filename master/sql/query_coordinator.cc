@@ -1,10 +1,13 @@
 #include "master/sql/query_coordinator.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/duck/deadline_watch.h"
 #include "common/duck/query_admission.h"
 #include "common/duck/select_ast.h"
+#include "master/sql/broadcast_reader.h"
 #include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
 #include "master/sql/query_planner.h"
@@ -47,12 +50,28 @@ Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& frag
         builder.finish_row(false);
     };
     add("route", plan.describe());
-    for (std::size_t i = 0; i < fragments.fragments.size(); ++i) {
+    const auto nodes_of = [&](const Fragment& fragment) {
         std::string nodes;
-        for (const auto position : plan.pins_of.at(fragments.fragments[i].table->name))
+        for (const auto position : plan.pins_of.at(fragment.table->name))
             nodes += (nodes.empty() ? "" : " ") + plan.pins[position].node;
-        add("fragment", nodes + ": " + fragments.texts[i]);
+        return nodes;
+    };
+    for (const auto& broadcast : fragments.broadcasts()) {
+        std::set<std::string> receivers;
+        for (const auto& fragment : fragments.fragments) {
+            if (std::find(fragment.broadcasts.begin(), fragment.broadcasts.end(), broadcast) ==
+                fragment.broadcasts.end())
+                continue;
+            for (const auto position : plan.pins_of.at(fragment.table->name))
+                receivers.insert(plan.pins[position].node);
+        }
+        add("broadcast", broadcast->rows.table->name + " (" + std::to_string(broadcast->table_rows) +
+                             " rows max) as " + broadcast->view + " to " + std::to_string(receivers.size()) +
+                             " slave" + (receivers.size() == 1 ? "" : "s") + "; " +
+                             nodes_of(broadcast->rows) + ": " + broadcast->rows.sql(broadcast->columns));
     }
+    for (std::size_t i = 0; i < fragments.fragments.size(); ++i)
+        add("fragment", nodes_of(fragments.fragments[i]) + ": " + fragments.texts[i]);
     return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows());
 }
 
@@ -158,9 +177,18 @@ class Coordinator final : public QueryCoordinator {
             if (!asked.ast) {  // keys on several slaves
                 DL_TRY_ASSIGN(asked.ast, SelectAst::parse(*database_, asked.text));
             }
-            fragments = planner_.plan(*asked.ast, asked.tables, stream.cancel);
-            if (asked.explain) fragments.statement = "EXPLAIN " + fragments.statement;
-            DL_TRY(start_here(stream, fragments, plan, call));
+            fragments = planner_.plan(*asked.ast, asked.tables, rows_of(asked.tables, stream.pins.pinned()),
+                                      stream.cancel);
+            BroadcastList read;
+            if (asked.explain) {
+                fragments.statement = "EXPLAIN " + fragments.statement;
+            } else {
+                DL_TRY_ASSIGN(read, read_broadcasts(stream, fragments, plan, call));
+                const bool all_small = std::all_of(
+                    read.begin(), read.end(), [](const auto& one) { return one.second->table() != nullptr; });
+                if (!all_small) fragments = planner_.plan(*asked.ast, asked.tables, {}, stream.cancel);
+            }
+            DL_TRY(start_here(stream, fragments, plan, read, call));
         }
         if (asked.explain && stream.columns().size() == 2) {
             DL_TRY_ASSIGN(stream.first_rows, explain_rows(plan, fragments));
@@ -213,18 +241,70 @@ class Coordinator final : public QueryCoordinator {
         return {};
     }
 
+    using BroadcastList =
+        std::vector<std::pair<std::shared_ptr<const Broadcast>, std::shared_ptr<const BroadcastRows>>>;
+
+    // Live rows of the tables whose slaves all tell.
+    static TableRows rows_of(const QueryTables& tables, const std::vector<PinnedFragment>& pinned) {
+        TableRows rows;
+        for (const auto& [name, meta] : tables) {
+            std::uint64_t total = 0;
+            bool known = true;
+            for (const auto& cut : pinned) {
+                if (!cut.offsets.contains(meta->id)) continue;
+                const auto told = cut.rows.find(meta->id);
+                known = known && told != cut.rows.end();
+                if (known) total += told->second;
+            }
+            if (known) rows.emplace(name, total);
+        }
+        return rows;
+    }
+
+    static std::vector<PinnedFragment> pinned_of(const RunningStream& stream, const QueryPlan& placed,
+                                                 const Fragment& fragment) {
+        std::vector<PinnedFragment> pinned;
+        for (const auto position : placed.pins_of.at(fragment.table->name))
+            pinned.push_back(stream.pins.pinned()[position]);
+        return pinned;
+    }
+
+    // All that the plan sends along, up to the first that is too large.
+    Result<BroadcastList> read_broadcasts(const RunningStream& stream, const FragmentPlan& plan,
+                                          const QueryPlan& placed, const FragmentCall& call) {
+        BroadcastList list;
+        for (const auto& broadcast : plan.broadcasts()) {
+            DL_TRY_ASSIGN(auto rows, BroadcastRows::read(runner_, broadcast,
+                                                         pinned_of(stream, placed, broadcast->rows), call));
+            list.emplace_back(broadcast, std::move(rows));
+            if (list.back().second->table() == nullptr) break;
+        }
+        return list;
+    }
+
+    // What a fragment reads: rows that are here already, or else the slaves.
+    std::shared_ptr<ScanSource> source_of(const Fragment& fragment, std::vector<PinnedFragment> pinned,
+                                          const BroadcastList& read, const FragmentCall& call) {
+        std::vector<std::shared_ptr<const BroadcastTable>> along;
+        for (const auto& [broadcast, rows] : read) {
+            if (rows->has_rows_of(fragment)) return BroadcastRows::source(rows);
+            const auto& wanted = fragment.broadcasts;
+            if (std::find(wanted.begin(), wanted.end(), broadcast) != wanted.end())
+                along.push_back(rows->table());
+        }
+        return std::make_shared<RemoteScan>(
+            RemoteTable::make(runner_, fragment, std::move(pinned), call, std::move(along)));
+    }
+
     // The statement on the master's DuckDB, over what the slaves send.
     Result<void> start_here(RunningStream& stream, const FragmentPlan& plan, const QueryPlan& placed,
-                            const FragmentCall& call) {
+                            const BroadcastList& read, const FragmentCall& call) {
         DL_TRY_ASSIGN(stream.session, database_->session());
         stream.on_cancel = stream.cancel->on_cancel(
             [session = stream.session.get()](ErrorCode why) { session->interrupt(why); });
         for (const auto& fragment : plan.fragments) {
-            std::vector<PinnedFragment> pinned;
-            for (const auto position : placed.pins_of.at(fragment.table->name))
-                pinned.push_back(stream.pins.pinned()[position]);
-            auto table = RemoteTable::make(runner_, fragment, std::move(pinned), call);
-            const auto handle = stream.session->add_scan(std::make_shared<RemoteScan>(std::move(table)));
+            const auto handle = stream.session->add_scan(
+                source_of(fragment, pinned_of(stream, placed, fragment), read, call));
             DL_TRY(stream.session->create_view(
                 fragment.view, fragment.view_body("dl_scan(" + std::to_string(handle) + ")")));
         }

@@ -4,9 +4,9 @@
 
 namespace dl::master {
 
-std::shared_ptr<const RemoteTable> RemoteTable::make(FragmentRunner& runner, Fragment asked,
-                                                     std::vector<PinnedFragment> fragments,
-                                                     FragmentCall call) {
+std::shared_ptr<const RemoteTable> RemoteTable::make(
+    FragmentRunner& runner, Fragment asked, std::vector<PinnedFragment> fragments, FragmentCall call,
+    std::vector<std::shared_ptr<const BroadcastTable>> broadcasts) {
     auto table = std::make_shared<RemoteTable>();
     table->runner = &runner;
     table->fragments = std::move(fragments);
@@ -16,6 +16,7 @@ std::shared_ptr<const RemoteTable> RemoteTable::make(FragmentRunner& runner, Fra
             {column.name, ScanColumn::Source::field, FieldId{0}, column.type, std::nullopt});
     }
     table->asked = std::move(asked);
+    table->broadcasts = std::move(broadcasts);
     return table;
 }
 
@@ -43,16 +44,12 @@ void RemoteScan::set_projection(const std::vector<std::size_t>& positions) {
     batch_columns_ = std::move(where);
 }
 
-// The slaves' tables may be large: join orders are chosen as for large ones.
-std::uint64_t RemoteScan::row_estimate() const {
-    return 1'000'000;
-}
-
 Result<void> RemoteScan::open(std::size_t at) {
     const auto& fragment = table_->fragments[at];
     const auto& asked = table_->asked;
-    DL_TRY_ASSIGN(auto stream, table_->runner->query(fragment, asked.sql(projection_),
-                                                     {{asked.table->name, asked.table->id}}, table_->call));
+    const FragmentStatement statement{
+        asked.sql(projection_), {{asked.table->name, asked.table->id}}, table_->broadcasts};
+    DL_TRY_ASSIGN(auto stream, table_->runner->query(fragment, statement, table_->call));
     const auto& columns = stream->columns();
     bool fits = columns.size() == std::max<std::size_t>(1, projection_.size());
     for (std::size_t i = 0; fits && i < projection_.size(); ++i) {

@@ -21,19 +21,25 @@ struct RemoteTable {
     std::vector<PinnedFragment> fragments;
     FragmentCall call;
     std::vector<ScanColumn> columns;  // of `asked`
+    // The rows of asked.broadcasts, in the same order; empty for a scan that is not to be read (EXPLAIN).
+    std::vector<std::shared_ptr<const BroadcastTable>> broadcasts;
 
-    static std::shared_ptr<const RemoteTable> make(FragmentRunner& runner, Fragment asked,
-                                                   std::vector<PinnedFragment> fragments, FragmentCall call);
+    static std::shared_ptr<const RemoteTable> make(
+        FragmentRunner& runner, Fragment asked, std::vector<PinnedFragment> fragments, FragmentCall call,
+        std::vector<std::shared_ptr<const BroadcastTable>> broadcasts);
 };
 
 class RemoteScan final : public ScanSource {
   public:
+    // The slaves' tables may be large: join orders are chosen as for large ones.
+    static constexpr std::uint64_t kRowEstimate = 1'000'000;
+
     explicit RemoteScan(std::shared_ptr<const RemoteTable> table);
 
     const std::vector<ScanColumn>& columns() const override { return table_->columns; }
     void set_projection(const std::vector<std::size_t>& positions) override;
     Result<std::optional<ScanUnit>> next() override;
-    std::uint64_t row_estimate() const override;
+    std::uint64_t row_estimate() const override { return kRowEstimate; }
     std::shared_ptr<ScanSource> rewound() const override { return std::make_shared<RemoteScan>(table_); }
 
   private:

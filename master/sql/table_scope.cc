@@ -55,6 +55,23 @@ std::optional<TableScope::Column> TableScope::column(const Json& reference) cons
     return candidates == 1 ? found : std::nullopt;
 }
 
+std::optional<DataType> TableScope::merged_column(const Json& reference) const {
+    const auto* names = member(reference, "column_names");
+    if (class_of(reference) != "COLUMN_REF" || names == nullptr || names->size() != 1) return std::nullopt;
+    const auto name = folded(names->front().get<std::string>());
+    if (!natural_ && !joined_names_.contains(name)) return std::nullopt;
+    std::optional<DataType> found;
+    for (const auto& leaf : leaves_) {
+        if (leaf.table == nullptr) return std::nullopt;
+        for (const auto& field : leaf.table->schema.fields) {
+            if (folded(field.name) != name) continue;
+            if (found && *found != field.type) return std::nullopt;
+            found = field.type;
+        }
+    }
+    return found;
+}
+
 const TableLeaf* TableScope::leaf_of(const Json& node) const {
     for (const auto& leaf : leaves_) {
         if (leaf.node == &node && leaf.table != nullptr) return &leaf;

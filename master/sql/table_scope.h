@@ -30,6 +30,16 @@ class TableScope {
 
     // The only column a COLUMN_REF can mean; nullopt when it is none of a known table, or not certain.
     std::optional<Column> column(const Json& reference) const;
+    // The type of a column that USING or NATURAL has merged; nullopt when the reference means none, a table
+    // is not known, or the merged ones have different types.
+    std::optional<DataType> merged_column(const Json& reference) const;
+    // Is the reference a column of FROM, rather than a name of the select list?
+    bool names_column(const Json& reference) const {
+        return column(reference).has_value() || merged_column(reference).has_value();
+    }
+    // Are there columns that `*` shows once for several tables?
+    bool merges_columns() const { return natural_ || !joined_names_.empty(); }
+    const std::vector<TableLeaf>& leaves() const { return leaves_; }
     // The leaf of a BASE_TABLE node of FROM; null for others.
     const TableLeaf* leaf_of(const Json& node) const;
     // FROM is nothing but one table of ours.

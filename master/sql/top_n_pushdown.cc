@@ -19,8 +19,20 @@ const Json& list_of(const Json& node, const char* key) {
     return list != nullptr && list->is_array() ? *list : empty_list();
 }
 
-// Every row of the table that passes WHERE gives one row, by itself.
-bool row_by_row(const Json& node, const SqlFunctions& functions) {
+// Adds WHERE; false when the slaves cannot evaluate all of it.
+bool add_where(Json& fragment, const Json& node, const TableScope& scope, const TableLeaf& leaf,
+               const SqlFunctions& functions) {
+    const auto* where = member(node, "where_clause");
+    if (where == nullptr) return true;
+    auto pushed = pushable_expression(*where, scope, &leaf, functions);
+    if (pushed.pushable == Pushable::no) return false;
+    fragment["where_clause"] = std::move(pushed.local);
+    return true;
+}
+
+}  // namespace
+
+bool is_row_by_row(const Json& node, const SqlFunctions& functions) {
     for (const char* key : {"group_expressions", "group_sets", "having", "qualify", "sample"}) {
         if (node.contains(key)) return false;
     }
@@ -34,18 +46,6 @@ bool row_by_row(const Json& node, const SqlFunctions& functions) {
     return !any_node(list_of(node, "select_list"), spreads) && !any_node(list_of(node, "modifiers"), spreads);
 }
 
-// Adds WHERE; false when the slaves cannot evaluate all of it.
-bool add_where(Json& fragment, const Json& node, const TableScope& scope, const TableLeaf& leaf,
-               const SqlFunctions& functions) {
-    const auto* where = member(node, "where_clause");
-    if (where == nullptr) return true;
-    auto pushed = pushable_expression(*where, scope, leaf, functions);
-    if (pushed.pushable == Pushable::no) return false;
-    fragment["where_clause"] = std::move(pushed.local);
-    return true;
-}
-
-// What an ORDER BY term stands for: positions and names of the select list first, as the engine does it.
 std::optional<Json> order_term(const Json& term, const Json& select_list) {
     if (class_of(term) == "CONSTANT") {
         const auto position = integer_constant(term);
@@ -67,12 +67,19 @@ std::optional<Json> order_term(const Json& term, const Json& select_list) {
     return found ? found : std::optional<Json>(term);
 }
 
-}  // namespace
+std::optional<std::int64_t> rows_within_limit(const Json& modifier) {
+    const auto* limit = member(modifier, "limit");
+    const auto* offset = member(modifier, "offset");
+    const auto count = limit == nullptr ? -1 : integer_constant(*limit).value_or(-1);
+    const auto skipped = offset == nullptr ? 0 : integer_constant(*offset).value_or(-1);
+    if (count < 0 || count > kRowsMax || skipped < 0 || skipped > kRowsMax) return std::nullopt;
+    return count + skipped;
+}
 
 std::optional<RowReduction> push_top_n(const Json& node, const TableScope& scope,
                                        const SqlFunctions& functions) {
     const auto* leaf = scope.only_table();
-    if (leaf == nullptr || !row_by_row(node, functions)) return std::nullopt;
+    if (leaf == nullptr || !is_row_by_row(node, functions)) return std::nullopt;
     auto fragment = select_from(leaf->table->name);
     if (!add_where(fragment, node, scope, *leaf, functions)) return std::nullopt;
 
@@ -84,7 +91,7 @@ std::optional<RowReduction> push_top_n(const Json& node, const TableScope& scope
             for (const auto& order : list_of(modifier, "orders")) {
                 const auto term = order_term(order.value("expression", Json()), list_of(node, "select_list"));
                 if (!term) return std::nullopt;
-                auto pushed = pushable_expression(*term, scope, *leaf, functions);
+                auto pushed = pushable_expression(*term, scope, leaf, functions);
                 if (pushed.pushable == Pushable::no) return std::nullopt;
                 if (class_of(pushed.local) == "CONSTANT") continue;
                 auto copy = order;
@@ -92,12 +99,8 @@ std::optional<RowReduction> push_top_n(const Json& node, const TableScope& scope
                 orders.push_back(std::move(copy));
             }
         } else if (type == "LIMIT_MODIFIER") {
-            const auto* limit = member(modifier, "limit");
-            const auto* offset = member(modifier, "offset");
-            const auto count = limit == nullptr ? -1 : integer_constant(*limit).value_or(-1);
-            const auto skipped = offset == nullptr ? 0 : integer_constant(*offset).value_or(-1);
-            if (count < 0 || count > kRowsMax || skipped < 0 || skipped > kRowsMax) return std::nullopt;
-            rows = count + skipped;
+            rows = rows_within_limit(modifier);
+            if (!rows) return std::nullopt;
         } else {
             return std::nullopt;
         }
@@ -113,7 +116,7 @@ std::optional<RowReduction> push_top_n(const Json& node, const TableScope& scope
 std::optional<RowReduction> push_distinct(const Json& node, const TableScope& scope,
                                           const SqlFunctions& functions) {
     const auto* leaf = scope.only_table();
-    if (leaf == nullptr || !row_by_row(node, functions)) return std::nullopt;
+    if (leaf == nullptr || !is_row_by_row(node, functions)) return std::nullopt;
     bool distinct = false;
     for (const auto& modifier : list_of(node, "modifiers")) {
         if (text_of(modifier, "type") != "DISTINCT_MODIFIER") continue;

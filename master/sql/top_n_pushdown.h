@@ -19,6 +19,15 @@ struct RowReduction {
     Json node;
 };
 
+// Does every row of FROM that passes WHERE give one row of its own?
+bool is_row_by_row(const Json& select_node, const SqlFunctions& functions);
+// What a term of ORDER BY stands for: positions and names of the select list first, as the engine does it.
+// nullopt when not certain.
+std::optional<Json> order_term(const Json& term, const Json& select_list);
+// Of LIMIT and OFFSET: how many rows of a slave can be among those asked for. nullopt when the statement does
+// not tell, or too many.
+std::optional<std::int64_t> rows_within_limit(const Json& modifier);
+
 // nullopt when the node is of another form, or when not certain.
 std::optional<RowReduction> push_top_n(const Json& select_node, const TableScope& scope,
                                        const SqlFunctions& functions);

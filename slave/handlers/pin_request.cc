@@ -57,6 +57,21 @@ boost::asio::awaitable<Result<void>> wait_for_pin(std::vector<WaitPosition> awai
     co_return Result<void>();
 }
 
+namespace {
+
+// `"name":{"<table_id>":N}`
+std::string numbers_json(std::string_view name, const std::map<TableId, std::uint64_t>& numbers) {
+    std::string json = '"' + std::string(name) + "\":{";
+    bool first = true;
+    for (const auto& [table, number] : numbers) {
+        json += (first ? "\"" : ",\"") + std::to_string(table.value) + "\":" + std::to_string(number);
+        first = false;
+    }
+    return json + "}";
+}
+
+}  // namespace
+
 std::string cut_json(const PinnedCut& cut) {
     std::string json = "\"offsets\":{";
     bool first = true;
@@ -64,13 +79,7 @@ std::string cut_json(const PinnedCut& cut) {
         json += (first ? "\"" : ",\"") + std::to_string(table.value) + "\":" + offsets_json(offsets);
         first = false;
     }
-    json += "},\"behind\":{";
-    first = true;
-    for (const auto& [table, records] : cut.behind) {
-        json += (first ? "\"" : ",\"") + std::to_string(table.value) + "\":" + std::to_string(records);
-        first = false;
-    }
-    return json + "}";
+    return json + "}," + numbers_json("behind", cut.behind) + "," + numbers_json("rows", cut.rows);
 }
 
 }  // namespace dl::slave

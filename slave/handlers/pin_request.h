@@ -22,7 +22,7 @@ Result<PinRequest> parse_pin_request(const TableRegistry& tables, const RequestJ
 // Until the offsets asked for are visible; the sender's own deadline comes first: it closes the connection.
 boost::asio::awaitable<Result<void>> wait_for_pin(std::vector<WaitPosition> awaited);
 
-// `"offsets":{"<table_id>":{"0":N}},"behind":{"<table_id>":N}`
+// `"offsets":{"<table_id>":{"0":N}},"behind":{"<table_id>":N},"rows":{"<table_id>":N}`
 std::string cut_json(const PinnedCut& cut);
 
 // SCHEMA_MISMATCH when `schema_id` is newer than what is known here.

@@ -2,6 +2,7 @@
 #include "common/base/limits.h"
 #include "common/types/data_type.h"
 #include "common/types/value_text.h"
+#include "slave/handlers/broadcast_request.h"
 #include "slave/handlers/handlers.h"
 #include "slave/handlers/pin_request.h"
 
@@ -13,12 +14,12 @@ constexpr std::int64_t kTimeoutMsMax = 24 * 3600 * 1000;
 struct QueryRequest {
     std::uint64_t view = 0;
     std::optional<PinRequest> pin;  // instead of a view
-    std::string sql;
-    std::map<std::string, TableId> names;
+    QueryStatement statement;
     std::chrono::milliseconds timeout{0};
 };
 
-Result<QueryRequest> parse(const TableRegistry& tables, std::string_view json) {
+Result<QueryRequest> parse(const TableRegistry& tables, std::string_view json,
+                           const SharedBytes& attachment) {
     DL_TRY_ASSIGN(const auto request, RequestJson::parse("query", json));
     QueryRequest query;
     if (request.has("tables")) {
@@ -27,13 +28,15 @@ Result<QueryRequest> parse(const TableRegistry& tables, std::string_view json) {
         DL_TRY_ASSIGN(const auto view, request.integer("view", 0, std::numeric_limits<std::int64_t>::max()));
         query.view = static_cast<std::uint64_t>(view);
     }
-    DL_TRY_ASSIGN(query.sql, request.text("sql"));
-    DL_TRY_ASSIGN(query.names, request.table_names("names"));
+    auto& statement = query.statement;
+    DL_TRY_ASSIGN(statement.sql, request.text("sql"));
+    DL_TRY_ASSIGN(statement.names, request.table_names("names"));
     DL_TRY_ASSIGN(const auto timeout_ms, request.integer("timeout_ms", 1, kTimeoutMsMax));
-    if (query.sql.size() > limits::sql_bytes_max)
+    if (statement.sql.size() > limits::sql_bytes_max)
         return make_error(ErrorCode::limit_exceeded,
-                          "query: 'sql' has " + std::to_string(query.sql.size()) + " bytes, at most " +
+                          "query: 'sql' has " + std::to_string(statement.sql.size()) + " bytes, at most " +
                               std::to_string(limits::sql_bytes_max) + " are taken");
+    DL_TRY_ASSIGN(statement.broadcasts, parse_broadcasts(request, statement.names, attachment));
     query.timeout = std::chrono::milliseconds(timeout_ms);
     return query;
 }
@@ -72,11 +75,11 @@ Result<Begun> begin(QueryService& queries, const QueryRequest& request,
                     const std::shared_ptr<QueryCancel>& cancel) {
     Begun begun;
     if (!request.pin) {
-        DL_TRY_ASSIGN(begun.run, queries.start(request.view, request.sql, request.names, deadline, cancel));
+        DL_TRY_ASSIGN(begun.run, queries.start(request.view, request.statement, deadline, cancel));
         return begun;
     }
     DL_TRY_ASSIGN(auto pinned,
-                  queries.start_pinned(request.pin->tables, request.sql, request.names, deadline, cancel));
+                  queries.start_pinned(request.pin->tables, request.statement, deadline, cancel));
     begun.run = std::move(pinned.run);
     begun.cut = std::move(pinned.cut);
     return begun;
@@ -130,7 +133,7 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
 
 rpc::RpcHandler make_query_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
-        DL_CO_TRY_ASSIGN(auto request, parse(*context.tables, call.json()));
+        DL_CO_TRY_ASSIGN(auto request, parse(*context.tables, call.json(), call.attachment()));
         co_return co_await run_query(context, call, std::move(request));
     };
 }

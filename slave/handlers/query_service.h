@@ -12,7 +12,7 @@
 
 #include "common/base/error.h"
 #include "common/duck/query_cancel.h"
-#include "common/types/column_batch.h"
+#include "common/types/broadcast_table.h"
 #include "slave/partition/partition.h"
 
 namespace dl::slave {
@@ -27,11 +27,18 @@ struct PinTable {
 struct PinnedCut {
     std::map<TableId, std::map<PartitionId, Offset>> offsets;  // next offset
     std::map<TableId, std::uint64_t> behind;                   // records that were visible beyond it
+    std::map<TableId, std::uint64_t> rows;                     // live ones in it, before any filter
 };
 
 struct PinResult {
     std::uint64_t view = 0;
     PinnedCut cut;
+};
+
+struct QueryStatement {
+    std::string sql;
+    std::map<std::string, TableId> names;    // lower-case table name in the SQL -> table of the cut
+    std::vector<BroadcastTable> broadcasts;  // further tables it may name; checked
 };
 
 // One query under way. Blocking calls on the query pool, one at a time.
@@ -62,13 +69,12 @@ class QueryService {
 
     // Blocking (query pool). NOT_FOUND for an unknown or expired view; QUERY_ERROR, TIMEOUT, CANCELLED from
     // the engine, which stops when `cancel` is cancelled (never null) and at the deadline.
-    virtual Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
-                                                    const std::map<std::string, TableId>& names,
+    virtual Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const QueryStatement& statement,
                                                     std::chrono::steady_clock::time_point deadline,
                                                     const std::shared_ptr<QueryCancel>& cancel) = 0;
     // A cut for this query alone, let go with it.
-    virtual Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
-                                           const std::map<std::string, TableId>& names,
+    virtual Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables,
+                                           const QueryStatement& statement,
                                            std::chrono::steady_clock::time_point deadline,
                                            const std::shared_ptr<QueryCancel>& cancel) = 0;
 };

@@ -19,7 +19,12 @@ class UnitSource final : public ScanSource {
         if (at >= units_->size()) return std::optional<ScanUnit>{};
         return std::optional<ScanUnit>((*units_)[at]);
     }
-    std::uint64_t row_estimate() const override { return units_->size(); }
+    std::uint64_t row_estimate() const override {
+        std::uint64_t rows = 0;
+        for (const auto& unit : *units_)
+            rows += unit.all_rows ? unit.batch.rows() : unit.rows.size();
+        return rows;
+    }
     std::shared_ptr<ScanSource> rewound() const override {
         return std::make_shared<UnitSource>(columns_, units_);
     }

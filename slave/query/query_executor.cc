@@ -48,8 +48,37 @@ Result<std::string> body_sql(DuckSession& session, const PinnedTable& pinned) {
     return view_body_sql(*pinned.table, views, session);
 }
 
+const BroadcastTable* broadcast_of(const FragmentQuery& query, const std::string& name) {
+    for (const auto& table : query.broadcasts)
+        if (table.name == name) return &table;
+    return nullptr;
+}
+
+// Batches as they came stand behind the view: nothing is copied.
+Result<void> create_broadcast_view(DuckSession& session, const BroadcastTable& table) {
+    std::vector<ScanColumn> columns;
+    auto positions = std::make_shared<std::vector<std::uint32_t>>();
+    for (const auto& column : table.columns) {
+        positions->push_back(static_cast<std::uint32_t>(columns.size()));
+        columns.push_back({column.name, ScanColumn::Source::field, FieldId{0}, column.type, std::nullopt});
+    }
+    std::vector<ScanUnit> units;
+    for (const auto& batch : table.batches) {
+        auto& unit = units.emplace_back();
+        unit.batch = batch;
+        unit.batch_columns = positions;
+    }
+    const auto handle = session.add_scan(units_as_source(std::move(columns), std::move(units)));
+    return session.create_view(table.name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")");
+}
+
 Result<void> create_views(DuckSession& session, const FragmentQuery& query, const GateReport& report) {
     for (const auto& name : report.tables) {
+        if (!query.names.contains(name)) {
+            auto done = create_broadcast_view(session, *broadcast_of(query, name));
+            if (!done) return done.error().in("broadcast table '" + name + "'");
+            continue;
+        }
         const auto id = query.names.at(name);
         const auto pinned = query.view->tables.find(id);
         if (pinned == query.view->tables.end()) {
@@ -75,8 +104,9 @@ Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     const auto& asked = running->query;
 
     DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, asked.sql));
-    DL_TRY_ASSIGN(const auto report,
-                  check_select(ast, [&](const std::string& name) { return asked.names.contains(name); }));
+    DL_TRY_ASSIGN(const auto report, check_select(ast, [&](const std::string& name) {
+                      return asked.names.contains(name) || broadcast_of(asked, name) != nullptr;
+                  }));
     DL_TRY_ASSIGN(running->session, database_->session());
     running->on_cancel = asked.cancel->on_cancel(
         [session = running->session.get()](ErrorCode why) { session->interrupt(why); });

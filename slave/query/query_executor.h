@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/duck/deadline_watch.h"
 #include "common/duck/duck_database.h"
 #include "common/duck/query_admission.h"
 #include "common/duck/query_cancel.h"
+#include "common/types/broadcast_table.h"
 #include "slave/query/query_views.h"
 
 namespace dl::slave {
@@ -28,6 +30,8 @@ struct FragmentQuery {
     std::shared_ptr<const QueryView> view;
     std::chrono::steady_clock::time_point deadline;
     std::shared_ptr<QueryCancel> cancel;  // never null; the handler cancels it when the caller is gone
+    // Further tables that the SQL may name. Of a name in `names` too the table of the cut is meant.
+    std::vector<BroadcastTable> broadcasts{};
 };
 
 // Rows of a running query. One thread at a time. Destroying it stops the query and frees its slot.

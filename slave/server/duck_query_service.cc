@@ -1,5 +1,7 @@
 #include "slave/server/duck_query_service.h"
 
+#include <algorithm>
+
 #include "slave/query/found_rows.h"
 
 namespace dl::slave {
@@ -19,6 +21,13 @@ class Run final : public QueryRun {
     std::vector<Column> columns_;
 };
 
+std::uint64_t live_rows(const ReadView& view) {
+    std::uint64_t rows = view.tail_rows();
+    for (const auto& file : view.files())
+        rows += file.rows - std::min(file.rows, file.dead_rows);
+    return rows;
+}
+
 // Takes one cut of each partition.
 Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) {
     QueryView view;
@@ -30,6 +39,7 @@ Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) 
         }
         auto& offsets = cut->offsets[table.table->id];
         auto& behind = cut->behind[table.table->id];
+        auto& rows = cut->rows[table.table->id];
         for (const auto& [id, partition] : table.partitions) {
             std::shared_ptr<const ReadView> taken;
             if (const auto past = table.as_of.find(id); past != table.as_of.end()) {
@@ -38,11 +48,22 @@ Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) 
                 taken = partition->pin();
             }
             offsets[id] = taken->end_offset();
+            rows += live_rows(*taken);
             behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
             pinned.partitions[id] = std::move(taken);
         }
+        if (pinned.keys) rows = std::min<std::uint64_t>(rows, pinned.keys->size());
     }
     return view;
+}
+
+FragmentQuery fragment_of(const QueryStatement& statement, std::shared_ptr<const QueryView> view) {
+    FragmentQuery query;
+    query.sql = statement.sql;
+    query.names = statement.names;
+    query.broadcasts = statement.broadcasts;
+    query.view = std::move(view);
+    return query;
 }
 
 }  // namespace
@@ -55,26 +76,25 @@ Result<PinResult> DuckQueryService::pin(const std::vector<PinTable>& tables,
     return result;
 }
 
-Result<PinnedRun> DuckQueryService::start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
-                                                 const std::map<std::string, TableId>& names,
+Result<PinnedRun> DuckQueryService::start_pinned(const std::vector<PinTable>& tables,
+                                                 const QueryStatement& statement,
                                                  std::chrono::steady_clock::time_point deadline,
                                                  const std::shared_ptr<QueryCancel>& cancel) {
     PinnedRun started;
     DL_TRY_ASSIGN(auto view, take_cut(tables, &started.cut));
-    FragmentQuery query{sql, names, std::make_shared<const QueryView>(std::move(view)), deadline, cancel};
+    auto query = fragment_of(statement, std::make_shared<const QueryView>(std::move(view)));
+    query.deadline = deadline;
+    query.cancel = cancel;
     DL_TRY_ASSIGN(auto rows, executor_.start(std::move(query)));
     started.run = std::make_unique<Run>(std::move(rows));
     return started;
 }
 
-Result<std::unique_ptr<QueryRun>> DuckQueryService::start(std::uint64_t view, const std::string& sql,
-                                                          const std::map<std::string, TableId>& names,
+Result<std::unique_ptr<QueryRun>> DuckQueryService::start(std::uint64_t view, const QueryStatement& statement,
                                                           std::chrono::steady_clock::time_point deadline,
                                                           const std::shared_ptr<QueryCancel>& cancel) {
-    FragmentQuery query;
-    DL_TRY_ASSIGN(query.view, views_.use(view));
-    query.sql = sql;
-    query.names = names;
+    DL_TRY_ASSIGN(auto pinned, views_.use(view));
+    auto query = fragment_of(statement, std::move(pinned));
     query.deadline = deadline;
     query.cancel = cancel;
     DL_TRY_ASSIGN(auto rows, executor_.start(std::move(query)));

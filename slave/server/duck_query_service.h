@@ -16,12 +16,10 @@ class DuckQueryService final : public QueryService {
 
     Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds lease) override;
     void unpin(std::uint64_t view) override { views_.remove(view); }
-    Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
-                                            const std::map<std::string, TableId>& names,
+    Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const QueryStatement& statement,
                                             std::chrono::steady_clock::time_point deadline,
                                             const std::shared_ptr<QueryCancel>& cancel) override;
-    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
-                                   const std::map<std::string, TableId>& names,
+    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const QueryStatement& statement,
                                    std::chrono::steady_clock::time_point deadline,
                                    const std::shared_ptr<QueryCancel>& cancel) override;
     // Lets go of cuts whose lease is over; may delete files, so on the background pool.

@@ -1,5 +1,5 @@
 -- Statements compared with DuckDB over one copy of the rows, one a block.
--- `-- ordered` in front of one: the order of its rows counts as well.
+-- `-- ordered` in front of one: the order of its rows counts as well. `-- broadcast`: EXPLAIN has to say so.
 -- (DuckDB's ASOF join of large tables takes NULL for a match, that of small ones does not: no NULLs there.)
 
 select count(*) from items
@@ -721,3 +721,324 @@ select count(*) from items where id > 5 and (grp is null or grp not in ('g1', 'g
 select count(*) from nothing x join items i on x.id = i.id where cast(i.s as int) > 3
 
 select count(*) from (select * from nothing) x, items i where cast(i.s as int) > x.id
+
+-- Joins with a table that is small enough to go along with the fragments of the other one.
+
+-- broadcast
+select c.country, count(*) from orders o join cust c on o.cust = c.id group by c.country
+
+-- broadcast
+select c.country, count(*), sum(o.qty), avg(o.qty), min(o.placed), max(o.memo) from orders o join cust c
+on o.cust = c.id group by c.country
+
+-- broadcast
+select country, count(*) from orders join cust on orders.cust = cust.id group by country
+
+-- broadcast
+select count(*), sum(o.qty), count(distinct c.country) from cust c, orders o where c.id = o.cust
+
+-- broadcast
+select c.name, count(*) from orders o join cust c on o.cust = c.id where o.qty > 2 and c.country = 'PL' group by all
+
+-- Duplicate keys multiply rows.
+-- broadcast
+select c.name, count(*), sum(i.n) from items i join cust c on i.n = c.order group by c.name
+
+-- broadcast
+select count(*), sum(c.credit), avg(c.credit), sum(i.p * c.credit) from items i join cust c on i.n = c.order
+
+-- broadcast
+select c.order, i.grp, count(*), min(i.id + c.id) from items i join cust c on i.n = c.order group by 1, 2
+
+-- broadcast
+select count(distinct c.name), sum(distinct i.n), count(distinct i.n + c.order) from items i join cust c on i.n = c.order
+
+-- NULLs in keys meet nobody, and everybody with IS NOT DISTINCT FROM.
+-- broadcast
+select count(*), count(c.country), count(i.n) from items i left join cust c on i.n = c.order
+
+-- broadcast
+select count(*) from items i join cust c on i.s = c.country
+
+-- broadcast
+select count(*), count(i.flag) from items i join cust c on i.grp is not distinct from c.country
+
+-- broadcast
+select c.since is null as undated, count(*) from items i join cust c on i.dt is not distinct from c.since group by 1
+
+-- A small table without rows.
+-- broadcast
+select count(*), sum(i.n) from items i join nothing x on i.id = x.id
+
+-- broadcast
+select i.grp, count(*) from items i join nothing x on i.id = x.id group by i.grp
+
+-- broadcast
+select count(*), count(x.id), sum(x.x), min(x.s), max(i.id) from items i left join nothing x on i.id = x.id
+
+-- broadcast
+select i.grp, count(*), count(x.id) from items i left join nothing x on i.id = x.id group by i.grp
+
+-- broadcast
+select count(*) from items i anti join nothing x on i.id = x.id
+
+-- broadcast
+select count(*) from items i semi join nothing x on i.id = x.id
+
+-- broadcast
+select i.flag, count(*) from items i, nothing x group by i.flag
+
+-- An outer join keeps each row of the large table once.
+-- broadcast
+select c.country, count(*), count(o.qty) from orders o left join cust c on o.cust = c.id group by c.country
+
+-- broadcast
+select c.country, count(*) from orders o left join cust c on o.cust = c.id and c.country = 'DE' group by 1
+
+-- broadcast
+select c.country, count(*) from orders o left join cust c on o.cust = c.id and o.qty > 3 group by 1
+
+-- broadcast
+select count(*) from orders o left join cust c on o.cust = c.id where c.id is null
+
+-- broadcast
+select count(*), count(c.id) from orders o left join cust c on o.cust = c.id where c.country = 'CN' or c.country is null
+
+-- broadcast
+select c.country, count(*) from cust c right join orders o on o.cust = c.id group by c.country
+
+-- broadcast
+select coalesce(c.country, 'none') as k, count(*) from orders o left join cust c on o.cust = c.id group by k having count(*) > 20
+
+select c.country, count(*), count(o.oid) from cust c left join orders o on o.cust = c.id group by c.country
+
+select c.country, count(*), count(o.oid) from orders o full join cust c on o.cust = c.id group by c.country
+
+select count(*), count(o.oid), count(c.id) from orders o full join cust c on o.cust = c.id and o.qty = 2
+
+-- USING and NATURAL
+-- broadcast
+select country, count(*), sum(n) from items join cust using (id) group by country
+
+-- broadcast
+select id, count(*) from items join cust using (id) group by id
+
+-- broadcast
+select id % 3 as k, count(*), max(name) from items left join cust using (id) group by k
+
+-- broadcast
+select count(*), sum(n), min(country) from items natural join cust
+
+-- broadcast
+select country, max(id) from items natural left join cust group by country
+
+-- broadcast
+select count(*) from (select items.id, name from items natural join cust)
+
+select count(*) from (select id, oid from orders natural join cust)
+
+-- broadcast
+select cust.id, items.id, count(*) from items right join cust using (id) group by all
+
+-- The same table on both sides.
+-- broadcast
+select a.grp, count(*) from items a join items b on a.n = b.id where b.id < 5 group by a.grp
+
+-- broadcast
+select count(*), sum(a.qty - b.qty) from orders a join orders b on a.cust = b.cust and b.qty = 5
+
+-- broadcast
+select b.country, count(*) from orders o join cust a on o.cust = a.id join cust b on a.order = b.id group by b.country
+
+select a.country, count(*) from cust a join cust b on a.id = b.order group by a.country
+
+-- More than one small table
+-- broadcast
+select c.country, x.s, count(*), sum(o.qty) from orders o join cust c on o.cust = c.id left join nothing x on x.id = c.id
+group by all
+
+-- broadcast
+select c.country, d.country as other, count(*) from items i join cust c on i.n = c.id left join cust d on i.n + 1 = d.id
+group by 1, 2
+
+-- broadcast
+select count(*) from items i join (cust c left join nothing x on c.id = x.id) on i.id = c.id
+
+-- broadcast
+select count(*), count(x.id) from items i join (cust c full join nothing x on c.id = x.id) on i.id = c.id
+
+-- Conditions beyond equality
+-- broadcast
+select c.id, count(*) from orders o join cust c on o.cust < c.id and c.id < 12 group by c.id
+
+-- broadcast
+select count(*) from orders o join cust c on o.cust = c.id + 1
+
+-- broadcast
+select count(*) from orders o join cust c on o.cust = c.id or o.qty = c.order
+
+-- broadcast
+select c.country, count(*) from orders o join cust c on o.cust = c.id and o.placed > c.since group by c.country
+
+-- broadcast
+select count(*), count(c.id) from orders o left join cust c on true where c.id = 3 or c.id is null
+
+-- broadcast
+select count(*) from orders o cross join cust c where o.qty > c.order
+
+-- Aggregates in their forms
+-- broadcast
+select c.country, count(*) filter (o.qty > 3), sum(o.qty) filter (c.credit > 2000), avg(o.qty * c.credit) from orders o
+join cust c on o.cust = c.id group by c.country
+
+-- broadcast
+select c.country, o.qty, count(*), grouping(c.country) from orders o join cust c on o.cust = c.id
+group by rollup (c.country, o.qty)
+
+-- broadcast
+-- ordered
+select c.country, count(*) as n from orders o join cust c on o.cust = c.id group by c.country
+having sum(o.qty) > 10 and n > 3 order by n desc, c.country nulls last limit 2
+
+-- broadcast
+-- ordered
+select c.country, sum(count(*)) over (order by c.country nulls first) from orders o join cust c on o.cust = c.id
+group by c.country order by 1 nulls first
+
+-- broadcast
+select c.country, arg_max(c.name, o.oid), min_by(o.memo, o.oid), bool_or(o.qty > 4) from orders o join cust c
+on o.cust = c.id group by c.country
+
+-- broadcast
+select c.country, median(o.qty), stddev(o.qty) from orders o join cust c on o.cust = c.id group by c.country
+
+-- broadcast
+select c.country, count(distinct o.qty), count(*) from orders o join cust c on o.cust = c.id group by c.country
+
+-- broadcast
+select c.country || '-' || o.qty as k, count(*) from orders o join cust c on o.cust = c.id group by k
+
+-- broadcast
+select case when c.credit > 100000 then 'rich' when o.qty > 3 then 'busy' end as k, count(*), sum(c.credit + o.qty)
+from orders o join cust c on o.cust = c.id group by 1
+
+-- broadcast
+select upper(c.name) as name, count(*) from orders o join cust c on o.cust = c.id where c.id < 20 group by upper(c.name)
+
+-- broadcast
+select sum(i.big), avg(i.big), sum(i.f), avg(i.tiny), sum(i.w), product(i.flag::int + c.order) from items i join cust c
+using (id)
+
+-- broadcast
+select count(*), sum(n), max(n) from (select (c.name || case when o.qty > 3 then 'X' else 'x' end) collate nocase as k,
+count(*) as n from orders o join cust c on o.cust = c.id group by 1)
+
+-- broadcast
+select c.country, count(*), min(i.id) from items i join cust c on i.n = c.order where i.id = 8 group by c.country
+
+-- Within other statements
+-- broadcast
+with sold as (select c.country, sum(o.qty) as q from orders o join cust c on o.cust = c.id group by 1)
+select a.country, a.q, b.q from sold a join sold b on a.q >= b.q
+
+-- broadcast
+select x.country, x.n * 2 from (select c.country, count(*) as n from orders o join cust c on o.cust = c.id group by 1) x
+where x.n > 5
+
+-- broadcast
+select id, (select count(*) from orders o join cust c on o.cust = c.id and c.country = 'PL') as n from cust where id < 4
+
+select id, (select count(*) from orders o join cust c on o.cust = c.id where c.order = k.id) as n from cust k where id < 4
+
+-- broadcast
+select id from cust where id in (select c.order from orders o join cust c on o.cust = c.id group by 1)
+
+-- broadcast
+select c.country from orders o join cust c on o.cust = c.id where o.qty = 1 group by 1
+union all select c.country from items i join cust c on i.id = c.id where i.flag group by 1
+
+-- broadcast
+with cust as (select id, country from cust where id > 5), small as (select 1) select country, count(*) from cust group by 1
+union all select x.s, count(*) from items i join nothing x using (id) group by x.s
+union all select c.country, count(*) from orders o join nothing c2 on c2.id = o.cust join cust c on c.id = o.cust group by 1
+
+select o.qty, count(*) from orders o join cust c on o.cust = c.id where c.credit > (select avg(credit) from cust) group by 1
+
+select o.qty, count(*) from orders o join (select id from cust where country = 'PL') c on o.cust = c.id group by 1
+
+-- The first rows, and the distinct ones
+-- broadcast
+-- ordered
+select o.oid, c.name from orders o join cust c on o.cust = c.id order by o.oid limit 7
+
+-- broadcast
+-- ordered
+select o.oid, c.name, o.qty * c.credit as worth from orders o join cust c on o.cust = c.id where c.country = 'DE'
+order by worth desc nulls last, o.oid limit 5 offset 3
+
+-- broadcast
+-- ordered
+select * from orders o join cust c on o.cust = c.id order by c.country nulls first, oid desc limit 6
+
+-- broadcast
+-- ordered
+select c.*, o.oid from orders o left join cust c on o.cust = c.id order by o.placed desc, o.oid limit 9
+
+-- broadcast
+-- ordered
+select i.id, c.id, c.name from items i join cust c on i.n = c.order order by i.id desc, 2 limit 20
+
+-- broadcast
+-- ordered
+select id, n, country from items join cust using (id) order by id desc limit 4
+
+-- broadcast
+select count(*) from (select o.oid, c.id from orders o join cust c on o.cust = c.id limit 11)
+
+-- broadcast
+select distinct c.country, o.qty from orders o join cust c on o.cust = c.id
+
+-- broadcast
+-- ordered
+select distinct c.country as k, o.qty from orders o join cust c on o.cust = c.id order by o.qty nulls first, k desc nulls last
+limit 8
+
+-- broadcast
+select distinct o.qty + c.order from orders o join cust c on o.cust = c.id where c.country is not null
+
+-- broadcast
+-- ordered
+select o.oid from orders o join cust c on o.cust = c.id order by c.name collate nocase, o.oid limit 12
+
+-- Rows without a partner need not travel.
+-- broadcast
+select o.oid, c.name from orders o join cust c on o.cust = c.id where c.country = 'PL'
+
+-- broadcast
+select i.*, c.country from items i join cust c on i.id = c.id where c.order = 2
+
+-- broadcast
+select i.id, c.id from items i join cust c on i.n = c.order and i.s = c.country
+
+-- broadcast
+select id, grp, name from items join cust using (id)
+
+-- broadcast
+select o.oid, row_number() over (partition by c.country order by o.oid) from orders o join cust c on o.cust = c.id
+
+-- broadcast
+select c.id, o.oid from cust c left join orders o on c.id = o.cust and o.qty = c.order
+
+-- broadcast
+select c.id from cust c where exists (select 1 from orders o join cust d on o.cust = d.id where d.order = c.id)
+
+select c.id from cust c where exists (select 1 from orders o join cust d on o.cust = d.id where d.order = c.id and o.qty > 4)
+
+-- broadcast
+select c.id, c.name from cust c anti join orders o on c.id = o.cust
+
+-- broadcast
+select o.oid, i.id from orders o join items i on o.item = i.id join cust c on c.id = o.cust and c.country = 'CN'
+
+-- broadcast
+select string_agg(c.name, ',' order by o.oid) from orders o join cust c on o.cust = c.id and c.order = o.qty

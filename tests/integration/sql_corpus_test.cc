@@ -221,6 +221,12 @@ class SqlCorpusTest : public ClusterTest, public ::testing::WithParamInterface<i
         EXPECT_EQ(difference(expected_types, answer_of_frames(type_reply.frames), true), "")
             << "types of " << statement;
     }
+    // What EXPLAIN says.
+    bool sends_tables(const std::string& statement) {
+        const auto plan = answer_of_frames(client_->request(query("EXPLAIN " + statement)).frames);
+        return std::any_of(plan.rows.begin(), plan.rows.end(),
+                           [](const auto& row) { return row.front() == "broadcast"; });
+    }
     void TearDown() override {
         std::cout << compared_ << " statements compared, of which " << failing_ << " fail in both\n";
         ClusterTest::TearDown();
@@ -234,23 +240,29 @@ class SqlCorpusTest : public ClusterTest, public ::testing::WithParamInterface<i
     int compared_ = 0, failing_ = 0;
 };
 
-// A block is a statement; blocks are separated by empty lines; `-- ordered` in front: the order counts.
+// A block is a statement; blocks are separated by empty lines. In front of it `-- ordered`: the order counts;
+// `-- broadcast`: a small table goes along with the fragments of a large one.
 TEST_P(SqlCorpusTest, StatementsOfTheFile) {
     begin();
     std::ifstream file(DL_SQL_CORPUS);
     ASSERT_TRUE(file);
     std::string line, statement;
-    bool ordered = false;
+    bool ordered = false, broadcast = false;
     const auto finish = [&] {
         if (!statement.empty()) compare(statement, ordered);
+        if (broadcast) {
+            EXPECT_TRUE(sends_tables(statement)) << statement;
+        }
         statement.clear();
-        ordered = false;
+        ordered = broadcast = false;
     };
     while (std::getline(file, line)) {
         if (line.empty()) {
             finish();
         } else if (line == "-- ordered") {
             ordered = true;
+        } else if (line == "-- broadcast") {
+            broadcast = true;
         } else if (!line.starts_with("--")) {
             statement += (statement.empty() ? "" : "\n") + line;
         }

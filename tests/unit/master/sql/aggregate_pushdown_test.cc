@@ -52,6 +52,16 @@ TEST_F(AggregatePushdown, PartialsOfEachAggregate) {
     }
 }
 
+TEST_F(AggregatePushdown, CollationsStayWithTheMaster) {
+    for (const char* sql :
+         {"SELECT city COLLATE nocase AS c, count(*) FROM t GROUP BY 1",
+          "SELECT min(city COLLATE nocase) FROM t", "SELECT count(DISTINCT city COLLATE nocase) FROM t"}) {
+        EXPECT_EQ(asked(sql), R"(SELECT "city" FROM "t")") << sql;
+    }
+    EXPECT_EQ(asked("SELECT count(*) FROM t WHERE city COLLATE nocase = 'x'"),
+              "SELECT count_star() AS dl_p0 FROM t WHERE (city COLLATE nocase = 'x')");
+}
+
 TEST_F(AggregatePushdown, GroupsHavingAndOrder) {
     const auto planned = plan(
         "SELECT city, count(*) AS n FROM t WHERE id > 3 GROUP BY city "

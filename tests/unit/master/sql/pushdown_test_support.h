@@ -43,7 +43,7 @@ class PushdownTest : public ::testing::Test {
             for (const auto& name : report->tables)
                 used.emplace(name, tables_.at(name));
         }
-        return planner_.plan(*ast, used, std::make_shared<QueryCancel>());
+        return planner_.plan(*ast, used, rows_, std::make_shared<QueryCancel>());
     }
     // What the slaves are asked, a line each.
     std::string asked(const std::string& sql) {
@@ -53,6 +53,7 @@ class PushdownTest : public ::testing::Test {
         return lines;
     }
 
+    TableRows rows_;  // by table name; empty: not known
     std::shared_ptr<DuckDatabase> database_ = dl::test::open_database();
     FragmentPlanner planner_{database_};
     QueryTables tables_{{"t", typed_table(1, "t")}, {"u", typed_table(2, "u")}, {"v", typed_table(3, "v")}};

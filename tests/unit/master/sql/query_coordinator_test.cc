@@ -49,6 +49,8 @@ class FakeSlaves : public FragmentRunner {
             for (const auto& share : pin.tables) {
                 for (const auto partition : share.partitions)
                     one.offsets[share.id][partition.value] = 100 + partition.value;
+                if (const auto told = table_rows.find(share.id.value); told != table_rows.end())
+                    one.rows[share.id] = told->second;
                 min_offsets.insert(share.min_offsets.begin(), share.min_offsets.end());
             }
             pinned.push_back(one);
@@ -56,12 +58,15 @@ class FakeSlaves : public FragmentRunner {
         }
         return pinned;
     }
-    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned, const std::string& sql,
-                                                  const std::map<std::string, TableId>& names,
+    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned,
+                                                  const FragmentStatement& statement,
                                                   const FragmentCall& call) override {
+        const auto& [sql, names, broadcasts] = statement;
         {
             const std::lock_guard lock(mutex);
             statements.push_back(pinned.node + ": " + sql);
+            for (const auto& table : broadcasts)
+                sent_rows.push_back(table->rows());
         }
         auto stream = std::make_unique<Stream>();
         stream->owner = this;
@@ -76,6 +81,22 @@ class FakeSlaves : public FragmentRunner {
             DL_TRY(
                 stream->session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
         }
+        for (const auto& table : broadcasts) {
+            std::vector<ScanColumn> columns;
+            auto positions = std::make_shared<std::vector<std::uint32_t>>();
+            for (const auto& column : table->columns) {
+                positions->push_back(static_cast<std::uint32_t>(columns.size()));
+                columns.push_back({column.name, ScanColumn::Source::field, FieldId{0}, column.type, {}});
+            }
+            std::vector<ScanUnit> units;
+            for (const auto& batch : table->batches) {
+                units.push_back({batch});
+                units.back().batch_columns = positions;
+            }
+            const auto handle = stream->session->add_scan(std::make_shared<MemorySource>(columns, units));
+            DL_TRY(stream->session->create_view(table->name,
+                                                "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
+        }
         DL_TRY_ASSIGN(stream->result, stream->session->query(sql));
         return std::unique_ptr<FragmentStream>(std::move(stream));
     }
@@ -85,7 +106,7 @@ class FakeSlaves : public FragmentRunner {
         DL_TRY_ASSIGN(auto pinned, pin({asked}, 1s, call));
         PinnedStream started;
         started.cut = pinned.front();
-        auto stream = query(pinned.front(), sql, names, call);
+        auto stream = query(pinned.front(), {sql, names, {}}, call);
         unpin(pinned);
         if (!stream) return stream.error();
         started.stream = std::move(*stream);
@@ -118,6 +139,8 @@ class FakeSlaves : public FragmentRunner {
     std::mutex mutex;
     std::vector<std::string> statements;
     std::map<std::uint32_t, Offset> min_offsets;
+    std::map<std::uint64_t, std::uint64_t> table_rows;  // by table id: what each slave tells of it
+    std::vector<std::size_t> sent_rows;                 // of tables that went along
     std::size_t pinned_now = 0;
     std::uint64_t next_view = 1;
     std::string down, breaks;
@@ -277,6 +300,83 @@ TEST_F(QueryCoordinatorTest, ExplainTellsTheWay) {
     plan = rows("EXPLAIN SELECT * FROM cities");
     ASSERT_GE(plan.size(), 2u);
     EXPECT_EQ(plan[0][1], "whole statement on slave b:1");
+}
+
+TEST_F(QueryCoordinatorTest, SmallTablesGoAlong) {
+    slaves_.table_rows = {{1, 1000}, {2, 3}};
+    EXPECT_EQ(rows("SELECT c.id, count(*), sum(f.price) FROM flights f JOIN cities c ON f.city = c.city "
+                   "GROUP BY c.id ORDER BY 1"),
+              (Rows{{"1", "2", "11.50"}, {"2", "1", "2.50"}}));
+    ASSERT_EQ(slaves_.statements.size(), 3u);
+    EXPECT_EQ(slaves_.statements[0], "b:1: SELECT \"id\", \"city\", \"price\" FROM \"cities\"");
+    EXPECT_EQ(
+        slaves_.statements[1].substr(1),
+        ":1: SELECT c.id AS dl_g0, count_star() AS dl_p0, sum(f.price) AS dl_p1 FROM flights AS f INNER "
+        "JOIN dl_broadcast_1 AS c ON ((f.city = c.city)) GROUP BY 1");
+    EXPECT_EQ(slaves_.sent_rows, (std::vector<std::size_t>{3, 3}));
+    // The rows that went along are the ones the master joins with: they are asked for once.
+    slaves_.statements.clear();
+    EXPECT_EQ(rows("SELECT f.id, c.id FROM flights f JOIN cities c ON f.city = c.city ORDER BY 1"),
+              (Rows{{"1", "1"}, {"2", "2"}, {"3", "1"}}));
+    EXPECT_EQ(std::count_if(slaves_.statements.begin(), slaves_.statements.end(),
+                            [](const auto& asked) { return asked.find("cities") != std::string::npos; }),
+              1);
+    EXPECT_EQ(rows("SELECT count(*) FROM flights f LEFT JOIN cities c ON f.city = c.city AND c.id > 99"),
+              (Rows{{"4"}}));
+}
+
+TEST_F(QueryCoordinatorTest, TablesThatTurnOutTooLargeAreNotAskedForTwice) {
+    Rows many;
+    for (int i = 0; i < 100'001; ++i)
+        many.push_back({std::to_string(i), i == 77 ? "Oslo" : "c" + std::to_string(i), "0.00"});
+    slaves_.add_rows("b:1", "towns", many);
+    tables_["towns"] = table(3, "towns", {"b:1"});
+    slaves_.table_rows = {{1, 1'000'000}, {3, 400'000}};  // with a filter a fifth is expected
+    EXPECT_EQ(
+        rows("SELECT c.id, count(*) FROM flights f JOIN towns c ON f.city = c.city AND c.id >= 0 GROUP BY 1"),
+        (Rows{{"77", "1"}}));
+    EXPECT_TRUE(slaves_.sent_rows.empty());
+    EXPECT_EQ(slaves_.statements.size(), 3u);
+    EXPECT_EQ(std::count_if(slaves_.statements.begin(), slaves_.statements.end(),
+                            [](const auto& asked) { return asked.find("towns") != std::string::npos; }),
+              1);
+    // Far too large: what was not read to its end is asked for anew.
+    const std::string wide(200, 'x');
+    for (auto& row : many)
+        row[1] = row[0] == "77" ? "Oslo" : wide + row[0];
+    slaves_.add_rows("a:1", "wide", many);
+    slaves_.add_rows("b:1", "wide", {{"500000", "Rome", "0.00"}});
+    tables_["wide"] = table(4, "wide", {"a:1", "b:1"});
+    slaves_.table_rows = {{1, 1'000'000}, {4, 50'000}};
+    EXPECT_EQ(
+        rows("SELECT c.id, count(*) FROM flights f JOIN wide c ON f.city = c.city GROUP BY 1 ORDER BY 1"),
+        (Rows{{"77", "1"}, {"500000", "2"}}));
+    EXPECT_TRUE(slaves_.sent_rows.empty());
+}
+
+TEST_F(QueryCoordinatorTest, ReadingSmallTablesStopsToo) {
+    slaves_.table_rows = {{1, 1000}, {2, 3}};
+    const std::string sql =
+        "SELECT c.id, count(*) FROM flights f JOIN cities c ON f.city = c.city GROUP BY 1";
+    slaves_.breaks = "b:1";
+    EXPECT_EQ(run(sql).error().to_text(), "UNAVAILABLE: slave b:1 is gone");
+    slaves_.breaks.clear();
+    slaves_.hang = true;
+    EXPECT_EQ(run(sql, 60ms).error().code, ErrorCode::timeout);
+}
+
+TEST_F(QueryCoordinatorTest, ExplainTellsWhatGoesAlong) {
+    slaves_.table_rows = {{1, 1000}, {2, 3}};
+    const auto plan =
+        rows("EXPLAIN SELECT c.id, count(*) FROM flights f JOIN cities c ON f.city = c.city GROUP BY 1");
+    ASSERT_GE(plan.size(), 4u);
+    EXPECT_EQ(plan[1], (std::vector<std::string>{
+                           "broadcast",
+                           "cities (3 rows max) as dl_broadcast_1 to 2 slaves; b:1: SELECT \"id\", \"city\" "
+                           "FROM \"cities\""}));
+    EXPECT_EQ(plan[2][0], "fragment");
+    EXPECT_NE(plan[2][1].find("JOIN dl_broadcast_1 AS c"), std::string::npos) << plan[2][1];
+    EXPECT_TRUE(slaves_.statements.empty());
 }
 
 TEST_F(QueryCoordinatorTest, AbandonedStreamLetsGo) {

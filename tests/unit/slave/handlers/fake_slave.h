@@ -290,8 +290,7 @@ class FakeQueries final : public QueryService {
         ++pinned;
         return result;
     }
-    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const std::string& sql,
-                                   const std::map<std::string, TableId>& names,
+    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const QueryStatement& statement,
                                    std::chrono::steady_clock::time_point deadline,
                                    const std::shared_ptr<QueryCancel>& cancel) override {
         PinnedRun started;
@@ -303,23 +302,26 @@ class FakeQueries final : public QueryService {
                 started.cut.offsets[table.table->id][id] = view->end_offset();
             }
             started.cut.behind[table.table->id] = 3;
+            started.cut.rows[table.table->id] = 5;
             if (table.keys) keys = *table.keys;
         }
-        DL_TRY_ASSIGN(started.run, start(7, sql, names, deadline, cancel));
+        DL_TRY_ASSIGN(started.run, start(7, statement, deadline, cancel));
         return started;
     }
     void unpin(std::uint64_t) override { --pinned; }
-    Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const std::string& sql,
-                                            const std::map<std::string, TableId>&,
+    Result<std::unique_ptr<QueryRun>> start(std::uint64_t view, const QueryStatement& statement,
                                             std::chrono::steady_clock::time_point,
                                             const std::shared_ptr<QueryCancel>& cancel) override {
         if (view != 7)
             return make_error(ErrorCode::not_found, "view " + std::to_string(view) + " is not pinned");
+        const auto& sql = statement.sql;
+        broadcasts = statement.broadcasts;
         if (sql == "bad") return make_error(ErrorCode::query_error, "Parser Error");
         return std::unique_ptr<QueryRun>(std::make_unique<Run>(*this, sql == "slow" ? cancel : nullptr));
     }
     int batches = 3;
-    std::vector<std::string> keys;  // of the last query that named some
+    std::vector<std::string> keys;           // of the last query that named some
+    std::vector<BroadcastTable> broadcasts;  // of the last query
     std::atomic<int> pinned{0}, running{0}, cancelled{0};
 
   private:

@@ -368,7 +368,9 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
         Method::pin,
         "{\"tables\":[{\"table_id\":1,\"partitions\":[0,1],\"min_offsets\":{\"1\":4}}],\"lease_ms\":1000}");
     writer.join();
-    EXPECT_EQ(pinned->end_json, "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}},\"behind\":{}}");
+    EXPECT_EQ(pinned->end_json,
+              "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}},\"behind\":{},"
+              "\"rows\":{}}");
     const auto query = [](const std::string& sql, int view = 7) {
         return "{\"view\":" + std::to_string(view) + ",\"sql\":\"" + sql +
                "\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";
@@ -396,7 +398,7 @@ TEST_F(HandlersTest, AQueryMayPinItsOwnCut) {
     ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
     EXPECT_EQ(reply->data[0].view(),
               "{\"columns\":[{\"name\":\"a \\\"b\\\"\",\"type\":\"long\"}],\"offsets\":{\"1\":{\"1\":7}},"
-              "\"behind\":{\"1\":3}}");
+              "\"behind\":{\"1\":3},\"rows\":{\"1\":5}}");
     EXPECT_EQ(queries_.keys, (std::vector<std::string>{"1", "2"}));
     EXPECT_EQ(queries_.pinned, 0);
     EXPECT_TRUE(contains(error_of(Method::query, query(",\"as_of\":{\"1\":4}")), "NOT_FOUND"));
@@ -410,6 +412,116 @@ TEST_F(HandlersTest, AQueryMayPinItsOwnCut) {
     EXPECT_EQ(call(Method::query, query(",\"min_offsets\":{\"1\":1000}"), {}, 60).error().code,
               ErrorCode::timeout);
     EXPECT_TRUE(eventually([&] { return slots_.in_use() == 0; }));
+}
+
+TEST_F(HandlersTest, AQueryMayBringTablesAlong) {
+    const auto query = [](const std::string& broadcasts) {
+        return "{\"view\":7,\"sql\":\"select\",\"names\":{\"t1\":1},\"timeout_ms\":10000,\"broadcasts\":" +
+               broadcasts + "}";
+    };
+    const std::string columns = R"("columns":[{"name":"k","type":"long"},{"name":"Städte","type":"string"}])";
+    const auto table = [&](const std::string& name, const std::string& batches) {
+        return "{\"name\":\"" + name + "\"," + columns + ",\"batches\":[" + batches + "]}";
+    };
+    const auto batch = [](std::size_t rows, std::size_t bytes) {
+        return "{\"rows\":" + std::to_string(rows) + ",\"bytes\":" + std::to_string(bytes) + "}";
+    };
+    const auto body = make_body(0, 10);
+    const auto one = SharedBytes::from_string(body);
+    const auto good = table("dl_broadcast_1", batch(10, body.size()));
+    const auto reply =
+        call(Method::query,
+             query("[" + table("dl_broadcast_1", batch(10, body.size()) + "," + batch(10, body.size())) +
+                   "," + table("dl_broadcast_2", "") + "]"),
+             {one, one});
+    ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
+    ASSERT_EQ(queries_.broadcasts.size(), 2u);
+    EXPECT_EQ(queries_.broadcasts[0].rows(), 20u);
+    EXPECT_EQ(queries_.broadcasts[0].columns[1].name, "Städte");
+    EXPECT_EQ(queries_.broadcasts[1].rows(), 0u);
+
+    auto other_bytes = body;
+    other_bytes[8 + 16] = '\x7f';  // an offset far outside
+    auto no_text = body;
+    no_text[no_text.size() - 30] = '\xff';
+    const std::string big(limits::broadcast_bytes_max + 8, '\0');
+    std::string many_columns = "[", many_tables = "[";
+    for (int i = 0; i <= 2000; ++i)
+        many_columns +=
+            std::string(i == 0 ? "" : ",") + "{\"name\":\"c" + std::to_string(i) + "\",\"type\":\"int\"}";
+    for (std::size_t i = 0; i <= limits::broadcast_tables_max; ++i)
+        many_tables += (i == 0 ? "" : ",") + table("dl_broadcast_" + std::to_string(i), "");
+    struct Case {
+        std::string broadcasts;
+        std::vector<SharedBytes> attached;
+        const char* answer;
+    };
+    const std::vector<Case> cases = {
+        {"7", {}, "INVALID_REQUEST"},
+        {"[7]", {}, "INVALID_REQUEST"},
+        {"[{}]", {}, "INVALID_REQUEST"},
+        {"[]", {one}, "INVALID_REQUEST"},
+        {"[" + good + "]", {}, "INVALID_REQUEST"},
+        {"[" + good + "]", {one, one}, "INVALID_REQUEST"},
+        {"[" + good + "," + good + "]", {one, one}, "INVALID_REQUEST"},
+        {"[" + table("t1", batch(10, body.size())) + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_", batch(10, body.size())) + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_1; DROP", batch(10, body.size())) + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_1234567890", batch(10, body.size())) + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_1", batch(0, body.size())) + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_1", "{\"rows\":-1,\"bytes\":8}") + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_1", "{\"rows\":10}") + "]", {one}, "INVALID_REQUEST"},
+        {"[" + table("dl_broadcast_1", batch(11, body.size())) + "]", {one}, "CORRUPT_DATA"},
+        {"[" + table("dl_broadcast_1", batch(10, 7)) + "]",
+         {SharedBytes::from_string("1234567")},
+         "CORRUPT_DATA"},
+        {"[" + good + "]", {SharedBytes::from_string(other_bytes)}, "CORRUPT_DATA"},
+        {"[" + good + "]", {SharedBytes::from_string(no_text)}, "CORRUPT_DATA"},
+        {R"([{"name":"dl_broadcast_1","columns":[{"name":"k","type":"long"}],"batches":[)" +
+             batch(10, body.size()) + "]}]",
+         {one},
+         "CORRUPT_DATA"},
+        {R"([{"name":"dl_broadcast_1","columns":[{"name":"k","type":"int"},{"name":"s","type":"string"}],"batches":[)" +
+             batch(10, body.size()) + "]}]",
+         {one},
+         "CORRUPT_DATA"},
+        {R"([{"name":"dl_broadcast_1","columns":[],"batches":[]}])", {}, "INVALID_REQUEST"},
+        {R"([{"name":"dl_broadcast_1","columns":[{"name":"","type":"int"}],"batches":[]}])",
+         {},
+         "INVALID_REQUEST"},
+        {R"([{"name":"dl_broadcast_1","columns":[{"name":"a\u0000","type":"int"}],"batches":[]}])",
+         {},
+         "INVALID_REQUEST"},
+        {R"([{"name":"dl_broadcast_1","columns":[{"name":"a","type":"int"},{"name":"A","type":"int"}],"batches":[]}])",
+         {},
+         "INVALID_REQUEST"},
+        {R"([{"name":"dl_broadcast_1","columns":[{"name":"a","type":"no"}],"batches":[]}])",
+         {},
+         "INVALID_REQUEST"},
+        {R"([{"name":"dl_broadcast_1","columns":)" + many_columns + R"(],"batches":[]}])",
+         {},
+         "INVALID_REQUEST"},
+        {many_tables + "]", {}, "LIMIT_EXCEEDED"},
+        {"[" + table("dl_broadcast_1", batch(100'001, body.size())) + "]", {one}, "LIMIT_EXCEEDED"},
+        {"[" + table("dl_broadcast_1", batch(10, big.size())) + "]",
+         {SharedBytes::from_string(big)},
+         "LIMIT_EXCEEDED"},
+        {"[" + table("dl_broadcast_1", batch(4'000'000'000, 4'000'000'000)) + "]", {one}, "LIMIT_EXCEEDED"}};
+    for (const auto& [broadcasts, attached, answer] : cases) {
+        const auto error = error_of(Method::query, query(broadcasts), attached);
+        EXPECT_TRUE(error.starts_with(answer)) << broadcasts.substr(0, 200) << " -> " << error;
+    }
+    // Each batch is within the limits, and all of them are not.
+    const auto large = make_body(0, 60'000, 1);
+    const auto bytes = SharedBytes::from_string(large);
+    EXPECT_TRUE(error_of(Method::query,
+                         query("[" +
+                               table("dl_broadcast_1",
+                                     batch(60'000, large.size()) + "," + batch(60'000, large.size())) +
+                               "]"),
+                         {bytes, bytes})
+                    .starts_with("LIMIT_EXCEEDED"));
+    EXPECT_TRUE(eventually([&] { return queries_.running == 0 && slots_.in_use() == 0; }));
 }
 
 TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {

@@ -171,6 +171,44 @@ TEST_F(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
     EXPECT_EQ(plan[0][0], "physical_plan");
 }
 
+TEST_F(QueryExecutorTest, TablesThatCameAlongAreJoined) {
+    auto a = std::make_shared<TestView>();
+    a->units.push_back(tail_unit({{"1", "x", "a"}, {"2", "y", "b"}, {"3", "~", "c"}, {"4", "x", "d"}}));
+    pin({a});
+    BroadcastTable small;
+    small.name = "dl_broadcast_1";
+    small.columns = {{"key", type_of("string")}, {"p", type_of("decimal(4,1)")}};
+    // Field ids mean nothing here, and two batches are one table.
+    for (const Rows& texts : {Rows{{"x", "1.5"}, {"x", "2.5"}}, Rows{{"z", "~"}, {"~", "9.0"}}})
+        small.batches.push_back(
+            text_batch({{FieldId{1}, type_of("string")}, {FieldId{1}, type_of("decimal(4,1)")}}, texts));
+    BroadcastTable empty;
+    empty.name = "dl_broadcast_2";
+    empty.columns = {{"key", type_of("int")}};
+    const auto joined = [&](const std::string& sql) -> Result<Rows> {
+        auto asked = query(sql);
+        asked.broadcasts = {small, empty};
+        DL_TRY_ASSIGN(auto running, executor_->start(std::move(asked)));
+        Rows all;
+        for (;;) {
+            DL_TRY_ASSIGN(auto batch, running->next());
+            if (!batch) return all;
+            for (auto& row : rows_of(*batch))
+                all.push_back(std::move(row));
+        }
+    };
+    EXPECT_EQ(*joined("SELECT t.id, b.p FROM t JOIN dl_broadcast_1 b ON t.name = b.key ORDER BY 1, 2"),
+              (Rows{{"1", "1.5"}, {"1", "2.5"}, {"4", "1.5"}, {"4", "2.5"}}));
+    EXPECT_EQ(
+        *joined(
+            "SELECT count(*), count(b.p), count(e.key) FROM t LEFT JOIN dl_broadcast_1 b ON t.name = b.key "
+            "LEFT JOIN dl_broadcast_2 e ON e.key = t.id"),
+        (Rows{{"6", "4", "0"}}));
+    EXPECT_EQ(*joined("SELECT count(*) FROM dl_broadcast_1 a, dl_broadcast_1 b"), (Rows{{"16"}}));
+    EXPECT_EQ(joined("SELECT * FROM dl_broadcast_3").error().code, ErrorCode::table_not_found);
+    EXPECT_EQ(run("SELECT * FROM dl_broadcast_1").error().code, ErrorCode::table_not_found);
+}
+
 TEST_F(QueryExecutorTest, RowsOfKeysAreLookedUpAndWhatCannotIsScanned) {
     const std::vector<std::string> texts{"1", "2"};
     const auto hashes = *hash_key_texts(table_, texts);
