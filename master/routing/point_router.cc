@@ -71,15 +71,22 @@ std::int64_t milliseconds_until(rpc::Deadline deadline) {
 
 }  // namespace
 
+PointRouter::PointRouter(const SlaveDirectory& slaves) : slaves_(slaves) {
+    for (const auto& node : slaves.nodes())
+        slots_.try_emplace(node, kInFlightMax);
+}
+
 asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::string sql,
                                                        rpc::Deadline deadline) {
     auto slave = slaves_.client(plan.pin.node);
     if (slave.has_error()) co_return std::move(slave).error();
-    auto slot = slots_.try_acquire(1);
+    auto& slots = slots_.at(plan.pin.node);  // known: it has a client
+    auto slot = slots.try_acquire(1);
     if (slot.bytes() == 0) {
-        auto granted = co_await slots_.acquire(1, deadline);
+        auto granted = co_await slots.acquire(1, deadline);
         if (granted.has_error())
-            co_return make_error(granted.error().code, "all " + std::to_string(kInFlightMax) +
+            co_return make_error(granted.error().code, "slave " + plan.pin.node + ": all " +
+                                                           std::to_string(kInFlightMax) +
                                                            " lookups by key at a time stayed busy; ask "
                                                            "again later");
         slot = std::move(*granted);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -22,10 +23,11 @@ struct PointAnswer {
 
 class PointRouter {
   public:
-    // Lookups under way at the same time; more wait. Bounds connections, and what slaves have to queue.
-    static constexpr std::size_t kInFlightMax = 64;
+    // Lookups under way at a slave at the same time; more wait here, where waiting is cheaper. Each slave has
+    // its own, so that one that is slow holds up nobody else's.
+    static constexpr std::size_t kInFlightMax = 16;
 
-    explicit PointRouter(const SlaveDirectory& slaves) : slaves_(slaves), slots_(kInFlightMax) {}
+    explicit PointRouter(const SlaveDirectory& slaves);
 
     // `sql` is the statement `plan` was made of. TIMEOUT at the deadline, OVERLOADED when it passes while the
     // lookup waits for its turn, SCHEMA_MISMATCH when the slave knows an older schema of the table (a
@@ -34,7 +36,7 @@ class PointRouter {
 
   private:
     const SlaveDirectory& slaves_;
-    net::ByteBudget slots_;
+    std::map<std::string, net::ByteBudget> slots_;  // by node; fixed after construction
 };
 
 }  // namespace dl::master
