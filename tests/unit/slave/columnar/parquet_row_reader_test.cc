@@ -80,7 +80,7 @@ TEST_P(ParquetRowReaderTest, GivesWhatWasWritten) {
     const auto canonical = rows_of(batch);
     // One that keeps everything, one in which a few guides push each other out.
     ChunkGuideCache guides(8u << 20), few_guides(20'000);
-    for (int round = 0; round < 120; ++round) {
+    for (int round = 0; round < 60; ++round) {
         std::set<std::uint32_t> chosen;
         for (std::uint32_t i = 0; i <= random() % 30; ++i)
             chosen.insert(static_cast<std::uint32_t>(random() % written.size()));

@@ -100,7 +100,7 @@ TEST(SnappyMarksTest, RefusesWhatTheLibraryRefuses) {
     const auto plain = texts(random, 150'000, 5000);
     const auto good = compressed(plain);
     int refused = 0;
-    for (int round = 0; round < 3000; ++round) {
+    for (int round = 0; round < 1000; ++round) {
         auto bad = good;
         for (int i = 0; i < 3; ++i)
             bad[3 + random() % (bad.size() - 3)] = static_cast<char>(random());
@@ -118,7 +118,7 @@ TEST(SnappyMarksTest, RefusesWhatTheLibraryRefuses) {
         const auto part = marks->part_around(begin, begin + 1);
         ASSERT_EQ(unpacked(bad, part), whole.substr(part.begin, part.end - part.begin));
     }
-    EXPECT_GT(refused, 500);
+    EXPECT_GT(refused, 300);
     EXPECT_TRUE(SnappyMarks::survey(good, 150'001).has_error());
     EXPECT_TRUE(SnappyMarks::survey({}, 0).has_error());
     EXPECT_TRUE(SnappyMarks::survey("\xff\xff\xff\xff\x0f", 0xffffffff).has_error());
