@@ -98,6 +98,8 @@ class Session::Call final : public RpcCall {
     }
 
     asio::awaitable<Result<void>> send_frames(std::vector<SharedBytes> frames) override;
+    void send_with_end(std::vector<SharedBytes> frames) override { last_frames_ = std::move(frames); }
+    asio::awaitable<Result<void>> send_end(std::string_view json);
 
     Method method() const { return method_; }
     void cancel() {
@@ -110,6 +112,7 @@ class Session::Call final : public RpcCall {
     Session& session_;
     const Method method_;
     const RequestPayload request_;
+    std::vector<SharedBytes> last_frames_;
     net::ByteBudget::Share share_;
     std::atomic<bool> cancelled_{false};
     std::function<void()> on_cancel_;
@@ -192,19 +195,40 @@ class Server final : public RpcServer, public std::enable_shared_from_this<Serve
     AsyncEvent gone_;
 };
 
+// Several frames as the parts of one write, which point into it and into what is added.
+class GatheredFrames {
+  public:
+    explicit GatheredFrames(std::size_t frames_max) {
+        headers_.reserve(frames_max);
+        parts_.reserve(frames_max * 2);
+    }
+    void add(ReplyType type, std::string_view payload) {
+        headers_.push_back(encode_frame_header(static_cast<std::uint8_t>(type), payload.size()));
+        parts_.emplace_back(headers_.back().data(), headers_.back().size());
+        parts_.push_back(payload);
+    }
+    std::span<const std::string_view> parts() const { return parts_; }
+
+  private:
+    std::vector<FrameHeaderBytes> headers_;
+    std::vector<std::string_view> parts_;
+};
+
 asio::awaitable<Result<void>> Session::Call::send_frames(std::vector<SharedBytes> frames) {
     if (cancelled())
         co_return make_error(ErrorCode::unavailable, "peer " + session_.connection_.peer() + " has gone");
-    std::vector<FrameHeaderBytes> headers;
-    headers.reserve(frames.size());
-    std::vector<std::string_view> parts;
-    parts.reserve(frames.size() * 2);
-    for (const auto& frame : frames) {
-        headers.push_back(encode_frame_header(static_cast<std::uint8_t>(ReplyType::data), frame.size()));
-        parts.emplace_back(headers.back().data(), headers.back().size());
-        parts.push_back(frame.view());
-    }
-    co_return co_await session_.connection_.write(parts, session_.server_->options().transfer);
+    GatheredFrames gathered(frames.size());
+    for (const auto& frame : frames)
+        gathered.add(ReplyType::data, frame.view());
+    co_return co_await session_.connection_.write(gathered.parts(), session_.server_->options().transfer);
+}
+
+asio::awaitable<Result<void>> Session::Call::send_end(std::string_view json) {
+    GatheredFrames gathered(last_frames_.size() + 1);
+    for (const auto& frame : last_frames_)
+        gathered.add(ReplyType::data, frame.view());
+    gathered.add(ReplyType::end, json);
+    co_return co_await session_.connection_.write(gathered.parts(), session_.server_->options().transfer);
 }
 
 asio::awaitable<void> Session::read_requests(std::shared_ptr<Session> self) {
@@ -278,8 +302,7 @@ asio::awaitable<void> Session::answer(std::shared_ptr<Session> self, std::shared
     if (!call->cancelled()) {
         Result<void> written;
         if (result.has_value()) {
-            const std::array<std::string_view, 1> parts{*result};
-            written = co_await self->write_frame(ReplyType::end, parts);
+            written = co_await call->send_end(*result);
         } else {
             const auto text = result.error().to_text();
             const std::array<std::string_view, 1> parts{std::string_view(text).substr(0, kErrorBytesMax)};

@@ -51,6 +51,7 @@ Result<void> run_master(const MasterConfig& config) {
     TableManager tables(*catalog, slaves, work_pool);
     AppendRouter appends(slaves);
     ReadRouter reads(slaves);
+    PointRouter points(slaves);
     RpcFragmentRunner fragments(slaves, [&net_pool] { return net_pool.executor(); });
     CoordinatorOptions coordination;
     coordination.queries_running_max = config.queries_max;
@@ -58,7 +59,7 @@ Result<void> run_master(const MasterConfig& config) {
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
-    Services services{*catalog,  tables,     appends,    reads,       *queries,
+    Services services{*catalog,  tables,     appends,    reads,       points, *queries,
                       work_pool, query_pool, work_bytes, query_slots, {}};
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;

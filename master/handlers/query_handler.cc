@@ -1,5 +1,6 @@
 // query, and SELECT of sql. Rows are pulled and turned into frames on the query pool, a piece at a time; the
-// next piece is pulled when the client has taken the last one.
+// next piece is pulled when the client has taken the last one. Lookups by key that one slave answers take
+// neither a query slot nor, when they are small, a turn on the pool.
 #include <memory>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@ namespace dl::master {
 namespace {
 
 constexpr std::size_t kPieceBytes = 128u << 10;
+// Rows of a lookup that are turned into frames on the session's thread.
+constexpr std::size_t kRowsHereBytesMax = 16u << 10;
 
 // A running query; touched by one pool thread at a time.
 struct RunningQuery {
@@ -51,17 +54,22 @@ class QueryOwner {
     std::shared_ptr<net::ByteBudget::Share> slot_;
 };
 
-Result<void> start(RunningQuery& query, Services& services, const std::string& sql,
-                   const QueryOptions& options, std::shared_ptr<QueryCancel> cancel) {
-    const TableLookup lookup = [&catalog = services.catalog](const std::string& name) {
-        return catalog.find(name);
-    };
-    DL_TRY_ASSIGN(query.stream, services.queries.run(sql, lookup, options, std::move(cancel)));
+TableLookup tables_of(const Services& services) {
+    return [&catalog = services.catalog](const std::string& name) { return catalog.find(name); };
+}
+
+void name_columns(RunningQuery& query) {
     for (const auto& column : query.stream->columns()) {
         std::string name;
         append_json_string(name, column.name);
         query.names.push_back(std::move(name));
     }
+}
+
+Result<void> start(RunningQuery& query, Services& services, const std::string& sql,
+                   const QueryOptions& options, std::shared_ptr<QueryCancel> cancel) {
+    DL_TRY_ASSIGN(query.stream, services.queries.run(sql, tables_of(services), options, std::move(cancel)));
+    name_columns(query);
     return {};
 }
 
@@ -108,26 +116,16 @@ std::string meta_of(const RunningQuery& query) {
     return meta + "},\"rows\":" + std::to_string(query.rows);
 }
 
-}  // namespace
-
-HandlerResult run_select(Services& services, Statement& statement, ClientReply& reply, std::string sql) {
-    reply.cancel_when_client_leaves();
-    auto slot = co_await services.query_slots.acquire(1, statement.deadline);
-    if (slot.has_error())
-        co_return make_error(ErrorCode::overloaded,
-                             "as many queries as master.query.concurrent.max allows are running, "
-                             "and none ended in time; ask again later");
-    QueryOptions options{statement.deadline, {statement.options().min_offsets, statement.options().as_of}};
-    QueryOwner owner(services.query_pool, std::make_shared<RunningQuery>(), std::move(*slot));
-    auto query = owner.query();
-    auto begin = [query, &services, sql = std::move(sql), options, cancel = statement.cancel] {
-        return guarded([&] { return start(*query, services, sql, options, cancel); });
-    };
-    auto started = co_await run_on(services.query_pool, begin);
-    if (started.has_error()) co_return std::move(started).error();
+// Pulls and writes until the rows are at their end; `here`: on the session's thread.
+HandlerResult write_rows(Services& services, Statement& statement, ClientReply& reply,
+                         std::shared_ptr<RunningQuery> query, bool here) {
     while (!query->ended) {
         auto next = [query] { return guarded([&] { return pull(*query); }); };
-        auto piece = co_await run_on(services.query_pool, next);
+        Result<std::string> piece = std::string();
+        if (here)
+            piece = next();
+        else
+            piece = co_await run_on(services.query_pool, next);
         if (piece.has_error()) co_return std::move(piece).error();
         if (query->ended && !statement.options().meta) append_code(*piece, kReplySuccess);
         auto written = co_await reply.write_one(std::move(*piece));
@@ -135,6 +133,53 @@ HandlerResult run_select(Services& services, Statement& statement, ClientReply& 
     }
     if (!statement.options().meta) co_return Result<void>();
     co_return co_await reply_success(statement, reply, meta_of(*query));
+}
+
+// What a lookup that was cut off reports says only how, not why.
+Error stopped(const Statement& statement, Error error) {
+    const auto reason = statement.cancel->reason();
+    if (error.code == ErrorCode::timeout || reason == ErrorCode::timeout)
+        return make_error(ErrorCode::timeout, "the query ran out of time; raise timeout_ms or ask for less");
+    if (reason && *reason != error.code) return make_error(*reason, "the query was cancelled");
+    return error;
+}
+
+HandlerResult run_select_on_pool(Services& services, Statement& statement, ClientReply& reply,
+                                 std::string sql, CutOptions cut) {
+    auto slot = co_await services.query_slots.acquire(1, statement.deadline);
+    if (slot.has_error())
+        co_return make_error(ErrorCode::overloaded,
+                             "as many queries as master.query.concurrent.max allows are running, "
+                             "and none ended in time; ask again later");
+    QueryOptions options{statement.deadline, std::move(cut)};
+    QueryOwner owner(services.query_pool, std::make_shared<RunningQuery>(), std::move(*slot));
+    auto query = owner.query();
+    auto begin = [query, &services, sql = std::move(sql), options, cancel = statement.cancel] {
+        return guarded([&] { return start(*query, services, sql, options, cancel); });
+    };
+    auto started = co_await run_on(services.query_pool, begin);
+    if (started.has_error()) co_return std::move(started).error();
+    co_return co_await write_rows(services, statement, reply, std::move(query), false);
+}
+
+}  // namespace
+
+HandlerResult run_select(Services& services, Statement& statement, ClientReply& reply, std::string sql) {
+    reply.cancel_when_client_leaves();
+    CutOptions cut{statement.options().min_offsets, statement.options().as_of};
+    auto plan = plan_point_query(sql, tables_of(services), cut);
+    if (!plan)
+        co_return co_await run_select_on_pool(services, statement, reply, std::move(sql), std::move(cut));
+    auto answer = co_await services.points.read(std::move(*plan), sql, statement.deadline);
+    const bool retried = answer.has_error() && answer.error().code == ErrorCode::schema_mismatch;
+    if (retried)
+        co_return co_await run_select_on_pool(services, statement, reply, std::move(sql), std::move(cut));
+    if (answer.has_error()) co_return stopped(statement, std::move(answer).error());
+    auto query = std::make_shared<RunningQuery>();
+    query->stream = std::move(answer->rows);
+    name_columns(*query);
+    const bool here = answer->bytes <= kRowsHereBytesMax;
+    co_return co_await write_rows(services, statement, reply, std::move(query), here);
 }
 
 HandlerResult handle_query(Services& services, Statement& statement, ClientReply& reply) {

@@ -19,6 +19,7 @@
 #include "common/wire/json_request.h"
 #include "master/catalog/catalog.h"
 #include "master/routing/append_router.h"
+#include "master/routing/point_router.h"
 #include "master/routing/read_router.h"
 #include "master/routing/table_manager.h"
 #include "master/sql/query_coordinator.h"
@@ -36,6 +37,7 @@ struct Services {
     TableManager& tables;
     AppendRouter& appends;
     ReadRouter& reads;
+    PointRouter& points;
     QueryCoordinator& queries;
     WorkerPool& work_pool;        // parsing, catalog
     WorkerPool& query_pool;       // pulls query results; at least as many threads as there are query slots

@@ -135,6 +135,23 @@ Result<void> read_cut(const json& reply, PinReply& decoded) {
     return {};
 }
 
+// The member "columns".
+Result<std::vector<NamedType>> named_types(const json& reply) {
+    std::vector<NamedType> columns;
+    for (const auto& column : reply.at("columns")) {
+        NamedType named;
+        named.name = column.at("name").get<std::string>();
+        const auto type = column.at("type").get<std::string>();
+        if (type == "json") {
+            named.type = DataType{TypeKind::json};
+        } else {
+            DL_TRY_ASSIGN(named.type, parse_type(type));
+        }
+        columns.push_back(std::move(named));
+    }
+    return columns;
+}
+
 // Runs `read` on the parsed reply; whatever nlohmann throws means that the reply has the wrong shape.
 template <class Fn>
 auto decode(std::string_view what, std::string_view text, Fn read) -> decltype(read(json())) {
@@ -298,29 +315,17 @@ Result<PinReply> decode_pin_reply(std::string_view text) {
     });
 }
 
-Result<PinReply> decode_query_cut(std::string_view text) {
-    return decode("query", text, [](const json& reply) -> Result<PinReply> {
-        PinReply decoded;
-        DL_TRY(read_cut(reply, decoded));
-        return decoded;
-    });
+Result<std::vector<NamedType>> decode_query_columns(std::string_view text) {
+    return decode("query", text,
+                  [](const json& reply) -> Result<std::vector<NamedType>> { return named_types(reply); });
 }
 
-Result<std::vector<NamedType>> decode_query_columns(std::string_view text) {
-    return decode("query", text, [](const json& reply) -> Result<std::vector<NamedType>> {
-        std::vector<NamedType> columns;
-        for (const auto& column : reply.at("columns")) {
-            NamedType named;
-            named.name = column.at("name").get<std::string>();
-            const auto type = column.at("type").get<std::string>();
-            if (type == "json") {
-                named.type = DataType{TypeKind::json};
-            } else {
-                DL_TRY_ASSIGN(named.type, parse_type(type));
-            }
-            columns.push_back(std::move(named));
-        }
-        return columns;
+Result<QueryHead> decode_query_head(std::string_view text) {
+    return decode("query", text, [](const json& reply) -> Result<QueryHead> {
+        QueryHead head;
+        DL_TRY_ASSIGN(head.columns, named_types(reply));
+        DL_TRY(read_cut(reply, head.cut));
+        return head;
     });
 }
 

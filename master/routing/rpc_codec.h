@@ -78,8 +78,12 @@ struct NamedType {
     DataType type;
 };
 Result<std::vector<NamedType>> decode_query_columns(std::string_view json);
-// The cut in the first frame of a query that pins its own; `view` is 0.
-Result<PinReply> decode_query_cut(std::string_view json);
+// The first frame of a query that pins its own cut; `view` is 0.
+struct QueryHead {
+    std::vector<NamedType> columns;
+    PinReply cut;
+};
+Result<QueryHead> decode_query_head(std::string_view json);
 struct PingReply {
     std::string node;
     std::string version;

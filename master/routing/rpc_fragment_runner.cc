@@ -7,6 +7,7 @@
 
 #include "common/base/byte_io.h"
 #include "master/routing/blocking_call.h"
+#include "master/routing/pin_tables.h"
 #include "master/routing/rpc_codec.h"
 #include "master/routing/run_all.h"
 
@@ -137,29 +138,6 @@ class RpcFragmentStream final : public FragmentStream {
     bool ended_ = false;
 };
 
-PinnedFragment to_pinned(const FragmentPin& pin, const PinReply& reply) {
-    PinnedFragment pinned;
-    pinned.node = pin.node;
-    pinned.view = reply.view;
-    pinned.offsets = reply.offsets;
-    pinned.behind = reply.behind;
-    pinned.rows = reply.rows;
-    return pinned;
-}
-
-std::vector<PinTable> to_pin_tables(const FragmentPin& pin) {
-    std::vector<PinTable> tables;
-    for (const auto& table : pin.tables) {
-        PinTable pin_table{table.id,    table.meta ? table.meta->schema.id : SchemaId{},
-                           {},          table.min_offsets,
-                           table.as_of, table.keys};
-        for (const auto partition : table.partitions)
-            pin_table.partitions.push_back(partition.value);
-        tables.push_back(std::move(pin_table));
-    }
-    return tables;
-}
-
 std::int64_t milliseconds_left(const FragmentCall& call) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
@@ -200,7 +178,7 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
     for (std::size_t i = 0; i < pins.size(); ++i) {
         auto& reply = *(*slots)[i].reply;
         if (reply.has_value())
-            pinned.push_back(to_pinned(pins[i], *reply));
+            pinned.push_back(to_pinned(pins[i].node, std::move(*reply)));
         else if (!failure)
             failure = std::move(reply).error();
     }
@@ -230,9 +208,9 @@ Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, co
         auto json = encode_pinned_query(tables, sql, names, milliseconds_left(call));
         auto opened = open_query(pin.node, std::move(json), {}, call);
         if (opened.has_value()) {
-            DL_TRY_ASSIGN(const auto cut, decode_query_cut(opened->first_frame.view()));
+            DL_TRY_ASSIGN(auto head, decode_query_head(opened->first_frame.view()));
             PinnedStream started;
-            started.cut = to_pinned(pin, cut);
+            started.cut = to_pinned(pin.node, std::move(head.cut));
             started.stream = std::move(opened->stream);
             return started;
         }

@@ -1,6 +1,7 @@
 #include "slave/columnar/parquet_row_reader.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <vector>
 
@@ -74,7 +75,9 @@ void append_cell(ColumnBatchBuilder& builder, std::size_t column, DataType type,
 Result<std::shared_ptr<const ParquetRowReader>> ParquetRowReader::open(FileSystem& files,
                                                                        const std::string& path) {
     DL_TRY_ASSIGN(const auto file, files.open_read(path));
+    static std::atomic<std::uint64_t> readers{0};
     auto reader = std::make_shared<ParquetRowReader>();
+    reader->id_ = readers.fetch_add(1);
     DL_TRY_ASSIGN(reader->bytes_, file->map());
     auto footer = read_parquet_footer(reader->bytes_.view());
     if (footer.has_error()) return footer.error().in(path);
@@ -83,8 +86,20 @@ Result<std::shared_ptr<const ParquetRowReader>> ParquetRowReader::open(FileSyste
     return std::shared_ptr<const ParquetRowReader>(std::move(reader));
 }
 
-Result<ColumnBatch> ParquetRowReader::read(std::span<const std::uint32_t> rows,
-                                           std::span<const Field> fields) const {
+Result<std::shared_ptr<const ChunkGuide>> ParquetRowReader::guide_of(std::size_t group, std::size_t column,
+                                                                     ChunkGuideCache* guides) const {
+    const ChunkGuideCache::Key key{id_, group * footer_.columns.size() + column};
+    if (guides != nullptr)
+        if (auto kept = guides->find(key)) return kept;
+    const auto& chunk = footer_.chunk(group, column);
+    DL_TRY_ASSIGN(auto made, survey_chunk(chunk_bytes(chunk), footer_.columns[column], chunk.codec));
+    auto guide = std::make_shared<const ChunkGuide>(std::move(made));
+    if (guides != nullptr) guides->keep(key, guide);
+    return guide;
+}
+
+Result<ColumnBatch> ParquetRowReader::read(std::span<const std::uint32_t> rows, std::span<const Field> fields,
+                                           ChunkGuideCache* guides) const {
     std::vector<ColumnBatchBuilder::ColumnSpec> specs;
     std::vector<Cells> cells;
     for (const auto& field : fields) {
@@ -106,10 +121,11 @@ Result<ColumnBatch> ParquetRowReader::read(std::span<const std::uint32_t> rows,
             std::vector<std::uint32_t> within;
             for (auto i = begin; i < rows.size() && rows[i] < *after; ++i)
                 within.push_back(rows[i] - static_cast<std::uint32_t>(footer_.first_rows[group]));
-            const auto& chunk = footer_.chunk(group, column);
+            auto guide = guide_of(group, column, guides);
+            if (guide.has_error()) return guide.error().in(path_ + ", column " + name);
             const auto done =
-                read_parquet_values(bytes_.view().substr(chunk.begin, chunk.bytes), *found, chunk.codec,
-                                    within, [&](std::size_t index, std::optional<std::string_view> value) {
+                read_parquet_values(chunk_bytes(footer_.chunk(group, column)), **guide, *found, within,
+                                    [&](std::size_t index, std::optional<std::string_view> value) {
                                         if (value) cells.back()[begin + index] = std::string(*value);
                                     });
             if (done.has_error()) return done.error().in(path_ + ", column " + name);

@@ -66,23 +66,52 @@ class CancelGuard {
 };
 
 struct Begun {
-    std::unique_ptr<QueryRun> run;
-    std::optional<PinnedCut> cut;  // when it was taken for this query
+    std::unique_ptr<QueryRun> run;  // none when that is all
+    std::vector<SharedBytes> frames;
+    std::uint64_t rows = 0;
 };
+
+// A row count and the batch.
+std::vector<SharedBytes> rows_frame(const ColumnBatch& batch) {
+    const auto count = batch.rows();
+    return {SharedBytes::copy_of(&count, sizeof count), batch.body()};
+}
+
+// Adds the rows of an answer that is whole already, so that it takes no further turn on the pool.
+Result<void> take_whole(Begun& begun) {
+    for (;;) {
+        DL_TRY_ASSIGN(const auto batch, begun.run->next());
+        if (!batch) break;
+        std::string frame;
+        for (const auto& part : rows_frame(*batch))
+            frame += part.view();
+        begun.frames.push_back(SharedBytes::from_string(std::move(frame)));
+        begun.rows += batch->rows();
+    }
+    begun.run.reset();
+    return {};
+}
 
 Result<Begun> begin(QueryService& queries, const QueryRequest& request,
                     std::chrono::steady_clock::time_point deadline,
                     const std::shared_ptr<QueryCancel>& cancel) {
     Begun begun;
-    if (!request.pin) {
+    std::optional<PinnedCut> cut;  // when it is taken for this query
+    if (request.pin) {
+        DL_TRY_ASSIGN(auto pinned,
+                      queries.start_pinned(request.pin->tables, request.statement, deadline, cancel));
+        begun.run = std::move(pinned.run);
+        cut = std::move(pinned.cut);
+    } else {
         DL_TRY_ASSIGN(begun.run, queries.start(request.view, request.statement, deadline, cancel));
-        return begun;
     }
-    DL_TRY_ASSIGN(auto pinned,
-                  queries.start_pinned(request.pin->tables, request.statement, deadline, cancel));
-    begun.run = std::move(pinned.run);
-    begun.cut = std::move(pinned.cut);
+    begun.frames.push_back(SharedBytes::from_string(columns_json(begun.run->columns(), cut)));
+    if (begun.run->is_whole()) DL_TRY(take_whole(begun));
     return begun;
+}
+
+std::string end_json(std::uint64_t rows) {
+    return "{\"rows\":" + std::to_string(rows) + "}";
 }
 
 boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
@@ -106,24 +135,24 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     };
     auto started = co_await run_on(*context.query_pool, start);
     if (started.has_error()) co_return std::move(started).error();
+    if (started->run == nullptr) {
+        call.send_with_end(std::move(started->frames));
+        co_return end_json(started->rows);
+    }
     // The engine's objects die on the query pool too: that may block.
     std::shared_ptr<QueryRun> run(started->run.release(), [pool = context.query_pool](QueryRun* done) {
         if (!pool->post([done] { delete done; })) delete done;
     });
 
-    const auto columns = columns_json(run->columns(), started->cut);
-    auto written = co_await call.send_data(std::string_view(columns));
+    auto written = co_await call.send_frames(std::move(started->frames));
     std::uint64_t rows = 0;
     while (written.has_value()) {
         auto step = [run] { return run->next(); };
         auto batch = co_await run_on(*context.query_pool, step);
         if (batch.has_error()) co_return std::move(batch).error();
-        if (!batch->has_value()) co_return "{\"rows\":" + std::to_string(rows) + "}";
-        const auto count = (*batch)->rows();
-        rows += count;
-        std::vector<SharedBytes> parts;
-        parts.push_back(SharedBytes::copy_of(&count, sizeof count));
-        parts.push_back((*batch)->body());
+        if (!batch->has_value()) co_return end_json(rows);
+        rows += (*batch)->rows();
+        auto parts = rows_frame(**batch);
         written = co_await call.send_data(std::move(parts));
     }
     co_return std::move(written).error();

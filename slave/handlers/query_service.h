@@ -52,6 +52,8 @@ class QueryRun {
     virtual const std::vector<Column>& columns() const = 0;
     // nullopt at the end.
     virtual Result<std::optional<ColumnBatch>> next() = 0;
+    // All rows are found already and are few: next() costs nothing.
+    virtual bool is_whole() const { return false; }
 };
 
 struct PinnedRun {

@@ -43,7 +43,7 @@ void find_key(const PartitionState& state, const Hash128& key, FoundRows* found)
 }  // namespace
 
 Result<std::vector<ScanUnit>> find_key_rows(const PartitionState& state, std::span<const Hash128> keys,
-                                            std::span<const Field> fields) {
+                                            std::span<const Field> fields, ChunkGuideCache* guides) {
     std::vector<Hash128> wanted(keys.begin(), keys.end());
     std::sort(wanted.begin(), wanted.end());
     wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
@@ -61,7 +61,7 @@ Result<std::vector<ScanUnit>> find_key_rows(const PartitionState& state, std::sp
         std::sort(rows.begin(), rows.end());
         DL_TRY_ASSIGN(const auto reader, file.row_reader());
         ScanUnit unit;
-        DL_TRY_ASSIGN(unit.batch, reader->read(rows, stored));
+        DL_TRY_ASSIGN(unit.batch, reader->read(rows, stored, guides));
         units.push_back(std::move(unit));
     }
     for (auto& [position, rows] : found.in_chunks) {

@@ -43,7 +43,9 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     void append(AppendRequest request, std::function<void(Result<AppendAck>)> done) override {
         writer_->append(std::move(request), std::move(done));
     }
-    std::shared_ptr<const ReadView> pin() const override { return make_pinned_view(core_.state()); }
+    std::shared_ptr<const ReadView> pin() const override {
+        return make_pinned_view(core_.state(), core_.context.chunk_guides);
+    }
     Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const override {
         return make_past_view(core_, core_.state(), cut);
     }

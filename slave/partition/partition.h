@@ -25,6 +25,7 @@
 
 namespace dl::slave {
 
+class ChunkGuideCache;
 class IoBudget;
 class TailBudget;
 
@@ -50,9 +51,10 @@ struct PartitionContext {
     std::shared_ptr<DuckDatabase> file_database;  // flush_duck_database(): writes and reads of single files
     // writable_duck_database() of compactions alone, which must not take threads and memory from flushes.
     std::shared_ptr<DuckDatabase> compaction_database;
-    IoBudget* compaction_budget = nullptr;  // nullptr: no limit
-    TailBudget* tail_budget = nullptr;      // nullptr: no limit
-    std::function<std::int64_t()> now_us;   // wall clock, microseconds UTC
+    IoBudget* compaction_budget = nullptr;    // nullptr: no limit
+    TailBudget* tail_budget = nullptr;        // nullptr: no limit
+    ChunkGuideCache* chunk_guides = nullptr;  // for lookups by key; nullptr: nothing is kept between them
+    std::function<std::int64_t()> now_us;     // wall clock, microseconds UTC
 };
 
 struct AppendRequest {

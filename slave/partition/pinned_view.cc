@@ -1,5 +1,7 @@
 #include "slave/partition/pinned_view.h"
 
+#include <mutex>
+
 #include "slave/partition/key_rows.h"
 #include "slave/partition/tail_scan.h"
 
@@ -8,7 +10,25 @@ namespace {
 
 class PinnedView : public ReadView {
   public:
-    explicit PinnedView(std::shared_ptr<const PartitionState> state) : state_(std::move(state)) {
+    PinnedView(std::shared_ptr<const PartitionState> state, ChunkGuideCache* guides)
+        : state_(std::move(state)), guides_(guides) {}
+    Offset end_offset() const override { return state_->end_offset; }
+    // Made with the first call: lookups of keys do not ask.
+    const std::vector<ViewFile>& files() const override {
+        std::call_once(files_made_, [this] { list_files(); });
+        return files_;
+    }
+    std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
+        return std::make_shared<TailScan>(state_->tail, state_->end_offset, std::move(columns));
+    }
+    std::uint64_t tail_rows() const override { return state_->tail->rows; }
+    Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
+                                            std::span<const Field> fields) const override {
+        return find_key_rows(*state_, keys, fields, guides_);
+    }
+
+  private:
+    void list_files() const {
         for (const auto& entry : state_->files->entries()) {
             ViewFile file;
             file.path = entry.file->parquet_path();
@@ -20,26 +40,18 @@ class PinnedView : public ReadView {
             files_.push_back(std::move(file));
         }
     }
-    Offset end_offset() const override { return state_->end_offset; }
-    const std::vector<ViewFile>& files() const override { return files_; }
-    std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
-        return std::make_shared<TailScan>(state_->tail, state_->end_offset, std::move(columns));
-    }
-    std::uint64_t tail_rows() const override { return state_->tail->rows; }
-    Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
-                                            std::span<const Field> fields) const override {
-        return find_key_rows(*state_, keys, fields);
-    }
 
-  private:
     std::shared_ptr<const PartitionState> state_;
-    std::vector<ViewFile> files_;
+    ChunkGuideCache* guides_;
+    mutable std::once_flag files_made_;
+    mutable std::vector<ViewFile> files_;
 };
 
 }  // namespace
 
-std::shared_ptr<const ReadView> make_pinned_view(std::shared_ptr<const PartitionState> state) {
-    return std::make_shared<const PinnedView>(std::move(state));
+std::shared_ptr<const ReadView> make_pinned_view(std::shared_ptr<const PartitionState> state,
+                                                 ChunkGuideCache* guides) {
+    return std::make_shared<const PinnedView>(std::move(state), guides);
 }
 
 }  // namespace dl::slave

@@ -7,6 +7,8 @@
 
 namespace dl::slave {
 
-std::shared_ptr<const ReadView> make_pinned_view(std::shared_ptr<const PartitionState> state);
+// `guides` (may be null) outlives the view.
+std::shared_ptr<const ReadView> make_pinned_view(std::shared_ptr<const PartitionState> state,
+                                                 ChunkGuideCache* guides);
 
 }  // namespace dl::slave

@@ -26,12 +26,18 @@ class RunningQuery final : public QueryRows {
     DeadlineWatch::Entry deadline;
 };
 
+// An answer is sent in one piece below.
+constexpr std::size_t kWholeAnswerBytesMax = 64u << 10;
+
 // Rows that a lookup has found.
 class FoundRows final : public QueryRows {
   public:
     explicit FoundRows(PointAnswer answer) : answer_(std::move(answer)) {}
     const std::vector<ResultColumn>& columns() const override { return answer_.columns; }
     Result<std::optional<ColumnBatch>> next() override { return std::exchange(answer_.rows, std::nullopt); }
+    bool is_whole() const override {
+        return !answer_.rows || answer_.rows->body().size() <= kWholeAnswerBytesMax;
+    }
 
   private:
     PointAnswer answer_;

@@ -41,6 +41,8 @@ class QueryRows {
     virtual const std::vector<ResultColumn>& columns() const = 0;
     // nullopt is the end. TIMEOUT, CANCELLED, QUERY_ERROR, LIMIT_EXCEEDED (memory).
     virtual Result<std::optional<ColumnBatch>> next() = 0;
+    // As QueryRun::is_whole().
+    virtual bool is_whole() const { return false; }
 };
 
 class QueryExecutor {

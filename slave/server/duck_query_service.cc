@@ -15,6 +15,7 @@ class Run final : public QueryRun {
     }
     const std::vector<Column>& columns() const override { return columns_; }
     Result<std::optional<ColumnBatch>> next() override { return rows_->next(); }
+    bool is_whole() const override { return rows_->is_whole(); }
 
   private:
     std::unique_ptr<QueryRows> rows_;

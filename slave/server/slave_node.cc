@@ -15,6 +15,7 @@
 #include "common/net/byte_budget.h"
 #include "common/net/process.h"
 #include "common/rpc/rpc_server.h"
+#include "slave/columnar/chunk_guide_cache.h"
 #include "slave/compaction/io_budget.h"
 #include "slave/handlers/handlers.h"
 #include "slave/partition/tail_budget.h"
@@ -74,6 +75,7 @@ struct SlaveNode::Parts {
           compaction("compact", from.compaction_threads, kCompactionNiceness),
           compaction_budget(from.compaction_bytes_per_second),
           tail_budget(from.tail_memory_bytes),
+          chunk_guides(from.lookup_cache_bytes),
           query_slots(from.query_concurrent_max) {}
 
     const SlaveSettings settings;
@@ -82,6 +84,7 @@ struct SlaveNode::Parts {
     WorkerPool storage, background, work, query, compaction;
     IoBudget compaction_budget;
     TailBudget tail_budget;
+    ChunkGuideCache chunk_guides;
     net::ByteBudget query_slots;
     std::unique_ptr<PartitionRegistry> registry;
     std::unique_ptr<DuckQueryService> queries;
@@ -134,6 +137,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.compaction_pool = &parts.compaction;
     context.compaction_budget = &parts.compaction_budget;
     context.tail_budget = &parts.tail_budget;
+    context.chunk_guides = &parts.chunk_guides;
     context.now_us = wall_clock_us;
     DL_TRY_ASSIGN(context.file_database, flush_duck_database(settings.flush_memory_bytes));
     DL_TRY_ASSIGN(context.compaction_database,

@@ -89,6 +89,12 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .min = 1,
          .max = 1024,
          .help = "Queries that run at the same time; more wait."},
+        {.name = "slave.lookup.cache.bytes",
+         .kind = Kind::bytes,
+         .default_value = "64m",
+         .min = 0,
+         .max = 1024 * kGi,
+         .help = "Memory for where values lie in column files, which makes lookups by key cheap."},
         {.name = "slave.flush.memory.bytes",
          .kind = Kind::bytes,
          .default_value = "256m",
@@ -264,6 +270,7 @@ SlaveSettings slave_settings(const Config& config) {
     settings.query_spill_bytes = size("slave.query.spill.bytes");
     settings.query_threads = static_cast<unsigned>(size_or("slave.query.threads", cores()));
     settings.query_concurrent_max = size("slave.query.concurrent.max");
+    settings.lookup_cache_bytes = size("slave.lookup.cache.bytes");
     settings.flush_memory_bytes = size("slave.flush.memory.bytes");
     settings.net_threads = size_or("slave.net.threads", std::max<std::size_t>(1, cores() / 2));
     settings.work_threads = size_or("slave.work.threads", std::max<std::size_t>(2, cores()));

@@ -87,6 +87,15 @@ class RpcTest : public ::testing::Test {
             if (co_await run_on(workers_, work)) ++stopped_;
             co_return std::string("{}");
         };
+        all[Method::check] = [](RpcCall& call) -> asio::awaitable<Result<std::string>> {
+            std::vector<SharedBytes> frames;
+            frames.push_back(SharedBytes::from_string("first"));
+            frames.push_back(SharedBytes());
+            frames.push_back(SharedBytes::from_string(std::string(200'000, 'z')));
+            call.send_with_end(std::move(frames));
+            if (call.json() == "fail") co_return make_error(ErrorCode::query_error, "no");
+            co_return std::string("{\"rows\":3}");
+        };
         all[Method::stats] = [](RpcCall&) -> asio::awaitable<Result<std::string>> {
             throw std::runtime_error("boom");
             co_return std::string();
@@ -125,6 +134,23 @@ class RpcTest : public ::testing::Test {
     std::shared_ptr<RpcClient> client_;
     std::atomic<int> sent_{0}, stopped_{0}, waiting_{0}, callbacks_{0};
 };
+
+TEST_F(RpcTest, FramesThatAreSentWithTheEnd) {
+    serve();
+    run([&]() -> asio::awaitable<void> {
+        for (int i = 0; i < 2; ++i) {
+            auto reply = co_await client_->call(Method::check, "{}", {}, in_ms(5000));
+            EXPECT_EQ(reply->end_json, "{\"rows\":3}");
+            EXPECT_EQ(reply->data.size(), 3u);
+            EXPECT_EQ(reply->data[0].view(), "first");
+            EXPECT_TRUE(reply->data[1].empty());
+            EXPECT_EQ(reply->data[2].view(), std::string(200'000, 'z'));
+            auto opened = co_await client_->open(Method::check, "fail", {}, in_ms(5000));
+            auto frame = co_await (*opened)->next(in_ms(5000));
+            EXPECT_EQ(frame.error().code, ErrorCode::query_error) << "before any data";
+        }
+    });
+}
 
 TEST_F(RpcTest, CarriesJsonAttachmentsAndErrors) {
     serve();

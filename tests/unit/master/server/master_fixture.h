@@ -81,6 +81,7 @@ class FakeSlave {
     }
     std::uint32_t last_schema() const { return last_schema_; }
     bool wait_was_cancelled() const { return wait_cancelled_; }
+    bool lookup_was_cancelled() const { return lookup_cancelled_; }
 
   private:
     asio::awaitable<Result<std::string>> handle(rpc::Method method, rpc::RpcCall& call) {
@@ -97,6 +98,7 @@ class FakeSlave {
         const auto request = json::parse(call.json());
         if (method == rpc::Method::wait) co_return co_await wait(request, call);
         if (method == rpc::Method::read) co_return co_await read(request, call);
+        if (method == rpc::Method::query) co_return co_await lookup(request, call);
         auto reply = answer(method, request, call);
         if (failure) co_return failure->first;
         co_return reply;
@@ -189,6 +191,38 @@ class FakeSlave {
         }
     }
 
+    // One row a key: the key. Key 404 has none, 500 hangs.
+    asio::awaitable<Result<std::string>> lookup(json request, rpc::RpcCall& call) {
+        const auto& table = request.at("tables").at(0);
+        const DataType key_type{TypeKind::int32};
+        ColumnBatchBuilder builder({{FieldId{1}, key_type}});
+        for (const auto& key : table.at("keys")) {
+            const auto text = key.get<std::string>();
+            if (text == "500") {
+                asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::seconds(20));
+                boost::system::error_code ignored;
+                co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+                lookup_cancelled_ = call.cancelled();
+            }
+            if (text == "404") continue;
+            builder.append_fixed(0, static_cast<std::int32_t>(std::stoi(text)));
+            builder.finish_row(false);
+        }
+        const auto id = table.at("table_id").dump();
+        const auto partition = table.at("partitions").at(0).dump();
+        std::vector<SharedBytes> frames;
+        frames.push_back(
+            SharedBytes::from_string(R"({"columns":[{"name":"the id","type":"int"}],"offsets":{")" + id +
+                                     R"(":{")" + partition + R"(":12}},"behind":{")" + id + R"(":2}})"));
+        if (builder.rows() > 0) {
+            const auto rows = builder.rows();
+            std::string frame(reinterpret_cast<const char*>(&rows), sizeof rows);
+            frames.push_back(SharedBytes::from_string(frame + builder.encode()));
+        }
+        call.send_with_end(std::move(frames));
+        co_return "{\"rows\":" + std::to_string(builder.rows()) + "}";
+    }
+
     // One frame per partition that has records: "<partition>:<from>-<to>".
     asio::awaitable<Result<std::string>> read(json request, rpc::RpcCall& call) {
         json next = json::object();
@@ -215,6 +249,7 @@ class FakeSlave {
     std::map<std::string, std::string> replies_;
     std::atomic<std::uint32_t> last_schema_{0};
     std::atomic<bool> wait_cancelled_{false};
+    std::atomic<bool> lookup_cancelled_{false};
 };
 
 // Answers every query with `rows` numbers; "select hang" blocks until it is cancelled.
@@ -392,10 +427,12 @@ class MasterFixture : public ::testing::Test {
         tables_ = std::make_unique<TableManager>(*catalog_, *directory_of_slaves_, *work_);
         appends_ = std::make_unique<AppendRouter>(*directory_of_slaves_);
         reads_ = std::make_unique<ReadRouter>(*directory_of_slaves_);
+        points_ = std::make_unique<PointRouter>(*directory_of_slaves_);
         services_ = std::make_unique<Services>(Services{*catalog_,
                                                         *tables_,
                                                         *appends_,
                                                         *reads_,
+                                                        *points_,
                                                         coordinator_,
                                                         *work_,
                                                         *queries_pool_,
@@ -442,6 +479,7 @@ class MasterFixture : public ::testing::Test {
     std::unique_ptr<TableManager> tables_;
     std::unique_ptr<AppendRouter> appends_;
     std::unique_ptr<ReadRouter> reads_;
+    std::unique_ptr<PointRouter> points_;
     FakeCoordinator coordinator_;
     net::ByteBudget work_bytes_{1u << 30};
     net::ByteBudget query_slots_{2};

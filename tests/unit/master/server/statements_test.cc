@@ -251,6 +251,62 @@ TEST_F(StatementsTest, MinOffsetsWaitOrTimeOut) {
     EXPECT_NE(reply.find("partition 1 at 5"), std::string::npos) << reply;
 }
 
+// They go to the slave at once: the coordinator, which would answer three numbers, is not asked.
+TEST_F(StatementsTest, LookupsByKeyGoStraightToTheirSlave) {
+    RawClient client(port());
+    create_t(client);
+    EXPECT_EQ(client.sql("select id from t where id = 7"), "{\"the id\":7}|ok");
+    EXPECT_EQ(client.ask(R"({"query":"select * from t where id = 8"})"), "{\"the id\":8}|ok");
+    EXPECT_EQ(client.sql("select id from t where id = 404"), "ok");
+    const auto meta = client.ask(R"({"query":"select id from t where id = 9","options":{"meta":true}})");
+    EXPECT_TRUE(meta.starts_with("{\"the id\":9}|{\"meta\":{\"offsets\":{\"t\":{\"")) << meta;
+    EXPECT_NE(meta.find(":12}},\"behind\":{\"t\":2},\"rows\":1,"), std::string::npos) << meta;
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::query) + slaves_[1]->calls(rpc::Method::query), 4);
+    EXPECT_TRUE(client.sql("select id from t where id = 1 + 1").starts_with("{\"n\":0}|"));
+    EXPECT_TRUE(client.sql("select nothing from t where id = 7").starts_with("{\"n\":0}|"));
+
+    const Error older = make_error(ErrorCode::schema_mismatch, "knows an older one");
+    for (auto& slave : slaves_)
+        slave->fail_next(rpc::Method::query, older);
+    EXPECT_TRUE(client.sql("select id from t where id = 7").starts_with("{\"n\":0}|"))
+        << "the coordinator tells the slave the schema";
+    for (auto& slave : slaves_)
+        slave->fail_next(rpc::Method::query, make_error(ErrorCode::corrupt_data, "a damaged file"));
+    EXPECT_TRUE(client.sql("select id from t where id = 7").starts_with("CORRUPT_DATA: a damaged file"));
+}
+
+TEST_F(StatementsTest, LookupsByKeyEndInTimeAndWithTheirClient) {
+    RawClient client(port());
+    create_t(client);
+    const auto reply =
+        client.ask(R"({"query":"select * from t where id = 500","options":{"timeout_ms":50}})");
+    EXPECT_EQ(reply, "TIMEOUT: the query ran out of time; raise timeout_ms or ask for less");
+    EXPECT_EQ(client.sql("select id from t where id = 7"), "{\"the id\":7}|ok");
+    {
+        RawClient leaving(port());
+        leaving.send_frame(R"({"query":"select * from t where id = 500"})");
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    for (int i = 0; i < 2500 && server_->sessions() > 1; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(server_->sessions(), 1u);
+    EXPECT_TRUE(slaves_[0]->lookup_was_cancelled() || slaves_[1]->lookup_was_cancelled());
+}
+
+// More at once than may be under way: all are answered, each its own.
+TEST_F(StatementsTest, ManyLookupsAtOnce) {
+    std::vector<std::unique_ptr<RawClient>> clients;
+    clients.push_back(std::make_unique<RawClient>(port()));
+    create_t(*clients[0]);
+    while (clients.size() < 3 * PointRouter::kInFlightMax)
+        clients.push_back(std::make_unique<RawClient>(port()));
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        clients[i]->send_frame(R"({"query":"select id from t where id = )" + std::to_string(1000 + i) +
+                               "\"}");
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        EXPECT_EQ(clients[i]->reply(), "{\"the id\":" + std::to_string(1000 + i) + "}|ok");
+}
+
 TEST_F(StatementsTest, QueryMetaAndDropAndCompress) {
     RawClient client(port());
     create_t(client);

@@ -317,7 +317,8 @@ class FakeQueries final : public QueryService {
         const auto& sql = statement.sql;
         broadcasts = statement.broadcasts;
         if (sql == "bad") return make_error(ErrorCode::query_error, "Parser Error");
-        return std::unique_ptr<QueryRun>(std::make_unique<Run>(*this, sql == "slow" ? cancel : nullptr));
+        return std::unique_ptr<QueryRun>(
+            std::make_unique<Run>(*this, sql == "slow" ? cancel : nullptr, sql == "whole"));
     }
     int batches = 3;
     std::vector<std::string> keys;           // of the last query that named some
@@ -327,8 +328,8 @@ class FakeQueries final : public QueryService {
   private:
     class Run final : public QueryRun {
       public:
-        Run(FakeQueries& owner, std::shared_ptr<QueryCancel> cancel)
-            : owner_(owner), cancel_(std::move(cancel)) {
+        Run(FakeQueries& owner, std::shared_ptr<QueryCancel> cancel, bool whole)
+            : owner_(owner), cancel_(std::move(cancel)), whole_(whole) {
             ++owner_.running;
             Column id;
             id.name = "a \"b\"";
@@ -337,6 +338,7 @@ class FakeQueries final : public QueryService {
         }
         ~Run() override { --owner_.running; }
         const std::vector<Column>& columns() const override { return columns_; }
+        bool is_whole() const override { return whole_; }
         Result<std::optional<ColumnBatch>> next() override {
             if (cancel_) {
                 for (int i = 0; i < 5000 && !cancel_->reason(); ++i)
@@ -352,6 +354,7 @@ class FakeQueries final : public QueryService {
       private:
         FakeQueries& owner_;
         std::shared_ptr<QueryCancel> cancel_;
+        const bool whole_;
         std::vector<Column> columns_;
         int given_ = 0;
     };

@@ -381,6 +381,12 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
     EXPECT_EQ(load_le<std::uint32_t>(reply->data[1].data()), 10u);
     EXPECT_TRUE(ColumnBatch::decode(reply->data[1].slice(4, reply->data[1].size() - 4), 10).has_value());
     EXPECT_EQ(reply->end_json, "{\"rows\":30}");
+    const auto whole = call(Method::query, query("whole"));
+    ASSERT_TRUE(whole.has_value()) << whole.error().to_text();
+    EXPECT_EQ(whole->end_json, reply->end_json);
+    ASSERT_EQ(whole->data.size(), reply->data.size());
+    for (std::size_t i = 0; i < whole->data.size(); ++i)
+        EXPECT_EQ(whole->data[i].view(), reply->data[i].view());
     EXPECT_TRUE(contains(error_of(Method::query, query("bad")), "QUERY_ERROR: Parser Error"));
     EXPECT_TRUE(contains(error_of(Method::query, query("select", 8)), "NOT_FOUND"));
     EXPECT_EQ(call(Method::unpin, "{\"view\":7}")->end_json, "{}");

@@ -1,0 +1,101 @@
+#include "master/routing/point_router.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/byte_io.h"
+#include "master/routing/pin_tables.h"
+
+namespace dl::master {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+class AnswerStream final : public QueryStream {
+  public:
+    // The frames of the RPC query with a cut of its own.
+    static Result<PointAnswer> open(const PointPlan& plan, std::vector<SharedBytes> frames) {
+        const auto& node = plan.pin.node;
+        if (frames.empty())
+            return make_error(ErrorCode::internal,
+                              "slave " + node + " ended a query without naming its columns");
+        DL_TRY_ASSIGN(auto head, decode_query_head(frames.front().view()));
+        auto stream = std::make_unique<AnswerStream>();
+        for (auto& column : head.columns)
+            stream->columns_.push_back({std::move(column.name), column.type});
+        for (auto& [table, offsets] : head.cut.offsets)
+            stream->offsets_[plan.table].insert(offsets.begin(), offsets.end());
+        for (const auto& [table, records] : head.cut.behind)
+            stream->behind_[plan.table] += records;
+        PointAnswer answer;
+        for (std::size_t i = 1; i < frames.size(); ++i) {
+            answer.bytes += frames[i].size();
+            if (frames[i].size() < 4)
+                return make_error(ErrorCode::internal, "slave " + node + " sent a frame without a row count");
+            const auto rows = load_le<std::uint32_t>(frames[i].data());
+            auto batch = ColumnBatch::decode(frames[i].slice(4, frames[i].size() - 4), rows);
+            if (batch.has_error()) return std::move(batch).error().in("rows of slave " + node);
+            if (batch->columns().size() != stream->columns_.size())
+                return make_error(ErrorCode::internal,
+                                  "slave " + node + " sent rows with other columns than it named");
+            stream->batches_.push_back(std::move(*batch));
+        }
+        answer.rows = std::move(stream);
+        return answer;
+    }
+
+    const std::vector<ResultColumn>& columns() const override { return columns_; }
+    Result<std::optional<ColumnBatch>> next() override {
+        if (next_ == batches_.size()) return std::optional<ColumnBatch>{};
+        return std::optional<ColumnBatch>(std::move(batches_[next_++]));
+    }
+    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
+        return offsets_;
+    }
+    const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
+
+  private:
+    std::vector<ResultColumn> columns_;
+    std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
+    std::map<std::string, std::uint64_t> behind_;
+    std::vector<ColumnBatch> batches_;
+    std::size_t next_ = 0;
+};
+
+std::int64_t milliseconds_until(rpc::Deadline deadline) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
+    return std::max<std::int64_t>(1, left.count());
+}
+
+}  // namespace
+
+PointRouter::PointRouter(const SlaveDirectory& slaves) : slaves_(slaves) {
+    for (const auto& node : slaves.nodes())
+        slots_.try_emplace(node, kInFlightMax);
+}
+
+asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::string sql,
+                                                       rpc::Deadline deadline) {
+    auto slave = slaves_.client(plan.pin.node);
+    if (slave.has_error()) co_return std::move(slave).error();
+    auto& slots = slots_.at(plan.pin.node);  // known: it has a client
+    auto slot = slots.try_acquire(1);
+    if (slot.bytes() == 0) {
+        auto granted = co_await slots.acquire(1, deadline);
+        if (granted.has_error())
+            co_return make_error(granted.error().code, "slave " + plan.pin.node + ": all " +
+                                                           std::to_string(kInFlightMax) +
+                                                           " lookups by key at a time stayed busy; ask "
+                                                           "again later");
+        slot = std::move(*granted);
+    }
+    auto json = encode_pinned_query(to_pin_tables(plan.pin), sql, {{plan.table, plan.pin.tables.front().id}},
+                                    milliseconds_until(deadline));
+    auto reply = co_await (*slave)->call(rpc::Method::query, std::move(json), {}, deadline);
+    if (reply.has_error()) co_return std::move(reply).error();
+    co_return AnswerStream::open(plan, std::move(reply->data));
+}
+
+}  // namespace dl::master
