@@ -191,7 +191,7 @@ Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memor
     return duck::open_database({memory_bytes_max, "", 0, threads, {}, false, true});
 }
 
-Result<std::shared_ptr<DuckDatabase>> flush_duck_database(std::uint64_t memory_bytes_max) {
+Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max) {
     return duck::open_database({memory_bytes_max, "", 0, 1, {}, false, false});
 }
 

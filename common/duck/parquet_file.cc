@@ -8,8 +8,9 @@ namespace dl {
 
 namespace {
 
-// The rows of a group, DuckDB's own vector size times 8, are what readers skip, and unpack, as a whole. Scans
-// are about as fast as with larger groups; a lookup of one row unpacks one group of each column.
+// What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
+// with larger groups; a lookup of one row unpacks one group of each column.
+constexpr std::uint64_t kRowGroupRows = 16'384;
 constexpr std::uint64_t kRowGroupRowsMin = 64;
 // Of long rows fewer: writers hold a group in memory, readers a chunk of it.
 constexpr std::uint64_t kRowGroupBytes = 16u << 20;
@@ -22,20 +23,19 @@ std::string sql_alive(std::uint64_t filter_handle) {
     return "dl_alive(" + std::to_string(filter_handle) + ", file_row_number) = 1::TINYINT";
 }
 
-std::string parquet_copy_options(std::uint64_t bytes_per_row, std::uint64_t rows_max) {
-    const auto rows = std::min(rows_max, kRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row));
-    return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " +
-           std::to_string(std::clamp(rows, kRowGroupRowsMin, kParquetRowGroupRows)) + ")";
+std::string parquet_copy_options(std::uint64_t bytes_per_row) {
+    const auto rows = std::clamp(kRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row), kRowGroupRowsMin,
+                                 kRowGroupRows);
+    return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " + std::to_string(rows) +
+           ", ROW_GROUP_SIZE_BYTES " + std::to_string(kRowGroupBytes) + ")";
 }
 
 Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
                            const std::string& path, std::uint64_t bytes_per_row) {
     DL_TRY_ASSIGN(auto session, database.session());
     const auto handle = session->add_scan(std::move(source));
-    auto options = parquet_copy_options(bytes_per_row);
-    options.insert(options.size() - 1, ", ROW_GROUP_SIZE_BYTES " + std::to_string(kRowGroupBytes));
     auto done = session->execute("COPY (SELECT * FROM dl_scan(" + std::to_string(handle) + ")) TO " +
-                                 sql_literal(path) + " " + options);
+                                 sql_literal(path) + " " + parquet_copy_options(bytes_per_row));
     if (!done) {
         auto error = std::move(done).error();
         // What DuckDB says about a file it could not write is about the disk, not about a query.

@@ -30,15 +30,14 @@ std::string sql_default(const Field& field);
 // comparison: DuckDB selects by those without branches, by a boolean with one a row.
 std::string sql_alive(std::uint64_t filter_handle);
 
-// Of COPY ... TO for all our files: `(FORMAT parquet, ...)`. A row group has `rows_max` rows at most; it is
-// small enough that one row can be got cheaply, and that its rows, of `bytes_per_row` each on average, fit
-// into the memory of writer and reader.
-inline constexpr std::uint64_t kParquetRowGroupRows = 16'384;
-std::string parquet_copy_options(std::uint64_t bytes_per_row, std::uint64_t rows_max = kParquetRowGroupRows);
+// Of COPY ... TO for all our files, in a database of file_duck_database(): `(FORMAT parquet, ...)`. A row
+// group is small enough that one row can be got cheaply, and that its rows, of `bytes_per_row` each on
+// average, fit into the memory of writer and reader; it ends early where long rows lie together, whatever the
+// average.
+std::string parquet_copy_options(std::uint64_t bytes_per_row);
 
 // Writes all rows of `source` (columns: offset, operation, time, then fields, named as above), in its order,
-// to `path` and syncs nothing: the caller syncs file and directory. Row groups end early where long rows lie
-// together, whatever the average. Needs a database of flush_duck_database().
+// to `path` and syncs nothing: the caller syncs file and directory. Needs a database of file_duck_database().
 Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
                            const std::string& path, std::uint64_t bytes_per_row = 0);
 
@@ -57,9 +56,8 @@ Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string&
 // loading. Never given SQL text from outside.
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
                                                              unsigned threads);
-// One for write_parquet() and reads of single files: its one thread keeps the order of a single source
-// without being told to, and may then limit the bytes of a row group. It does not keep the order of a UNION
-// ALL.
-Result<std::shared_ptr<DuckDatabase>> flush_duck_database(std::uint64_t memory_bytes_max);
+// The one that writes our files: its one thread keeps the order of a single source without being told to, and
+// may then limit the bytes of a row group. No order is kept in a UNION ALL.
+Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max);
 
 }  // namespace dl

@@ -5,55 +5,65 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
-#include "slave/columnar/parquet_footer.h"
 
 namespace dl::slave {
 namespace {
 
-// Lets the kept rows of one input through, counts what went by, and waits when that was more than the budget
-// allows.
+// Lets the kept rows of the inputs through, counts what went by, and waits when that was more than the budget
+// allows. One scan reads the inputs one after the other, on one thread: a record's row is found by counting.
+// Their offsets tell that this is so.
 class KeptFilter : public RowFilter {
   public:
     using Spend = std::function<void(std::uint64_t bytes)>;
-    KeptFilter(const KeptRows& kept, double bytes_per_row, Spend spend, PacedWriteBack& output,
+    struct Part {
+        const ManifestFile* file = nullptr;
+        const KeptRows* kept = nullptr;
+    };
+    KeptFilter(std::vector<Part> parts, Spend spend, PacedWriteBack& output,
                std::atomic<std::uint64_t>& rows_done)
-        : kept_(kept),
-          bytes_per_row_(bytes_per_row),
-          spend_(std::move(spend)),
-          output_(output),
-          rows_done_(rows_done) {}
-    void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
-        std::size_t moved = count;  // every row is read, the kept ones are written too
+        : parts_(std::move(parts)), spend_(std::move(spend)), output_(output), rows_done_(rows_done) {}
+    void filter(const std::int64_t* offsets, std::size_t count, bool* keep) const override {
+        double read = 0, written = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            const auto row = static_cast<std::uint64_t>(row_numbers[i]);
-            keep[i] = row < kept_.rows() && kept_.test(row);
-            moved += keep[i] ? 1 : 0;
+            while (part_ < parts_.size() && row_ == parts_[part_].file->rows) {
+                ++part_;
+                row_ = 0;
+            }
+            const bool expected = part_ < parts_.size() && offsets[i] > last_ &&
+                                  offsets[i] >= parts_[part_].file->first_offset &&
+                                  offsets[i] < parts_[part_].file->end_offset;
+            in_order_ = in_order_ && expected;
+            keep[i] = expected && parts_[part_].kept->test(row_);
+            if (!expected) continue;
+            const auto& file = *parts_[part_].file;
+            const auto bytes = static_cast<double>(file.parquet_bytes) / static_cast<double>(file.rows);
+            read += bytes;
+            written += keep[i] ? bytes : 0;
+            last_ = offsets[i];
+            ++row_;
         }
         rows_done_.fetch_add(count);
-        output_.wrote(static_cast<std::uint64_t>(bytes_per_row_ * static_cast<double>(moved - count)));
-        spend_(static_cast<std::uint64_t>(bytes_per_row_ * static_cast<double>(moved)));
+        output_.wrote(static_cast<std::uint64_t>(written));
+        spend_(static_cast<std::uint64_t>(read + written));
         DL_FAILPOINT("compaction.mid");
+    }
+    // Every row went by once, in order.
+    bool is_complete() const {
+        return in_order_ && part_ + 1 >= parts_.size() &&
+               (parts_.empty() || part_ == parts_.size() || row_ == parts_[part_].file->rows);
     }
 
   private:
-    const KeptRows& kept_;
-    double bytes_per_row_;
+    const std::vector<Part> parts_;
     Spend spend_;
     PacedWriteBack& output_;
     std::atomic<std::uint64_t>& rows_done_;
+    // Of the one thread.
+    mutable std::size_t part_ = 0;
+    mutable std::uint64_t row_ = 0;
+    mutable Offset last_ = -1;
+    mutable bool in_order_ = true;
 };
-
-// What the flush made of rows per group; where rows are long a group ends early. The last one says nothing.
-Result<std::uint64_t> smallest_row_group(FileSystem& files, const std::string& path) {
-    DL_TRY_ASSIGN(const auto file, files.open_read(path));
-    DL_TRY_ASSIGN(const auto bytes, file->map());
-    const auto footer = read_parquet_footer(bytes.view());
-    if (footer.has_error()) return footer.error().in(path);
-    std::uint64_t rows = kParquetRowGroupRows;
-    for (std::size_t g = 0; g + 2 < footer->first_rows.size(); ++g)
-        rows = std::min(rows, footer->first_rows[g + 1] - footer->first_rows[g]);
-    return rows;
-}
 
 Error mismatch(const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "compaction refused, nothing was changed (INV-5): " + what +
@@ -144,7 +154,11 @@ Result<CompactionOutput> CompactionJob::merge() {
     DL_TRY(check_disk(sizes, groups));
     DL_FAILPOINT("compaction.before-write-new");
     for (const auto& group : groups) {
-        if (group.rows == 0) continue;
+        if (group.rows == 0) {
+            for (std::size_t i = group.begin; i < group.end; ++i)
+                rows_done_ += sizes[i].rows;
+            continue;
+        }
         if (group.carried_over) {
             output.files.push_back({output.inputs[group.begin].file, group});
             rows_done_ += sizes[group.begin].rows;
@@ -178,18 +192,7 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     const std::string path = input_.snapshots_directory + "/" + info.parquet_name();
     begun_.push_back(path);
     begun_.push_back(input_.snapshots_directory + "/" + info.index_name());
-    {
-        DL_TRY_ASSIGN(const auto options, copy_options(output, group));
-        PacedWriteBack write_back(*input_.files, path);
-        DL_TRY_ASSIGN(const auto session, start_session());
-        const auto written =
-            session->execute(copy_sql(output, group, info.fields, path, *session, write_back) + options);
-        {
-            const std::lock_guard lock(mutex_);
-            session_ = nullptr;
-        }
-        if (written.has_error()) return written.error().in("writing " + path);
-    }
+    DL_TRY(copy_rows(output, group, info.fields, path));
     DL_FAILPOINT("compaction.before-fsync-new");
     DL_TRY(input_.files->sync_file(path));
     DL_TRY(check_written(path, &info));
@@ -220,44 +223,64 @@ std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const 
     return fields;
 }
 
-Result<std::string> CompactionJob::copy_options(const CompactionOutput& output, const OutputGroup& group) {
-    std::uint64_t longest_row = 0;  // of the inputs' averages
-    std::uint64_t rows = kParquetRowGroupRows;
-    for (std::size_t i = group.begin; i < group.end; ++i) {
-        if (output.kept[i].count() == 0) continue;
-        const auto& file = *output.inputs[i].file;
-        longest_row = std::max(longest_row, file.info().plain_bytes / file.info().rows);
-        DL_TRY_ASSIGN(const auto smallest, smallest_row_group(*input_.files, file.parquet_path()));
-        rows = std::min(rows, smallest);
+// The value of a field in files that have it and in files that do not.
+std::string CompactionJob::field_sql(const std::vector<const ManifestFile*>& files,
+                                     const Field& field) const {
+    const std::string name = parquet_field_name(field.id);
+    std::string lacking;
+    bool known = false;  // the field to the scan
+    for (const auto* file : files) {
+        if (std::any_of(file->fields.begin(), file->fields.end(),
+                        [&](const Field& f) { return f.id == field.id; })) {
+            known = true;
+            continue;
+        }
+        lacking += (lacking.empty() ? "" : " OR ") +
+                   ("_offset BETWEEN " + std::to_string(file->first_offset)) + " AND " +
+                   std::to_string(file->end_offset - 1);
     }
-    return parquet_copy_options(longest_row, rows);
+    if (lacking.empty()) return name;
+    if (!known) return sql_default(field) + " AS " + name;
+    return "CASE WHEN " + lacking + " THEN " + sql_default(field) + " ELSE " + name + " END AS " + name;
 }
 
-std::string CompactionJob::copy_sql(const CompactionOutput& output, const OutputGroup& group,
-                                    const std::vector<Field>& fields, const std::string& path,
-                                    DuckSession& session, PacedWriteBack& write_back) {
-    std::string select;
+Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const OutputGroup& group,
+                                      const std::vector<Field>& fields, const std::string& path) {
+    std::vector<KeptFilter::Part> parts;
+    std::vector<const ManifestFile*> files;
+    std::string paths;
+    std::uint64_t longest_row = 0;  // of the files' averages
     for (std::size_t i = group.begin; i < group.end; ++i) {
-        if (output.kept[i].count() == 0) continue;
         const auto& file = *output.inputs[i].file;
-        if (!select.empty()) select += " UNION ALL ";
-        select += "SELECT _offset, _delete, _time";
-        for (const auto& field : fields) {
-            const auto& own = file.info().fields;
-            const bool has =
-                std::any_of(own.begin(), own.end(), [&](const Field& f) { return f.id == field.id; });
-            const std::string name = parquet_field_name(field.id);
-            select += ", " + (has ? name : sql_default(field) + " AS " + name);
+        if (output.kept[i].count() == 0) {
+            rows_done_ += file.info().rows;
+            continue;
         }
-        const auto bytes_per_row =
-            static_cast<double>(file.info().parquet_bytes) / static_cast<double>(file.info().rows);
-        const auto filter = session.add_row_filter(std::make_shared<KeptFilter>(
-            output.kept[i], bytes_per_row, [this](std::uint64_t bytes) { spend(bytes); }, write_back,
-            rows_done_));
-        select += " FROM read_parquet(" + sql_literal(file.parquet_path()) +
-                  ", file_row_number = true) WHERE " + sql_alive(filter);
+        parts.push_back({&file.info(), &output.kept[i]});
+        files.push_back(&file.info());
+        paths += (paths.empty() ? "" : ", ") + sql_literal(file.parquet_path());
+        longest_row = std::max(longest_row, file.info().plain_bytes / file.info().rows);
     }
-    return "COPY (" + select + ") TO " + sql_literal(path) + " ";
+    std::string columns = "_offset, _delete, _time";
+    for (const auto& field : fields)
+        columns += ", " + field_sql(files, field);
+
+    PacedWriteBack write_back(*input_.files, path);
+    const auto filter = std::make_shared<KeptFilter>(
+        std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, write_back, rows_done_);
+    DL_TRY_ASSIGN(const auto session, start_session());
+    // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one thread.
+    const auto written = session->execute(
+        "COPY (SELECT " + columns + " FROM read_parquet([" + paths +
+        "], union_by_name = true) WHERE dl_alive(" + std::to_string(session->add_row_filter(filter)) +
+        ", _offset) = 1::TINYINT) TO " + sql_literal(path) + " " + parquet_copy_options(longest_row));
+    {
+        const std::lock_guard lock(mutex_);
+        session_ = nullptr;
+    }
+    if (written.has_error()) return written.error().in("writing " + path);
+    if (!filter->is_complete()) return mismatch("the rows for " + path + " did not come in their order");
+    return {};
 }
 
 Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {

@@ -22,7 +22,7 @@ namespace dl::slave {
 
 struct CompactionInput {
     FileSystem* files = nullptr;
-    DuckDatabase* database = nullptr;
+    DuckDatabase* database = nullptr;  // of file_duck_database()
     std::string snapshots_directory;
     std::shared_ptr<const TableMeta> table;
     std::vector<FileEntry> inputs;          // ascending; always all files of the partition
@@ -69,10 +69,9 @@ class CompactionJob {
     Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
                                                              const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
-    Result<std::string> copy_options(const CompactionOutput& output, const OutputGroup& group);
-    std::string copy_sql(const CompactionOutput& output, const OutputGroup& group,
-                         const std::vector<Field>& fields, const std::string& path, DuckSession& session,
-                         PacedWriteBack& write_back);
+    std::string field_sql(const std::vector<const ManifestFile*>& files, const Field& field) const;
+    Result<void> copy_rows(const CompactionOutput& output, const OutputGroup& group,
+                           const std::vector<Field>& fields, const std::string& path);
     // Reads the offsets back: as many rows as expected, ascending, within the range.
     Result<void> check_written(const std::string& path, ManifestFile* info);
     Result<void> write_index(const CompactionOutput& output, const OutputGroup& group,

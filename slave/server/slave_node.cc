@@ -28,10 +28,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-// A file is written by the one thread that asked for it: with more, DuckDB holds the row groups that are
-// finished ahead of their turn, as many as its memory takes, and queries would have to share the cores with
-// them.
-constexpr unsigned kFileThreads = 1;
 constexpr auto kComponent = "slave";
 constexpr auto kLeaseCheckInterval = std::chrono::seconds(5);
 
@@ -139,9 +135,8 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.tail_budget = &parts.tail_budget;
     context.chunk_guides = &parts.chunk_guides;
     context.now_us = wall_clock_us;
-    DL_TRY_ASSIGN(context.file_database, flush_duck_database(settings.flush_memory_bytes));
-    DL_TRY_ASSIGN(context.compaction_database,
-                  writable_duck_database(settings.compaction_memory_bytes, kFileThreads));
+    DL_TRY_ASSIGN(context.file_database, file_duck_database(settings.flush_memory_bytes));
+    DL_TRY_ASSIGN(context.compaction_database, file_duck_database(settings.compaction_memory_bytes));
     DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
 
     parts.registry =

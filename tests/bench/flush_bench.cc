@@ -80,7 +80,7 @@ int run(int argc, char** argv) {
     const auto directory =
         std::filesystem::temp_directory_path() / ("flush-bench-" + std::to_string(::getpid()));
     std::filesystem::create_directories(directory);
-    const auto database = expect(flush_duck_database(512u << 20));
+    const auto database = expect(file_duck_database(512u << 20));
     Latencies flush, plain;
     const std::string same_bytes(static_cast<std::size_t>(bytes), 'x');
     for (std::int64_t i = 0; i < repeat; ++i) {

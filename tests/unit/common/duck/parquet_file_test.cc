@@ -39,7 +39,7 @@ Rows sample_rows() {
 
 TEST(ParquetFile, EveryTypeComesBack) {
     TempFolder folder;
-    auto database = *flush_duck_database(256u << 20);
+    auto database = *file_duck_database(256u << 20);
     const auto fields = all_fields();
     std::vector<ColumnBatchBuilder::ColumnSpec> specs;
     for (const auto& field : fields)
@@ -74,7 +74,7 @@ TEST(ParquetFile, EveryTypeComesBack) {
 // chunks and row groups are limited by their bytes, not by the average row.
 TEST(ParquetFile, LongRowsStayWithinTheMemory) {
     TempFolder folder;
-    auto database = *flush_duck_database(128u << 20);
+    auto database = *file_duck_database(128u << 20);
     const std::vector<Field> fields{{FieldId{1}, "s", type_of("string")}};
     constexpr std::uint32_t kShortRows = 1'000'000;
     constexpr std::uint32_t kUnitRows = 256;
@@ -103,12 +103,10 @@ TEST(ParquetFile, LongRowsStayWithinTheMemory) {
     const auto written =
         write_parquet(*database, std::make_shared<MemorySource>(file_columns(fields), units), path, kAverage);
     ASSERT_TRUE(written) << written.error().to_text();
-    // As a compaction does it, which knows how small the row groups are.
-    auto ordered = *writable_duck_database(128u << 20, 1);
-    auto session = *ordered->session();
-    const auto copied = session->execute("COPY (SELECT * FROM read_parquet(" + sql_literal(path) + ")) TO " +
-                                         sql_literal(folder.path("g.parquet")) + " " +
-                                         parquet_copy_options(kAverage, (16u << 20) / kRowBytes));
+    auto session = *database->session();
+    const auto copied =
+        session->execute("COPY (SELECT * FROM read_parquet(" + sql_literal(path) + ")) TO " +
+                         sql_literal(folder.path("g.parquet")) + " " + parquet_copy_options(kAverage));
     ASSERT_TRUE(copied) << copied.error().to_text();
     const auto read = read_parquet_rows(*database, folder.path("g.parquet"),
                                         kShortRows + kUnits * kUnitRows - 1, 10, fields);
@@ -118,7 +116,7 @@ TEST(ParquetFile, LongRowsStayWithinTheMemory) {
 
 TEST(ParquetFile, RowsFromAnOffsetInOrderAcrossRowGroups) {
     TempFolder folder;
-    auto database = *flush_duck_database(256u << 20);
+    auto database = *file_duck_database(256u << 20);
     const std::vector<Field> fields{{FieldId{1}, "k", type_of("long")}, {FieldId{2}, "s", type_of("string")}};
     std::vector<ScanUnit> units;
     constexpr std::uint32_t kUnitRows = 10'000;
@@ -159,7 +157,7 @@ TEST(ParquetFile, RowsFromAnOffsetInOrderAcrossRowGroups) {
 
 TEST(ParquetFile, FailuresNameTheFile) {
     TempFolder folder;
-    auto database = *flush_duck_database(256u << 20);
+    auto database = *file_duck_database(256u << 20);
     const std::vector<Field> fields{{FieldId{1}, "k", type_of("long")}};
     const auto source = std::make_shared<MemorySource>(file_columns(fields), std::vector<ScanUnit>{});
     const auto path = folder.path("no/such/folder.parquet");

@@ -70,7 +70,7 @@ TEST_P(ParquetRowReaderTest, GivesWhatWasWritten) {
     const auto batch = text_batch(specs, written);
     TempFolder folder;
     const auto path = folder.path("a.parquet");
-    auto database = *flush_duck_database(256u << 20);
+    auto database = *file_duck_database(256u << 20);
     const auto done = write_parquet(
         *database, std::make_shared<MemorySource>(columns, std::vector<ScanUnit>{{batch}}), path);
     ASSERT_TRUE(done) << done.error().to_text();

@@ -68,8 +68,8 @@ class PartitionFixture : public ::testing::Test {
         root_ =
             ::testing::TempDir() + "partition-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
         directory_ = root_ + "/p";
-        database_ = *flush_duck_database(512u << 20);
-        compaction_database_ = *writable_duck_database(512u << 20, 1);
+        database_ = *file_duck_database(512u << 20);
+        compaction_database_ = *file_duck_database(512u << 20);
         options_.segment_bytes = 4096;
         options_.free_disk_bytes_min = 0;
         ASSERT_TRUE(posix_file_system().create_directories(root_).has_value());

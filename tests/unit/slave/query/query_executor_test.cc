@@ -139,7 +139,7 @@ class QueryExecutorTest : public ::testing::Test {
     TempFolder folder_;
     TableMeta table_;
     QueryExecutorOptions limits_{1, 1};
-    std::shared_ptr<DuckDatabase> writer_ = *flush_duck_database(128u << 20);
+    std::shared_ptr<DuckDatabase> writer_ = *file_duck_database(128u << 20);
     std::unique_ptr<QueryExecutor> executor_;
     std::shared_ptr<const QueryView> view_;
 };
