@@ -7,6 +7,27 @@
 
 namespace dl::slave {
 
+namespace {
+
+// The files with what the records of the tail from `from` on have replaced marked dead.
+Result<std::shared_ptr<const FileSet>> with_marks_of_tail(std::shared_ptr<const FileSet> files,
+                                                          const TailSnapshot& tail, Offset from,
+                                                          const TableMeta& table) {
+    for (const auto& chunk : tail.chunks) {
+        if (chunk->base_offset + static_cast<Offset>(chunk->batch.rows()) <= from) continue;
+        DL_TRY_ASSIGN(const auto hashes,
+                      hash_keys(chunk->batch, table.schema.key().id, table.index_hash_seed));
+        std::vector<TailSegment::FreshKey> keys;
+        keys.reserve(hashes.size());
+        for (std::size_t row = 0; row < hashes.size(); ++row)
+            keys.push_back({hashes[row], chunk->base_offset + static_cast<Offset>(row)});
+        if (auto next = files->superseded_by(std::move(keys)); next != nullptr) files = std::move(next);
+    }
+    return files;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState& state,
                                                             const TableMeta& table) {
     std::vector<std::shared_ptr<const SnapshotFile>> files;
@@ -16,17 +37,7 @@ Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState
     std::vector<FileEntry> entries;
     for (std::size_t i = 0; i < files.size(); ++i)
         entries.push_back({files[i], std::move(vectors[i])});
-    auto derived = std::make_shared<const FileSet>(std::move(entries));
-    for (const auto& chunk : state.tail->chunks) {
-        DL_TRY_ASSIGN(const auto hashes,
-                      hash_keys(chunk->batch, table.schema.key().id, table.index_hash_seed));
-        std::vector<TailSegment::FreshKey> keys;
-        keys.reserve(hashes.size());
-        for (std::size_t row = 0; row < hashes.size(); ++row)
-            keys.push_back({hashes[row], chunk->base_offset + static_cast<Offset>(row)});
-        if (auto next = derived->superseded_by(std::move(keys)); next != nullptr) derived = std::move(next);
-    }
-    return derived;
+    return with_marks_of_tail(std::make_shared<const FileSet>(std::move(entries)), *state.tail, 0, table);
 }
 
 namespace {
@@ -41,13 +52,12 @@ Result<void> repair_vectors(PartitionCore& core, const TableMeta& table) {
         const auto now = core.state();
         DL_CHECK(now->files->entries().size() == derived->entries().size(),
                  "files change under the commit mutex only");
-        for (std::size_t i = 0; i < derived->entries().size(); ++i) {
-            const auto& then = *before->files->entries()[i].dead;
+        // What was written since. Its own marks do not tell: a row that was dead by mistake got none.
+        DL_TRY_ASSIGN(const auto right_now,
+                      with_marks_of_tail(derived, *now->tail, before->end_offset, table));
+        for (std::size_t i = 0; i < right_now->entries().size(); ++i) {
             const auto& current = now->files->entries()[i];
-            // What was written since has made its own marks.
-            auto wanted = derived->entries()[i].dead;
-            if (auto later = wanted->with(current.dead->rows_since(then)); later != nullptr)
-                wanted = std::move(later);
+            auto wanted = right_now->entries()[i].dead;
             const bool right =
                 wanted->dead() == current.dead->dead() && wanted->rows_since(*current.dead).empty();
             entries.push_back({current.file, right ? current.dead : std::move(wanted)});
