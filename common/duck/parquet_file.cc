@@ -8,12 +8,7 @@ namespace dl {
 
 namespace {
 
-// What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
-// with larger groups; a lookup of one row unpacks one group of each column.
-constexpr std::uint64_t kRowGroupRows = 16'384;
 constexpr std::uint64_t kRowGroupRowsMin = 64;
-// Of long rows fewer: writers hold a group in memory, readers a chunk of it.
-constexpr std::uint64_t kRowGroupBytes = 16u << 20;
 // Rows of one read_parquet_rows() are cut at about so many bytes of text.
 constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
@@ -24,10 +19,11 @@ std::string sql_alive(std::uint64_t filter_handle) {
 }
 
 std::string parquet_copy_options(std::uint64_t bytes_per_row) {
-    const auto rows = std::clamp(kRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row), kRowGroupRowsMin,
-                                 kRowGroupRows);
+    const auto rows =
+        std::clamp<std::uint64_t>(kParquetRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row),
+                                  kRowGroupRowsMin, kParquetRowGroupRows);
     return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " + std::to_string(rows) +
-           ", ROW_GROUP_SIZE_BYTES " + std::to_string(kRowGroupBytes) + ")";
+           ", ROW_GROUP_SIZE_BYTES " + std::to_string(kParquetRowGroupBytes) + ")";
 }
 
 Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,

@@ -30,6 +30,12 @@ std::string sql_default(const Field& field);
 // comparison: DuckDB selects by those without branches, by a boolean with one a row.
 std::string sql_alive(std::uint64_t filter_handle);
 
+// What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
+// with larger groups; a lookup of one row unpacks one group of each column.
+inline constexpr std::uint32_t kParquetRowGroupRows = 16'384;
+// Of long rows fewer: writers hold a group in memory, readers a chunk of it.
+inline constexpr std::uint64_t kParquetRowGroupBytes = 16u << 20;
+
 // Of COPY ... TO for all our files, in a database of file_duck_database(): `(FORMAT parquet, ...)`. A row
 // group is small enough that one row can be got cheaply, and that its rows, of `bytes_per_row` each on
 // average, fit into the memory of writer and reader; it ends early where long rows lie together, whatever the

@@ -2,8 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
-#include "common/duck/parquet_file.h"
-#include "slave/columnar/segment_source.h"
+#include "slave/columnar/segment_file.h"
 
 namespace dl::slave {
 namespace {
@@ -43,10 +42,7 @@ Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input) {
 
     DL_FAILPOINT("flush.before-write");
     const std::string parquet = input.snapshots_directory + "/" + info.parquet_name();
-    auto source = std::make_shared<SegmentSource>(input.segment, snapshot_columns(info.fields),
-                                                  std::make_shared<PacedWriteBack>(*input.files, parquet));
-    DL_TRY(write_parquet(*input.database, source, parquet, info.plain_bytes / info.rows));
-    DL_TRY(input.files->sync_file(parquet));
+    DL_TRY(write_segment_file(*input.files, parquet, segment, info.fields));
     DL_TRY(measure_parquet(*input.files, parquet, &info));
 
     const KeyIndexInfo index_info{info.first_offset, info.end_offset, info.rows,

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include "common/duck/duck_database.h"
 #include "common/meta/table_meta.h"
 #include "slave/columnar/delete_vector.h"
 #include "slave/columnar/snapshot_file.h"
@@ -15,7 +14,6 @@ namespace dl::slave {
 
 struct FlushInput {
     FileSystem* files = nullptr;
-    DuckDatabase* database = nullptr;
     std::string snapshots_directory;
     std::shared_ptr<const TableMeta> table;
     std::shared_ptr<const TailSegment> segment;  // closed

@@ -121,7 +121,6 @@ Result<void> SnapshotMaintainer::flush_closed_segments(Offset until) {
 Result<void> SnapshotMaintainer::flush_segment(const std::shared_ptr<const TailSegment>& segment) {
     FlushInput input;
     input.files = core_.context.files;
-    input.database = core_.context.file_database.get();
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
     input.segment = segment;

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "common/duck/parquet_file.h"
 #include "common/io/file_system.h"
 #include "slave/columnar/flush_job.h"
 #include "slave/index/tail.h"
@@ -80,13 +79,11 @@ int run(int argc, char** argv) {
     const auto directory =
         std::filesystem::temp_directory_path() / ("flush-bench-" + std::to_string(::getpid()));
     std::filesystem::create_directories(directory);
-    const auto database = expect(file_duck_database(512u << 20));
     Latencies flush, plain;
     const std::string same_bytes(static_cast<std::size_t>(bytes), 'x');
     for (std::int64_t i = 0; i < repeat; ++i) {
         slave::FlushInput input;
         input.files = &posix_file_system();
-        input.database = database.get();
         input.snapshots_directory = directory.string();
         input.table = table;
         input.segment = segment;

@@ -2,48 +2,13 @@
 #include "slave/columnar/parquet_row_reader.h"
 
 #include <fstream>
-#include <random>
 
-#include "tests/unit/common/duck/duck_test_support.h"
+#include "tests/unit/slave/columnar/parquet_test_rows.h"
 
 namespace dl::slave::test {
 namespace {
 
 using namespace dl::test;
-
-const std::vector<std::string> kTypes = {
-    "int",  "long",         "float",        "double",        "boolean",       "string", "timestamp",
-    "date", "decimal(4,1)", "decimal(9,2)", "decimal(18,3)", "decimal(38,5)", "binary"};
-
-std::string random_text(DataType type, std::mt19937& random, int shape) {
-    const auto small = static_cast<int>(random() % (shape == 0 ? 5 : 100'000));
-    switch (type.kind) {
-        case TypeKind::boolean:
-            return random() % 2 == 0 ? "true" : "false";
-        case TypeKind::string:
-            return shape == 0 ? "word" + std::to_string(small)
-                              : std::string(random() % 40, 'a' + static_cast<char>(small % 26));
-        case TypeKind::binary: {
-            std::string text;
-            append_base64(text, std::string(random() % 20, static_cast<char>(small)));
-            return text;
-        }
-        case TypeKind::timestamp: {
-            std::string text;
-            append_timestamp(text, std::int64_t{small} * 1'234'567'891);
-            return text;
-        }
-        case TypeKind::date: {
-            std::string text;
-            append_date(text, small % 40'000 - 10'000);
-            return text;
-        }
-        case TypeKind::decimal:
-            return (random() % 2 == 0 ? "-" : "") + std::to_string(small % 100) + ".5";
-        default:
-            return (random() % 2 == 0 ? "-" : "") + std::to_string(small + 1);  // DuckDB takes -0 for 0
-    }
-}
 
 class ParquetRowReaderTest : public ::testing::TestWithParam<int> {};
 
@@ -51,23 +16,13 @@ class ParquetRowReaderTest : public ::testing::TestWithParam<int> {};
 TEST_P(ParquetRowReaderTest, GivesWhatWasWritten) {
     const int shape = GetParam();
     std::mt19937 random(static_cast<std::uint32_t>(shape) + 5);
-    std::vector<Field> fields;
-    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
+    const auto fields = fields_of_all_types();
     std::vector<ScanColumn> columns{{"_offset", ScanColumn::Source::offset, {}, {}, {}},
                                     {"_delete", ScanColumn::Source::operation, {}, {}, {}},
                                     {"_time", ScanColumn::Source::time, {}, {}, {}}};
-    for (std::uint32_t i = 0; i < kTypes.size(); ++i) {
-        fields.push_back({FieldId{i + 1}, "c", type_of(kTypes[i]), false, {}});
-        specs.push_back({FieldId{i + 1}, type_of(kTypes[i])});
+    for (std::uint32_t i = 0; i < kTypes.size(); ++i)
         columns.push_back(field_column("f" + std::to_string(i + 1), i + 1, kTypes[i]));
-    }
-    Rows written(40'000);
-    for (auto& row : written)
-        for (const auto& spec : specs)
-            row.push_back(shape == 2 || (shape != 3 && random() % 7 == 0)
-                              ? "~"
-                              : random_text(spec.type, random, shape));
-    const auto batch = text_batch(specs, written);
+    const auto batch = random_batch(fields, 40'000, shape, random);
     TempFolder folder;
     const auto path = folder.path("a.parquet");
     auto database = *file_duck_database(256u << 20);
@@ -83,9 +38,9 @@ TEST_P(ParquetRowReaderTest, GivesWhatWasWritten) {
     for (int round = 0; round < 60; ++round) {
         std::set<std::uint32_t> chosen;
         for (std::uint32_t i = 0; i <= random() % 30; ++i)
-            chosen.insert(static_cast<std::uint32_t>(random() % written.size()));
+            chosen.insert(static_cast<std::uint32_t>(random() % batch.rows()));
         if (round % 2 == 0) chosen.erase(std::next(chosen.begin()), chosen.end());
-        if (round == 0) chosen = {0, 1, 2047, 2048, static_cast<std::uint32_t>(written.size() - 1)};
+        if (round == 0) chosen = {0, 1, 2047, 2048, batch.rows() - 1};
         const std::vector<std::uint32_t> wanted(chosen.begin(), chosen.end());
         auto* const kept = round % 3 == 0 ? &guides : round % 3 == 1 ? &few_guides : nullptr;
         const auto read = (*reader)->read(wanted, fields, kept);
