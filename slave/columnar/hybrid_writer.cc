@@ -9,12 +9,6 @@ constexpr std::size_t kGroup = 8;
 // A run ends the bit-packed groups before it, which costs up to three bytes.
 constexpr std::size_t kRunMin = 16;
 
-void append_varint(std::string& out, std::uint64_t value) {
-    for (; value >= 128; value >>= 7)
-        out.push_back(static_cast<char>(value | 128));
-    out.push_back(static_cast<char>(value));
-}
-
 std::size_t run_length(std::span<const std::uint16_t> values) {
     std::size_t length = 1;
     while (length < values.size() && values[length] == values[0])

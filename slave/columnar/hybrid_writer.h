@@ -9,6 +9,13 @@
 
 namespace dl::slave {
 
+// Seven bits a byte, the lowest first; the highest bit says that more follow (ULEB128).
+inline void append_varint(std::string& out, std::uint64_t value) {
+    for (; value >= 128; value >>= 7)
+        out.push_back(static_cast<char>(value | 128));
+    out.push_back(static_cast<char>(value));
+}
+
 // Each below 2^width; `width`: 1 to 16.
 void append_hybrid(std::string& out, std::span<const std::uint16_t> values, unsigned width);
 // Values of one bit out of a bitmap: bit i is (bits[i / 8] >> (i % 8)) & 1.

@@ -21,6 +21,7 @@ namespace {
 // Encodings and page kinds, numbered as in the Parquet format.
 constexpr std::int32_t kPlain = 0;
 constexpr std::int32_t kRle = 3;
+constexpr std::int32_t kDeltaBinaryPacked = 5;
 constexpr std::int32_t kRleDictionary = 8;
 constexpr std::int32_t kDataPage = 0;
 constexpr std::int32_t kDictionaryPage = 2;
@@ -158,26 +159,24 @@ struct Page {
     std::int32_t encoding = kPlain;
     std::size_t values = 0;
     std::string content;
+    std::string packed;  // the content, compressed
 };
 
-void append_pages(std::string& out, std::span<const Page> pages, ParquetChunkInfo& info) {
+void append_pages(std::string& out, std::span<Page> pages, ParquetChunkInfo& info) {
     const auto begin = out.size();
-    std::array<std::string, 2> packed;
     std::size_t plain_bytes = 0, packed_bytes = 0;
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-        const auto& content = pages[i].content;
-        DL_CHECK(content.size() <= std::size_t{std::numeric_limits<std::int32_t>::max()},
+    for (auto& page : pages) {
+        DL_CHECK(page.content.size() <= std::size_t{std::numeric_limits<std::int32_t>::max()},
                  "row groups end long before a page has 2 GiB");
-        snappy::Compress(content.data(), content.size(), &packed[i]);
-        plain_bytes += content.size();
-        packed_bytes += packed[i].size();
+        snappy::Compress(page.content.data(), page.content.size(), &page.packed);
+        plain_bytes += page.content.size();
+        packed_bytes += page.packed.size();
     }
     const bool compressed =
         static_cast<double>(packed_bytes) < kCompressedMax * static_cast<double>(plain_bytes);
     info.codec = compressed ? ParquetCodec::snappy : ParquetCodec::plain;
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-        const auto& page = pages[i];
-        const auto& stored = compressed ? packed[i] : page.content;
+    for (const auto& page : pages) {
+        const auto& stored = compressed ? page.packed : page.content;
         if (page.kind == kDataPage) info.data_page = out.size() - begin;
         const auto header =
             page_header(page.kind, page.content.size(), stored.size(), page.values, page.encoding);
@@ -335,10 +334,16 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         }
     }
     void append_repeated(const ColumnView& view, std::uint32_t row, std::uint32_t count) override {
+        if (count == 0) return;
         if (view.is_null(row)) return append_nulls(count);
         levels_.add_values(count);
-        for (std::uint32_t i = 0; i < count; ++i)
-            add(Codec::load(view, row));
+        const auto value = Codec::load(view, row);
+        const auto number = in_dictionary_ ? dictionary_.number_of(value) : kFull;
+        if (number == kFull) give_up_dictionary();
+        if (in_dictionary_)
+            numbers_.insert(numbers_.end(), count, number);
+        else
+            plain_.insert(plain_.end(), count, value);
     }
     void append_nulls(std::uint32_t count) override {
         DL_CHECK(optional_, "a column that is not optional has no NULLs");
@@ -347,51 +352,69 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     std::uint64_t rows() const override { return levels_.rows(); }
 
     ParquetChunkInfo encode(std::string& out) override {
+        // It holds fewer values than there are, or is of no use.
+        if (in_dictionary_ && dictionary_.entries().size() > numbers_.size() / 2) give_up_dictionary();
         ParquetChunkInfo info;
         info.values = levels_.rows();
         info.nulls = levels_.nulls();
         info.dictionary = in_dictionary_ && !numbers_.empty();
+        if (info.dictionary) info.encoding = kRleDictionary;
         info.range = Codec::range(info.dictionary ? dictionary_.entries() : plain_);
-        std::array<Page, 2> pages;
-        auto& data = pages[1];
+        auto& entries = pages_[0];
+        auto& data = pages_[1];
+        data.content.clear();
         if (optional_) levels_.append_to(data.content);
         data.values = levels_.rows();
         if (info.dictionary) {
-            pages[0] = {kDictionaryPage, kPlain, dictionary_.entries().size(), {}};
-            Codec::append_plain(pages[0].content, dictionary_.entries());
+            entries.kind = kDictionaryPage;
+            entries.values = dictionary_.entries().size();
+            entries.content.clear();
+            Codec::append_plain(entries.content, dictionary_.entries());
             data.encoding = kRleDictionary;
-            const auto width = std::bit_width((dictionary_.entries().size() - 1) | 1);  // 1 at least
+            const auto width = std::bit_width((entries.values - 1) | 1);  // 1 at least
             data.content.push_back(static_cast<char>(width));
             append_hybrid(data.content, numbers_, static_cast<unsigned>(width));
         } else {
+            data.encoding = kPlain;
             Codec::append_plain(data.content, plain_);
         }
-        append_pages(out, info.dictionary ? std::span(pages) : std::span(pages).subspan(1), info);
+        append_pages(out, std::span(pages_).subspan(info.dictionary ? 0 : 1), info);
         clear();
         return info;
     }
 
   private:
     using Value = typename Codec::Value;
+    static constexpr auto kFull = Dictionary<Value>::kFull;
 
     void append_values(const ColumnView& view, std::uint32_t begin, std::uint32_t count) {
         levels_.add_values(count);
-        for (; count != 0 && in_dictionary_; ++begin, --count)
-            add(Codec::load(view, begin));
-        if (count != 0) Codec::append_many(plain_, view, begin, count);
+        const auto end = begin + count;
+        while (begin < end && in_dictionary_)
+            begin = number_values(view, begin, end);
+        if (begin < end) Codec::append_many(plain_, view, begin, end - begin);
     }
-    void add(const Value& value) {
-        if (!in_dictionary_) return plain_.push_back(value);
-        const auto number = dictionary_.number_of(value);
-        if (number == Dictionary<Value>::kFull) {
-            give_up_dictionary();
-            return plain_.push_back(value);
+    // Looks up rows from `begin` on in the dictionary, and returns the first it did not: at the end, at a
+    // value it has no room for, or when the trial is over.
+    std::uint32_t number_values(const ColumnView& view, std::uint32_t begin, std::uint32_t end) {
+        const auto before = numbers_.size();
+        if (before < kTrialValues)
+            end = static_cast<std::uint32_t>(std::min<std::size_t>(end, begin + kTrialValues - before));
+        numbers_.resize(before + (end - begin));
+        auto* at = numbers_.data() + before;
+        for (; begin < end; ++begin, ++at) {
+            const auto number = dictionary_.number_of(Codec::load(view, begin));
+            if (number == kFull) break;
+            *at = number;
         }
-        numbers_.push_back(number);
-        if (numbers_.size() == kTrialValues && dictionary_.entries().size() > kTrialValues / 2)
-            give_up_dictionary();
+        numbers_.resize(static_cast<std::size_t>(at - numbers_.data()));
+        const bool failed_trial =
+            numbers_.size() == kTrialValues && dictionary_.entries().size() > kTrialValues / 2;
+        if (begin < end || failed_trial) give_up_dictionary();
+        return begin;
     }
     void give_up_dictionary() {
+        if (!in_dictionary_) return;
         in_dictionary_ = false;
         plain_.reserve(numbers_.size());
         for (const auto number : numbers_)
@@ -411,6 +434,88 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     Dictionary<Value> dictionary_;
     std::vector<std::uint16_t> numbers_;  // of the values, in the dictionary
     std::vector<Value> plain_;            // once the dictionary is given up
+    std::array<Page, 2> pages_;           // of encode(), kept for their memory
+};
+
+// DELTA_BINARY_PACKED: differences, of each block less the smallest one, so that ascending numbers without
+// gaps take next to nothing.
+class DeltaEncoder final : public ParquetColumnEncoder {
+  public:
+    void append(const ColumnView& view, std::uint32_t begin, std::uint32_t count) override {
+        Int64Codec::append_many(values_, view, begin, count);
+    }
+    void append_repeated(const ColumnView& view, std::uint32_t row, std::uint32_t count) override {
+        values_.insert(values_.end(), count, view.fixed<std::int64_t>(row));
+    }
+    void append_nulls(std::uint32_t) override { DL_CHECK(false, "differences need values"); }
+    std::uint64_t rows() const override { return values_.size(); }
+
+    ParquetChunkInfo encode(std::string& out) override {
+        ParquetChunkInfo info;
+        info.values = values_.size();
+        info.encoding = kDeltaBinaryPacked;
+        info.range = Int64Codec::range(values_);
+        page_.values = values_.size();
+        page_.encoding = kDeltaBinaryPacked;
+        page_.content.clear();
+        append_varint(page_.content, kBlock);
+        append_varint(page_.content, kBlock / kMiniblock);
+        append_varint(page_.content, values_.size());
+        append_zigzag(page_.content, values_.empty() ? 0 : values_.front());
+        for (std::size_t at = 1; at < values_.size(); at += kBlock)
+            append_block(at, std::min(at + kBlock, values_.size()));
+        append_pages(out, std::span(&page_, 1), info);
+        values_.clear();
+        return info;
+    }
+
+  private:
+    static constexpr std::size_t kBlock = 128;
+    static constexpr std::size_t kMiniblock = 32;
+
+    void append_block(std::size_t begin, std::size_t end) {
+        std::array<std::uint64_t, kBlock> deltas{};
+        auto smallest = std::numeric_limits<std::int64_t>::max();
+        for (auto at = begin; at < end; ++at) {
+            // May wrap round, as the reader's sum does.
+            deltas[at - begin] =
+                static_cast<std::uint64_t>(values_[at]) - static_cast<std::uint64_t>(values_[at - 1]);
+            smallest = std::min(smallest, static_cast<std::int64_t>(deltas[at - begin]));
+        }
+        append_zigzag(page_.content, smallest);
+        const auto widths_at = page_.content.size();
+        page_.content.append(kBlock / kMiniblock, '\0');
+        for (std::size_t first = 0; first < end - begin; first += kMiniblock) {
+            const auto count = std::min(kMiniblock, end - begin - first);
+            std::uint64_t all = 0;
+            for (std::size_t i = 0; i < count; ++i)
+                all |= deltas[first + i] -= static_cast<std::uint64_t>(smallest);
+            const auto width = std::bit_width(all);
+            page_.content[widths_at + first / kMiniblock] = static_cast<char>(width);
+            append_packed(std::span(deltas).subspan(first, kMiniblock), static_cast<unsigned>(width));
+        }
+    }
+    // What is missing of the last miniblock is packed as 0.
+    void append_packed(std::span<const std::uint64_t> values, unsigned width) {
+        std::uint64_t pending = 0;
+        unsigned bits = 0;
+        for (const auto value : values) {
+            pending |= value << bits;
+            bits += width;
+            if (bits < 64) continue;
+            append_le(page_.content, pending);
+            bits -= 64;
+            pending = bits == 0 ? 0 : value >> (width - bits);
+        }
+        DL_CHECK(bits % 32 == 0, "32 values end at a multiple of 32 bits");
+        if (bits != 0) append_le(page_.content, static_cast<std::uint32_t>(pending));
+    }
+    static void append_zigzag(std::string& out, std::int64_t value) {
+        append_varint(out, static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
+    }
+
+    std::vector<std::int64_t> values_;
+    Page page_;
 };
 
 class BooleanEncoder final : public ParquetColumnEncoder {
@@ -426,9 +531,17 @@ class BooleanEncoder final : public ParquetColumnEncoder {
         levels_.add_values(count);
         const bool value = view.fixed<std::uint8_t>(row) != 0;
         (value ? some_true_ : some_false_) = true;
-        for (std::uint32_t i = 0; i < count; ++i, ++values_) {
+        while (count != 0) {
+            if (values_ % 8 == 0 && count >= 8) {
+                bits_.append(count / 8, value ? '\xff' : '\0');
+                values_ += count / 8 * 8;
+                count %= 8;
+                continue;
+            }
             if (values_ % 8 == 0) bits_.push_back(0);
             if (value) bits_.back() = static_cast<char>(bits_.back() | 1 << (values_ % 8));
+            ++values_;
+            --count;
         }
     }
     void append_nulls(std::uint32_t count) override {
@@ -490,6 +603,10 @@ ParquetStorage parquet_storage(DataType type) {
             break;
     }
     return {ParquetType::byte_array, 0};
+}
+
+std::unique_ptr<ParquetColumnEncoder> ParquetColumnEncoder::create_delta() {
+    return std::make_unique<DeltaEncoder>();
 }
 
 std::unique_ptr<ParquetColumnEncoder> ParquetColumnEncoder::create(DataType type, bool optional) {

@@ -33,6 +33,7 @@ struct ParquetChunkInfo {
     std::uint64_t stored_bytes = 0;
     std::uint64_t data_page = 0;  // from the chunk's begin; a dictionary page lies before it
     bool dictionary = false;
+    std::int32_t encoding = 0;  // of the data page, numbered as in the Parquet format
     // Smallest and largest value in PLAIN encoding, without the length of texts. Not there without values,
     // with NaN among them, for binary and for long texts.
     struct Range {
@@ -45,6 +46,8 @@ class ParquetColumnEncoder {
   public:
     // `optional`: may hold NULLs.
     static std::unique_ptr<ParquetColumnEncoder> create(DataType type, bool optional);
+    // For ascending numbers: int64 without NULLs.
+    static std::unique_ptr<ParquetColumnEncoder> create_delta();
     virtual ~ParquetColumnEncoder() = default;
 
     // Rows [begin, begin + count) of a column of the same type. The bytes of texts stay where they are until

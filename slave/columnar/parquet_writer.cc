@@ -76,12 +76,14 @@ void write_schema(ThriftWriter& out, const std::vector<ParquetWriter::Column>& c
     }
 }
 
-// Of the format's Encoding: PLAIN, RLE (levels), RLE_DICTIONARY.
-void write_encodings(ThriftWriter& out, bool dictionary) {
-    out.begin_list(2, Kind::i32, dictionary ? 3 : 2);
-    out.element_i32(0);
-    out.element_i32(3);
-    if (dictionary) out.element_i32(8);
+// Every encoding in the chunk: of levels RLE, of a dictionary PLAIN.
+void write_encodings(ThriftWriter& out, const ParquetWriter::Column& column, const ParquetChunkInfo& info) {
+    std::vector<std::int32_t> encodings{info.encoding};
+    if (info.dictionary) encodings.push_back(0);
+    if (column.optional) encodings.push_back(3);
+    out.begin_list(2, Kind::i32, encodings.size());
+    for (const auto encoding : encodings)
+        out.element_i32(encoding);
 }
 
 void write_chunk(ThriftWriter& out, const ParquetWriter::Column& column, std::uint64_t begin,
@@ -90,7 +92,7 @@ void write_chunk(ThriftWriter& out, const ParquetWriter::Column& column, std::ui
     out.i64(2, static_cast<std::int64_t>(begin));
     out.begin_structure(3);
     out.i32(1, static_cast<std::int32_t>(parquet_storage(column.type).type));
-    write_encodings(out, info.dictionary);
+    write_encodings(out, column, info);
     out.begin_list(3, Kind::binary, 1);
     out.element_text(column.name);
     out.i32(4, static_cast<std::int32_t>(info.codec));
@@ -116,7 +118,8 @@ ParquetWriter::ParquetWriter(FileSystem& files, const std::string& path, std::ve
                              std::unique_ptr<WritableFile> file)
     : columns_(std::move(columns)), file_(std::move(file)), write_back_(files, path), buffer_(kMagic) {
     for (const auto& column : columns_)
-        encoders_.push_back(ParquetColumnEncoder::create(column.type, column.optional));
+        encoders_.push_back(column.ascending ? ParquetColumnEncoder::create_delta()
+                                             : ParquetColumnEncoder::create(column.type, column.optional));
 }
 
 Result<std::unique_ptr<ParquetWriter>> ParquetWriter::create(FileSystem& files, const std::string& path,

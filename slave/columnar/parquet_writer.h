@@ -19,6 +19,7 @@ class ParquetWriter {
         std::string name;
         DataType type;
         bool optional = true;
+        bool ascending = false;  // int64 without NULLs, stored as differences
     };
     // The path must not exist.
     static Result<std::unique_ptr<ParquetWriter>> create(FileSystem& files, const std::string& path,

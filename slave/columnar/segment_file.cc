@@ -161,7 +161,7 @@ std::vector<Field> segment_fields(const TailSegment& segment, const Schema& sche
 
 Result<void> write_segment_file(FileSystem& files, const std::string& path, const TailSegment& segment,
                                 const std::vector<Field>& fields) {
-    std::vector<ParquetWriter::Column> columns{{"_offset", {TypeKind::int64}, false},
+    std::vector<ParquetWriter::Column> columns{{"_offset", {TypeKind::int64}, false, true},
                                                {"_delete", {TypeKind::boolean}, false},
                                                {"_time", {TypeKind::timestamp}, false}};
     const auto first_field = columns.size();

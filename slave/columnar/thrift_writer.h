@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "slave/columnar/hybrid_writer.h"
 #include "slave/columnar/thrift_reader.h"
 
 namespace dl::slave {
@@ -48,12 +49,12 @@ class ThriftWriter {
             out_.push_back(static_cast<char>(count << 4 | kind));
         } else {
             out_.push_back(static_cast<char>(0xf0 | kind));
-            varint(count);
+            append_varint(out_, count);
         }
     }
     void element_i32(std::int32_t value) { zigzag(value); }
     void element_text(std::string_view value) {
-        varint(value.size());
+        append_varint(out_, value.size());
         out_.append(value);
     }
     // Fields, then end_structure().
@@ -67,12 +68,7 @@ class ThriftWriter {
         last_ids_.back() = id;
     }
     void zigzag(std::int64_t value) {
-        varint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
-    }
-    void varint(std::uint64_t value) {
-        for (; value >= 128; value >>= 7)
-            out_.push_back(static_cast<char>(value | 128));
-        out_.push_back(static_cast<char>(value));
+        append_varint(out_, static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
     }
 
     std::string& out_;

@@ -9,6 +9,7 @@ namespace dl::slave {
 namespace {
 constexpr std::size_t kFirstSlots = 64;
 constexpr std::size_t kLoadPercent = 60;
+constexpr std::size_t kSortAhead = 24;  // slots whose hashes are asked for beforehand
 }  // namespace
 
 KeyTable::KeyTable() {
@@ -86,6 +87,9 @@ std::vector<KeyRow> KeyTable::sorted() const {
     std::vector<KeyRow> wrapped;  // pushed over the end of the table to its beginning
     entries.reserve(keys_);
     for (std::size_t at = 0; at < slots_.size(); ++at) {
+        // Hashes lie by row, anywhere.
+        if (const auto ahead = at + kSortAhead; ahead < slots_.size() && slots_[ahead] != 0)
+            __builtin_prefetch(&hashes_[static_cast<std::uint32_t>(slots_[ahead]) - std::size_t{1}]);
         if (slots_[at] == 0) continue;
         const auto row = static_cast<std::uint32_t>(slots_[at]) - 1;
         const std::size_t home_at = static_cast<std::uint32_t>(slots_[at] >> 32) >> shift_;

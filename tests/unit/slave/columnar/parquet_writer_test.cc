@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "common/io/sim_file_system.h"
+#include "slave/columnar/hybrid_reader.h"
+#include "slave/columnar/hybrid_writer.h"
 #include "slave/columnar/parquet_row_reader.h"
 #include "tests/unit/slave/columnar/parquet_test_rows.h"
 
@@ -243,9 +245,93 @@ TEST_F(ParquetWriterTest, RowGroupsThatCannotHoldARowAreNotRead) {
     EXPECT_EQ(rows(*session_, "SELECT f1" + from(path_) + " WHERE f1 = 54321"), (Rows{{"54321"}}));
 }
 
+TEST_F(ParquetWriterTest, AscendingNumbersTakeLittle) {
+    std::mt19937_64 random(9);
+    std::vector<std::vector<std::int64_t>> histories(4);
+    for (std::int64_t i = 0; i < 20'000; ++i)
+        histories[0].push_back(1'000'000'007 + i);
+    for (std::int64_t i = 0, at = -5; i < 5001; ++i, at += static_cast<std::int64_t>(random() % 1000))
+        histories[1].push_back(at);
+    for (int i = 0; i < 1000; ++i)  // any number at all
+        histories[2].push_back(static_cast<std::int64_t>(random()));
+    histories[3] = {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+    for (const auto& numbers : histories) {
+        const auto path = folder_.path("a" + std::to_string(numbers.size()));
+        auto writer = ParquetWriter::create(posix_file_system(), path, {{"n", type_of("long"), false, true}});
+        ASSERT_TRUE(writer);
+        ColumnView view;
+        view.data = reinterpret_cast<const char*>(numbers.data());
+        const auto half = static_cast<std::uint32_t>(numbers.size() / 2);
+        (*writer)->column(0).append(view, 0, half);
+        ASSERT_TRUE((*writer)->end_row_group());
+        (*writer)->column(0).append(view, half, static_cast<std::uint32_t>(numbers.size()) - half);
+        ASSERT_TRUE((*writer)->finish());
+        Rows expected;
+        for (const auto number : numbers)
+            expected.push_back({std::to_string(number)});
+        EXPECT_EQ(rows(*session_, "SELECT n" + from(path)), expected);
+        EXPECT_EQ(rows(*session_, "SELECT n" + from(path) + " WHERE n = " + expected[half][0] + "::BIGINT"),
+                  (Rows{expected[half]}));
+    }
+    EXPECT_LT(*posix_file_system().file_size(folder_.path("a20000")), 1000u);
+}
+
+// Runs and packed groups of every width, as the reader of single rows takes them.
+TEST(HybridWriterTest, ReaderGetsWhatWasWritten) {
+    std::mt19937 random(7);
+    for (unsigned width = 1; width <= 16; ++width) {
+        for (int round = 0; round < 50; ++round) {
+            std::vector<std::uint16_t> values;
+            while (values.size() < static_cast<std::size_t>(round) * 9) {
+                const auto value = static_cast<std::uint16_t>(random() & ((1u << width) - 1));
+                const std::size_t run = random() % 3 == 0 ? random() % 60 : 1;
+                values.insert(values.end(), run, value);
+            }
+            std::string bytes;
+            append_hybrid(bytes, values, width);
+            HybridReader reader(bytes, width);
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                std::uint32_t value = 0;
+                ASSERT_TRUE(reader.peek(&value)) << "width " << width << ", value " << i;
+                ASSERT_EQ(value, values[i]) << "width " << width << ", value " << i;
+                ASSERT_TRUE(reader.skip(1, nullptr));
+            }
+        }
+    }
+}
+
 TEST_F(ParquetWriterTest, AFileWithoutRowsCanBeRead) {
     write_batch(path_, fields_of_all_types(), ColumnBatch{}, 100);
     EXPECT_EQ(rows(*session_, "SELECT count(*)" + from(path_)), (Rows{{"0"}}));
+}
+
+// docs/formats/snapshot-file.md describes this file byte by byte.
+TEST_F(ParquetWriterTest, WritesTheGoldenFile) {
+    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v1.parquet";
+    auto writer = ParquetWriter::create(posix_file_system(), path_,
+                                        {{"_offset", type_of("long"), false, true},
+                                         {"_delete", type_of("boolean"), false},
+                                         {"_time", type_of("timestamp"), false},
+                                         {"f1", type_of("long")},
+                                         {"f2", type_of("string")}});
+    ASSERT_TRUE(writer);
+    const auto special = text_batch(
+        {{FieldId{1}, type_of("long")}, {FieldId{2}, type_of("boolean")}, {FieldId{3}, type_of("timestamp")}},
+        {{"7", "false", "2026-01-02 03:04:05"},
+         {"8", "true", "2026-01-02 03:04:05"},
+         {"10", "false", "2026-01-02 03:04:06"}});
+    const auto fields = text_batch({{FieldId{1}, type_of("long")}, {FieldId{2}, type_of("string")}},
+                                   {{"1", "a"}, {"2", "~"}, {"3", "a"}});
+    for (std::size_t i = 0; i < 5; ++i) {
+        const auto& column = i < 3 ? special.columns()[i] : fields.columns()[i - 3];
+        (*writer)->column(i).append(column, 0, 3);
+    }
+    ASSERT_TRUE((*writer)->finish());
+    EXPECT_EQ(*posix_file_system().read_all(path_), *posix_file_system().read_all(golden));
+    EXPECT_EQ(rows(*session_, "SELECT *" + from(golden)),
+              (Rows{{"7", "false", "2026-01-02 03:04:05", "1", "a"},
+                    {"8", "true", "2026-01-02 03:04:05", "2", "~"},
+                    {"10", "false", "2026-01-02 03:04:06", "3", "a"}}));
 }
 
 TEST_F(ParquetWriterTest, ErrorsOfTheDiskAreReported) {
