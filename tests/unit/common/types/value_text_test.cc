@@ -1,5 +1,6 @@
 #include "common/types/value_text.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -148,8 +149,7 @@ TEST(DateText, EveryDayIsTheNextOne) {
     int year = 1896, month = 1, day = 1;
     const auto first = *parse_date_days("1896-01-01");
     for (int i = 0; i < 365 * 410; ++i) {
-        char expected[32];
-        std::snprintf(expected, sizeof expected, "%04d-%02d-%02d", year, month, day);
+        const auto expected = fmt::format("{:04}-{:02}-{:02}", year, month, day);
         ASSERT_EQ(text_of(append_date, first + i), expected);
         ASSERT_EQ(*parse_date_days(expected), first + i);
         constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
