@@ -1,6 +1,5 @@
 #include "master/routing/point_router.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 

@@ -1,6 +1,5 @@
 #include "master/routing/rpc_fragment_runner.h"
 
-#include <algorithm>
 #include <boost/asio/detached.hpp>
 #include <utility>
 #include <variant>

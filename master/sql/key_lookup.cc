@@ -1,6 +1,5 @@
 #include "master/sql/key_lookup.h"
 
-#include <algorithm>
 #include <set>
 
 #include "common/base/ascii.h"
@@ -144,7 +143,8 @@ class Finder {
         const auto* reference = referenced(column, references);
         if (reference == nullptr || values.size() > kLookupKeysMax) return false;
         const auto& meta = *tables_.at(reference->table);
-        if (ascii_lowercase(column["column_names"].back().get<std::string>()) != meta.schema.key().name) return false;
+        if (ascii_lowercase(column["column_names"].back().get<std::string>()) != meta.schema.key().name)
+            return false;
         std::vector<std::string> keys;
         for (const auto* value : values) {
             auto text = key_text(*value, meta.schema.key().type);
