@@ -3,9 +3,10 @@
 // any more, so `fn` must own what it touches. `fn` may return nothing, and values that have no default
 // constructor; it must not throw.
 //
-// gcc 12 destroys the captures of a lambda (and the members of an aggregate T{...}) twice when it is a
-// temporary of an expression with co_await in it. Therefore: name it first. `fn` is moved from; temporaries
-// are accepted only when they own nothing (compile-time check):
+// gcc 12 destroys the captures of a lambda, the members of an aggregate T{...} and what a ?: yields twice
+// when it is a temporary of an expression with co_await in it. Therefore: name it first. (Moved and copied
+// arguments are well, and temporaries of classes with a constructor.) `fn` is moved from; temporaries are
+// accepted only when they own nothing (compile-time check):
 //     auto work = [rows = std::move(rows)] { return parse(rows); };
 //     auto parsed = co_await run_on(pool, work);
 // Pass callables to co_spawn, never a called capturing lambda.

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <span>
 
+#include "common/base/ascii.h"
+
 namespace dl {
 namespace {
 
@@ -18,13 +20,6 @@ std::string_view trim(std::string_view text) {
     const auto first = text.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos) return {};
     return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (auto& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
 }
 
 struct Unit {
@@ -40,7 +35,7 @@ Result<std::int64_t> parse_with_unit(std::string_view text, std::span<const Unit
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
     if (parsed.ec == std::errc::result_out_of_range) return wrong("is too large");
     if (parsed.ec != std::errc{}) return failed();
-    const auto unit = lower(trim(text.substr(static_cast<std::size_t>(parsed.ptr - text.data()))));
+    const auto unit = ascii_lowercase(trim(text.substr(static_cast<std::size_t>(parsed.ptr - text.data()))));
     for (const auto& candidate : units) {
         if (unit != candidate.name) continue;
         std::int64_t value = 0;
@@ -84,7 +79,7 @@ Result<std::int64_t> parse_config_milliseconds(std::string_view text) {
 }
 
 Result<bool> parse_config_boolean(std::string_view text) {
-    const auto word = lower(trim(text));
+    const auto word = ascii_lowercase(trim(text));
     if (word == "true" || word == "yes" || word == "on" || word == "1") return true;
     if (word == "false" || word == "no" || word == "off" || word == "0") return false;
     return wrong("is not true or false");

@@ -53,7 +53,8 @@ class DuckSession {
     virtual Result<void> create_view(std::string_view name, std::string_view body_sql) = 0;
     // Makes a scan source readable in this session: FROM dl_scan(<returned handle>). Lives with the session.
     virtual std::uint64_t add_scan(std::shared_ptr<ScanSource> source) = 0;
-    // Makes a row filter usable in this session: `WHERE ` + sql_alive(<returned handle>).
+    // Makes a row filter usable in this session: `WHERE ` + sql_alive(<returned handle>, <column>), which
+    // gives it the numbers of that column. Lives with the session.
     virtual std::uint64_t add_row_filter(std::shared_ptr<const RowFilter> filter) = 0;
     // Runs one SELECT; QUERY_ERROR with DuckDB's message. The result dies before the session.
     virtual Result<std::unique_ptr<DuckResult>> query(const std::string& sql) = 0;

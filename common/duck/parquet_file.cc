@@ -14,8 +14,8 @@ constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
 }  // namespace
 
-std::string sql_alive(std::uint64_t filter_handle) {
-    return "dl_alive(" + std::to_string(filter_handle) + ", file_row_number) = 1::TINYINT";
+std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers) {
+    return "dl_alive(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
 }
 
 std::string parquet_copy_options(std::uint64_t bytes_per_row) {

@@ -26,9 +26,10 @@ std::string duck_type_name(DataType type);
 // `CAST('text' AS TYPE)` for a default, `CAST(NULL AS TYPE)` without one; binary defaults are base64 text.
 std::string sql_default(const Field& field);
 
-// True for the rows of read_parquet(..., file_row_number = true) that the filter of this handle keeps. A
-// comparison: DuckDB selects by those without branches, by a boolean with one a row.
-std::string sql_alive(std::uint64_t filter_handle);
+// True for the rows that the filter of this handle keeps. `numbers`, a BIGINT column without NULLs, is what
+// the filter is given: of read_parquet(..., file_row_number = true) the row numbers. A comparison: DuckDB
+// selects by those without branches, by a boolean with one a row.
+std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers = "file_row_number");
 
 // What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
 // with larger groups; a lookup of one row unpacks one group of each column.

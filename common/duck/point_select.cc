@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/ascii.h"
 #include "common/types/value_text.h"
 
 namespace dl {
@@ -25,9 +26,6 @@ bool is_digit(char c) {
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || c == '_' || is_digit(c);
 }
-char lowered(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
 
 class Cursor {
   public:
@@ -47,7 +45,7 @@ class Cursor {
         blanks();
         if (rest_.size() < word.size()) return false;
         for (std::size_t i = 0; i < word.size(); ++i)
-            if (lowered(rest_[i]) != word[i]) return false;
+            if (ascii_lowercase(rest_[i]) != word[i]) return false;
         if (rest_.size() > word.size() && continues_word(rest_[word.size()])) return false;
         rest_.remove_prefix(word.size());
         return true;
@@ -81,7 +79,7 @@ class Cursor {
 
   private:
     static bool continues_word(char c) {
-        return is_word(lowered(c)) || c == '$' || c == '"' || c == '\'' ||
+        return is_word(ascii_lowercase(c)) || c == '$' || c == '"' || c == '\'' ||
                static_cast<unsigned char>(c) >= 0x80;
     }
     void blanks() {

@@ -1,4 +1,4 @@
-// dl_alive(handle, row_number): a RowFilter as a predicate. Internal to common/duck.
+// dl_alive(handle, number): a RowFilter as a predicate. Internal to common/duck.
 #pragma once
 
 #include "common/duck/duck_registry.h"

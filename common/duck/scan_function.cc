@@ -48,6 +48,9 @@ struct ThreadData {
     std::optional<ScanUnit> unit;
     std::uint32_t next_row = 0;  // position in unit->rows, or row of the batch
     std::uint32_t rows_left = 0;
+    // Texts and binaries of the unit that are wanted, and what defaults for those it lacks take a row.
+    std::vector<const ColumnView*> texts;
+    std::size_t default_bytes = 0;
 };
 
 template <class T>
@@ -328,6 +331,23 @@ Result<void> fill_column(duckdb_vector vector, const BoundColumn& bound, const R
     return {};
 }
 
+void find_texts(const PassData& pass, ThreadData& mine) {
+    mine.texts.clear();
+    mine.default_bytes = 0;
+    for (const auto position : pass.projection) {
+        if (position >= pass.columns->size()) continue;
+        const auto& bound = (*pass.columns)[position];
+        if (bound.column.source != ScanColumn::Source::field || bound.physical != PhysicalType::bytes)
+            continue;
+        if (const auto* view = find_view(*mine.unit, bound); view == nullptr) {
+            if (bound.default_row.rows() != 0)
+                mine.default_bytes += bound.default_row.columns().front().bytes(0).size();
+        } else if (physical_type(view->type) == PhysicalType::bytes) {
+            mine.texts.push_back(view);
+        }
+    }
+}
+
 // Fetches the next unit that has rows; false at the end.
 Result<bool> next_unit(PassData& pass, ThreadData& mine) {
     for (;;) {
@@ -337,33 +357,34 @@ Result<bool> next_unit(PassData& pass, ThreadData& mine) {
         mine.next_row = 0;
         mine.rows_left = mine.unit->all_rows ? mine.unit->batch.rows()
                                              : static_cast<std::uint32_t>(mine.unit->rows.size());
-        if (mine.rows_left != 0) return true;
+        if (mine.rows_left == 0) continue;
+        find_texts(pass, mine);
+        return true;
     }
 }
 
-// Texts and binaries of rows `first` to `last`, and of those between them in the batch.
-std::size_t bytes_between(const ScanUnit& unit, std::uint32_t first, std::uint32_t last) {
-    std::size_t bytes = 0;
-    for (const auto& column : unit.batch.columns()) {
-        if (physical_type(column.type) != PhysicalType::bytes) continue;
-        const auto end = column.bytes(last);
-        bytes += static_cast<std::size_t>(end.data() + end.size() - column.bytes(first).data());
+// What the vectors take of the `count` rows from position `next` on, texts of the batch's rows between them
+// included.
+std::size_t text_bytes(const ThreadData& mine, std::uint32_t next, std::uint32_t count) {
+    const auto& unit = *mine.unit;
+    const auto row_at = [&](std::uint32_t i) { return unit.all_rows ? i : unit.rows[i]; };
+    std::size_t bytes = mine.default_bytes * count;
+    for (const auto* column : mine.texts) {
+        const auto end = column->bytes(row_at(next + count - 1));
+        bytes += static_cast<std::size_t>(end.data() + end.size() - column->bytes(row_at(next)).data());
     }
     return bytes;
 }
 
 // How many of the next `count` rows fit into what is left of a chunk's bytes; an empty chunk takes one
 // always.
-std::uint32_t rows_within(const ScanUnit& unit, std::uint32_t next, std::uint32_t count, bool empty,
-                          std::size_t* bytes_left) {
-    const auto row_at = [&](std::uint32_t i) { return unit.all_rows ? i : unit.rows[i]; };
-    if (const auto bytes = bytes_between(unit, row_at(next), row_at(next + count - 1));
-        bytes <= *bytes_left) {
+std::uint32_t rows_within(const ThreadData& mine, std::uint32_t count, bool empty, std::size_t* bytes_left) {
+    if (const auto bytes = text_bytes(mine, mine.next_row, count); bytes <= *bytes_left) {
         *bytes_left -= bytes;
         return count;
     }
     for (std::uint32_t i = 0; i < count; ++i) {
-        const auto bytes = bytes_between(unit, row_at(next + i), row_at(next + i));
+        const auto bytes = text_bytes(mine, mine.next_row + i, 1);
         if (bytes > *bytes_left && (i > 0 || !empty)) {
             *bytes_left = 0;
             return i;
@@ -383,8 +404,7 @@ Result<idx_t> fill_chunk(PassData& pass, ThreadData& mine, duckdb_data_chunk out
             if (!more) break;
         }
         const auto count =
-            rows_within(*mine.unit, mine.next_row,
-                        static_cast<std::uint32_t>(std::min<idx_t>(mine.rows_left, capacity - filled)),
+            rows_within(mine, static_cast<std::uint32_t>(std::min<idx_t>(mine.rows_left, capacity - filled)),
                         filled == 0, &bytes_left);
         if (count == 0) break;
         const Range range{&*mine.unit, mine.next_row, count, filled};

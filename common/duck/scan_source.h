@@ -55,12 +55,14 @@ class ScanSource {
     virtual std::shared_ptr<ScanSource> rewound() const = 0;
 };
 
-// Decides per physical row of a Parquet file whether it is live. Thread-safe.
+// Decides which rows of a statement stay, by a number each row has: its row number in a Parquet file for the
+// filters of a ReadView, its offset for compaction's.
 class RowFilter {
   public:
     virtual ~RowFilter() = default;
-    // keep[i] = row_numbers[i] is live.
-    virtual void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const = 0;
+    // keep[i]: the row numbered numbers[i] stays. DuckDB calls it from all threads that run the statement, so
+    // it must be thread-safe, unless the database has one thread only: then a filter may count what goes by.
+    virtual void filter(const std::int64_t* numbers, std::size_t count, bool* keep) const = 0;
 };
 
 }  // namespace dl

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "common/base/ascii.h"
 #include "common/duck/select_ast.h"
 
 namespace dl {
@@ -106,13 +107,6 @@ constexpr std::array<MadeLength, 8> kMadeLengths = {{{"repeat", 1},
                                                      {"range", 0},
                                                      {"generate_series", 0}}};
 
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-        return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c);
-    });
-    return text;
-}
-
 std::string text_of(const json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -148,7 +142,8 @@ std::optional<std::int64_t> integer_literal(const json& expression) {
 std::int64_t made_elements(const json& node) {
     std::int64_t made = 1;
     std::int64_t for_each = 1;
-    const auto name = text_of(node, "class") == "FUNCTION" ? lower(text_of(node, "function_name")) : "";
+    const auto name =
+        text_of(node, "class") == "FUNCTION" ? ascii_lowercase(text_of(node, "function_name")) : "";
     if (!node.is_structured()) return made;
     for (const auto& [key, child] : node.items()) {
         if (key != "children" || !child.is_array()) {
@@ -197,10 +192,10 @@ class Gate {
             if (entries != node.end() && entries->contains("map")) {
                 for (const auto& entry : (*entries)["map"]) {
                     if (entry.contains("value")) DL_TRY(walk(entry["value"], extended, depth + 1));
-                    extended.insert(lower(text_of(entry, "key")));
+                    extended.insert(ascii_lowercase(text_of(entry, "key")));
                 }
             }
-            if (recursive) extended.insert(lower(text_of(node, "cte_name")));
+            if (recursive) extended.insert(ascii_lowercase(text_of(node, "cte_name")));
         }
         for (const auto& [key, value] : node.items()) {
             // Constants and types hold no expressions.
@@ -224,8 +219,8 @@ class Gate {
     }
 
     Result<void> check_function(const json& node) {
-        const auto name = lower(text_of(node, "function_name"));
-        const auto schema = lower(text_of(node, "schema"));
+        const auto name = ascii_lowercase(text_of(node, "function_name"));
+        const auto schema = ascii_lowercase(text_of(node, "schema"));
         const auto catalog = text_of(node, "catalog");
         if (!catalog.empty() || (!schema.empty() && schema != "main")) {
             return refused("the function " + (catalog.empty() ? "" : catalog + ".") + schema + "." + name,
@@ -311,7 +306,8 @@ class Gate {
         if (!kNodeTypes.contains(type)) return refused("the clause " + type, "is not supported");
         if (type == "BASE_TABLE") return check_table(node, ctes);
         if (type == "TABLE_FUNCTION") {
-            const auto name = lower(text_of(node.value("function", json::object()), "function_name"));
+            const auto name =
+                ascii_lowercase(text_of(node.value("function", json::object()), "function_name"));
             in_from_ = node.contains("function") ? &node["function"] : nullptr;
             if (!kTableFunctions.contains(name)) {
                 return refused(
@@ -323,8 +319,8 @@ class Gate {
     }
 
     Result<void> check_table(const json& node, const std::set<std::string>& ctes) {
-        const auto name = lower(text_of(node, "table_name"));
-        const auto schema = lower(text_of(node, "schema_name"));
+        const auto name = ascii_lowercase(text_of(node, "table_name"));
+        const auto schema = ascii_lowercase(text_of(node, "schema_name"));
         const auto catalog = text_of(node, "catalog_name");
         if (!catalog.empty() || !schema.empty()) {
             return refused("the table name " + (catalog.empty() ? "" : catalog + ".") + schema + "." + name,

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "common/base/ascii.h"
 #include "common/types/value_text.h"
 
 namespace dl {
@@ -101,9 +102,7 @@ std::string type_name(DataType type) {
 Result<DataType> parse_type(std::string_view text) {
     const std::string_view trimmed = trim(text);
     if (trimmed.empty() || trimmed.size() > 64) return unknown_type(text);
-    std::string lower(trimmed);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const std::string lower = ascii_lowercase(trimmed);
     const auto open = lower.find('(');
     const std::string_view name = trim(std::string_view(lower).substr(0, open));
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <clocale>
 
+#include "common/base/ascii.h"
 #include "common/base/limits.h"
 #include "common/types/value_text.h"
 
@@ -107,10 +108,10 @@ Result<std::string> normalize_name(std::string_view what, std::string_view name)
         if (first && is_digit_of_any_script(c))
             return bad_name(what, name, std::string("starts with a digit").append(kRule));
         if (c < 0x80) {
-            const bool upper = c >= 'A' && c <= 'Z';
-            if (!upper && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
+            const char small = ascii_lowercase(static_cast<char>(c));
+            if (!(small >= 'a' && small <= 'z') && !(small >= '0' && small <= '9') && small != '_')
                 return bad_name(what, name, std::string("has a character that is not allowed").append(kRule));
-            lower += static_cast<char>(upper ? c - 'A' + 'a' : c);
+            lower += small;
             continue;
         }
         const locale_t locale = unicode_locale();

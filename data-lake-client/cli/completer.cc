@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "common/base/ascii.h"
 #include "data-lake-client/cli/commands.h"
 #include "data-lake-client/cli/result_writer.h"
 
@@ -26,13 +27,6 @@ bool is_word(char c) {
            static_cast<unsigned char>(c) >= 0x80;
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (auto& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
-}
-
 std::vector<std::string> words_of(std::string_view text) {
     std::vector<std::string> words;
     for (std::size_t at = 0; at < text.size();) {
@@ -43,7 +37,7 @@ std::vector<std::string> words_of(std::string_view text) {
         const auto begin = at;
         while (at < text.size() && is_word(text[at]))
             ++at;
-        words.push_back(lower(text.substr(begin, at - begin)));
+        words.push_back(dl::ascii_lowercase(text.substr(begin, at - begin)));
     }
     return words;
 }
@@ -69,7 +63,7 @@ Completer::Completion Completer::complete(std::string_view before, std::string_v
     auto begin = before.size();
     while (begin > 0 && is_word(before[begin - 1]))
         --begin;
-    const auto word = lower(before.substr(begin));
+    const auto word = dl::ascii_lowercase(before.substr(begin));
     const auto offer = [&](std::string_view candidate) {
         if (candidate.starts_with(word)) found.emplace(candidate);
     };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "common/base/ascii.h"
 #include "common/types/value_text.h"
 
 namespace datalake::cli {
@@ -31,8 +32,8 @@ std::string quoted_name(std::string_view name) {
     return out + "\"";
 }
 
-std::optional<FileKind> kind_of(std::string path) {
-    std::transform(path.begin(), path.end(), path.begin(), [](unsigned char c) { return std::tolower(c); });
+std::optional<FileKind> kind_of(std::string_view whole_path) {
+    std::string path = dl::ascii_lowercase(whole_path);
     if (path.ends_with(".gz")) path.resize(path.size() - 3);
     if (path.ends_with(".csv") || path.ends_with(".tsv")) return FileKind::csv;
     if (path.ends_with(".json") || path.ends_with(".jsonl") || path.ends_with(".ndjson"))

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "common/base/ascii.h"
+
 namespace datalake::cli {
 namespace {
 
@@ -36,14 +38,10 @@ std::optional<std::uint32_t> row_named_in(std::string_view message, std::uint32_
 std::string table_column_name(std::string_view file_column) {
     std::string name;
     for (const char c : file_column) {
-        if (c >= 'A' && c <= 'Z') {
-            name += static_cast<char>(c + 32);
-        } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-                   static_cast<unsigned char>(c) >= 0x80) {
-            name += c;
-        } else {
-            name += '_';
-        }
+        const char small = dl::ascii_lowercase(c);
+        const bool allowed = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9') ||
+                             static_cast<unsigned char>(small) >= 0x80;
+        name += allowed ? small : '_';
     }
     if (name.empty() || (name[0] >= '0' && name[0] <= '9')) name.insert(0, 1, '_');
     return name;

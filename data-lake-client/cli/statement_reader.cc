@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "common/base/ascii.h"
+
 namespace datalake::cli {
 namespace {
 
@@ -27,7 +29,7 @@ std::vector<std::string> words_of(std::string_view line) {
         }
         if (!inside) words.emplace_back();
         inside = true;
-        words.back() += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        words.back() += dl::ascii_lowercase(c);
     }
     return words;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "common/base/ascii.h"
 #include "data-lake-client/src/json_text.h"
 
 namespace datalake {
@@ -16,7 +17,7 @@ std::string lower_word(std::string_view text) {
     std::string word;
     for (const char c : text) {
         if (!is_word(c)) break;
-        word += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        word += dl::ascii_lowercase(c);
     }
     return word;
 }

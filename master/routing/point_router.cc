@@ -1,17 +1,15 @@
 #include "master/routing/point_router.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "common/base/byte_io.h"
 #include "master/routing/pin_tables.h"
+#include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
 namespace {
 
 namespace asio = boost::asio;
-using std::chrono::steady_clock;
 
 class AnswerStream final : public QueryStream {
   public:
@@ -32,15 +30,11 @@ class AnswerStream final : public QueryStream {
         PointAnswer answer;
         for (std::size_t i = 1; i < frames.size(); ++i) {
             answer.bytes += frames[i].size();
-            if (frames[i].size() < 4)
-                return make_error(ErrorCode::internal, "slave " + node + " sent a frame without a row count");
-            const auto rows = load_le<std::uint32_t>(frames[i].data());
-            auto batch = ColumnBatch::decode(frames[i].slice(4, frames[i].size() - 4), rows);
-            if (batch.has_error()) return std::move(batch).error().in("rows of slave " + node);
-            if (batch->columns().size() != stream->columns_.size())
+            DL_TRY_ASSIGN(auto batch, decode_query_rows(frames[i], node));
+            if (batch.columns().size() != stream->columns_.size())
                 return make_error(ErrorCode::internal,
                                   "slave " + node + " sent rows with other columns than it named");
-            stream->batches_.push_back(std::move(*batch));
+            stream->batches_.push_back(std::move(batch));
         }
         answer.rows = std::move(stream);
         return answer;
@@ -63,11 +57,6 @@ class AnswerStream final : public QueryStream {
     std::vector<ColumnBatch> batches_;
     std::size_t next_ = 0;
 };
-
-std::int64_t milliseconds_until(rpc::Deadline deadline) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
-    return std::max<std::int64_t>(1, left.count());
-}
 
 }  // namespace
 
@@ -92,7 +81,7 @@ asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::stri
         slot = std::move(*granted);
     }
     auto json = encode_pinned_query(to_pin_tables(plan.pin), sql, {{plan.table, plan.pin.tables.front().id}},
-                                    milliseconds_until(deadline));
+                                    milliseconds_until(deadline, 1));
     auto reply = co_await (*slave)->call(rpc::Method::query, std::move(json), {}, deadline);
     if (reply.has_error()) co_return std::move(reply).error();
     co_return AnswerStream::open(plan, std::move(reply->data));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "master/routing/rpc_timeout.h"
 #include "master/routing/run_all.h"
 
 namespace dl::master {
@@ -59,15 +60,10 @@ OffsetMap all_partitions(const TableMeta& table) {
     return from;
 }
 
-std::int64_t milliseconds_until(rpc::Deadline until) {
-    const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now()).count();
-    return std::max<std::int64_t>(left, 0);
-}
-
 // One wait RPC; the answer is stored in the part. The slave keeps the time, the deadline only guards against
 // silence.
 asio::awaitable<void> wait_on(TableId table, Part& part, std::uint64_t min_rows, rpc::Deadline until) {
-    const auto wait_ms = milliseconds_until(until);
+    const auto wait_ms = milliseconds_until(until, 0);
     auto reply =
         co_await part.slave->call(rpc::Method::wait, encode_wait(table, part.from, min_rows, wait_ms), {},
                                   steady_clock::now() + milliseconds(wait_ms) + std::chrono::seconds(5));
@@ -366,8 +362,7 @@ asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, Row
     std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
-        const auto json = encode_check(table->id, part.partitions(), repair,
-                                       std::max<std::int64_t>(1, milliseconds_until(deadline)));
+        const auto json = encode_check(table->id, part.partitions(), repair, milliseconds_until(deadline, 1));
         auto opened = co_await part.slave->open(rpc::Method::check, json, {}, deadline);
         if (opened.has_error()) co_return std::move(opened).error();
         streams[i] = std::move(*opened);

@@ -49,7 +49,8 @@ class ReadRouter {
     using ProgressSink = std::function<boost::asio::awaitable<Result<void>>(CompressProgress now)>;
     boost::asio::awaitable<Result<void>> compress(TablePtr table, rpc::Deadline deadline,
                                                   ProgressSink progress);
-    // Passes the row of each partition on, slave by slave; all slaves work at once.
+    // Passes the row of each partition on, ordered by the address of the slave and the partition; all slaves
+    // work at once.
     boost::asio::awaitable<Result<void>> check(TablePtr table, bool repair, RowSink sink,
                                                rpc::Deadline deadline);
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/byte_io.h"
 #include "common/types/value_text.h"
 
 namespace dl::master {
@@ -327,6 +328,16 @@ Result<QueryHead> decode_query_head(std::string_view text) {
         DL_TRY(read_cut(reply, head.cut));
         return head;
     });
+}
+
+Result<ColumnBatch> decode_query_rows(const SharedBytes& frame, const std::string& node) {
+    constexpr std::size_t kCountBytes = sizeof(std::uint32_t);
+    if (frame.size() < kCountBytes)
+        return make_error(ErrorCode::internal, "slave " + node + " sent a frame without a row count");
+    const auto rows = load_le<std::uint32_t>(frame.data());
+    auto batch = ColumnBatch::decode(frame.slice(kCountBytes, frame.size() - kCountBytes), rows);
+    if (batch.has_error()) return std::move(batch).error().in("rows of slave " + node);
+    return batch;
 }
 
 Result<PingReply> decode_ping_reply(std::string_view text) {

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/base/shared_bytes.h"
 #include "common/meta/table_meta.h"
 #include "common/types/broadcast_table.h"
+#include "common/types/column_batch.h"
 #include "common/wire/partitioned_batch.h"
 
 namespace dl::master {
@@ -84,6 +86,8 @@ struct QueryHead {
     PinReply cut;
 };
 Result<QueryHead> decode_query_head(std::string_view json);
+// A further frame of a query of slave `node`: row count, then the body of a batch.
+Result<ColumnBatch> decode_query_rows(const SharedBytes& frame, const std::string& node);
 struct PingReply {
     std::string node;
     std::string version;

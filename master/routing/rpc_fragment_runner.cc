@@ -1,14 +1,13 @@
 #include "master/routing/rpc_fragment_runner.h"
 
-#include <algorithm>
 #include <boost/asio/detached.hpp>
 #include <utility>
 #include <variant>
 
-#include "common/base/byte_io.h"
 #include "master/routing/blocking_call.h"
 #include "master/routing/pin_tables.h"
 #include "master/routing/rpc_codec.h"
+#include "master/routing/rpc_timeout.h"
 #include "master/routing/run_all.h"
 
 namespace dl::master {
@@ -102,12 +101,8 @@ class RpcFragmentStream final : public FragmentStream {
             return std::optional<ColumnBatch>();
         }
         read_ahead();
-        if (frame->size() < 4)
-            return make_error(ErrorCode::internal, "slave " + node_ + " sent a frame without a row count");
-        const auto rows = load_le<std::uint32_t>(frame->data());
-        auto batch = ColumnBatch::decode(frame->slice(4, frame->size() - 4), rows);
-        if (batch.has_error()) return std::move(batch).error().in("rows of slave " + node_);
-        return std::optional<ColumnBatch>(std::move(*batch));
+        DL_TRY_ASSIGN(auto batch, decode_query_rows(*frame, node_));
+        return std::optional<ColumnBatch>(std::move(batch));
     }
 
   private:
@@ -137,12 +132,6 @@ class RpcFragmentStream final : public FragmentStream {
     std::optional<BackgroundCall<Frame>> ahead_;
     bool ended_ = false;
 };
-
-std::int64_t milliseconds_left(const FragmentCall& call) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(call.deadline - steady_clock::now());
-    return std::max<std::int64_t>(1, left.count());
-}
 
 }  // namespace
 
@@ -191,7 +180,7 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
                                                                  const FragmentStatement& statement,
                                                                  const FragmentCall& call) {
     auto json = encode_query(pinned.view, statement.sql, statement.names, statement.broadcasts,
-                             milliseconds_left(call));
+                             milliseconds_until(call.deadline, 1));
     std::vector<SharedBytes> attached;
     for (const auto& table : statement.broadcasts)
         for (const auto& batch : table->batches)
@@ -205,7 +194,7 @@ Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, co
                                                       const FragmentCall& call) {
     const auto tables = to_pin_tables(pin);
     for (bool schemas_sent = false;; schemas_sent = true) {
-        auto json = encode_pinned_query(tables, sql, names, milliseconds_left(call));
+        auto json = encode_pinned_query(tables, sql, names, milliseconds_until(call.deadline, 1));
         auto opened = open_query(pin.node, std::move(json), {}, call);
         if (opened.has_value()) {
             DL_TRY_ASSIGN(auto head, decode_query_head(opened->first_frame.view()));

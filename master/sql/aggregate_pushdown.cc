@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/ascii.h"
 #include "master/sql/partial_aggregates.h"
 
 namespace dl::master {
@@ -11,7 +12,7 @@ namespace {
 
 bool is_aggregate_call(const Json& node, const SqlFunctions& functions) {
     return class_of(node) == "FUNCTION" &&
-           functions.aggregates.contains(folded(text_of(node, "function_name")));
+           functions.aggregates.contains(ascii_lowercase(text_of(node, "function_name")));
 }
 
 bool has_aggregate(const Json& tree, const SqlFunctions& functions) {
@@ -97,7 +98,8 @@ class Splitter {
             return &term;
         const Json* found = nullptr;
         for (const auto& item : items) {
-            if (folded(text_of(item, "alias")) != folded(names->front().get<std::string>())) continue;
+            if (ascii_lowercase(text_of(item, "alias")) != ascii_lowercase(names->front().get<std::string>()))
+                continue;
             if (found != nullptr) return nullptr;
             found = &item;
         }
@@ -155,11 +157,11 @@ class Splitter {
     bool is_alias(const Json& reference) const {
         const auto* names = member(reference, "column_names");
         if (class_of(reference) != "COLUMN_REF" || names == nullptr || names->size() != 1) return false;
-        const auto name = folded(names->front().get<std::string>());
+        const auto name = ascii_lowercase(names->front().get<std::string>());
         std::size_t aliases = 0, same = 0;
         for (std::size_t i = 0; i < facts_.names.size(); ++i) {
-            if (folded(facts_.names[i]) == name) ++same;
-            if (folded(text_of(node_["select_list"][i], "alias")) == name) ++aliases;
+            if (ascii_lowercase(facts_.names[i]) == name) ++same;
+            if (ascii_lowercase(text_of(node_["select_list"][i], "alias")) == name) ++aliases;
         }
         return aliases == 1 && same == 1;
     }
@@ -195,7 +197,8 @@ class Splitter {
                                                     "FUNCTION", "OPERATOR",   "WINDOW"};
         if (!known.contains(kind)) return false;
         if (kind == "CONSTANT") return true;
-        if (kind == "FUNCTION" && !functions_.scalars.contains(folded(text_of(node, "function_name"))))
+        if (kind == "FUNCTION" &&
+            !functions_.scalars.contains(ascii_lowercase(text_of(node, "function_name"))))
             return false;
         for (auto& [key, value] : node.items()) {
             if (key == "cast_type" || !value.is_structured()) continue;
@@ -219,7 +222,7 @@ class Splitter {
         const bool ordered = orders != nullptr && member(*orders, "orders") != nullptr;
         if (ordered || node.value("export_state", false)) return false;
         AggregateCall whole;
-        whole.name = folded(text_of(node, "function_name"));
+        whole.name = ascii_lowercase(text_of(node, "function_name"));
         whole.distinct = node.value("distinct", false);
         if (const auto* arguments = member(node, "children")) {
             for (const auto& argument : *arguments) {

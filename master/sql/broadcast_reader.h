@@ -16,7 +16,10 @@ namespace dl::master {
 // makes it; immutable from then on.
 class BroadcastRows {
   public:
-    // Reads from the slaves of the table side by side. Errors are those of FragmentRunner.
+    // Reads from the slaves of the table side by side, on this thread and up to seven more that end before it
+    // returns. The threads are not of the query pool, where they would wait behind queries that wait for
+    // them; their number is bounded as that of the queries is (master.query.concurrent.max), which read one
+    // table at a time. Errors are those of FragmentRunner.
     static Result<std::shared_ptr<const BroadcastRows>> read(FragmentRunner& runner,
                                                              std::shared_ptr<const Broadcast> broadcast,
                                                              const std::vector<PinnedFragment>& fragments,

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/limits.h"
 #include "common/types/data_type.h"
 #include "master/catalog/schema_change.h"
@@ -14,13 +15,6 @@ namespace dl::master {
 namespace {
 
 using Kind = DdlToken::Kind;
-
-std::string lower_ascii(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return lower;
-}
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -176,10 +170,10 @@ class Parser {
     static Result<void> settle_key(CreateTableStatement& statement,
                                    const std::optional<std::string>& clause) {
         if (clause) {
-            const auto wanted = lower_ascii(*clause);
+            const auto wanted = ascii_lowercase(*clause);
             bool found = false;
             for (auto& column : statement.columns) {
-                if (lower_ascii(column.name) != wanted) continue;
+                if (ascii_lowercase(column.name) != wanted) continue;
                 column.primary_key = found = true;
             }
             if (!found)
@@ -362,14 +356,14 @@ class Parser {
         auto text = trimmed(sql_.substr(current().begin));
         while (!text.empty() && text.back() == ';')
             text = trimmed(text.substr(0, text.size() - 1));
-        const auto lower = lower_ascii(text);
+        const auto lower = ascii_lowercase(text);
         constexpr std::string_view kNotNull = " not null";
         if (lower.size() > kNotNull.size() && lower.ends_with(kNotNull)) {
             column.not_null = true;
             text = trimmed(text.substr(0, text.size() - kNotNull.size()));
         }
         if (text.empty()) return fail("a default value");
-        if (lower_ascii(text) != "null") column.default_text = std::string(text);
+        if (ascii_lowercase(text) != "null") column.default_text = std::string(text);
         at_ = tokens_.size() - 1;
         return {};
     }

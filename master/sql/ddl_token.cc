@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/error.h"
 
 namespace dl::master {
@@ -78,8 +79,7 @@ class Scanner {
                 ++at_;
             token.kind = DdlToken::Kind::word;
             token.text = sql_.substr(token.begin, at_ - token.begin);
-            for (char letter : token.text)
-                token.lower += letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+            token.lower = ascii_lowercase(token.text);
             return {};
         }
         token.kind = DdlToken::Kind::symbol;

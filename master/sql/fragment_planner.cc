@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
 #include "common/base/limits.h"
 #include "master/sql/named_columns.h"
 #include "master/sql/planning_session.h"
@@ -19,7 +20,7 @@ bool leaves_tables_alone(const Json& tree) {
     return any_node(tree, [](const Json& node) {
         const auto* names = member(node, "column_names");
         if (class_of(node) == "COLUMN_REF") return names == nullptr || names->size() > 2;
-        const auto table = folded(text_of(node, "table_name"));
+        const auto table = ascii_lowercase(text_of(node, "table_name"));
         return text_of(node, "type") == "PIVOT" || table.starts_with(kFragmentPrefix) ||
                table.starts_with(limits::broadcast_name_prefix);
     });
@@ -28,7 +29,7 @@ bool leaves_tables_alone(const Json& tree) {
 std::set<std::string> tables_read(const Json& tree) {
     std::set<std::string> names;
     any_node(tree, [&](const Json& node) {
-        if (text_of(node, "type") == "BASE_TABLE") names.insert(folded(text_of(node, "table_name")));
+        if (text_of(node, "type") == "BASE_TABLE") names.insert(ascii_lowercase(text_of(node, "table_name")));
         return false;
     });
     return names;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/ascii.h"
 #include "common/base/limits.h"
 
 namespace dl::master {
@@ -123,12 +124,12 @@ class PartnerSearch {
         std::set<std::string> names;
         if (const auto* list = member(from, "using_columns"))
             for (const auto& name : *list)
-                names.insert(folded(name.get<std::string>()));
+                names.insert(ascii_lowercase(name.get<std::string>()));
         if (text_of(from, "ref_type") != "NATURAL") return names;
         for (const auto& leaf : scope_.leaves()) {
             if (leaf.table == nullptr || !contains(from["left"], leaf.node)) continue;
             for (const auto& field : leaf.table->schema.fields)
-                names.insert(folded(field.name));
+                names.insert(ascii_lowercase(field.name));
         }
         return names;
     }
@@ -139,7 +140,7 @@ class PartnerSearch {
             if (!contains(from, leaf.node)) continue;
             if (leaf.table == nullptr) return std::nullopt;
             for (const auto& field : leaf.table->schema.fields) {
-                if (folded(field.name) != name) continue;
+                if (ascii_lowercase(field.name) != name) continue;
                 if (found) return std::nullopt;
                 found = column_ref({leaf.alias, field.name});
             }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
 #include "master/sql/top_n_pushdown.h"
 
 namespace dl::master {
@@ -50,7 +51,7 @@ class RowSplitter {
                                key == "relation_name" || key == "alias";
             if (!known && !(value.is_structured() && value.empty())) return false;
         }
-        const auto relation = folded(text_of(star, "relation_name"));
+        const auto relation = ascii_lowercase(text_of(star, "relation_name"));
         for (const auto& leaf : source_.scope.leaves()) {
             if (!relation.empty() && leaf.alias != relation) continue;
             for (const auto& field : leaf.table->schema.fields)

@@ -1,7 +1,8 @@
 #include "master/sql/key_lookup.h"
 
-#include <algorithm>
 #include <set>
+
+#include "common/base/ascii.h"
 
 namespace dl::master {
 
@@ -12,13 +13,6 @@ using nlohmann::json;
 std::string text_of(const json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-// Names are compared as DuckDB does: ASCII letters in any case.
-std::string lower(std::string text) {
-    for (auto& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-    return text;
 }
 
 std::optional<KeyLiteral> literal_of(const json& expression) {
@@ -75,7 +69,7 @@ class Finder {
         if (!node.is_object()) return;
         const auto type = text_of(node, "type");
         if (type == "BASE_TABLE") {
-            auto name = lower(text_of(node, "table_name"));
+            auto name = ascii_lowercase(text_of(node, "table_name"));
             if (!named_.insert(name).second) repeated_.insert(std::move(name));
         }
         if (type == "SELECT_NODE") look_at(node);
@@ -98,8 +92,8 @@ class Finder {
         const auto type = text_of(from, "type");
         if (type == "BASE_TABLE") {
             if (from.contains("column_name_alias")) return false;
-            const auto name = lower(text_of(from, "table_name"));
-            const auto alias = lower(text_of(from, "alias"));
+            const auto name = ascii_lowercase(text_of(from, "table_name"));
+            const auto alias = ascii_lowercase(text_of(from, "alias"));
             if (!tables_.contains(name)) return true;  // a WITH entry
             references.push_back({name, alias.empty() ? name : alias});
             return true;
@@ -135,7 +129,7 @@ class Finder {
         if (text_of(column, "class") != "COLUMN_REF" || !column.contains("column_names")) return nullptr;
         const auto& names = column["column_names"];
         if (names.size() == 2) {
-            const auto alias = lower(names[0].get<std::string>());
+            const auto alias = ascii_lowercase(names[0].get<std::string>());
             for (const auto& reference : references)
                 if (reference.alias == alias) return &reference;
             return nullptr;
@@ -149,7 +143,8 @@ class Finder {
         const auto* reference = referenced(column, references);
         if (reference == nullptr || values.size() > kLookupKeysMax) return false;
         const auto& meta = *tables_.at(reference->table);
-        if (lower(column["column_names"].back().get<std::string>()) != meta.schema.key().name) return false;
+        if (ascii_lowercase(column["column_names"].back().get<std::string>()) != meta.schema.key().name)
+            return false;
         std::vector<std::string> keys;
         for (const auto* value : values) {
             auto text = key_text(*value, meta.schema.key().type);

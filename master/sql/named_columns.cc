@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "common/base/ascii.h"
+
 namespace dl::master {
 
 std::vector<std::size_t> named_columns(const Json& tree, const Fragment& fragment) {
@@ -9,13 +11,13 @@ std::vector<std::size_t> named_columns(const Json& tree, const Fragment& fragmen
     bool all = false;
     any_node(tree, [&](const Json& node) {
         if (class_of(node) == "STAR" || text_of(node, "ref_type") == "NATURAL") all = true;
-        if (folded(text_of(node, "table_name")) == fragment.view)
-            aliases.insert(folded(text_of(node, "alias")));
+        if (ascii_lowercase(text_of(node, "table_name")) == fragment.view)
+            aliases.insert(ascii_lowercase(text_of(node, "alias")));
         if (const auto* path = member(node, "column_names"); path != nullptr && !path->empty())
-            names.insert(folded(path->back().get<std::string>()));
+            names.insert(ascii_lowercase(path->back().get<std::string>()));
         if (const auto* list = member(node, "using_columns")) {
             for (const auto& name : *list)
-                names.insert(folded(name.get<std::string>()));
+                names.insert(ascii_lowercase(name.get<std::string>()));
         }
         return false;
     });
@@ -24,7 +26,7 @@ std::vector<std::size_t> named_columns(const Json& tree, const Fragment& fragmen
         all = all || names.contains(alias);
     std::vector<std::size_t> positions;
     for (std::size_t i = 0; i < fragment.columns.size(); ++i) {
-        if (all || names.contains(folded(fragment.columns[i].name))) positions.push_back(i);
+        if (all || names.contains(ascii_lowercase(fragment.columns[i].name))) positions.push_back(i);
     }
     return positions;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "common/base/ascii.h"
 #include "common/types/value_text.h"
 
 namespace dl::master {
@@ -289,7 +290,7 @@ class Examiner {
     }
 
     PushableExpression function(Json& node, int depth) {
-        const auto name = folded(text_of(node, "function_name"));
+        const auto name = ascii_lowercase(text_of(node, "function_name"));
         const auto* orders = member(node, "order_bys");
         const bool ordered = orders != nullptr && member(*orders, "orders") != nullptr;
         if (!functions_.deterministic.contains(name) || node.contains("filter") || ordered ||

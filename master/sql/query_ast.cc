@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "common/base/ascii.h"
 #include "common/duck/select_ast.h"
 
 namespace dl::master {
@@ -27,14 +28,6 @@ Json without_places(const Json& tree) {
 }
 
 }  // namespace
-
-std::string folded(std::string_view name) {
-    std::string text(name);
-    for (auto& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-    }
-    return text;
-}
 
 const Json* member(const Json& object, const char* key) {
     if (!object.is_object()) return nullptr;
@@ -147,7 +140,7 @@ Json stripped(const Json& expression) {
     for (const auto& [key, value] : expression.items()) {
         if (key == "alias" || key == "query_location") continue;
         if (key == "function_name" && value.is_string()) {
-            copy[key] = folded(value.get<std::string>());
+            copy[key] = ascii_lowercase(value.get<std::string>());
         } else {
             copy[key] = stripped(value);
         }

@@ -18,8 +18,6 @@ namespace dl::master {
 
 using Json = nlohmann::json;
 
-// Identifiers compare by this: ASCII letters in lower case.
-std::string folded(std::string_view name);
 // "" when there is no such text.
 std::string text_of(const Json& object, const char* key);
 // Null when there is no such member.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
+
 namespace dl::master {
 
 namespace {
@@ -40,7 +42,8 @@ bool is_row_by_row(const Json& node, const SqlFunctions& functions) {
     const auto spreads = [&](const Json& part) {
         const auto kind = class_of(part);
         // What is no plain scalar may be an aggregate, or give several rows as unnest does.
-        if (kind == "FUNCTION") return !functions.scalars.contains(folded(text_of(part, "function_name")));
+        if (kind == "FUNCTION")
+            return !functions.scalars.contains(ascii_lowercase(text_of(part, "function_name")));
         return kind == "WINDOW";
     };
     return !any_node(list_of(node, "select_list"), spreads) && !any_node(list_of(node, "modifiers"), spreads);
@@ -57,10 +60,10 @@ std::optional<Json> order_term(const Json& term, const Json& select_list) {
     }
     const auto* names = member(term, "column_names");
     if (class_of(term) != "COLUMN_REF" || names == nullptr || names->size() != 1) return term;
-    const auto name = folded(names->front().get<std::string>());
+    const auto name = ascii_lowercase(names->front().get<std::string>());
     std::optional<Json> found;
     for (const auto& item : select_list) {
-        if (folded(text_of(item, "alias")) != name) continue;
+        if (ascii_lowercase(text_of(item, "alias")) != name) continue;
         if (found) return std::nullopt;
         found = item;
     }

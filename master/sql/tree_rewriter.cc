@@ -1,5 +1,6 @@
 #include "master/sql/tree_rewriter.h"
 
+#include "common/base/ascii.h"
 #include "common/base/limits.h"
 #include "master/sql/aggregate_pushdown.h"
 #include "master/sql/filter_pushdown.h"
@@ -17,7 +18,7 @@ constexpr std::string_view kRowsOf = "SELECT * FROM ";
 std::set<std::string> with_itself(std::set<std::string> ctes, const Json& entry) {
     const bool recursive =
         any_node(entry, [](const Json& node) { return text_of(node, "type") == "RECURSIVE_CTE_NODE"; });
-    if (recursive) ctes.insert(folded(text_of(entry, "key")));
+    if (recursive) ctes.insert(ascii_lowercase(text_of(entry, "key")));
     return ctes;
 }
 
@@ -63,10 +64,10 @@ void TreeRewriter::walk(Json& node, const std::set<std::string>& ctes) {
     if (const auto entries = node.find("cte_map"); entries != node.end() && entries->contains("map")) {
         for (auto& entry : (*entries)["map"]) {
             if (entry.contains("value")) walk(entry["value"], with_itself(inner, entry));
-            inner.insert(folded(text_of(entry, "key")));
+            inner.insert(ascii_lowercase(text_of(entry, "key")));
         }
     }
-    if (recursive) inner.insert(folded(text_of(node, "cte_name")));
+    if (recursive) inner.insert(ascii_lowercase(text_of(node, "cte_name")));
     if (is_select_node(node)) rewrite(node, inner);
     for (auto& [key, value] : node.items()) {
         if (key == "cte_map" || key == "cast_type") continue;

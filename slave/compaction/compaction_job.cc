@@ -18,6 +18,7 @@ class KeptFilter : public RowFilter {
     struct Part {
         const ManifestFile* file = nullptr;
         const KeptRows* kept = nullptr;
+        double bytes_per_row = 0;
     };
     KeptFilter(std::vector<Part> parts, Spend spend, PacedWriteBack& output,
                std::atomic<std::uint64_t>& rows_done)
@@ -35,10 +36,8 @@ class KeptFilter : public RowFilter {
             in_order_ = in_order_ && expected;
             keep[i] = expected && parts_[part_].kept->test(row_);
             if (!expected) continue;
-            const auto& file = *parts_[part_].file;
-            const auto bytes = static_cast<double>(file.parquet_bytes) / static_cast<double>(file.rows);
-            read += bytes;
-            written += keep[i] ? bytes : 0;
+            read += parts_[part_].bytes_per_row;
+            written += keep[i] ? parts_[part_].bytes_per_row : 0;
             last_ = offsets[i];
             ++row_;
         }
@@ -69,6 +68,26 @@ Error mismatch(const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "compaction refused, nothing was changed (INV-5): " + what +
                                                    "; the partition's files disagree, "
                                                    "check the disk and restore the partition from a copy");
+}
+
+// The value of a field in files that have it and in files that do not.
+std::string field_sql(const std::vector<const ManifestFile*>& files, const Field& field) {
+    const std::string name = parquet_field_name(field.id);
+    std::string lacking;
+    bool known = false;  // the field to the scan
+    for (const auto* file : files) {
+        if (std::any_of(file->fields.begin(), file->fields.end(),
+                        [&](const Field& f) { return f.id == field.id; })) {
+            known = true;
+            continue;
+        }
+        lacking += (lacking.empty() ? "" : " OR ") +
+                   ("_offset BETWEEN " + std::to_string(file->first_offset)) + " AND " +
+                   std::to_string(file->end_offset - 1);
+    }
+    if (lacking.empty()) return name;
+    if (!known) return sql_default(field) + " AS " + name;
+    return "CASE WHEN " + lacking + " THEN " + sql_default(field) + " ELSE " + name + " END AS " + name;
 }
 
 }  // namespace
@@ -223,27 +242,6 @@ std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const 
     return fields;
 }
 
-// The value of a field in files that have it and in files that do not.
-std::string CompactionJob::field_sql(const std::vector<const ManifestFile*>& files,
-                                     const Field& field) const {
-    const std::string name = parquet_field_name(field.id);
-    std::string lacking;
-    bool known = false;  // the field to the scan
-    for (const auto* file : files) {
-        if (std::any_of(file->fields.begin(), file->fields.end(),
-                        [&](const Field& f) { return f.id == field.id; })) {
-            known = true;
-            continue;
-        }
-        lacking += (lacking.empty() ? "" : " OR ") +
-                   ("_offset BETWEEN " + std::to_string(file->first_offset)) + " AND " +
-                   std::to_string(file->end_offset - 1);
-    }
-    if (lacking.empty()) return name;
-    if (!known) return sql_default(field) + " AS " + name;
-    return "CASE WHEN " + lacking + " THEN " + sql_default(field) + " ELSE " + name + " END AS " + name;
-}
-
 Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const OutputGroup& group,
                                       const std::vector<Field>& fields, const std::string& path) {
     std::vector<KeptFilter::Part> parts;
@@ -256,10 +254,12 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
             rows_done_ += file.info().rows;
             continue;
         }
-        parts.push_back({&file.info(), &output.kept[i]});
-        files.push_back(&file.info());
+        const auto& info = file.info();
+        parts.push_back({&info, &output.kept[i],
+                         static_cast<double>(info.parquet_bytes) / static_cast<double>(info.rows)});
+        files.push_back(&info);
         paths += (paths.empty() ? "" : ", ") + sql_literal(file.parquet_path());
-        longest_row = std::max(longest_row, file.info().plain_bytes / file.info().rows);
+        longest_row = std::max(longest_row, info.plain_bytes / info.rows);
     }
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : fields)
@@ -270,10 +270,10 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, write_back, rows_done_);
     DL_TRY_ASSIGN(const auto session, start_session());
     // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one thread.
-    const auto written = session->execute(
-        "COPY (SELECT " + columns + " FROM read_parquet([" + paths +
-        "], union_by_name = true) WHERE dl_alive(" + std::to_string(session->add_row_filter(filter)) +
-        ", _offset) = 1::TINYINT) TO " + sql_literal(path) + " " + parquet_copy_options(longest_row));
+    const auto written = session->execute("COPY (SELECT " + columns + " FROM read_parquet([" + paths +
+                                          "], union_by_name = true) WHERE " +
+                                          sql_alive(session->add_row_filter(filter), "_offset") + ") TO " +
+                                          sql_literal(path) + " " + parquet_copy_options(longest_row));
     {
         const std::lock_guard lock(mutex_);
         session_ = nullptr;

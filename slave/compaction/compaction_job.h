@@ -69,7 +69,6 @@ class CompactionJob {
     Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
                                                              const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
-    std::string field_sql(const std::vector<const ManifestFile*>& files, const Field& field) const;
     Result<void> copy_rows(const CompactionOutput& output, const OutputGroup& group,
                            const std::vector<Field>& fields, const std::string& path);
     // Reads the offsets back: as many rows as expected, ascending, within the range.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/ascii.h"
 #include "common/base/limits.h"
 
 namespace dl::slave {
@@ -23,12 +24,6 @@ bool is_broadcast_name(std::string_view name) {
            number.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-std::string folded(std::string name) {
-    for (auto& c : name)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-    return name;
-}
-
 Result<std::vector<BroadcastTable::Column>> parse_columns(const RequestJson& table) {
     DL_TRY_ASSIGN(const auto items, table.objects("columns"));
     if (items.empty() || items.size() > limits::columns_max)
@@ -42,7 +37,7 @@ Result<std::vector<BroadcastTable::Column>> parse_columns(const RequestJson& tab
         if (column.name.empty() || column.name.size() > limits::name_bytes_max ||
             column.name.find('\0') != std::string::npos)
             return wrong("has a column name of no or too many bytes");
-        if (!seen.insert(folded(column.name)).second) return wrong("names a column twice");
+        if (!seen.insert(ascii_lowercase(column.name)).second) return wrong("names a column twice");
         auto parsed = parse_type(type);
         if (parsed.has_error()) return wrong("has a column of an unknown type");
         column.type = *parsed;

@@ -27,7 +27,7 @@ struct PinTable {
 struct PinnedCut {
     std::map<TableId, std::map<PartitionId, Offset>> offsets;  // next offset
     std::map<TableId, std::uint64_t> behind;                   // records that were visible beyond it
-    std::map<TableId, std::uint64_t> rows;                     // live ones in it, before any filter
+    std::map<TableId, std::uint64_t> rows;  // live ones in it, before any filter; of keys at most these
 };
 
 struct PinResult {

@@ -51,7 +51,8 @@ void TailChunk::append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
         blocks[at / SupersededBlock::kRows]->superseded_below(cut, first_word,
                                                               std::span(words).first(word_count));
         for (std::uint32_t w = 0; w < word_count; ++w) {
-            // Row of bit 0; before the range it may wrap round below zero, as may no row that is used.
+            // Row of bit 0. A negative number, as an unsigned one, where the word begins before the chunk:
+            // the bits of those rows are cleared below.
             const std::uint32_t base = row + (first_word + w) * 64 - in_block;
             std::uint64_t live = ~words[w];
             if (w == 0) live &= ~std::uint64_t{0} << (in_block % 64);

@@ -70,7 +70,7 @@ class PartitionLog {
     virtual bool failed() const = 0;
     // Ends writing for good and lets go of the active file, which gives back what was allocated ahead of its
     // end: that must not happen later, when another owner may have appended to it. Writer calls fail from
-    // here on; reads go on.
+    // here on, with UNAVAILABLE unless the log had failed before; reads go on.
     virtual void stop_writing() = 0;
     // Removes closed segments that end at or before `offset`. Open readers keep reading what they hold.
     virtual Result<void> remove_before(Offset offset) = 0;

@@ -66,7 +66,7 @@ SegmentedLog::SegmentedLog(FileSystem& files, LogIdentity identity, const LogOpt
 // --- writer ---
 
 Result<void> SegmentedLog::append(std::span<StoredBatch> batches) {
-    if (failure_) return failed_before();
+    if (failure_ || stopped_) return out_of_service();
     DL_TRY(check_appendable(batches, identity_));
     if (DL_FAILPOINT_ERROR("append.before-log-write")) return fail(injected("append.before-log-write"), true);
     const Offset begin = end_offset();
@@ -170,7 +170,7 @@ void SegmentedLog::publish(std::span<const StoredBatch> run) {
 }
 
 Result<void> SegmentedLog::sync() {
-    if (failure_) return failed_before();
+    if (failure_ || stopped_) return out_of_service();
     if (!options_.sync) return {};
     return sync_active();
 }
@@ -186,13 +186,13 @@ Result<void> SegmentedLog::sync_active() {
 }
 
 Result<void> SegmentedLog::roll() {
-    if (failure_) return failed_before();
+    if (failure_ || stopped_) return out_of_service();
     if (segments_.back()->index.bytes == 0) return {};
     return change_segment();
 }
 
 void SegmentedLog::stop_writing() {
-    if (!failure_) failure_ = make_error(ErrorCode::unavailable, "it was closed");
+    stopped_ = true;
     active_file_.reset();
 }
 
@@ -258,7 +258,12 @@ Error SegmentedLog::fail(Error cause, bool disk_is_known) {
     return cause;
 }
 
-Error SegmentedLog::failed_before() const {
+Error SegmentedLog::out_of_service() const {
+    if (!failure_)
+        return make_error(ErrorCode::unavailable,
+                          "log \"" + identity_.directory +
+                              "\" takes no writes any more because its partition was closed; "
+                              "try again when the partition is served again");
     return make_error(ErrorCode::io_error, "log \"" + identity_.directory +
                                                "\" is out of service after an earlier failure (" +
                                                failure_->message + "); restart the slave");

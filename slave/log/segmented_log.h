@@ -56,7 +56,8 @@ class SegmentedLog final : public PartitionLog {
     Result<void> change_segment();
     // Takes the log out of service and what was not synced out of the file; the error to return.
     Error fail(Error cause, bool disk_is_known);
-    Error failed_before() const;
+    // Why nothing can be written any more.
+    Error out_of_service() const;
 
     std::optional<Place> find(Offset offset) const;
     Result<std::shared_ptr<ReadableFile>> reader_of(const Place& place) const;
@@ -72,6 +73,7 @@ class SegmentedLog final : public PartitionLog {
     Offset synced_end_;
     std::uint64_t synced_bytes_;  // of the active segment
     std::optional<Error> failure_;
+    bool stopped_ = false;
     std::string scratch_;
     std::vector<Piece> pieces_;
     std::vector<std::string_view> parts_;

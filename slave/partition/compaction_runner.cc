@@ -10,7 +10,7 @@
 namespace dl::slave {
 namespace {
 
-constexpr unsigned kFlushesSkippedBitsMax = 6;  // at most 2^6 flushes after repeated failures
+constexpr unsigned kSkippedBitsMax = 6;  // at most 2^6 starts after repeated failures
 
 Error closing_error(const PartitionCore& core) {
     return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
@@ -61,8 +61,8 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
     {
         const std::lock_guard lock(mutex_);
         if (run->job != nullptr) last_progress_ = progress_of(*run->job);
-        failures_ = result.has_error() ? std::min(failures_ + 1, kFlushesSkippedBitsMax) : 0;
-        flushes_to_skip_ = result.has_error() ? std::uint64_t{1} << failures_ : 0;
+        failures_ = result.has_error() ? std::min(failures_ + 1, kSkippedBitsMax) : 0;
+        starts_to_skip_ = result.has_error() ? std::uint64_t{1} << failures_ : 0;
         run->job = nullptr;
         waiting.swap(run->waiting);
         run_ = nullptr;
@@ -85,8 +85,8 @@ CompressProgress CompactionRunner::progress() const {
 bool CompactionRunner::may_start() {
     const std::lock_guard lock(mutex_);
     if (closing_ || run_ != nullptr) return false;
-    if (flushes_to_skip_ == 0) return true;
-    --flushes_to_skip_;
+    if (starts_to_skip_ == 0) return true;
+    --starts_to_skip_;
     return false;
 }
 

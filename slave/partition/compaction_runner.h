@@ -26,7 +26,9 @@ class CompactionRunner {
     void start(std::function<void(Result<void>)> done) { start(Scope::everything, std::move(done)); }
     // Of the run under way, else of the last one.
     CompressProgress progress() const;
-    // After a flush: starts a run when the policy says so. After a failed run it is asked less often.
+    // After a flush: starts a run when the policy says so. After a failed run the next calls, of this and of
+    // consider_idle(), start none: two after the first failure, twice as many after each further one, at
+    // most 64.
     void consider();
     // Every now and then: the same when nothing has been written for a while, then with the tail.
     void consider_idle(std::chrono::steady_clock::time_point now);
@@ -42,7 +44,7 @@ class CompactionRunner {
         std::shared_ptr<CompactionJob> job;
     };
     void start(Scope scope, std::function<void(Result<void>)> done);
-    // False while one runs, and after failures for some time.
+    // False while one runs, and for the calls that are skipped after a failure.
     bool may_start();
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
@@ -59,8 +61,8 @@ class CompactionRunner {
     bool closing_ = false;
     std::shared_ptr<Run> run_;  // under way
     CompressProgress last_progress_;
-    unsigned failures_ = 0;  // one after the other
-    std::uint64_t flushes_to_skip_ = 0;
+    unsigned failures_ = 0;             // one after the other
+    std::uint64_t starts_to_skip_ = 0;  // so often may_start() says no, whoever asks
     std::uint64_t appends_seen_ = 0;
     std::chrono::steady_clock::time_point idle_since_{};
 };

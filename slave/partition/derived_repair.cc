@@ -42,10 +42,12 @@ Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState
 
 namespace {
 
-Result<void> repair_vectors(PartitionCore& core, const TableMeta& table) {
+Result<void> repair_vectors(PartitionCore& core, const TableMeta& table,
+                            const std::function<Result<void>()>& wanted) {
     const std::lock_guard committing(core.commit_mutex);
     const auto before = core.state();
     DL_TRY_ASSIGN(const auto derived, with_derived_vectors(*before, table));
+    DL_TRY(wanted());
     std::vector<FileEntry> entries;
     {
         const auto hold = core.exclusion.for_commit();
@@ -57,10 +59,10 @@ Result<void> repair_vectors(PartitionCore& core, const TableMeta& table) {
                       with_marks_of_tail(derived, *now->tail, before->end_offset, table));
         for (std::size_t i = 0; i < right_now->entries().size(); ++i) {
             const auto& current = now->files->entries()[i];
-            auto wanted = right_now->entries()[i].dead;
+            auto dead = right_now->entries()[i].dead;
             const bool right =
-                wanted->dead() == current.dead->dead() && wanted->rows_since(*current.dead).empty();
-            entries.push_back({current.file, right ? current.dead : std::move(wanted)});
+                dead->dead() == current.dead->dead() && dead->rows_since(*current.dead).empty();
+            entries.push_back({current.file, right ? current.dead : std::move(dead)});
         }
         auto next = std::make_shared<PartitionState>(*now);
         next->files = std::make_shared<const FileSet>(entries);
@@ -73,7 +75,8 @@ Result<void> repair_vectors(PartitionCore& core, const TableMeta& table) {
 
 }  // namespace
 
-Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes) {
+Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes,
+                            const std::function<Result<void>()>& wanted) {
     const auto table = core.table();
     // Holding the state keeps the files, so that nothing is written for one that is gone.
     const auto state = core.state();
@@ -81,11 +84,12 @@ Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& in
                            table.get()};
     for (const auto& entry : state->files->entries()) {
         if (!indexes.contains(entry.file->info().stem())) continue;
+        DL_TRY(wanted());
         DL_TRY_ASSIGN(auto index, rebuild_key_index(from, entry.file->info()));
         entry.file->replace_index(std::move(index));
         spdlog::warn("check: {} has a new key index for file {}", core.label(), entry.file->info().stem());
     }
-    return repair_vectors(core, *table);
+    return repair_vectors(core, *table, wanted);
 }
 
 }  // namespace dl::slave

@@ -2,6 +2,7 @@
 // it serves. Blocking; writers are held up for as long as a flush's commit holds them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,7 +16,10 @@ Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState
                                                             const TableMeta& table);
 
 // Rebuilds the indexes of these files (by stem; one that a compaction has replaced meanwhile is left alone),
-// then all vectors that are not what they must be, and commits them.
-Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes);
+// then all vectors that are not what they must be, and commits them. `wanted` is asked before each index, and
+// between deriving the vectors and comparing them with those of now, writers going on; its error ends the
+// repair with nothing half done.
+Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes,
+                            const std::function<Result<void>()>& wanted);
 
 }  // namespace dl::slave

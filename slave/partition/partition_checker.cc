@@ -227,7 +227,8 @@ Result<CheckReport> check_partition(PartitionCore& core, const CheckOptions& opt
                                     std::uint64_t keys_at_once) {
     DL_TRY_ASSIGN(auto checked, Checker(core, options, keys_at_once).run());
     if (options.repair && checked.wrong_vectors) {
-        const auto repaired = repair_derived(core, checked.wrong_indexes);
+        const auto repaired =
+            repair_derived(core, checked.wrong_indexes, [&] { return check_still_wanted(options, core); });
         DL_TRY_ASSIGN(auto again, Checker(core, options, keys_at_once).run());
         std::vector<std::string> problems;
         for (const auto& text : checked.report.problems)

@@ -34,6 +34,10 @@ void SnapshotMaintainer::make_room() {
 
 Result<void> SnapshotMaintainer::close_active_segment() {
     const auto hold = core_.exclusion.for_commit();
+    return close_active_held();
+}
+
+Result<void> SnapshotMaintainer::close_active_held() {
     const auto& segments = core_.tail.segments();
     if (segments.empty() || segments.back()->closed() || segments.back()->rows() == 0) return {};
     DL_TRY(core_.log->roll());
@@ -49,11 +53,8 @@ Result<void> SnapshotMaintainer::roll_if_wanted() {
         roll_wanted_ = false;
     }
     const auto hold = core_.exclusion.for_commit();
-    const auto& segments = core_.tail.segments();
-    if (segments.empty() || segments.front()->closed() || segments.front()->rows() == 0) return {};
-    DL_TRY(core_.log->roll());
-    core_.tail.close_segment();
-    return {};
+    if (core_.tail.segments().size() > 1) return {};
+    return close_active_held();
 }
 
 void SnapshotMaintainer::schedule_flush() {

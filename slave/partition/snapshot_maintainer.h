@@ -36,6 +36,8 @@ class SnapshotMaintainer {
   private:
     void resume_writers();
     Result<void> roll_if_wanted();
+    // close_active_segment() for who holds the exclusion.
+    Result<void> close_active_held();
     Result<void> flush_segment(const std::shared_ptr<const TailSegment>& segment);
     Result<void> commit_flush(const std::shared_ptr<const TailSegment>& segment,
                               std::shared_ptr<const SnapshotFile> file);

@@ -49,11 +49,12 @@ Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) 
                 taken = partition->pin();
             }
             offsets[id] = taken->end_offset();
-            rows += live_rows(*taken);
+            // A lookup by key does not need the list of the files, which is made when it is asked for.
+            if (!pinned.keys) rows += live_rows(*taken);
             behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
             pinned.partitions[id] = std::move(taken);
         }
-        if (pinned.keys) rows = std::min<std::uint64_t>(rows, pinned.keys->size());
+        if (pinned.keys) rows = pinned.keys->size();
     }
     return view;
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "tests/unit/common/duck/duck_test_support.h"
@@ -227,6 +229,46 @@ TEST(DlAlive, FiltersByRowNumber) {
     auto other = open_session(*database);
     EXPECT_FALSE(run(*other, "SELECT count(*) FROM range(10) t(r) WHERE dl_alive(" + handle + ", r)"));
     EXPECT_FALSE(run(*session, "SELECT count(*) FROM range(10) t(r) WHERE dl_alive(r, r)"));
+}
+
+// Notes how many rows DuckDB asks about at a time, which is a chunk of the scan.
+class ChunkSizes : public RowFilter {
+  public:
+    void filter(const std::int64_t*, std::size_t count, bool* keep) const override {
+        std::fill_n(keep, count, true);
+        const std::lock_guard lock(mutex);
+        sizes.push_back(count);
+    }
+    mutable std::mutex mutex;
+    mutable std::vector<std::size_t> sizes;
+};
+
+// Chunks are small where rows are long, by the columns that are read only.
+TEST(DlScan, ChunksAreCutByTheTextsThatAreRead) {
+    auto database = open_database();
+    auto session = open_session(*database);
+    ColumnBatchBuilder builder({{FieldId{1}, type_of("long")}, {FieldId{2}, type_of("string")}});
+    for (std::int64_t i = 0; i < 2000; ++i) {
+        builder.append_fixed(0, i);
+        builder.append_bytes(1, std::string(10'000, 'x'));
+        builder.finish_row(false);
+    }
+    auto defaulted = field_column("later", 3, "string");
+    defaulted.default_text = std::string(10'000, 'y');
+    const auto handle = session->add_scan(std::make_shared<MemorySource>(
+        std::vector{field_column("n", 1, "long"), field_column("long_text", 2, "string"), defaulted},
+        std::vector<ScanUnit>{{batch_of(builder)}}));
+    const auto chunks = [&](const std::string& columns) {
+        const auto filter = std::make_shared<ChunkSizes>();
+        const auto found = run(*session, "SELECT " + columns + " FROM " + scan(handle) + " WHERE " +
+                                             sql_alive(session->add_row_filter(filter), "n"));
+        EXPECT_TRUE(found) << found.error().to_text();
+        EXPECT_EQ(std::accumulate(filter->sizes.begin(), filter->sizes.end(), std::size_t{0}), 2000u);
+        return filter->sizes.size();
+    };
+    EXPECT_EQ(chunks("sum(n)"), 1u);
+    EXPECT_GE(chunks("sum(n), max(long_text)"), 5u);
+    EXPECT_GE(chunks("sum(n), max(later)"), 5u);
 }
 
 }  // namespace

@@ -54,9 +54,12 @@ inline std::string make_body(std::int64_t first, std::uint32_t rows, std::size_t
 
 class FakeView final : public ReadView {
   public:
-    explicit FakeView(Offset end) : end_(end) {}
+    explicit FakeView(Offset end, std::atomic<int>* listed = nullptr) : end_(end), listed_(listed) {}
     Offset end_offset() const override { return end_; }
-    const std::vector<ViewFile>& files() const override { return files_; }
+    const std::vector<ViewFile>& files() const override {
+        if (listed_ != nullptr) ++*listed_;
+        return files_;
+    }
     std::shared_ptr<ScanSource> tail(std::vector<ScanColumn>) const override { return nullptr; }
     std::uint64_t tail_rows() const override { return 0; }
     Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128>, std::span<const Field>) const override {
@@ -65,6 +68,7 @@ class FakeView final : public ReadView {
 
   private:
     Offset end_;
+    std::atomic<int>* listed_;
     std::vector<ViewFile> files_;
 };
 
@@ -120,7 +124,10 @@ class FakePartition final : public Partition {
         append(std::move(request), [](Result<AppendAck>) {});
     }
 
-    std::shared_ptr<const ReadView> pin() const override { return std::make_shared<FakeView>(end_offset()); }
+    std::shared_ptr<const ReadView> pin() const override {
+        return std::make_shared<FakeView>(end_offset(), &files_listed);
+    }
+    mutable std::atomic<int> files_listed{0};  // how often pinned views were asked for their files
     Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const override {
         if (cut < 5) return make_error(ErrorCode::not_found, "as of offset 5 and later");
         return std::shared_ptr<const ReadView>(std::make_shared<FakeView>(cut));

@@ -39,6 +39,24 @@ TEST(PartitionLog, BatchesComeBackWithDenseOffsetsAcrossReopening) {
     EXPECT_EQ((*read)[1].header.base_offset, 8);
 }
 
+TEST(PartitionLog, AfterTheEndOfWritingItSaysSoAndIsReadOn) {
+    SimFileSystem files;
+    auto opened = open_log(files);
+    auto& log = *opened.log;
+    ASSERT_OK(append_and_sync(log, make_batch("one", 3)));
+    log.stop_writing();
+    std::vector<StoredBatch> more;
+    more.push_back(make_batch("two", 1));
+    for (const auto& refused : {log.append(more), log.sync(), log.roll()}) {
+        ASSERT_TRUE(refused.has_error());
+        EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+        EXPECT_NE(refused.error().message.find(kDirectory), std::string::npos) << refused.error().message;
+        EXPECT_NE(refused.error().message.find("was closed"), std::string::npos) << refused.error().message;
+    }
+    EXPECT_FALSE(log.failed());
+    EXPECT_EQ(log.read(0, 3, 1 << 20)->size(), 1u);
+}
+
 TEST(PartitionLog, RollsBeforeTheLimitAndReadsAcrossSegments) {
     SimFileSystem files;
     auto opened = open_log(files, kDirectory, 4096);

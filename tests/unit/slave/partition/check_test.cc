@@ -205,6 +205,66 @@ TEST_F(CheckTest, RepairKeepsWhatIsWrittenMeanwhile) {
     }
 }
 
+// A row that is dead by mistake gets no mark when its key is written again: what is written after the
+// vectors were derived, and before they are those of the partition, has to be marked by the repair. Here
+// every step of check and repair is followed by writes to keys of their own.
+TEST_F(CheckTest, RepairMarksWhatIsWrittenAfterItHasDerivedTheVectors) {
+    constexpr std::int64_t kKeys = 400;
+    std::vector<Row> rows;
+    for (std::int64_t key = 0; key < kKeys; ++key) {
+        rows.push_back({key, "old", false});
+        model_[key] = "old";
+    }
+    append(rows);
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    const auto info = manifest().files.front();
+    close();
+    write_wrong_vector(info, true);
+    open();
+    std::int64_t next = 0;
+    CheckOptions options;
+    options.repair = true;
+    options.stop = [&] {
+        append({{next, "new", false}, {next + 1, "", true}});
+        model_[next] = "new";
+        model_.erase(next + 1);
+        next += 2;
+        return false;
+    };
+    const auto repaired = partition_->check(options);
+    ASSERT_TRUE(repaired.has_value()) << repaired.error().to_text();
+    ASSERT_LE(next, kKeys) << "every write was to a key of its own";
+    ASSERT_FALSE(repaired->problems.empty());
+    for (const auto& text : repaired->problems)
+        EXPECT_TRUE(text.starts_with("repaired: ")) << text;
+    expect_sound();
+    reopen();
+    expect_sound();
+}
+
+TEST_F(CheckTest, ARepairThatIsCancelledChangesNothing) {
+    write_history();
+    const auto info = manifest().files.front();
+    close();
+    write_wrong_vector(info, true);
+    open();
+    const auto before = live();
+    ASSERT_NE(before, model_);
+    // Steps of a check alone: the next one belongs to the repair.
+    int steps = 0;
+    CheckOptions options;
+    options.stop = [&] {
+        ++steps;
+        return false;
+    };
+    ASSERT_TRUE(partition_->check(options).has_value());
+    options.repair = true;
+    options.stop = [&] { return steps-- <= 0; };
+    EXPECT_EQ(partition_->check(options).error().code, ErrorCode::cancelled);
+    EXPECT_EQ(live(), before);
+    expect_found_and_repaired(info.stem());
+}
+
 TEST_F(CheckTest, DamageWhileItServesIsFoundAndDerivedFilesComeBack) {
     write_history();
     const auto file = manifest().files.front();

@@ -120,8 +120,9 @@ class QueryExecutorTest : public ::testing::Test {
         view_ = view;
     }
 
-    Result<Rows> run(const std::string& sql) {
-        DL_TRY_ASSIGN(auto running, executor_->start(query(sql)));
+    Result<Rows> run(const std::string& sql) { return run(query(sql)); }
+    Result<Rows> run(FragmentQuery asked) {
+        DL_TRY_ASSIGN(auto running, executor_->start(std::move(asked)));
         Rows all;
         for (;;) {
             DL_TRY_ASSIGN(auto batch, running->next());
@@ -188,14 +189,7 @@ TEST_F(QueryExecutorTest, TablesThatCameAlongAreJoined) {
     const auto joined = [&](const std::string& sql) -> Result<Rows> {
         auto asked = query(sql);
         asked.broadcasts = {small, empty};
-        DL_TRY_ASSIGN(auto running, executor_->start(std::move(asked)));
-        Rows all;
-        for (;;) {
-            DL_TRY_ASSIGN(auto batch, running->next());
-            if (!batch) return all;
-            for (auto& row : rows_of(*batch))
-                all.push_back(std::move(row));
-        }
+        return run(std::move(asked));
     };
     EXPECT_EQ(*joined("SELECT t.id, b.p FROM t JOIN dl_broadcast_1 b ON t.name = b.key ORDER BY 1, 2"),
               (Rows{{"1", "1.5"}, {"1", "2.5"}, {"4", "1.5"}, {"4", "2.5"}}));
