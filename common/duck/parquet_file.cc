@@ -8,7 +8,6 @@ namespace dl {
 
 namespace {
 
-constexpr std::uint64_t kRowGroupRowsMin = 64;
 // Rows of one read_parquet_rows() are cut at about so many bytes of text.
 constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
@@ -16,33 +15,6 @@ constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
 std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers) {
     return "dl_alive(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
-}
-
-std::string parquet_copy_options(std::uint64_t bytes_per_row) {
-    const auto rows =
-        std::clamp<std::uint64_t>(kParquetRowGroupBytes / std::max<std::uint64_t>(1, bytes_per_row),
-                                  kRowGroupRowsMin, kParquetRowGroupRows);
-    return "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " + std::to_string(rows) +
-           ", ROW_GROUP_SIZE_BYTES " + std::to_string(kParquetRowGroupBytes) + ")";
-}
-
-Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
-                           const std::string& path, std::uint64_t bytes_per_row) {
-    DL_TRY_ASSIGN(auto session, database.session());
-    const auto handle = session->add_scan(std::move(source));
-    auto done = session->execute("COPY (SELECT * FROM dl_scan(" + std::to_string(handle) + ")) TO " +
-                                 sql_literal(path) + " " + parquet_copy_options(bytes_per_row));
-    if (!done) {
-        auto error = std::move(done).error();
-        // What DuckDB says about a file it could not write is about the disk, not about a query.
-        if (error.code == ErrorCode::query_error) {
-            const bool full = error.message.find("No space left") != std::string::npos ||
-                              error.message.find("Disk quota") != std::string::npos;
-            error.code = full ? ErrorCode::disk_full : ErrorCode::io_error;
-        }
-        return error.in("writing " + path);
-    }
-    return {};
 }
 
 Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,

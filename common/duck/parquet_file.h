@@ -1,6 +1,6 @@
-// Writing and reading the immutable Parquet files of a partition. Blocking: background pool.
-// File columns: `_offset` BIGINT, `_delete` BOOLEAN, `_time` TIMESTAMP, then `f<field id>` per field; rows
-// ascend by _offset. A row's number in the file is its position in that order.
+// Reading the immutable Parquet files of a partition (docs/formats/snapshot-file.md) through DuckDB.
+// Blocking: background pool. Columns: `_offset` BIGINT, `_delete` BOOLEAN, `_time` TIMESTAMP, then
+// `f<field id>` per field; rows ascend by _offset. A row's number in the file is its position in that order.
 #pragma once
 
 #include <cstdint>
@@ -37,17 +37,6 @@ inline constexpr std::uint32_t kParquetRowGroupRows = 16'384;
 // Of long rows fewer: writers hold a group in memory, readers a chunk of it.
 inline constexpr std::uint64_t kParquetRowGroupBytes = 16u << 20;
 
-// Of COPY ... TO for all our files, in a database of file_duck_database(): `(FORMAT parquet, ...)`. A row
-// group is small enough that one row can be got cheaply, and that its rows, of `bytes_per_row` each on
-// average, fit into the memory of writer and reader; it ends early where long rows lie together, whatever the
-// average.
-std::string parquet_copy_options(std::uint64_t bytes_per_row);
-
-// Writes all rows of `source` (columns: offset, operation, time, then fields, named as above), in its order,
-// to `path` and syncs nothing: the caller syncs file and directory. Needs a database of file_duck_database().
-Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
-                           const std::string& path, std::uint64_t bytes_per_row = 0);
-
 // The rows of `path` with _offset >= from, at most max_rows, ascending, as one batch with `fields` (those the
 // file has; others are left out), plus their offsets and append times. `file_fields` are the fields the file
 // has.
@@ -59,12 +48,12 @@ struct ParquetRows {
 Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,
                                       std::uint32_t max_rows, const std::vector<Field>& file_fields);
 
-// A database for our own statements (COPY ... TO, reads of our files): file access open, no extension
-// loading. Never given SQL text from outside.
+// A database for our own statements: file access open, no extension loading. Never given SQL text from
+// outside.
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
                                                              unsigned threads);
-// The one that writes our files: its one thread keeps the order of a single source without being told to, and
-// may then limit the bytes of a row group. No order is kept in a UNION ALL.
+// The one that reads our files: its one thread gives the rows of a list of files in their order, without
+// holding any back. No order is kept in a UNION ALL.
 Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max);
 
 }  // namespace dl

@@ -2,6 +2,7 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/check.h"
+#include "common/duck/parquet_file.h"
 #include "slave/columnar/thrift_writer.h"
 
 namespace dl::slave {
@@ -195,6 +196,15 @@ Result<void> ParquetWriter::finish() {
     const std::string_view bytes = buffer_;
     DL_TRY(file_->append({&bytes, 1}));
     return file_->sync();
+}
+
+std::vector<ParquetWriter::Column> snapshot_file_columns(const std::vector<Field>& fields) {
+    std::vector<ParquetWriter::Column> columns{{"_offset", {TypeKind::int64}, false, true},
+                                               {"_delete", {TypeKind::boolean}, false},
+                                               {"_time", {TypeKind::timestamp}, false}};
+    for (const auto& field : fields)
+        columns.push_back({parquet_field_name(field.id), field.type});
+    return columns;
 }
 
 }  // namespace dl::slave

@@ -9,6 +9,7 @@
 
 #include "common/io/file_system.h"
 #include "common/io/paced_write_back.h"
+#include "common/types/schema.h"
 #include "slave/columnar/parquet_column_encoder.h"
 
 namespace dl::slave {
@@ -49,5 +50,8 @@ class ParquetWriter {
     std::vector<RowGroup> groups_;
     std::string buffer_;  // of the row group being written
 };
+
+// The columns of a snapshot file: `_offset`, `_delete`, `_time`, then `f<id>` per field.
+std::vector<ParquetWriter::Column> snapshot_file_columns(const std::vector<Field>& fields);
 
 }  // namespace dl::slave

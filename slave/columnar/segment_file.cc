@@ -161,13 +161,10 @@ std::vector<Field> segment_fields(const TailSegment& segment, const Schema& sche
 
 Result<void> write_segment_file(FileSystem& files, const std::string& path, const TailSegment& segment,
                                 const std::vector<Field>& fields) {
-    std::vector<ParquetWriter::Column> columns{{"_offset", {TypeKind::int64}, false, true},
-                                               {"_delete", {TypeKind::boolean}, false},
-                                               {"_time", {TypeKind::timestamp}, false}};
-    const auto first_field = columns.size();
+    auto columns = snapshot_file_columns(fields);
+    const auto first_field = columns.size() - fields.size();
     std::vector<ColumnBatch> default_values;
     for (const auto& field : fields) {
-        columns.push_back({parquet_field_name(field.id), field.type});
         DL_TRY_ASSIGN(auto value, default_row(field));
         default_values.push_back(std::move(value));
     }

@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
+#include "slave/columnar/parquet_writer.h"
 
 namespace dl::slave {
 namespace {
@@ -20,11 +21,10 @@ class KeptFilter : public RowFilter {
         const KeptRows* kept = nullptr;
         double bytes_per_row = 0;
     };
-    KeptFilter(std::vector<Part> parts, Spend spend, PacedWriteBack& output,
-               std::atomic<std::uint64_t>& rows_done)
-        : parts_(std::move(parts)), spend_(std::move(spend)), output_(output), rows_done_(rows_done) {}
+    KeptFilter(std::vector<Part> parts, Spend spend, std::atomic<std::uint64_t>& rows_done)
+        : parts_(std::move(parts)), spend_(std::move(spend)), rows_done_(rows_done) {}
     void filter(const std::int64_t* offsets, std::size_t count, bool* keep) const override {
-        double read = 0, written = 0;
+        double bytes = 0;  // read and written
         for (std::size_t i = 0; i < count; ++i) {
             while (part_ < parts_.size() && row_ == parts_[part_].file->rows) {
                 ++part_;
@@ -36,14 +36,12 @@ class KeptFilter : public RowFilter {
             in_order_ = in_order_ && expected;
             keep[i] = expected && parts_[part_].kept->test(row_);
             if (!expected) continue;
-            read += parts_[part_].bytes_per_row;
-            written += keep[i] ? parts_[part_].bytes_per_row : 0;
+            bytes += keep[i] ? 2 * parts_[part_].bytes_per_row : parts_[part_].bytes_per_row;
             last_ = offsets[i];
             ++row_;
         }
         rows_done_.fetch_add(count);
-        output_.wrote(static_cast<std::uint64_t>(written));
-        spend_(static_cast<std::uint64_t>(read + written));
+        spend_(static_cast<std::uint64_t>(bytes));
         DL_FAILPOINT("compaction.mid");
     }
     // Every row went by once, in order.
@@ -55,7 +53,6 @@ class KeptFilter : public RowFilter {
   private:
     const std::vector<Part> parts_;
     Spend spend_;
-    PacedWriteBack& output_;
     std::atomic<std::uint64_t>& rows_done_;
     // Of the one thread.
     mutable std::size_t part_ = 0;
@@ -68,6 +65,27 @@ Error mismatch(const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "compaction refused, nothing was changed (INV-5): " + what +
                                                    "; the partition's files disagree, "
                                                    "check the disk and restore the partition from a copy");
+}
+
+// Rows of the columns of a file, in row groups.
+Result<void> write_rows(DuckResult& rows, ParquetWriter& writer) {
+    std::vector<ColumnBatch> group;  // the writer needs their texts until the end of the row group
+    std::uint32_t count = 0;
+    std::uint64_t bytes = 0;
+    for (;;) {
+        DL_TRY_ASSIGN(auto batch, rows.next(kParquetRowGroupRows - count));
+        if (!batch) return writer.end_row_group();
+        for (std::size_t i = 0; i < writer.columns().size(); ++i)
+            writer.column(i).append(batch->columns()[i], 0, batch->rows());
+        count += batch->rows();
+        bytes += batch->body().size();
+        group.push_back(std::move(*batch));
+        if (count < kParquetRowGroupRows && bytes < kParquetRowGroupBytes) continue;
+        DL_TRY(writer.end_row_group());
+        group.clear();
+        count = 0;
+        bytes = 0;
+    }
 }
 
 // The value of a field in files that have it and in files that do not.
@@ -212,8 +230,6 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     begun_.push_back(path);
     begun_.push_back(input_.snapshots_directory + "/" + info.index_name());
     DL_TRY(copy_rows(output, group, info.fields, path));
-    DL_FAILPOINT("compaction.before-fsync-new");
-    DL_TRY(input_.files->sync_file(path));
     DL_TRY(check_written(path, &info));
     DL_TRY(measure_parquet(*input_.files, path, &info));
     spend(info.parquet_bytes + info.rows * (sizeof(Hash128) + sizeof(std::uint32_t)));
@@ -247,7 +263,6 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
     std::vector<KeptFilter::Part> parts;
     std::vector<const ManifestFile*> files;
     std::string paths;
-    std::uint64_t longest_row = 0;  // of the files' averages
     for (std::size_t i = group.begin; i < group.end; ++i) {
         const auto& file = *output.inputs[i].file;
         if (output.kept[i].count() == 0) {
@@ -259,28 +274,32 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
                          static_cast<double>(info.parquet_bytes) / static_cast<double>(info.rows)});
         files.push_back(&info);
         paths += (paths.empty() ? "" : ", ") + sql_literal(file.parquet_path());
-        longest_row = std::max(longest_row, info.plain_bytes / info.rows);
     }
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : fields)
         columns += ", " + field_sql(files, field);
 
-    PacedWriteBack write_back(*input_.files, path);
     const auto filter = std::make_shared<KeptFilter>(
-        std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, write_back, rows_done_);
+        std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, rows_done_);
+    DL_TRY_ASSIGN(const auto writer,
+                  ParquetWriter::create(*input_.files, path, snapshot_file_columns(fields)));
     DL_TRY_ASSIGN(const auto session, start_session());
-    // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one thread.
-    const auto written = session->execute("COPY (SELECT " + columns + " FROM read_parquet([" + paths +
-                                          "], union_by_name = true) WHERE " +
-                                          sql_alive(session->add_row_filter(filter), "_offset") + ") TO " +
-                                          sql_literal(path) + " " + parquet_copy_options(longest_row));
+    const auto copied = [&]() -> Result<void> {
+        // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one
+        // thread.
+        DL_TRY_ASSIGN(const auto rows, session->query("SELECT " + columns + " FROM read_parquet([" + paths +
+                                                      "], union_by_name = true) WHERE " +
+                                                      sql_alive(session->add_row_filter(filter), "_offset")));
+        return write_rows(*rows, *writer);
+    }();
     {
         const std::lock_guard lock(mutex_);
         session_ = nullptr;
     }
-    if (written.has_error()) return written.error().in("writing " + path);
+    if (copied.has_error()) return copied.error().in("writing " + path);
     if (!filter->is_complete()) return mismatch("the rows for " + path + " did not come in their order");
-    return {};
+    DL_FAILPOINT("compaction.before-fsync-new");
+    return writer->finish();
 }
 
 Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {

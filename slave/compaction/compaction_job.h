@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "common/duck/duck_database.h"
-#include "common/io/paced_write_back.h"
 #include "common/meta/table_meta.h"
 #include "slave/columnar/file_set.h"
 #include "slave/columnar/keep_set.h"
@@ -69,6 +68,7 @@ class CompactionJob {
     Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
                                                              const OutputGroup& group);
     std::vector<Field> output_fields(const OutputGroup& group) const;
+    // Writes and syncs the Parquet file.
     Result<void> copy_rows(const CompactionOutput& output, const OutputGroup& group,
                            const std::vector<Field>& fields, const std::string& path);
     // Reads the offsets back: as many rows as expected, ascending, within the range.

@@ -149,4 +149,14 @@ inline ScanColumn field_column(std::string name, std::uint32_t id, std::string_v
     return {std::move(name), ScanColumn::Source::field, FieldId{id}, type_of(type), std::nullopt};
 }
 
+// All rows of `source` as a Parquet file of DuckDB's own.
+inline Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSource> source,
+                                  const std::string& path) {
+    DL_TRY_ASSIGN(auto session, database.session());
+    const auto handle = session->add_scan(std::move(source));
+    return session->execute("COPY (SELECT * FROM dl_scan(" + std::to_string(handle) + ")) TO " +
+                            sql_literal(path) + " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " +
+                            std::to_string(kParquetRowGroupRows) + ")");
+}
+
 }  // namespace dl::test

@@ -70,50 +70,6 @@ TEST(ParquetFile, EveryTypeComesBack) {
     EXPECT_FALSE(some->batch.has_deletes());
 }
 
-// A file three times as large as the memory is written and copied, its long rows behind many short ones:
-// chunks and row groups are limited by their bytes, not by the average row.
-TEST(ParquetFile, LongRowsStayWithinTheMemory) {
-    TempFolder folder;
-    auto database = *file_duck_database(128u << 20);
-    const std::vector<Field> fields{{FieldId{1}, "s", type_of("string")}};
-    constexpr std::uint32_t kShortRows = 1'000'000;
-    constexpr std::uint32_t kUnitRows = 256;
-    constexpr std::uint32_t kUnits = 48;
-    constexpr std::uint32_t kRowBytes = 32u << 10;
-    constexpr std::uint64_t kAverage = 400;
-    ColumnBatchBuilder builder({{FieldId{1}, type_of("string")}});
-    std::mt19937_64 random(1);
-    for (std::uint32_t r = 0; r < kUnitRows; ++r) {
-        std::string text(kRowBytes, ' ');
-        for (auto& c : text)
-            c = static_cast<char>('a' + random() % 26);
-        builder.append_bytes(0, text);
-        builder.finish_row(false);
-    }
-    const auto batch = batch_of(builder);
-    ColumnBatchBuilder short_rows({{FieldId{1}, type_of("string")}});
-    for (std::uint32_t r = 0; r < kShortRows; ++r) {
-        short_rows.append_bytes(0, "a");
-        short_rows.finish_row(false);
-    }
-    std::vector<ScanUnit> units{{batch_of(short_rows), 0, 1}};
-    for (std::uint32_t u = 0; u < kUnits; ++u)
-        units.push_back({batch, static_cast<Offset>(kShortRows + u * kUnitRows), 1});
-    const auto path = folder.path("f.parquet");
-    const auto written =
-        write_parquet(*database, std::make_shared<MemorySource>(file_columns(fields), units), path, kAverage);
-    ASSERT_TRUE(written) << written.error().to_text();
-    auto session = *database->session();
-    const auto copied =
-        session->execute("COPY (SELECT * FROM read_parquet(" + sql_literal(path) + ")) TO " +
-                         sql_literal(folder.path("g.parquet")) + " " + parquet_copy_options(kAverage));
-    ASSERT_TRUE(copied) << copied.error().to_text();
-    const auto read = read_parquet_rows(*database, folder.path("g.parquet"),
-                                        kShortRows + kUnits * kUnitRows - 1, 10, fields);
-    ASSERT_TRUE(read) << read.error().to_text();
-    EXPECT_EQ(read->batch.find(FieldId{1})->bytes(0), batch.columns()[0].bytes(kUnitRows - 1));
-}
-
 TEST(ParquetFile, RowsFromAnOffsetInOrderAcrossRowGroups) {
     TempFolder folder;
     auto database = *file_duck_database(256u << 20);
@@ -160,15 +116,10 @@ TEST(ParquetFile, FailuresNameTheFile) {
     auto database = *file_duck_database(256u << 20);
     const std::vector<Field> fields{{FieldId{1}, "k", type_of("long")}};
     const auto source = std::make_shared<MemorySource>(file_columns(fields), std::vector<ScanUnit>{});
-    const auto path = folder.path("no/such/folder.parquet");
-    const auto failed = write_parquet(*database, source, path);
-    ASSERT_FALSE(failed);
-    EXPECT_EQ(failed.error().code, ErrorCode::io_error);
-    EXPECT_NE(failed.error().message.find(path), std::string::npos);
-
     const auto missing = read_parquet_rows(*database, folder.path("none.parquet"), 0, 1, fields);
     ASSERT_FALSE(missing);
     EXPECT_EQ(missing.error().code, ErrorCode::io_error);
+    EXPECT_NE(missing.error().message.find("none.parquet"), std::string::npos);
 
     std::ofstream(folder.path("bad.parquet")) << "PAR1 this is not a parquet file PAR1";
     EXPECT_FALSE(read_parquet_rows(*database, folder.path("bad.parquet"), 0, 1, fields));
