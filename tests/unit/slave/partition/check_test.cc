@@ -188,7 +188,7 @@ TEST_F(CheckTest, AnIndexThatNamesAnOlderRecordOfAKeyIsFound) {
 
 TEST_F(CheckTest, RepairKeepsWhatIsWrittenMeanwhile) {
     write_history();
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 4; ++i) {
         const auto info = manifest().files.front();
         close();
         write_wrong_vector(info, i % 2 == 0);
