@@ -47,6 +47,12 @@ std::shared_ptr<const DeleteVector> DeleteVector::from_bits(const RowBits& dead)
     return vector;
 }
 
+std::uint64_t DeleteVector::resident_bytes() const {
+    const auto chunks = static_cast<std::uint64_t>(
+        std::count_if(chunks_.begin(), chunks_.end(), [](const auto& chunk) { return chunk != nullptr; }));
+    return sizeof *this + chunks_.capacity() * sizeof chunks_[0] + chunks * sizeof(Chunk);
+}
+
 std::shared_ptr<const DeleteVector> DeleteVector::with(std::span<const std::uint32_t> rows) const {
     auto next = std::make_shared<DeleteVector>(*this);
     std::vector<Chunk*> copied(chunks_.size(), nullptr);

@@ -50,6 +50,7 @@ class DeleteVector : public RowFilter {
 
     std::uint64_t rows() const { return rows_; }
     std::uint64_t dead() const { return dead_; }
+    std::uint64_t resident_bytes() const;
     bool is_dead(std::uint64_t row) const {
         const auto& chunk = chunks_[row / kChunkRows];
         return chunk != nullptr && ((chunk->words[(row % kChunkRows) / 64] >> (row & 63)) & 1) != 0;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -26,10 +25,11 @@ constexpr std::int32_t kRleDictionary = 8;
 constexpr std::int32_t kDataPage = 0;
 constexpr std::int32_t kDictionaryPage = 2;
 
-// A dictionary is given up when it gets longer than this, or when, at the trial, more than half of the values
-// were new to it.
+// A dictionary is given up when it gets longer than a fifth of a row group, when more than half of the first
+// values were new to it, or when its values meet in one place (which somebody may have chosen them to do).
 constexpr std::size_t kEntriesMax = 3276;
 constexpr std::size_t kTrialValues = 1024;
+constexpr std::size_t kProbesMax = 256;
 // Statistics of longer texts cost more than they prune.
 constexpr std::size_t kRangeTextMax = 256;
 // A chunk is stored compressed when that takes away a tenth at least.
@@ -101,8 +101,9 @@ class Dictionary {
     // Number of the value, which is added when it is new; kFull when there is no room for it.
     std::uint16_t number_of(const Value& value) {
         if (!entries_.empty() && value == entries_[last_]) return last_;
-        for (auto at = hash(value);; ++at) {
-            auto& slot = slots_[at % kSlots];
+        const auto home = hash(value);
+        for (std::size_t probe = 0; probe < kProbesMax; ++probe) {
+            auto& slot = slots_[(home + probe) % kSlots];
             if (slot == 0) {
                 if (entries_.size() == kEntriesMax) return kFull;
                 entries_.push_back(value);
@@ -111,6 +112,7 @@ class Dictionary {
             }
             if (entries_[slot - std::size_t{1}] == value) return last_ = static_cast<std::uint16_t>(slot - 1);
         }
+        return kFull;
     }
     void clear() {
         if (!entries_.empty()) slots_.fill(0);

@@ -123,11 +123,12 @@ PartitionStats WiredPartition::stats() const {
         stats.file_dead_rows += entry.dead->dead();
         stats.file_bytes += entry.file->info().parquet_bytes;
         stats.index_bytes_mapped += entry.file->index().mapped_bytes();
+        stats.index_bytes_resident += entry.dead->resident_bytes();
     }
     stats.tail_rows = state->tail->rows;
     stats.tail_bytes = state->tail->bytes;
     const auto resident = core_.tail_resident_bytes.load();
-    stats.index_bytes_resident = resident - std::min(resident, state->tail->bytes);
+    stats.index_bytes_resident += resident - std::min(resident, state->tail->bytes);
     stats.appends = core_.counters.appends;
     stats.appended_rows = core_.counters.appended_rows;
     stats.syncs = core_.counters.syncs;

@@ -112,7 +112,9 @@ struct CheckReport {
 struct PartitionStats {
     Offset first_offset = 0, end_offset = 0, flushed_end = 0;
     std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
-    std::uint64_t tail_rows = 0, tail_bytes = 0, index_bytes_resident = 0, index_bytes_mapped = 0;
+    std::uint64_t tail_rows = 0, tail_bytes = 0;
+    // Key tables and replaced marks of the tail, and delete vectors; key indexes of files.
+    std::uint64_t index_bytes_resident = 0, index_bytes_mapped = 0;
     std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
 };
 

@@ -2,9 +2,14 @@
 // the latency of tail reads while a compaction runs.
 //   upsert_bench [--rows N] [--upserts N]   default 20 000 000 and 10 000 000
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
+#include "common/rpc/rpc_client.h"
 #include "tests/bench/bench_support.h"
 
 namespace dl::bench {
@@ -13,7 +18,30 @@ namespace {
 constexpr int kBatch = 10'000;
 constexpr int kPortion = 100;  // batches prepared at once, so that preparing is not measured
 
+// What the slave counts of its only table.
+nlohmann::json table_counters(test::TestCluster& cluster) {
+    boost::asio::io_context loop;
+    const auto slave =
+        rpc::RpcClient::create(loop.get_executor(), "127.0.0.1:" + std::to_string(cluster.slave().port()));
+    auto reply =
+        boost::asio::co_spawn(loop,
+                              slave->call(rpc::Method::stats, R"({"table_id":1,"partitions":[0,1,2,3]})", {},
+                                          Clock::now() + std::chrono::seconds(60)),
+                              boost::asio::use_future);
+    loop.run();
+    const auto counters = reply.get();
+    if (!counters) throw std::runtime_error(counters.error().to_text());
+    return nlohmann::json::parse(counters->end_json);
+}
+
 void print_memory(test::TestCluster& cluster, double keys) {
+    const auto counters = table_counters(cluster);
+    const auto a_key = [&](const char* name) {
+        return std::to_string(counters.at(name).get<double>() / keys).substr(0, 5) + " bytes a key";
+    };
+    line("index", a_key("index_bytes_resident") + " resident",
+         a_key("index_bytes_mapped") + " in mapped files; " + counters.at("tail_rows").dump() +
+             " rows in the tail");
     const auto memory = memory_of(cluster.slave());
     line("slave memory", megabytes(memory.own) + " own, " + megabytes(memory.mapped) + " of mapped files",
          std::to_string(static_cast<int>(memory.own / keys)) + " own bytes a key, everything counted");
