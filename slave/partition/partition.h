@@ -48,7 +48,7 @@ struct PartitionContext {
     WorkerPool* storage_pool = nullptr;           // appends, syncs, applying
     WorkerPool* background_pool = nullptr;        // flush
     WorkerPool* compaction_pool = nullptr;        // nullptr: the background pool
-    std::shared_ptr<DuckDatabase> file_database;  // file_duck_database(), for flushes and reads of files
+    std::shared_ptr<DuckDatabase> file_database;  // file_duck_database(), for reads of files
     // Another one of compactions alone, which must not take threads and memory from those.
     std::shared_ptr<DuckDatabase> compaction_database;
     IoBudget* compaction_budget = nullptr;    // nullptr: no limit

@@ -135,7 +135,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.tail_budget = &parts.tail_budget;
     context.chunk_guides = &parts.chunk_guides;
     context.now_us = wall_clock_us;
-    DL_TRY_ASSIGN(context.file_database, file_duck_database(settings.flush_memory_bytes));
+    DL_TRY_ASSIGN(context.file_database, file_duck_database(settings.file_memory_bytes));
     DL_TRY_ASSIGN(context.compaction_database, file_duck_database(settings.compaction_memory_bytes));
     DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
 

@@ -95,12 +95,12 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .min = 0,
          .max = 1024 * kGi,
          .help = "Memory for where values lie in column files, which makes lookups by key cheap."},
-        {.name = "slave.flush.memory.bytes",
+        {.name = "slave.file.memory.bytes",
          .kind = Kind::bytes,
          .default_value = "256m",
          .min = 64 * kMi,
          .max = 1024 * kGi,
-         .help = "Memory for writing column files."},
+         .help = "Memory for reading column files in stream_read, checks and repairs."},
         {.name = "slave.net.threads",
          .kind = Kind::integer,
          .default_value = "0",
@@ -271,7 +271,7 @@ SlaveSettings slave_settings(const Config& config) {
     settings.query_threads = static_cast<unsigned>(size_or("slave.query.threads", cores()));
     settings.query_concurrent_max = size("slave.query.concurrent.max");
     settings.lookup_cache_bytes = size("slave.lookup.cache.bytes");
-    settings.flush_memory_bytes = size("slave.flush.memory.bytes");
+    settings.file_memory_bytes = size("slave.file.memory.bytes");
     settings.net_threads = size_or("slave.net.threads", std::max<std::size_t>(1, cores() / 2));
     settings.work_threads = size_or("slave.work.threads", std::max<std::size_t>(2, cores()));
     settings.storage_threads = size("slave.storage.threads");

@@ -22,7 +22,7 @@ struct SlaveSettings {
     unsigned query_threads = 0;
     std::size_t query_concurrent_max = 0;
     std::size_t lookup_cache_bytes = 0;
-    std::uint64_t flush_memory_bytes = 0;
+    std::uint64_t file_memory_bytes = 0;
     std::size_t net_threads = 0;
     std::size_t work_threads = 0;
     std::size_t storage_threads = 0;
