@@ -1,10 +1,11 @@
-// Upserts of random keys into a large table: rate by slice (does it fall?), memory, restart, compaction, and
-// the latency of tail reads while a compaction runs.
+// Upserts of random keys into a large table: rate by slice (does it fall?), memory, restart, check and
+// rebuild, compaction, and the latency of tail reads while a compaction runs.
 //   upsert_bench [--rows N] [--upserts N]   default 20 000 000 and 10 000 000
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -101,6 +102,22 @@ int run(int argc, char** argv) {
     cluster.slave().start();
     count_rows(cluster, "u", keys);
     line("after kill -9", seconds_text(seconds_since(start)));
+
+    headline("Check, and rebuilding what is derived");
+    start = Clock::now();
+    must(client, R"({"check_table":"u","options":{"timeout_ms":900000}})");
+    line("check_table", seconds_text(seconds_since(start)),
+         rows_per_second(static_cast<double>(keys + upserts), seconds_since(start)) + " of records");
+    cluster.slave().kill_hard();
+    std::uint64_t indexes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(cluster.slave_data()))
+        if (file.path().extension() == ".kix") indexes += std::filesystem::remove(file.path()) ? 1 : 0;
+    start = Clock::now();
+    cluster.slave().start();
+    count_rows(cluster, "u", keys);
+    line("restart without its " + std::to_string(indexes) + " key indexes",
+         seconds_text(seconds_since(start)),
+         rows_per_second(static_cast<double>(keys + upserts), seconds_since(start)) + " of records");
 
     headline("Compaction, and tail reads meanwhile");
     line("background work done after", seconds_text(settle(cluster)));
