@@ -145,6 +145,29 @@ bool is_plain_integer(std::string_view text) {
            (digits.front() != '0' || text == "0");
 }
 
+// A number without exponent, as 7, -3.25 or 0.50: its digits, and those of the fraction that are not zeros at
+// its end.
+struct FixedPoint {
+    std::size_t digits = 0;
+    std::size_t fraction_digits = 0;
+};
+std::optional<FixedPoint> fixed_point(std::string_view text) {
+    const auto point = text.find('.');
+    if (!is_plain_integer(text.substr(0, point)) && !text.starts_with("-0.")) return std::nullopt;
+    FixedPoint number;
+    number.digits = static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_digit));
+    if (point == std::string_view::npos) return number;
+    auto fraction = text.substr(point + 1);
+    if (fraction.empty() || !std::all_of(fraction.begin(), fraction.end(), is_digit)) return std::nullopt;
+    while (fraction.ends_with('0'))
+        fraction.remove_suffix(1);
+    number.fraction_digits = fraction.size();
+    return number;
+}
+
+// With up to so many digits every way from text to double, also through a decimal, gives the same one.
+constexpr std::size_t kExactDoubleDigits = 15;
+
 }  // namespace
 
 std::optional<PointSelect> parse_point_select(std::string_view sql) {
@@ -185,6 +208,17 @@ std::optional<std::string> exact_key_text(const KeyLiteral& literal, DataType ty
                                   matches(std::string_view(text).substr(0, 19), "9999-99-99 99:99:99") &&
                                   std::all_of(text.begin() + 20, text.end(), is_digit);
             if ((!whole && !fraction) || !parse_timestamp_us(text)) return std::nullopt;
+            return text;
+        }
+        case TypeKind::decimal: {
+            const auto number = fixed_point(text);
+            if (!number || number->fraction_digits > type.scale || !parse_decimal(text, type))
+                return std::nullopt;
+            return text;
+        }
+        case TypeKind::float64: {
+            const auto number = fixed_point(text);
+            if (!number || number->digits > kExactDoubleDigits) return std::nullopt;
             return text;
         }
         default:

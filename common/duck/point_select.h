@@ -12,7 +12,8 @@
 
 namespace dl {
 
-// A constant as it stands in SQL: digits with an optional minus, or the content of a string literal.
+// A constant as it stands in SQL: digits with an optional minus and a point, or the content of a string
+// literal.
 struct KeyLiteral {
     bool quoted = false;
     std::string text;
@@ -32,7 +33,7 @@ inline constexpr std::size_t kLookupKeysMax = 256;
 std::optional<PointSelect> parse_point_select(std::string_view sql);
 
 // The text form (value_text.h) of the only key of `type` that equals the literal for DuckDB; nullopt when
-// that is not certain, and for types that have several forms of one value.
+// that is not certain (float, boolean), and for binary, whose literals are not texts.
 std::optional<std::string> exact_key_text(const KeyLiteral& literal, DataType type);
 
 }  // namespace dl

@@ -15,6 +15,20 @@ std::string text_of(const json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// Of a DECIMAL constant, which is kept unscaled.
+std::string decimal_text(const json& unscaled, const json& type) {
+    std::uint64_t scale = 0;
+    if (const auto info = type.find("type_info"); info != type.end())
+        scale = info->value("scale", std::uint64_t{0});
+    auto digits = unscaled.dump();
+    const bool negative = digits.starts_with('-');
+    if (negative) digits.erase(0, 1);
+    if (scale == 0) return (negative ? "-" : "") + digits;
+    if (digits.size() <= scale) digits.insert(0, scale + 1 - digits.size(), '0');
+    digits.insert(digits.size() - scale, 1, '.');
+    return (negative ? "-" : "") + digits;
+}
+
 std::optional<KeyLiteral> literal_of(const json& expression) {
     if (text_of(expression, "class") != "CONSTANT") return std::nullopt;
     const auto value = expression.find("value");
@@ -24,13 +38,74 @@ std::optional<KeyLiteral> literal_of(const json& expression) {
     const auto content = value->find("value");
     if (content == value->end()) return std::nullopt;
     if (kind == "VARCHAR" && content->is_string()) return KeyLiteral{true, content->get<std::string>()};
+    if (kind == "DECIMAL" && content->is_number_integer())
+        return KeyLiteral{false, decimal_text(*content, (*value)["type"])};
     const bool whole = kind == "TINYINT" || kind == "SMALLINT" || kind == "INTEGER" || kind == "BIGINT";
     if (!whole || !content->is_number_integer()) return std::nullopt;
     return KeyLiteral{false, content->dump()};
 }
 
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = ascii_lowercase(c);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+std::optional<std::string> bytes_of_hex(std::string_view text) {
+    if (text.size() % 2 != 0) return std::nullopt;
+    std::string bytes;
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        const auto high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+        if (high < 0 || low < 0) return std::nullopt;
+        bytes.push_back(static_cast<char>(high << 4 | low));
+    }
+    return bytes;
+}
+// The text of a BLOB literal: plain ASCII, other bytes as \xHH.
+std::optional<std::string> bytes_of_blob(std::string_view text) {
+    std::string bytes;
+    while (!text.empty()) {
+        if (text.front() != '\\') {
+            if (static_cast<unsigned char>(text.front()) >= 0x80) return std::nullopt;
+            bytes.push_back(text.front());
+            text.remove_prefix(1);
+            continue;
+        }
+        if (text.size() < 4 || text[1] != 'x') return std::nullopt;
+        const auto one = bytes_of_hex(text.substr(2, 2));
+        if (!one) return std::nullopt;
+        bytes += *one;
+        text.remove_prefix(4);
+    }
+    return bytes;
+}
+
+// `'...'::BLOB`, `from_hex('...')`, `from_base64('...')`; the text form of a binary is base64.
+std::optional<std::string> binary_key_text(const json& expression) {
+    std::optional<std::string> bytes;
+    if (text_of(expression, "class") == "CONSTANT") {
+        // The parser has applied the cast already.
+        const auto value = expression.find("value");
+        if (value == expression.end() || value->value("is_null", true) || !value->contains("type") ||
+            text_of((*value)["type"], "id") != "BLOB")
+            return std::nullopt;
+        bytes = bytes_of_blob(text_of(*value, "value"));
+    } else if (text_of(expression, "class") == "FUNCTION" && expression.contains("children") &&
+               expression["children"].size() == 1) {
+        const auto literal = literal_of(expression["children"][0]);
+        if (!literal || !literal->quoted) return std::nullopt;
+        const auto name = ascii_lowercase(text_of(expression, "function_name"));
+        if (name == "from_base64") return literal->text;
+        if (name == "from_hex" || name == "unhex") bytes = bytes_of_hex(literal->text);
+    }
+    if (!bytes) return std::nullopt;
+    std::string text;
+    append_base64(text, *bytes);
+    return text;
+}
+
 // Also `DATE '...'` for a date key and `TIMESTAMP '...'` for a timestamp.
 std::optional<std::string> key_text(const json& expression, DataType type) {
+    if (type.kind == TypeKind::binary) return binary_key_text(expression);
     if (text_of(expression, "class") == "CAST") {
         const auto target = expression.contains("cast_type") ? text_of(expression["cast_type"], "id") : "";
         const bool same = (type.kind == TypeKind::date && target == "DATE") ||

@@ -93,7 +93,23 @@ TEST(PointSelect, KeysAreTakenOnlyWhenTheyAreCertain) {
     EXPECT_EQ(text("string", "a b", true), "a b");
     EXPECT_EQ(text("date", "2024-02-29", true), "2024-02-29");
     EXPECT_EQ(text("timestamp", "2024-01-01 00:00:00.5", true), "2024-01-01 00:00:00.5");
+    EXPECT_EQ(text("decimal(9,2)", "1", false), "1");
+    EXPECT_EQ(text("decimal(9,2)", "-12.5", true), "-12.5");
+    EXPECT_EQ(text("decimal(9,2)", "-0.5000", false), "-0.5000");
+    EXPECT_EQ(text("decimal(38,0)", std::string(38, '9'), true), std::string(38, '9'));
+    EXPECT_EQ(text("double", "-1", false), "-1");
+    EXPECT_EQ(text("double", "0.1", true), "0.1");
+    EXPECT_EQ(text("double", "123456789012.345", false), "123456789012.345");
     for (const auto& [type, value, quoted] : std::vector<std::tuple<std::string, std::string, bool>>{
+             {"decimal(9,2)", "1.005", false},
+             {"decimal(9,2)", "10000000", false},
+             {"decimal(9,2)", "1e3", true},
+             {"decimal(9,2)", "1.", true},
+             {"decimal(9,2)", ".5", true},
+             {"double", "1234567890123.456", false},
+             {"double", "1e3", true},
+             {"double", "nan", true},
+             {"float", "1", false},
              {"int", "2147483648", false},
              {"int", "07", false},
              {"int", " 7", true},
@@ -109,8 +125,6 @@ TEST(PointSelect, KeysAreTakenOnlyWhenTheyAreCertain) {
              {"timestamp", "2024-01-01T00:00:00", true},
              {"timestamp", "2024-01-01 00:00:00Z", true},
              {"timestamp", "2024-01-01 00:00:00.1234567", true},
-             {"double", "1", false},
-             {"decimal(9,2)", "1", false},
              {"boolean", "true", true},
              {"binary", "AQ==", true}})
         EXPECT_FALSE(text(type, value, quoted)) << type << " " << value;

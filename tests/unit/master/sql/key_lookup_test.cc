@@ -40,10 +40,10 @@ class KeyLookupTest : public ::testing::Test {
         return text;
     }
     std::shared_ptr<DuckDatabase> database_ = open_database();
-    QueryTables tables_{{"t", make_table(1, "t", "int")},
-                        {"s", make_table(2, "s", "string")},
-                        {"d", make_table(3, "d", "date")},
-                        {"m", make_table(4, "m", "timestamp")}};
+    QueryTables tables_{{"t", make_table(1, "t", "int")},          {"s", make_table(2, "s", "string")},
+                        {"d", make_table(3, "d", "date")},         {"m", make_table(4, "m", "timestamp")},
+                        {"n", make_table(5, "n", "decimal(9,2)")}, {"f", make_table(6, "f", "double")},
+                        {"b", make_table(7, "b", "binary")}};
 };
 
 TEST_F(KeyLookupTest, KeysInAndPartsOfWhere) {
@@ -64,6 +64,25 @@ TEST_F(KeyLookupTest, KeysInAndPartsOfWhere) {
     EXPECT_EQ(found("select * from t join s on t.name = s.name where t.id = 7 and s.id = 'x'"), "s:x t:7");
     EXPECT_EQ(found("select * from t, s where t.id = 7"), "t:7");
     EXPECT_EQ(found("select * from t where id = 1 union all select 1, id from s"), "t:1");
+}
+
+TEST_F(KeyLookupTest, KeysThatAreNumbersWithAFractionOrBytes) {
+    EXPECT_EQ(found("select * from n where id in (7, -0.25, 1234.50, '8.1', 0.0)"),
+              "n:7,-0.25,1234.50,8.1,0.0");
+    EXPECT_EQ(found("select * from n where id = 7.125"), "") << "rounding is the engine's";
+    EXPECT_EQ(found("select * from n where id = 1e2"), "");
+    EXPECT_EQ(found("select * from f where id in (1, -0.5, 0.001, '2.5')"), "f:1,-0.5,0.001,2.5");
+    EXPECT_EQ(found("select * from f where id = 0.1234567890123456789"), "");
+    EXPECT_EQ(found("select * from f where id = 'nan'"), "");
+    EXPECT_EQ(found("select * from b where id = 'a\\xFFb'::blob"), "b:Yf9i");
+    EXPECT_EQ(found("select * from b where id in (from_hex('61ff62'), unhex('61FF62'), from_base64('Yf9i'))"),
+              "b:Yf9i,Yf9i,Yf9i");
+    for (const auto* sql :
+         {"select * from b where id = 'a'", "select * from b where id = null::blob",
+          "select * from b where id = from_hex('f')", "select * from b where id = from_hex('zz')",
+          "select * from b where id = md5('a')", "select * from b where id = from_hex(name)",
+          "select * from b where id = from_base64('?')"})
+        EXPECT_EQ(found(sql), "") << sql;
 }
 
 TEST_F(KeyLookupTest, NothingWhereRowsCouldBeMissed) {
@@ -147,9 +166,9 @@ TEST_F(KeyLookupTest, CutOptionsMustFit) {
     EXPECT_EQ(code(plan_query(one, {{}, Offsets{{4, 1}}})).substr(0, 19), "PARTITION_NOT_FOUND");
     EXPECT_EQ(code(plan_query(one, {{{0, 1}}, Offsets{}})).substr(0, 15), "INVALID_REQUEST");
     EXPECT_EQ(code(plan_query(tables_, {{}, Offsets{{0, 1}}})),
-              "INVALID_REQUEST: as_of is for a query of exactly one table, this one uses 4");
+              "INVALID_REQUEST: as_of is for a query of exactly one table, this one uses 7");
     EXPECT_EQ(code(plan_query(tables_, {{{0, 1}}, {}})),
-              "INVALID_REQUEST: min_offsets is for a query of exactly one table, this one uses 4");
+              "INVALID_REQUEST: min_offsets is for a query of exactly one table, this one uses 7");
 }
 
 }  // namespace
