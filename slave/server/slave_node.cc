@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kComponent = "slave";
-constexpr auto kLeaseCheckInterval = std::chrono::seconds(5);
+constexpr auto kUpkeepInterval = std::chrono::seconds(1);  // leases, idle partitions
 
 std::int64_t wall_clock_us() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -86,19 +86,19 @@ struct SlaveNode::Parts {
     std::unique_ptr<DuckQueryService> queries;
     HandlerContext context;
     std::shared_ptr<rpc::RpcServer> server;
-    std::unique_ptr<asio::steady_timer> lease_timer;  // on net loop 0
+    std::unique_ptr<asio::steady_timer> upkeep_timer;  // on net loop 0
     bool stopped = false;
 
-    void check_leases() {
-        lease_timer->expires_after(kLeaseCheckInterval);
-        lease_timer->async_wait([this](const boost::system::error_code& error) {
+    void upkeep() {
+        upkeep_timer->expires_after(kUpkeepInterval);
+        upkeep_timer->async_wait([this](const boost::system::error_code& error) {
             if (error) return;
             background.post([this] {
                 if (const auto expired = queries->expire(); expired > 0)
                     log_info(kComponent, "query leases were over", {{"views", expired}});
                 registry->tick();
             });
-            check_leases();
+            upkeep();
         });
     }
 };
@@ -165,8 +165,8 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     DL_TRY_ASSIGN(parts.server, rpc::RpcServer::listen(parts.net.executor_of(0), settings.node,
                                                        make_handlers(parts.context), std::move(options)));
     asio::post(parts.net.executor_of(0), [p = &parts] {
-        p->lease_timer = std::make_unique<asio::steady_timer>(p->net.executor_of(0));
-        p->check_leases();
+        p->upkeep_timer = std::make_unique<asio::steady_timer>(p->net.executor_of(0));
+        p->upkeep();
     });
     const auto took = std::chrono::steady_clock::now() - begin;
     log_info(kComponent, "serving",
@@ -197,7 +197,7 @@ void SlaveNode::stop() {
             .get();
     }
     parts.net.stop();
-    parts.lease_timer.reset();
+    parts.upkeep_timer.reset();
     parts.server.reset();
     parts.query.stop();
     parts.work.stop();

@@ -162,7 +162,7 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .help = "With less in column files, dead rows do not compact a partition."},
         {.name = "slave.compaction.idle.ms",
          .kind = Kind::integer,
-         .default_value = "10000",
+         .default_value = "2000",
          .min = 0,
          .max = 86'400'000,
          .help =
