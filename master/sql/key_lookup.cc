@@ -3,17 +3,13 @@
 #include <set>
 
 #include "common/base/ascii.h"
+#include "master/sql/query_ast.h"
 
 namespace dl::master {
 
 namespace {
 
 using nlohmann::json;
-
-std::string text_of(const json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 // Of a DECIMAL constant, which is kept unscaled.
 std::string decimal_text(const json& unscaled, const json& type) {

@@ -1,9 +1,5 @@
 #include "slave/columnar/parquet_column_encoder.h"
 
-#include <snappy.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -12,308 +8,14 @@
 
 #include "common/base/check.h"
 #include "slave/columnar/hybrid_writer.h"
-#include "slave/columnar/thrift_writer.h"
+#include "slave/columnar/parquet_value_codec.h"
+#include "slave/columnar/value_dictionary.h"
 
 namespace dl::slave {
 namespace {
 
-// Encodings and page kinds, numbered as in the Parquet format.
-constexpr std::int32_t kPlain = 0;
-constexpr std::int32_t kRle = 3;
-constexpr std::int32_t kDeltaBinaryPacked = 5;
-constexpr std::int32_t kRleDictionary = 8;
-constexpr std::int32_t kDataPage = 0;
-constexpr std::int32_t kDictionaryPage = 2;
-
-// A dictionary is given up when it gets longer than a fifth of a row group, when more than half of the first
-// values were new to it, or when its values meet in one place (which somebody may have chosen them to do).
-constexpr std::size_t kEntriesMax = 3276;
+// A dictionary is given up when it is full, and when more than half of the first values were new to it.
 constexpr std::size_t kTrialValues = 1024;
-constexpr std::size_t kProbesMax = 256;
-// Statistics of longer texts cost more than they prune.
-constexpr std::size_t kRangeTextMax = 256;
-// A chunk is stored compressed when that takes away a tenth at least.
-constexpr double kCompressedMax = 0.9;
-
-// --- NULLs ---
-
-// Which rows of the row group are there: nothing is kept as long as all are.
-class Levels {
-  public:
-    std::uint64_t rows() const { return rows_; }
-    std::uint64_t nulls() const { return nulls_; }
-    void add_values(std::uint32_t count) {
-        if (nulls_ != 0) set_bits(count);
-        rows_ += count;
-    }
-    void add_nulls(std::uint32_t count) {
-        if (nulls_ == 0) {
-            const auto before = static_cast<std::uint32_t>(rows_);
-            rows_ = 0;
-            set_bits(before);
-            rows_ = before;
-        }
-        nulls_ += count;
-        rows_ += count;
-        bits_.resize((rows_ + 7) / 8);
-    }
-    void append_to(std::string& page) const {
-        const auto begin = page.size();
-        append_le(page, std::uint32_t{0});
-        if (nulls_ == 0)
-            append_hybrid_run(page, true, rows_);
-        else
-            append_hybrid_bits(page, bits_, rows_);
-        store_le(page.data() + begin, static_cast<std::uint32_t>(page.size() - begin - 4));
-    }
-    void clear() {
-        rows_ = nulls_ = 0;
-        bits_.clear();
-    }
-
-  private:
-    void set_bits(std::uint32_t count) {
-        bits_.resize((rows_ + count + 7) / 8);
-        for (std::uint64_t row = rows_; row < rows_ + count;) {
-            if (row % 8 == 0 && rows_ + count - row >= 8) {
-                bits_[row / 8] = 0xff;
-                row += 8;
-            } else {
-                bits_[row / 8] = static_cast<std::uint8_t>(bits_[row / 8] | 1u << (row % 8));
-                ++row;
-            }
-        }
-    }
-    std::uint64_t rows_ = 0;
-    std::uint64_t nulls_ = 0;
-    std::vector<std::uint8_t> bits_;
-};
-
-// --- dictionary ---
-
-// Different values in the order of their coming. `Value` is a trivial type or std::string_view.
-template <class Value>
-class Dictionary {
-  public:
-    static constexpr std::uint16_t kFull = 0xffff;
-
-    const std::vector<Value>& entries() const { return entries_; }
-    // Number of the value, which is added when it is new; kFull when there is no room for it.
-    std::uint16_t number_of(const Value& value) {
-        if (!entries_.empty() && value == entries_[last_]) return last_;
-        const auto home = hash(value);
-        for (std::size_t probe = 0; probe < kProbesMax; ++probe) {
-            auto& slot = slots_[(home + probe) % kSlots];
-            if (slot == 0) {
-                if (entries_.size() == kEntriesMax) return kFull;
-                entries_.push_back(value);
-                slot = static_cast<std::uint16_t>(entries_.size());
-                return last_ = static_cast<std::uint16_t>(entries_.size() - 1);
-            }
-            if (entries_[slot - std::size_t{1}] == value) return last_ = static_cast<std::uint16_t>(slot - 1);
-        }
-        return kFull;
-    }
-    void clear() {
-        if (!entries_.empty()) slots_.fill(0);
-        entries_.clear();
-        last_ = 0;
-    }
-
-  private:
-    static constexpr std::size_t kSlots = 8192;
-    static_assert(kSlots >= 2 * kEntriesMax);
-
-    static std::size_t hash(const Value& value) {
-        if constexpr (std::is_same_v<Value, std::string_view>)
-            return XXH3_64bits(value.data(), value.size());
-        else
-            return XXH3_64bits(&value, sizeof value);
-    }
-    std::array<std::uint16_t, kSlots> slots_{};  // 0: free, else number + 1
-    std::vector<Value> entries_;
-    std::uint16_t last_ = 0;
-};
-
-// --- pages ---
-
-std::string page_header(std::int32_t kind, std::size_t plain_bytes, std::size_t stored_bytes,
-                        std::size_t values, std::int32_t encoding) {
-    std::string bytes;
-    ThriftWriter header(bytes);
-    header.i32(1, kind);
-    header.i32(2, static_cast<std::int32_t>(plain_bytes));
-    header.i32(3, static_cast<std::int32_t>(stored_bytes));
-    header.begin_structure(kind == kDataPage ? 5 : 7);
-    header.i32(1, static_cast<std::int32_t>(values));
-    header.i32(2, encoding);
-    if (kind == kDataPage) {
-        header.i32(3, kRle);  // definition levels
-        header.i32(4, kRle);  // repetition levels, which flat columns do not have
-    }
-    header.end_structure();
-    header.end_structure();
-    return bytes;
-}
-
-struct Page {
-    std::int32_t kind = kDataPage;
-    std::int32_t encoding = kPlain;
-    std::size_t values = 0;
-    std::string content;
-    std::string packed;  // the content, compressed
-};
-
-void append_pages(std::string& out, std::span<Page> pages, ParquetChunkInfo& info) {
-    const auto begin = out.size();
-    std::size_t plain_bytes = 0, packed_bytes = 0;
-    for (auto& page : pages) {
-        DL_CHECK(page.content.size() <= std::size_t{std::numeric_limits<std::int32_t>::max()},
-                 "row groups end long before a page has 2 GiB");
-        snappy::Compress(page.content.data(), page.content.size(), &page.packed);
-        plain_bytes += page.content.size();
-        packed_bytes += page.packed.size();
-    }
-    const bool compressed =
-        static_cast<double>(packed_bytes) < kCompressedMax * static_cast<double>(plain_bytes);
-    info.codec = compressed ? ParquetCodec::snappy : ParquetCodec::plain;
-    for (const auto& page : pages) {
-        const auto& stored = compressed ? page.packed : page.content;
-        if (page.kind == kDataPage) info.data_page = out.size() - begin;
-        const auto header =
-            page_header(page.kind, page.content.size(), stored.size(), page.values, page.encoding);
-        out += header;
-        out += stored;
-        info.plain_bytes += header.size() + page.content.size();
-    }
-    info.stored_bytes = out.size() - begin;
-}
-
-// --- values ---
-
-// `Stored`: the type of a value in the file; `Loaded`: in a batch.
-template <class Stored, class Loaded>
-struct FixedCodec {
-    using Value = Stored;
-    static Value load(const ColumnView& view, std::uint32_t row) {
-        return static_cast<Value>(view.fixed<Loaded>(row));
-    }
-    static void append_plain(std::string& page, const Value& value) { append_le(page, value); }
-    static void append_many(std::vector<Value>& values, const ColumnView& view, std::uint32_t begin,
-                            std::uint32_t count) {
-        const auto at = values.size();
-        values.resize(at + count);
-        if constexpr (std::is_same_v<Stored, Loaded>) {
-            std::memcpy(values.data() + at, view.data + std::size_t{begin} * sizeof(Loaded),
-                        std::size_t{count} * sizeof(Loaded));
-        } else {
-            for (std::uint32_t i = 0; i < count; ++i)
-                values[at + i] = load(view, begin + i);
-        }
-    }
-    static void append_plain(std::string& page, const std::vector<Value>& values) {
-        page.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Value));
-    }
-    // Values whose order is that of `Order`, which has the same bits.
-    template <class Order>
-    static std::optional<ParquetChunkInfo::Range> range_as(const std::vector<Value>& values) {
-        if (values.empty()) return std::nullopt;
-        auto min = std::bit_cast<Order>(values.front()), max = min;
-        bool ordered = true;
-        for (const auto& bits : values) {
-            const auto value = std::bit_cast<Order>(bits);
-            ordered &= value == value;
-            min = value < min ? value : min;
-            max = max < value ? value : max;
-        }
-        if (!ordered) return std::nullopt;  // NaN, which DuckDB takes for the largest, Parquet for none
-        ParquetChunkInfo::Range range;
-        append_le(range.min, min);
-        append_le(range.max, max);
-        return range;
-    }
-};
-
-struct Int32Codec : FixedCodec<std::int32_t, std::int32_t> {
-    static auto range(const std::vector<Value>& values) { return range_as<std::int32_t>(values); }
-};
-struct Int64Codec : FixedCodec<std::int64_t, std::int64_t> {
-    static auto range(const std::vector<Value>& values) { return range_as<std::int64_t>(values); }
-};
-struct SmallDecimalCodec : FixedCodec<std::int32_t, std::int64_t> {
-    static auto range(const std::vector<Value>& values) { return range_as<std::int32_t>(values); }
-};
-// Bits of floats, so that -0 and NaN stay what they are.
-struct Float32Codec : FixedCodec<std::uint32_t, std::uint32_t> {
-    static auto range(const std::vector<Value>& values) { return range_as<float>(values); }
-};
-struct Float64Codec : FixedCodec<std::uint64_t, std::uint64_t> {
-    static auto range(const std::vector<Value>& values) { return range_as<double>(values); }
-};
-
-struct LargeDecimalCodec : FixedCodec<Int128, Int128> {
-    static void append_plain(std::string& page, const Value& value) {
-        append_le(page, __builtin_bswap64(static_cast<std::uint64_t>(value >> 64)));
-        append_le(page, __builtin_bswap64(static_cast<std::uint64_t>(value)));
-    }
-    static void append_plain(std::string& page, const std::vector<Value>& values) {
-        for (const auto& value : values)
-            append_plain(page, value);
-    }
-    static std::optional<ParquetChunkInfo::Range> range(const std::vector<Value>& values) {
-        if (values.empty()) return std::nullopt;
-        const auto [min, max] = std::minmax_element(values.begin(), values.end());
-        ParquetChunkInfo::Range range;
-        append_plain(range.min, *min);
-        append_plain(range.max, *max);
-        return range;
-    }
-};
-
-struct BinaryCodec {
-    using Value = std::string_view;
-    static Value load(const ColumnView& view, std::uint32_t row) { return view.bytes(row); }
-    static void append_plain(std::string& page, const Value& value) { append_string(page, value); }
-    static void append_many(std::vector<Value>& values, const ColumnView& view, std::uint32_t begin,
-                            std::uint32_t count) {
-        const auto at = values.size();
-        values.resize(at + count);
-        auto from = load_le<std::uint32_t>(view.data + std::size_t{begin} * 4);
-        for (std::uint32_t i = 0; i < count; ++i) {
-            const auto to = load_le<std::uint32_t>(view.data + (std::size_t{begin} + i) * 4 + 4);
-            values[at + i] = {view.heap + from, to - from};
-            from = to;
-        }
-    }
-    static void append_plain(std::string& page, const std::vector<Value>& values) {
-        std::size_t bytes = 0;
-        for (const auto& value : values)
-            bytes += 4 + value.size();
-        const auto begin = page.size();
-        page.resize(begin + bytes);
-        auto* at = page.data() + begin;
-        for (const auto& value : values) {
-            store_le(at, static_cast<std::uint32_t>(value.size()));
-            if (!value.empty()) std::memcpy(at + 4, value.data(), value.size());
-            at += 4 + value.size();
-        }
-    }
-    static std::optional<ParquetChunkInfo::Range> range(const std::vector<Value>&) { return std::nullopt; }
-};
-struct TextCodec : BinaryCodec {
-    static std::optional<ParquetChunkInfo::Range> range(const std::vector<Value>& values) {
-        if (values.empty()) return std::nullopt;
-        Value min = values.front(), max = min;
-        for (const auto& value : values) {
-            if (value < min) min = value;
-            if (max < value) max = value;
-        }
-        if (std::max(min.size(), max.size()) > kRangeTextMax) return std::nullopt;
-        return ParquetChunkInfo::Range{std::string(min), std::string(max)};
-    }
-};
-
-// --- encoders ---
 
 template <class Codec>
 class DictionaryEncoder final : public ParquetColumnEncoder {
@@ -360,7 +62,7 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         info.values = levels_.rows();
         info.nulls = levels_.nulls();
         info.dictionary = in_dictionary_ && !numbers_.empty();
-        if (info.dictionary) info.encoding = kRleDictionary;
+        if (info.dictionary) info.encoding = kRleDictionaryEncoding;
         info.range = Codec::range(info.dictionary ? dictionary_.entries() : plain_);
         auto& entries = pages_[0];
         auto& data = pages_[1];
@@ -368,16 +70,16 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         if (optional_) levels_.append_to(data.content);
         data.values = levels_.rows();
         if (info.dictionary) {
-            entries.kind = kDictionaryPage;
+            entries.kind = ParquetPageKind::dictionary;
             entries.values = dictionary_.entries().size();
             entries.content.clear();
             Codec::append_plain(entries.content, dictionary_.entries());
-            data.encoding = kRleDictionary;
+            data.encoding = kRleDictionaryEncoding;
             const auto width = std::bit_width((entries.values - 1) | 1);  // 1 at least
             data.content.push_back(static_cast<char>(width));
             append_hybrid(data.content, numbers_, static_cast<unsigned>(width));
         } else {
-            data.encoding = kPlain;
+            data.encoding = kPlainEncoding;
             Codec::append_plain(data.content, plain_);
         }
         append_pages(out, std::span(pages_).subspan(info.dictionary ? 0 : 1), info);
@@ -387,7 +89,7 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
 
   private:
     using Value = typename Codec::Value;
-    static constexpr auto kFull = Dictionary<Value>::kFull;
+    static constexpr auto kFull = ValueDictionary<Value>::kFull;
 
     void append_values(const ColumnView& view, std::uint32_t begin, std::uint32_t count) {
         levels_.add_values(count);
@@ -431,12 +133,12 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     }
 
     const bool optional_;
-    Levels levels_;
+    DefinitionLevels levels_;
     bool in_dictionary_ = true;
-    Dictionary<Value> dictionary_;
-    std::vector<std::uint16_t> numbers_;  // of the values, in the dictionary
-    std::vector<Value> plain_;            // once the dictionary is given up
-    std::array<Page, 2> pages_;           // of encode(), kept for their memory
+    ValueDictionary<Value> dictionary_;
+    std::vector<std::uint16_t> numbers_;     // of the values, in the dictionary
+    std::vector<Value> plain_;               // once the dictionary is given up
+    std::array<ParquetPageDraft, 2> pages_;  // of encode(), kept for their memory
 };
 
 // DELTA_BINARY_PACKED: differences, of each block less the smallest one, so that ascending numbers without
@@ -455,10 +157,10 @@ class DeltaEncoder final : public ParquetColumnEncoder {
     ParquetChunkInfo encode(std::string& out) override {
         ParquetChunkInfo info;
         info.values = values_.size();
-        info.encoding = kDeltaBinaryPacked;
+        info.encoding = kDeltaBinaryPackedEncoding;
         info.range = Int64Codec::range(values_);
         page_.values = values_.size();
-        page_.encoding = kDeltaBinaryPacked;
+        page_.encoding = kDeltaBinaryPackedEncoding;
         page_.content.clear();
         append_varint(page_.content, kBlock);
         append_varint(page_.content, kBlock / kMiniblock);
@@ -517,7 +219,7 @@ class DeltaEncoder final : public ParquetColumnEncoder {
     }
 
     std::vector<std::int64_t> values_;
-    Page page_;
+    ParquetPageDraft page_;
 };
 
 class BooleanEncoder final : public ParquetColumnEncoder {
@@ -559,7 +261,7 @@ class BooleanEncoder final : public ParquetColumnEncoder {
         if (values_ != 0)
             info.range = {std::string(1, some_false_ ? '\0' : '\1'),
                           std::string(1, some_true_ ? '\1' : '\0')};
-        Page page;
+        ParquetPageDraft page;
         if (optional_) levels_.append_to(page.content);
         page.values = levels_.rows();
         page.content += bits_;
@@ -573,7 +275,7 @@ class BooleanEncoder final : public ParquetColumnEncoder {
 
   private:
     const bool optional_;
-    Levels levels_;
+    DefinitionLevels levels_;
     std::string bits_;
     std::uint64_t values_ = 0;
     bool some_true_ = false, some_false_ = false;

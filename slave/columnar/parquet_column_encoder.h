@@ -7,11 +7,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "common/types/column_batch.h"
-#include "slave/columnar/parquet_footer.h"
+#include "slave/columnar/parquet_page_writer.h"
 
 namespace dl::slave {
 
@@ -23,24 +22,6 @@ struct ParquetStorage {
 // Decimals: int32 up to 9 digits, int64 up to 18, else 16 bytes, big-endian. Booleans are one bit, dates
 // int32, timestamps int64.
 ParquetStorage parquet_storage(DataType type);
-
-// Of one column of one row group, for the footer.
-struct ParquetChunkInfo {
-    ParquetCodec codec = ParquetCodec::plain;
-    std::uint64_t values = 0;  // with NULLs
-    std::uint64_t nulls = 0;
-    std::uint64_t plain_bytes = 0;  // of all pages, with their headers
-    std::uint64_t stored_bytes = 0;
-    std::uint64_t data_page = 0;  // from the chunk's begin; a dictionary page lies before it
-    bool dictionary = false;
-    std::int32_t encoding = 0;  // of the data page, numbered as in the Parquet format
-    // Smallest and largest value in PLAIN encoding, without the length of texts. Not there without values,
-    // with NaN among them, for binary and for long texts.
-    struct Range {
-        std::string min, max;
-    };
-    std::optional<Range> range;
-};
 
 class ParquetColumnEncoder {
   public:

@@ -80,8 +80,8 @@ void write_schema(ThriftWriter& out, const std::vector<ParquetWriter::Column>& c
 // Every encoding in the chunk: of levels RLE, of a dictionary PLAIN.
 void write_encodings(ThriftWriter& out, const ParquetWriter::Column& column, const ParquetChunkInfo& info) {
     std::vector<std::int32_t> encodings{info.encoding};
-    if (info.dictionary) encodings.push_back(0);
-    if (column.optional) encodings.push_back(3);
+    if (info.dictionary) encodings.push_back(kPlainEncoding);
+    if (column.optional) encodings.push_back(kRleEncoding);
     out.begin_list(2, Kind::i32, encodings.size());
     for (const auto encoding : encodings)
         out.element_i32(encoding);
