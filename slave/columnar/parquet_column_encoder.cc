@@ -49,10 +49,7 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         else
             plain_.insert(plain_.end(), count, value);
     }
-    void append_nulls(std::uint32_t count) override {
-        DL_CHECK(optional_, "a column that is not optional has no NULLs");
-        levels_.add_nulls(count);
-    }
+    void append_nulls(std::uint32_t count) override { levels_.add_nulls(count); }
     std::uint64_t rows() const override { return levels_.rows(); }
 
     ParquetChunkInfo encode(std::string& out) override {
@@ -61,28 +58,27 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         ParquetChunkInfo info;
         info.values = levels_.rows();
         info.nulls = levels_.nulls();
-        info.dictionary = in_dictionary_ && !numbers_.empty();
-        if (info.dictionary) info.encoding = kRleDictionaryEncoding;
-        info.range = Codec::range(info.dictionary ? dictionary_.entries() : plain_);
+        const bool in_dictionary = in_dictionary_ && !numbers_.empty();
+        if (in_dictionary) info.encoding = kRleDictionaryEncoding;
+        info.range = Codec::range(in_dictionary ? dictionary_.entries() : plain_);
         auto& entries = pages_[0];
         auto& data = pages_[1];
         data.content.clear();
         if (optional_) levels_.append_to(data.content);
         data.values = levels_.rows();
-        if (info.dictionary) {
+        data.encoding = info.encoding;
+        if (in_dictionary) {
             entries.kind = ParquetPageKind::dictionary;
             entries.values = dictionary_.entries().size();
             entries.content.clear();
             Codec::append_plain(entries.content, dictionary_.entries());
-            data.encoding = kRleDictionaryEncoding;
             const auto width = std::bit_width((entries.values - 1) | 1);  // 1 at least
             data.content.push_back(static_cast<char>(width));
             append_hybrid(data.content, numbers_, static_cast<unsigned>(width));
         } else {
-            data.encoding = kPlainEncoding;
             Codec::append_plain(data.content, plain_);
         }
-        append_pages(out, std::span(pages_).subspan(info.dictionary ? 0 : 1), info);
+        append_pages(out, std::span(pages_).subspan(in_dictionary ? 0 : 1), info);
         clear();
         return info;
     }
@@ -147,20 +143,27 @@ class DeltaEncoder final : public ParquetColumnEncoder {
   public:
     void append(const ColumnView& view, std::uint32_t begin, std::uint32_t count) override {
         Int64Codec::append_many(values_, view, begin, count);
+        for (auto row = begin; view.validity != nullptr && row < begin + count; ++row)
+            nulls_ += view.is_null(row) ? 1 : 0;
     }
     void append_repeated(const ColumnView& view, std::uint32_t row, std::uint32_t count) override {
         values_.insert(values_.end(), count, view.fixed<std::int64_t>(row));
+        nulls_ += view.is_null(row) ? count : 0;
     }
-    void append_nulls(std::uint32_t) override { DL_CHECK(false, "differences need values"); }
+    void append_nulls(std::uint32_t count) override {
+        values_.resize(values_.size() + count);
+        nulls_ += count;
+    }
     std::uint64_t rows() const override { return values_.size(); }
 
     ParquetChunkInfo encode(std::string& out) override {
         ParquetChunkInfo info;
         info.values = values_.size();
+        info.nulls = nulls_;
         info.encoding = kDeltaBinaryPackedEncoding;
         info.range = Int64Codec::range(values_);
         page_.values = values_.size();
-        page_.encoding = kDeltaBinaryPackedEncoding;
+        page_.encoding = info.encoding;
         page_.content.clear();
         append_varint(page_.content, kBlock);
         append_varint(page_.content, kBlock / kMiniblock);
@@ -170,6 +173,7 @@ class DeltaEncoder final : public ParquetColumnEncoder {
             append_block(at, std::min(at + kBlock, values_.size()));
         append_pages(out, std::span(&page_, 1), info);
         values_.clear();
+        nulls_ = 0;
         return info;
     }
 
@@ -219,6 +223,7 @@ class DeltaEncoder final : public ParquetColumnEncoder {
     }
 
     std::vector<std::int64_t> values_;
+    std::uint64_t nulls_ = 0;  // there must be none
     ParquetPageDraft page_;
 };
 
@@ -248,10 +253,7 @@ class BooleanEncoder final : public ParquetColumnEncoder {
             --count;
         }
     }
-    void append_nulls(std::uint32_t count) override {
-        DL_CHECK(optional_, "a column that is not optional has no NULLs");
-        levels_.add_nulls(count);
-    }
+    void append_nulls(std::uint32_t count) override { levels_.add_nulls(count); }
     std::uint64_t rows() const override { return levels_.rows(); }
 
     ParquetChunkInfo encode(std::string& out) override {

@@ -25,7 +25,7 @@ ParquetStorage parquet_storage(DataType type);
 
 class ParquetColumnEncoder {
   public:
-    // `optional`: may hold NULLs.
+    // `optional`: has definition levels. Without them NULLs are only counted, and the chunk is of no use.
     static std::unique_ptr<ParquetColumnEncoder> create(DataType type, bool optional);
     // For ascending numbers: int64 without NULLs.
     static std::unique_ptr<ParquetColumnEncoder> create_delta();

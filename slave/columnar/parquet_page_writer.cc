@@ -16,7 +16,7 @@ namespace {
 constexpr double kCompressedMax = 0.9;
 
 std::string page_header(ParquetPageKind kind, std::size_t plain_bytes, std::size_t stored_bytes,
-                        std::size_t values, std::int32_t encoding) {
+                        std::size_t values, ParquetEncoding encoding) {
     std::string bytes;
     ThriftWriter header(bytes);
     header.i32(1, static_cast<std::int32_t>(kind));

@@ -29,15 +29,16 @@ struct ParquetChunkInfo {
     std::uint64_t nulls = 0;
     std::uint64_t plain_bytes = 0;  // of all pages, with their headers
     std::uint64_t stored_bytes = 0;
-    std::uint64_t data_page = 0;  // from the chunk's begin; a dictionary page lies before it
-    bool dictionary = false;
-    std::int32_t encoding = 0;  // of the data page, numbered as in the Parquet format
+    std::uint64_t data_page = 0;                // from the chunk's begin; a dictionary page lies before it
+    ParquetEncoding encoding = kPlainEncoding;  // of the data page
     // Smallest and largest value in PLAIN encoding, without the length of texts. Not there without values,
     // with NaN among them, for binary and for long texts.
     struct Range {
         std::string min, max;
     };
     std::optional<Range> range;
+
+    bool has_dictionary() const { return encoding == kRleDictionaryEncoding; }
 };
 
 // Which rows of the row group are there: nothing is kept as long as all are.
@@ -67,7 +68,7 @@ class DefinitionLevels {
 // A page before it is written. Kept from one row group to the next for its memory.
 struct ParquetPageDraft {
     ParquetPageKind kind = ParquetPageKind::data;
-    std::int32_t encoding = kPlainEncoding;
+    ParquetEncoding encoding = kPlainEncoding;
     std::size_t values = 0;  // with NULLs
     std::string content;
     std::string packed;  // the content, compressed

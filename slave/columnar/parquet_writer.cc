@@ -80,7 +80,7 @@ void write_schema(ThriftWriter& out, const std::vector<ParquetWriter::Column>& c
 // Every encoding in the chunk: of levels RLE, of a dictionary PLAIN.
 void write_encodings(ThriftWriter& out, const ParquetWriter::Column& column, const ParquetChunkInfo& info) {
     std::vector<std::int32_t> encodings{info.encoding};
-    if (info.dictionary) encodings.push_back(kPlainEncoding);
+    if (info.has_dictionary()) encodings.push_back(kPlainEncoding);
     if (column.optional) encodings.push_back(kRleEncoding);
     out.begin_list(2, Kind::i32, encodings.size());
     for (const auto encoding : encodings)
@@ -101,7 +101,7 @@ void write_chunk(ThriftWriter& out, const ParquetWriter::Column& column, std::ui
     out.i64(6, static_cast<std::int64_t>(info.plain_bytes));
     out.i64(7, static_cast<std::int64_t>(info.stored_bytes));
     out.i64(9, static_cast<std::int64_t>(begin + info.data_page));
-    if (info.dictionary) out.i64(11, static_cast<std::int64_t>(begin));
+    if (info.has_dictionary()) out.i64(11, static_cast<std::int64_t>(begin));
     out.begin_structure(12);
     out.i64(3, static_cast<std::int64_t>(info.nulls));
     if (info.range) {
@@ -136,10 +136,14 @@ Result<void> ParquetWriter::end_row_group() {
     if (group.rows == 0) return {};
     const auto written = file_->size();
     group.begin = written + buffer_.size();
-    for (const auto& encoder : encoders_) {
-        DL_CHECK(encoder->rows() == group.rows, "every column has every row");
+    for (std::size_t i = 0; i < encoders_.size(); ++i) {
+        DL_CHECK(encoders_[i]->rows() == group.rows, "every column has every row");
         group.chunk_begins.push_back(written + buffer_.size());
-        group.chunks.push_back(encoder->encode(buffer_));
+        const auto& info = group.chunks.emplace_back(encoders_[i]->encode(buffer_));
+        if (info.nulls != 0 && !columns_[i].optional)
+            return make_error(ErrorCode::corrupt_data, "column " + columns_[i].name + " has " +
+                                                           std::to_string(info.nulls) +
+                                                           " NULLs and must not have any");
     }
     groups_.push_back(std::move(group));
     const std::string_view bytes = buffer_;

@@ -28,6 +28,7 @@ class ParquetWriter {
 
     const std::vector<Column>& columns() const { return columns_; }
     ParquetColumnEncoder& column(std::size_t index) { return *encoders_[index]; }
+    // CORRUPT_DATA when a column that is not optional got a NULL.
     Result<void> end_row_group();
     // Writes the footer and syncs the file; the caller syncs the directory.
     Result<void> finish();

@@ -300,6 +300,25 @@ TEST(HybridWriterTest, ReaderGetsWhatWasWritten) {
     }
 }
 
+// What comes out of a file may be anything: no reason to die.
+TEST_F(ParquetWriterTest, NullsWhereNoneMayBeAreAnError) {
+    const auto batch = text_batch({{FieldId{1}, type_of("long")}, {FieldId{2}, type_of("boolean")}},
+                                  {{"1", "true"}, {"~", "~"}});
+    const std::vector<std::pair<std::size_t, ParquetWriter::Column>> cases{
+        {0, {"n", type_of("long"), false, true}},
+        {0, {"n", type_of("long"), false}},
+        {1, {"n", type_of("boolean"), false}}};
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        auto writer = ParquetWriter::create(posix_file_system(), folder_.path("n" + std::to_string(i)),
+                                            {cases[i].second});
+        ASSERT_TRUE(writer);
+        (*writer)->column(0).append(batch.columns()[cases[i].first], 0, 2);
+        const auto done = (*writer)->end_row_group();
+        ASSERT_TRUE(done.has_error());
+        EXPECT_EQ(done.error().code, ErrorCode::corrupt_data);
+    }
+}
+
 TEST_F(ParquetWriterTest, AFileWithoutRowsCanBeRead) {
     write_batch(path_, fields_of_all_types(), ColumnBatch{}, 100);
     EXPECT_EQ(rows(*session_, "SELECT count(*)" + from(path_)), (Rows{{"0"}}));
