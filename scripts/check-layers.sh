@@ -19,10 +19,9 @@ cd "${1:-$(dirname "$0")/..}"
     }
     BEGIN {
       # Groups from bottom to top; folders of one group do not include each other, save for the pairs below.
-      rank("base|io types config async|meta wire duck|net rpc", "common/")
-      rank("log|index|columnar|compaction|partition|query stream replication|handlers|server|app", "slave/")
-      rank("catalog|sql|routing|controller|handlers http|server|app", "master/")
-      pair["common/wire", "common/meta"] = pair["common/duck", "common/meta"] = pair["common/rpc", "common/net"] = 1
+      rank("base|io types config async|json meta|record|duck net|rpc", "common/")
+      rank("log|index|parquet|snapshot|compaction|partition|query stream replication|handlers|server|app", "slave/")
+      rank("catalog|sql|routing|control|protocol|handlers|server|app", "master/")
     }
     function complain(why) { printf "%s:%s: includes %s: %s\n", file, line_no, target, why; bad++ }
     function folder_of(path,    parts) { split(path, parts, "/"); return parts[1] "/" parts[2] }
@@ -49,10 +48,10 @@ cd "${1:-$(dirname "$0")/..}"
           else if (level[other_folder] == level[folder] && !((folder, other_folder) in pair))
             complain(folder " and " other_folder " stand side by side")
         }
-        if (folder ~ /^slave\/(log|index|columnar|compaction|partition)$/ && target ~ /^common\/(net|rpc)\//)
+        if (folder ~ /^slave\/(log|index|parquet|snapshot|compaction|partition)$/ && target ~ /^common\/(net|rpc)\//)
           complain("storage knows no network")
       }
-      if (folder ~ /^slave\/(log|index|columnar|compaction|partition)$/ && target ~ /^boost\/(asio|beast)/)
+      if (folder ~ /^slave\/(log|index|parquet|snapshot|compaction|partition)$/ && target ~ /^boost\/(asio|beast)/)
         complain("storage knows no network")
       if (file ~ /^data-lake-client\/include\// && target !~ /^datalake\// && target ~ /[\/.]/)
         complain("the public headers use the standard library only")
@@ -63,7 +62,7 @@ cd "${1:-$(dirname "$0")/..}"
       if (target == "nlohmann/json.hpp" && program != "tests") {
         if (is_header && file !~ /_(ast|codec)\.h$/)
           complain("nlohmann/json is heavy: in sources, *_codec.h and *_ast.h only (others take nlohmann/json_fwd.hpp)")
-        else if (folder ~ /^(common\/(base|io|types|async|net)|slave\/(log|index|compaction|partition|query|stream))$/)
+        else if (folder ~ /^(common\/(base|io|types|async|net|record)|slave\/(log|index|compaction|partition|query|stream))$/)
           complain("nlohmann/json is for codecs, handlers and http, not for " folder)
       }
     }

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/duck/duck_types.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 
 namespace dl::duck {
 

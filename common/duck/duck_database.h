@@ -15,7 +15,7 @@
 
 #include "common/base/error.h"
 #include "common/duck/scan_source.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 
 namespace dl {
 

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <mutex>
 
+#include "common/async/query_cancel.h"
 #include "common/base/error.h"
-#include "common/duck/query_cancel.h"
 
 namespace dl {
 

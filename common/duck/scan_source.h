@@ -10,7 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 
 namespace dl {
 

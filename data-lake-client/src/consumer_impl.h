@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/wire/stream_frames.h"
+#include "common/record/columnar_frame.h"
 #include "data-lake-client/src/session.h"
 #include "datalake/client.h"
 #include "datalake/consumer.h"

@@ -10,7 +10,7 @@
 #include "common/net/net_pool.h"
 #include "common/net/process.h"
 #include "master/catalog/catalog.h"
-#include "master/routing/health_monitor.h"
+#include "master/control/health_monitor.h"
 #include "master/routing/rpc_fragment_runner.h"
 #include "master/server/master_server.h"
 

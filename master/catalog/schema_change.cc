@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 
 namespace dl::master {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "common/base/failpoint.h"
 #include "master/handlers/reply_codec.h"
-#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "common/wire/partitioned_batch.h"
 #include "master/handlers/statement.h"
+#include "master/routing/partitioned_batch.h"
 
 namespace dl::master {
 

@@ -2,12 +2,12 @@
 #include <memory>
 #include <utility>
 
+#include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "common/base/limits.h"
-#include "common/wire/batch_binary.h"
 #include "master/handlers/append_rows.h"
 #include "master/handlers/handlers.h"
-#include "master/routing/guarded.h"
+#include "master/protocol/native/batch_binary.h"
 
 namespace dl::master {
 namespace {

@@ -1,9 +1,9 @@
 // insert and batch_insert: rows in JSON. An insert is a batch of one row; the parser knows both shapes.
 #include <utility>
 
-#include "common/wire/batch_json.h"
 #include "master/handlers/append_rows.h"
 #include "master/handlers/handlers.h"
+#include "master/protocol/native/batch_json.h"
 
 namespace dl::master {
 

@@ -5,13 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "common/base/byte_io.h"
+#include "common/record/row_json.h"
 #include "common/types/value_text.h"
-#include "common/wire/stream_frames.h"
 #include "master/handlers/handlers.h"
 #include "master/handlers/reply_codec.h"
-#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {

@@ -1,9 +1,9 @@
 // sql: parses the text and passes it to the handler of what it says.
 #include <utility>
 
+#include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "master/handlers/handlers.h"
-#include "master/routing/guarded.h"
 #include "master/sql/ddl_parser.h"
 
 namespace dl::master {

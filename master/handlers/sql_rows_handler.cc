@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "common/types/value_text.h"
-#include "common/wire/batch_json.h"
 #include "master/handlers/append_rows.h"
 #include "master/handlers/handlers.h"
+#include "master/protocol/native/batch_json.h"
 
 namespace dl::master {
 namespace {

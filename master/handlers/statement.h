@@ -9,19 +9,19 @@
 #include <span>
 #include <string_view>
 
+#include "common/async/query_cancel.h"
 #include "common/async/worker_pool.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
 #include "common/base/shared_bytes.h"
-#include "common/duck/query_cancel.h"
 #include "common/net/byte_budget.h"
 #include "common/rpc/rpc_client.h"
-#include "common/wire/json_request.h"
 #include "master/catalog/catalog.h"
+#include "master/control/table_manager.h"
+#include "master/protocol/native/json_request.h"
 #include "master/routing/append_router.h"
 #include "master/routing/point_router.h"
 #include "master/routing/read_router.h"
-#include "master/routing/table_manager.h"
 #include "master/sql/query_coordinator.h"
 
 namespace dl::master {

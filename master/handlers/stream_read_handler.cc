@@ -5,7 +5,6 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/limits.h"
-#include "common/wire/stream_frames.h"
 #include "master/handlers/handlers.h"
 #include "master/handlers/reply_codec.h"
 

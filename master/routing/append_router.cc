@@ -6,9 +6,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "common/async/run_all.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
-#include "master/routing/run_all.h"
 
 namespace dl::master {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "common/base/error.h"
 #include "common/rpc/rpc_client.h"
-#include "common/wire/partitioned_batch.h"
 #include "master/catalog/catalog_cache.h"
+#include "master/routing/partitioned_batch.h"
 #include "master/routing/rpc_codec.h"
 #include "master/routing/slave_directory.h"
 

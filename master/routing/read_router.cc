@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/async/run_all.h"
 #include "master/routing/rpc_timeout.h"
-#include "master/routing/run_all.h"
 
 namespace dl::master {
 namespace {

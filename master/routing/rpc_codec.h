@@ -14,9 +14,9 @@
 #include "common/base/error.h"
 #include "common/base/shared_bytes.h"
 #include "common/meta/table_meta.h"
-#include "common/types/broadcast_table.h"
-#include "common/types/column_batch.h"
-#include "common/wire/partitioned_batch.h"
+#include "common/record/broadcast_table.h"
+#include "common/record/column_batch.h"
+#include "master/routing/partitioned_batch.h"
 
 namespace dl::master {
 

@@ -4,11 +4,11 @@
 #include <utility>
 #include <variant>
 
-#include "master/routing/blocking_call.h"
+#include "common/async/blocking_call.h"
+#include "common/async/run_all.h"
 #include "master/routing/pin_tables.h"
 #include "master/routing/rpc_codec.h"
 #include "master/routing/rpc_timeout.h"
-#include "master/routing/run_all.h"
 
 namespace dl::master {
 namespace {

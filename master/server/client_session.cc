@@ -10,13 +10,13 @@
 #include <exception>
 #include <utility>
 
+#include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "common/base/byte_io.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "master/handlers/handler_registry.h"
 #include "master/handlers/reply_codec.h"
-#include "master/routing/guarded.h"
 
 namespace dl::master {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "common/duck/query_cancel.h"
+#include "common/async/query_cancel.h"
 #include "common/duck/select_ast.h"
 #include "master/sql/fragment.h"
 #include "master/sql/join_broadcast.h"

@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "common/async/query_cancel.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/duck/duck_database.h"
-#include "common/duck/query_cancel.h"
 #include "common/meta/table_meta.h"
-#include "common/types/broadcast_table.h"
+#include "common/record/broadcast_table.h"
 
 namespace dl::master {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "common/duck/query_cancel.h"
+#include "common/async/query_cancel.h"
 #include "master/sql/fragment.h"
 #include "master/sql/query_ast.h"
 #include "master/sql/query_planner.h"

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "common/duck/deadline_watch.h"
+#include "common/async/deadline_watch.h"
 #include "common/duck/query_admission.h"
 #include "common/duck/select_ast.h"
 #include "master/sql/broadcast_reader.h"

@@ -13,11 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include "common/async/query_cancel.h"
 #include "common/base/error.h"
 #include "common/duck/duck_database.h"
-#include "common/duck/query_cancel.h"
 #include "common/meta/table_meta.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 #include "master/sql/fragment_runner.h"
 #include "master/sql/query_planner.h"
 

@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
-#include "slave/columnar/parquet_writer.h"
+#include "slave/parquet/parquet_writer.h"
 
 namespace dl::slave {
 namespace {

@@ -12,10 +12,10 @@
 
 #include "common/duck/duck_database.h"
 #include "common/meta/table_meta.h"
-#include "slave/columnar/file_set.h"
-#include "slave/columnar/keep_set.h"
 #include "slave/compaction/compaction_planner.h"
 #include "slave/compaction/io_budget.h"
+#include "slave/snapshot/file_set.h"
+#include "slave/snapshot/keep_set.h"
 
 namespace dl::slave {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/shared_bytes.h"
-#include "common/types/broadcast_table.h"
+#include "common/record/broadcast_table.h"
 #include "slave/handlers/request_json.h"
 
 namespace dl::slave {

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/query_cancel.h"
 #include "common/base/error.h"
-#include "common/duck/query_cancel.h"
-#include "common/types/broadcast_table.h"
+#include "common/record/broadcast_table.h"
 #include "slave/partition/partition.h"
 
 namespace dl::slave {

@@ -3,7 +3,7 @@
 
 #include "common/async/async_event.h"
 #include "common/base/limits.h"
-#include "common/wire/stream_frames.h"
+#include "common/record/columnar_frame.h"
 #include "slave/handlers/handlers.h"
 #include "slave/handlers/pin_request.h"
 #include "slave/stream/stream_reader.h"

@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "common/base/check.h"
-#include "slave/index/batch_concat.h"
+#include "common/record/batch_concat.h"
 
 namespace dl::slave {
 namespace {

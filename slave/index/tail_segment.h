@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 #include "slave/index/key_table.h"
 
 namespace dl::slave {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "common/io/file_system.h"
-#include "common/wire/record_batch.h"
+#include "common/record/record_batch.h"
 
 namespace dl::slave {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/wire/record_batch.h"
+#include "common/record/record_batch.h"
 #include "slave/log/partition_log.h"
 
 namespace dl::slave {

@@ -3,7 +3,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "common/base/crc32c.h"
-#include "slave/index/batch_concat.h"
+#include "common/record/batch_concat.h"
 #include "slave/index/tail.h"
 
 namespace dl::slave {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "slave/columnar/parquet_keys.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/record_census.h"
+#include "slave/snapshot/parquet_keys.h"
 
 namespace dl::slave {
 

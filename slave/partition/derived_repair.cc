@@ -3,7 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/base/check.h"
-#include "slave/columnar/derived_files.h"
+#include "slave/snapshot/derived_files.h"
 
 namespace dl::slave {
 

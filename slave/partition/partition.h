@@ -19,7 +19,7 @@
 #include "common/duck/duck_database.h"
 #include "common/io/file_system.h"
 #include "common/meta/table_meta.h"
-#include "common/wire/record_batch.h"
+#include "common/record/record_batch.h"
 #include "slave/compaction/compaction_policy.h"
 #include "slave/partition/read_view.h"
 

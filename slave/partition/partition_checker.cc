@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "slave/columnar/derived_files.h"
 #include "slave/partition/check_scan.h"
 #include "slave/partition/derived_repair.h"
+#include "slave/snapshot/derived_files.h"
 
 namespace dl::slave {
 namespace {

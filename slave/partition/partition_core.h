@@ -12,13 +12,13 @@
 #include <mutex>
 #include <string>
 
-#include "slave/columnar/file_set.h"
-#include "slave/columnar/snapshot_publisher.h"
 #include "slave/index/tail.h"
 #include "slave/partition/batch_id_window.h"
 #include "slave/partition/earlier_states.h"
 #include "slave/partition/partition.h"
 #include "slave/partition/tail_budget.h"
+#include "slave/snapshot/file_set.h"
+#include "slave/snapshot/snapshot_publisher.h"
 
 namespace dl::slave {
 

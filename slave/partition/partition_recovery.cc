@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "common/base/check.h"
-#include "slave/columnar/snapshot_loader.h"
+#include "slave/snapshot/snapshot_loader.h"
 
 namespace dl::slave {
 namespace {

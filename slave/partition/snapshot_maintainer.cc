@@ -4,7 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
-#include "slave/columnar/flush_job.h"
+#include "slave/snapshot/flush_job.h"
 
 namespace dl::slave {
 namespace {

@@ -8,9 +8,9 @@
 #include <mutex>
 #include <optional>
 
-#include "slave/columnar/snapshot_file.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/partition_writer.h"
+#include "slave/snapshot/snapshot_file.h"
 
 namespace dl::slave {
 

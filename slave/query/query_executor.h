@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "common/duck/deadline_watch.h"
+#include "common/async/deadline_watch.h"
+#include "common/async/query_cancel.h"
 #include "common/duck/duck_database.h"
 #include "common/duck/query_admission.h"
-#include "common/duck/query_cancel.h"
-#include "common/types/broadcast_table.h"
+#include "common/record/broadcast_table.h"
 #include "slave/query/query_views.h"
 
 namespace dl::slave {

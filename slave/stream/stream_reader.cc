@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "common/base/limits.h"
-#include "common/wire/stream_frames.h"
+#include "common/record/columnar_frame.h"
+#include "slave/stream/stream_json.h"
+#include "slave/stream/stream_rows.h"
 
 namespace dl::slave {
 

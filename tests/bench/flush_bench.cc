@@ -8,8 +8,8 @@
 #include <iostream>
 
 #include "common/io/file_system.h"
-#include "slave/columnar/flush_job.h"
 #include "slave/index/tail.h"
+#include "slave/snapshot/flush_job.h"
 #include "tests/bench/bench_support.h"
 
 namespace dl::bench {

@@ -8,9 +8,11 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/limits.h"
-#include "common/wire/batch_binary.h"
-#include "common/wire/batch_json.h"
-#include "common/wire/stream_frames.h"
+#include "common/record/row_json.h"
+#include "master/protocol/native/batch_binary.h"
+#include "master/protocol/native/batch_json.h"
+#include "slave/stream/stream_json.h"
+#include "slave/stream/stream_rows.h"
 
 namespace dl {
 namespace {

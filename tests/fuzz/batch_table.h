@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/wire/partitioned_batch.h"
+#include "master/routing/partitioned_batch.h"
 #include "tests/fuzz/fuzz_support.h"
 
 namespace dl {

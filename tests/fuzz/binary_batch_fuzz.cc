@@ -1,8 +1,8 @@
 // The second frame of a binary batch: as a snappy block, and as what a block holds.
 #include <snappy.h>
 
-#include "common/wire/batch_binary.h"
-#include "common/wire/batch_json.h"
+#include "master/protocol/native/batch_binary.h"
+#include "master/protocol/native/batch_json.h"
 #include "tests/fuzz/batch_table.h"
 
 namespace dl {

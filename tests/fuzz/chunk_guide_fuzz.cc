@@ -1,7 +1,7 @@
 // A column chunk of a Parquet file: u8 type, u8 flags (1: optional, 2: snappy), then its pages.
 #include <snappy.h>
 
-#include "slave/columnar/parquet_page.h"
+#include "slave/parquet/parquet_page.h"
 #include "tests/fuzz/fuzz_support.h"
 
 namespace dl {

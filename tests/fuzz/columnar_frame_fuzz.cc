@@ -1,6 +1,6 @@
 // A columnar stream frame as a client gets it, as it is and with its checksums put right.
 #include "common/base/crc32c.h"
-#include "common/wire/stream_frames.h"
+#include "common/record/columnar_frame.h"
 #include "tests/fuzz/fuzz_support.h"
 
 namespace dl {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/check.h"
-#include "common/types/column_batch.h"
+#include "common/record/column_batch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 

@@ -1,5 +1,5 @@
 // A client's request frame, and its rows where it has some.
-#include "common/wire/batch_json.h"
+#include "master/protocol/native/batch_json.h"
 #include "tests/fuzz/batch_table.h"
 
 namespace dl {

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "common/base/crc32c.h"
-#include "common/wire/record_batch.h"
+#include "common/record/record_batch.h"
 #include "tests/fuzz/fuzz_support.h"
 
 namespace dl {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "common/base/crc32c.h"
-#include "common/wire/stream_frames.h"
+#include "common/record/columnar_frame.h"
 #include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
 #include "datalake/client.h"

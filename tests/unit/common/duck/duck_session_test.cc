@@ -1,7 +1,7 @@
 #include <fstream>
 #include <thread>
 
-#include "common/duck/query_cancel.h"
+#include "common/async/query_cancel.h"
 #include "tests/unit/common/duck/duck_test_support.h"
 
 namespace dl::test {

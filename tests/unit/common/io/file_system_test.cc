@@ -10,7 +10,7 @@
 #include <functional>
 
 #include "common/io/paced_write_back.h"
-#include "common/io/sim_file_system.h"
+#include "tests/support/sim_file_system.h"
 
 namespace dl {
 namespace {

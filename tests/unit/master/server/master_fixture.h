@@ -26,7 +26,7 @@
 #include "common/base/byte_io.h"
 #include "common/base/crc32c.h"
 #include "common/rpc/rpc_server.h"
-#include "master/routing/health_monitor.h"
+#include "master/control/health_monitor.h"
 #include "master/server/master_server.h"
 
 namespace dl::master::testing {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "slave/columnar/keep_set.h"
+#include "slave/snapshot/keep_set.h"
 
 namespace dl::slave {
 namespace {

@@ -6,8 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/net/process.h"
+#include "common/record/columnar_frame.h"
 #include "common/rpc/rpc_client.h"
-#include "common/wire/stream_frames.h"
 #include "tests/unit/common/net/run_coroutine.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
 

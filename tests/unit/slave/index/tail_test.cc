@@ -5,7 +5,7 @@
 #include <random>
 #include <thread>
 
-#include "slave/index/batch_concat.h"
+#include "common/record/batch_concat.h"
 
 namespace dl::slave {
 namespace {

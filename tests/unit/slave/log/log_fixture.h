@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "common/base/crc32c.h"
-#include "common/io/sim_file_system.h"
 #include "slave/log/partition_log.h"
+#include "tests/support/sim_file_system.h"
 
 namespace dl::slave::test {
 

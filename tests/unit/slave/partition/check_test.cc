@@ -4,9 +4,9 @@
 #include <random>
 #include <thread>
 
-#include "slave/columnar/derived_files.h"
-#include "slave/columnar/snapshot_publisher.h"
 #include "slave/partition/record_census.h"
+#include "slave/snapshot/derived_files.h"
+#include "slave/snapshot/snapshot_publisher.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {

@@ -2,7 +2,7 @@
 // agree.
 #include <random>
 
-#include "slave/columnar/manifest.h"
+#include "slave/snapshot/manifest.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {

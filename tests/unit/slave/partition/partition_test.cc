@@ -1,7 +1,7 @@
 #include <fstream>
 #include <thread>
 
-#include "slave/columnar/manifest.h"
+#include "slave/snapshot/manifest.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {

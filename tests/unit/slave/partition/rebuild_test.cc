@@ -2,8 +2,8 @@
 #include <fstream>
 #include <random>
 
-#include "slave/columnar/derived_files.h"
-#include "slave/columnar/snapshot_loader.h"
+#include "slave/snapshot/derived_files.h"
+#include "slave/snapshot/snapshot_loader.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {

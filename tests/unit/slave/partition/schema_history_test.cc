@@ -3,11 +3,13 @@
 // be the records under the schema they ask with.
 #include <random>
 
-#include "common/wire/stream_frames.h"
-#include "slave/columnar/manifest.h"
+#include "common/record/columnar_frame.h"
 #include "slave/query/found_rows.h"
 #include "slave/query/query_executor.h"
+#include "slave/snapshot/manifest.h"
+#include "slave/stream/stream_json.h"
 #include "slave/stream/stream_reader.h"
+#include "slave/stream/stream_rows.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {

@@ -1,7 +1,7 @@
 // Compaction by itself, beside flushes and within its budget; writers that wait while flushing is behind.
 #include <thread>
 
-#include "slave/columnar/manifest.h"
+#include "slave/snapshot/manifest.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {

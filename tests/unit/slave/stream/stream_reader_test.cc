@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/wire/stream_frames.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
 
 namespace dl::slave {

@@ -1,0 +1,118 @@
+#include "common/json/json_shape.h"
+
+#include <algorithm>
+
+#include "common/types/value_scan.h"
+#include "common/types/value_text.h"
+
+namespace dl {
+namespace {
+
+// Levenshtein distance; `known` is short, `word` is cut by the caller.
+std::size_t edit_distance(std::string_view word, std::string_view known) {
+    std::vector<std::size_t> row(known.size() + 1);
+    for (std::size_t j = 0; j <= known.size(); ++j)
+        row[j] = j;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t j = 0; j < known.size(); ++j) {
+            const std::size_t above = row[j + 1];
+            row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (word[i] == known[j] ? 0 : 1)});
+            diagonal = above;
+        }
+    }
+    return row[known.size()];
+}
+
+Error invalid_request(std::string message) {
+    return make_error(ErrorCode::invalid_request, std::move(message));
+}
+
+}  // namespace
+
+std::string_view nearest_word(std::string_view word, std::initializer_list<std::string_view> known) {
+    if (word.size() > 64) return {};
+    std::string_view nearest;
+    std::size_t best = std::max<std::size_t>(2, word.size() / 2) + 1;
+    for (const auto candidate : known) {
+        const std::size_t distance = edit_distance(word, candidate);
+        if (distance < best) {
+            best = distance;
+            nearest = candidate;
+        }
+    }
+    return nearest;
+}
+
+std::string list_of(std::initializer_list<std::string_view> words) {
+    std::string list;
+    std::size_t left = words.size();
+    for (const auto word : words) {
+        list += word;
+        --left;
+        if (left != 0) list += left == 1 ? " or " : ", ";
+    }
+    return list;
+}
+
+Result<JsonShape> JsonShape::of(const JsonTape& tape, JsonTape::Index value, std::string_view what,
+                                std::initializer_list<std::string_view> known) {
+    JsonShape shape(tape, what);
+    if (tape.kind(value) != JsonTape::Kind::object)
+        return invalid_request(shape.what_ + " must be a JSON object with the keys " + list_of(known));
+    for (auto i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
+        std::string key = tape.string(i);
+        if (std::find(known.begin(), known.end(), key) == known.end()) {
+            const auto near = nearest_word(key, known);
+            return invalid_request(shape.what_ + " has the unknown key " + quoted_value(key) + "; " +
+                                   (near.empty() ? "known are " + list_of(known)
+                                                 : "did you mean \"" + std::string(near) + "\"?"));
+        }
+        // Only known keys come here, so this stays short whatever was sent.
+        if (shape.find(key)) return invalid_request(shape.what_ + " has the key \"" + key + "\" twice");
+        shape.members_.push_back({std::move(key), i + 1});
+    }
+    return shape;
+}
+
+std::optional<JsonTape::Index> JsonShape::find(std::string_view key) const {
+    for (const auto& member : members_)
+        if (member.key == key) return member.value;
+    return std::nullopt;
+}
+
+Result<JsonTape::Index> JsonShape::need(std::string_view key) const {
+    if (const auto value = find(key)) return *value;
+    return invalid_request(what_ + " lacks the key \"" + std::string(key) + "\"; add it");
+}
+
+Error JsonShape::wrong(std::string_view key, std::string_view expected) const {
+    return invalid_request(what_ + ": \"" + std::string(key) + "\" must be " + std::string(expected));
+}
+
+Result<std::string> JsonShape::string(std::string_view key) const {
+    DL_TRY_ASSIGN(const auto value, need(key));
+    if (tape_->kind(value) != JsonTape::Kind::string) return wrong(key, "a string");
+    return tape_->string(value);
+}
+
+Result<std::int64_t> JsonShape::integer(std::string_view key, std::int64_t min, std::int64_t max,
+                                        std::optional<std::int64_t> fallback) const {
+    const auto value = find(key);
+    if (!value && fallback) return *fallback;
+    DL_TRY_ASSIGN(const auto index, need(key));
+    std::int64_t number = 0;
+    if (tape_->kind(index) != JsonTape::Kind::number || !scan_int64(tape_->raw(index), number) ||
+        number < min || number > max)
+        return wrong(key, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+    return number;
+}
+
+Result<bool> JsonShape::boolean(std::string_view key, bool fallback) const {
+    const auto value = find(key);
+    if (!value) return fallback;
+    if (tape_->kind(*value) != JsonTape::Kind::boolean) return wrong(key, "true or false");
+    return tape_->boolean(*value);
+}
+
+}  // namespace dl

@@ -1,0 +1,14 @@
+// JSON rows -> PartitionedBatch, through simdjson. See PROTOCOL sections 2, 2.1 and 4 for what is refused.
+#pragma once
+
+#include "master/protocol/native/json_request.h"
+#include "master/routing/partitioned_batch.h"
+
+namespace dl {
+
+// For requests whose statement is "insert" (one row) or "batch_insert" (array under "data"). Errors are
+// INVALID_VALUE / COLUMN_NOT_FOUND / INVALID_REQUEST naming row index (from 0), column, value and type. In
+// JSON an explicit null is NULL, an absent column its DEFAULT or NULL.
+Result<PartitionedBatch> parse_json_rows(const JsonRequest& request, const TableMeta& table);
+
+}  // namespace dl

@@ -1,0 +1,362 @@
+#include "master/protocol/native/json_request.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/base/limits.h"
+#include "common/json/json_shape.h"
+#include "common/types/value_scan.h"
+#include "common/types/value_text.h"
+#include "master/protocol/native/json_document.h"
+
+namespace dl {
+namespace {
+
+using Index = JsonTape::Index;
+using TapeKind = JsonTape::Kind;
+constexpr std::int64_t kTimeoutMsMax = 86'400'000;
+
+constexpr std::string_view kStatements =
+    "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata or sql";
+
+Error invalid_request(std::string message) {
+    return make_error(ErrorCode::invalid_request, std::move(message));
+}
+
+// A scalar of a default as text.
+Result<std::string> default_text(const JsonTape& tape, Index value, const std::string& column) {
+    switch (tape.kind(value)) {
+        case TapeKind::string:
+            return tape.string(value);
+        case TapeKind::number:
+        case TapeKind::boolean:
+            return std::string(tape.raw(value));
+        default:
+            break;
+    }
+    return invalid_request("create: default of column " + quoted_value(column) +
+                           " must be a string, number, boolean or null");
+}
+
+Result<void> check_member_count(const JsonTape& tape, Index value, std::string_view what, std::size_t max) {
+    const bool is_object = tape.kind(value) == TapeKind::object;
+    std::size_t count = 0;
+    for (Index i = tape.first_member(value); i < tape.members_end(value);
+         i = tape.next(is_object ? i + 1 : i))
+        ++count;
+    if (count <= max) return {};
+    return make_error(ErrorCode::limit_exceeded, std::string(what) + " has " + std::to_string(count) +
+                                                     " entries; the limit is " + std::to_string(max));
+}
+
+Result<void> check_object(const JsonTape& tape, Index value, std::string_view what, std::size_t members_max) {
+    if (tape.kind(value) != TapeKind::object)
+        return invalid_request(std::string(what) + " must be a JSON object");
+    DL_TRY(check_member_count(tape, value, what, members_max));
+    if (const auto twice = tape.duplicate_key(value))
+        return invalid_request(std::string(what) + " has the key " + quoted_value(*twice) + " twice");
+    return {};
+}
+
+Result<void> parse_col_types(const JsonTape& tape, Index value, CreateRequest& create) {
+    DL_TRY(check_object(tape, value, "create: \"col_type\"", limits::columns_max));
+    for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
+        std::string name = tape.string(i);
+        if (tape.kind(i + 1) != TapeKind::string)
+            return invalid_request("create: the type of column " + quoted_value(name) + " must be a string");
+        create.columns.emplace_back(std::move(name), tape.string(i + 1));
+    }
+    return {};
+}
+
+Result<void> parse_not_null(const JsonTape& tape, Index value, CreateRequest& create) {
+    if (tape.kind(value) != TapeKind::array)
+        return invalid_request("create: \"not_null\" must be an array of column names");
+    DL_TRY(check_member_count(tape, value, "create: \"not_null\"", limits::columns_max));
+    for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i)) {
+        if (tape.kind(i) != TapeKind::string)
+            return invalid_request("create: \"not_null\" must be an array of column names");
+        create.not_null.push_back(tape.string(i));
+    }
+    return {};
+}
+
+Result<void> parse_defaults(const JsonTape& tape, Index value, CreateRequest& create) {
+    DL_TRY(check_object(tape, value, "create: \"default\"", limits::columns_max));
+    for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
+        std::string column = tape.string(i);
+        if (tape.kind(i + 1) == TapeKind::null) continue;  // no default
+        DL_TRY_ASSIGN(std::string text, default_text(tape, i + 1, column));
+        create.defaults.emplace_back(std::move(column), std::move(text));
+    }
+    return {};
+}
+
+Result<void> parse_create(const JsonTape& tape, Index value, CreateRequest& create) {
+    DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "create",
+                                                  {"table_name", "col_type", "partition_number", "major_key",
+                                                   "replica_number", "not_null", "default"}));
+    DL_TRY_ASSIGN(create.table_name, shape.string("table_name"));
+    DL_TRY_ASSIGN(create.major_key, shape.string("major_key"));
+    DL_TRY_ASSIGN(const auto partitions, shape.integer("partition_number", 1, limits::partitions_max));
+    create.partition_number = static_cast<std::uint32_t>(partitions);
+    DL_TRY_ASSIGN(const auto copies, shape.integer("replica_number", 1, 1000, 1));
+    create.replica_number = static_cast<std::uint32_t>(copies);
+    DL_TRY_ASSIGN(const auto col_type, shape.need("col_type"));
+    DL_TRY(parse_col_types(tape, col_type, create));
+    if (const auto not_null = shape.find("not_null")) DL_TRY(parse_not_null(tape, *not_null, create));
+    if (const auto defaults = shape.find("default")) DL_TRY(parse_defaults(tape, *defaults, create));
+    return {};
+}
+
+// One key under two spellings, at most one of them.
+Result<std::optional<Index>> find_either(const JsonShape& shape, std::string_view a, std::string_view b) {
+    const auto first = shape.find(a);
+    const auto second = shape.find(b);
+    if (first && second)
+        return invalid_request("\"" + std::string(a) + "\" and \"" + std::string(b) +
+                               "\" mean the same; give one");
+    return first ? first : second;
+}
+
+Result<std::pair<std::uint32_t, Offset>> parse_position(const JsonTape& tape, Index value) {
+    DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "stream_read: an entry of \"patition_mess\"",
+                                                  {"patition_code", "partition_code", "offset"}));
+    DL_TRY_ASSIGN(const auto code, find_either(shape, "patition_code", "partition_code"));
+    const std::string_view spelled =
+        code && shape.find("partition_code") ? "partition_code" : "patition_code";
+    DL_TRY_ASSIGN(const auto partition, shape.integer(spelled, 0, std::numeric_limits<std::uint32_t>::max()));
+    DL_TRY_ASSIGN(const auto offset, shape.integer("offset", std::numeric_limits<std::int64_t>::min(),
+                                                   std::numeric_limits<std::int64_t>::max()));
+    return std::pair(static_cast<std::uint32_t>(partition), Offset{offset});
+}
+
+Result<void> parse_stream_read(const JsonTape& tape, Index value, StreamReadRequest& read) {
+    DL_TRY_ASSIGN(const auto shape,
+                  JsonShape::of(tape, value, "stream_read",
+                                {"table_name", "patition_mess", "partition_mess", "read_count"}));
+    DL_TRY_ASSIGN(read.table_name, shape.string("table_name"));
+    DL_TRY_ASSIGN(const auto count, shape.integer("read_count", 1, std::numeric_limits<std::int64_t>::max()));
+    read.read_count = static_cast<std::uint64_t>(count);
+    DL_TRY_ASSIGN(const auto list, find_either(shape, "patition_mess", "partition_mess"));
+    if (!list) return {};
+    if (tape.kind(*list) != TapeKind::array) return shape.wrong("patition_mess", "an array");
+    DL_TRY(check_member_count(tape, *list, "stream_read: \"patition_mess\"", limits::partitions_max));
+    for (Index i = tape.first_member(*list); i < tape.members_end(*list); i = tape.next(i)) {
+        DL_TRY_ASSIGN(const auto position, parse_position(tape, i));
+        read.partitions.push_back(position);
+    }
+    auto codes = read.partitions;
+    std::sort(codes.begin(), codes.end());
+    for (std::size_t i = 1; i < codes.size(); ++i)
+        if (codes[i].first == codes[i - 1].first)
+            return invalid_request("stream_read asks for partition " + std::to_string(codes[i].first) +
+                                   " twice; name each partition once");
+    return {};
+}
+
+// {"0":42}: of an option.
+Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Index value,
+                                                      const std::string& name) {
+    const std::string option = "options: \"" + name + "\"";
+    DL_TRY(check_object(tape, value, option, limits::partitions_max));
+    std::map<std::uint32_t, Offset> offsets;
+    for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
+        const std::string key = tape.string(i);
+        std::int64_t partition = 0;
+        std::int64_t offset = 0;
+        if (!scan_int64(key, partition) || partition < 0 ||
+            partition > std::numeric_limits<std::uint32_t>::max() || tape.kind(i + 1) != TapeKind::number ||
+            !scan_int64(tape.raw(i + 1), offset))
+            return invalid_request(option + " must look like {\"0\":42}, not " + quoted_value(key));
+        if (!offsets.emplace(static_cast<std::uint32_t>(partition), offset).second)
+            return invalid_request(option + " names partition " + std::to_string(partition) + " twice");
+    }
+    return offsets;
+}
+
+Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
+    DL_TRY_ASSIGN(const auto shape,
+                  JsonShape::of(tape, value, "options",
+                                {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
+                                 "max_wait_ms", "min_rows", "progress", "repair"}));
+    if (shape.find("timeout_ms")) {
+        DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
+    }
+    if (shape.find("batch_id")) {
+        DL_TRY_ASSIGN(options.batch_id, shape.string("batch_id"));
+        if (options.batch_id->empty() || options.batch_id->size() > limits::batch_id_bytes_max)
+            return shape.wrong("batch_id", "1 to 64 bytes long");
+    }
+    DL_TRY_ASSIGN(options.meta, shape.boolean("meta", false));
+    DL_TRY_ASSIGN(options.progress, shape.boolean("progress", false));
+    DL_TRY_ASSIGN(options.repair, shape.boolean("repair", false));
+    if (const auto offsets = shape.find("min_offsets")) {
+        DL_TRY_ASSIGN(options.min_offsets, parse_offsets(tape, *offsets, "min_offsets"));
+    }
+    if (const auto offsets = shape.find("as_of")) {
+        DL_TRY_ASSIGN(options.as_of, parse_offsets(tape, *offsets, "as_of"));
+    }
+    if (shape.find("format")) {
+        DL_TRY_ASSIGN(const auto format, shape.string("format"));
+        using Format = StatementOptions::Format;
+        if (format == "rows")
+            options.format = Format::rows;
+        else if (format == "json")
+            options.format = Format::json;
+        else if (format == "columnar")
+            options.format = Format::columnar;
+        else
+            return shape.wrong("format", "rows, json or columnar, not " + quoted_value(format));
+    }
+    DL_TRY_ASSIGN(options.max_wait_ms, shape.integer("max_wait_ms", 0, limits::long_poll_wait_ms_max, 0));
+    DL_TRY_ASSIGN(const auto rows, shape.integer("min_rows", 1, std::numeric_limits<std::int64_t>::max(), 1));
+    options.min_rows = static_cast<std::uint64_t>(rows);
+    return {};
+}
+
+Result<std::string> parse_text(const JsonTape& tape, Index value, std::string_view statement) {
+    if (tape.kind(value) != TapeKind::string)
+        return invalid_request(std::string(statement) + " must be a string");
+    std::string text = tape.string(value);
+    if (text.size() > limits::sql_bytes_max)
+        return make_error(ErrorCode::limit_exceeded,
+                          std::string(statement) + " of " + std::to_string(text.size()) +
+                              " bytes; the limit is " + std::to_string(limits::sql_bytes_max) +
+                              " (sql_bytes_max), shorten it");
+    return text;
+}
+
+}  // namespace
+
+// Fills a Document from its tape.
+struct JsonRequestReader {
+    using Kind = JsonRequest::Kind;
+    JsonRequest::Document& document;
+    const JsonTape& tape = document.tape;
+
+    Result<void> read() {
+        const Index root = JsonTape::kRoot;
+        if (tape.kind(root) == TapeKind::string) {
+            const std::string word = tape.string(root);
+            if (word != "batch_insert") return unknown_statement(word);
+            document.kind = Kind::batch_insert_binary;
+            return {};
+        }
+        if (tape.kind(root) != TapeKind::object)
+            return invalid_request("a statement is a JSON object with one key: " + std::string(kStatements));
+        std::optional<Index> statement;
+        std::optional<Index> options;
+        for (Index i = tape.first_member(root); i < tape.members_end(root); i = tape.next(i + 1)) {
+            const bool is_options = tape.string(i) == "options";
+            auto& slot = is_options ? options : statement;
+            if (slot)
+                return invalid_request(is_options
+                                           ? "the key \"options\" stands twice"
+                                           : "a statement has one key beside \"options\"; send " +
+                                                 quoted_value(tape.string(i)) + " as a request of its own");
+            slot = i;
+        }
+        if (!statement)
+            return invalid_request("the statement is missing; give one of " + std::string(kStatements));
+        if (options) DL_TRY(parse_options(tape, *options + 1, document.options));
+        return read_statement(tape.string(*statement), *statement + 1);
+    }
+
+  private:
+    static Error unknown_statement(std::string_view word) {
+        return invalid_request("unknown statement " + quoted_value(word) + "; known are " +
+                               std::string(kStatements));
+    }
+
+    Result<void> read_statement(const std::string& name, Index value) {
+        if (name == "create") {
+            document.kind = Kind::create;
+            return parse_create(tape, value, document.create);
+        }
+        if (name == "insert") return read_insert(value);
+        if (name == "batch_insert") return read_batch_insert(value);
+        if (name == "stream_read") {
+            document.kind = Kind::stream_read;
+            return parse_stream_read(tape, value, document.stream_read);
+        }
+        if (name == "query" || name == "sql") {
+            document.kind = name == "query" ? Kind::query : Kind::sql;
+            DL_TRY_ASSIGN(document.text, parse_text(tape, value, name));
+            return {};
+        }
+        if (name == "compress_table" || name == "check_table" || name == "metadata") {
+            document.kind = name == "metadata"      ? Kind::metadata
+                            : name == "check_table" ? Kind::check_table
+                                                    : Kind::compress_table;
+            DL_TRY_ASSIGN(document.table_name, parse_text(tape, value, name));
+            return {};
+        }
+        return unknown_statement(name);
+    }
+
+    Result<void> read_insert(Index value) {
+        document.kind = Kind::insert;
+        DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "insert", {"table_name", "crud", "data"}));
+        DL_TRY_ASSIGN(document.table_name, shape.string("table_name"));
+        DL_TRY_ASSIGN(document.data, shape.need("data"));
+        if (tape.kind(document.data) != TapeKind::object)
+            return shape.wrong("data", "an object with columns");
+        if (!shape.find("crud")) return {};
+        DL_TRY_ASSIGN(const auto crud, shape.string("crud"));
+        if (crud != "insert" && crud != "delete")
+            return shape.wrong("crud", "\"insert\" or \"delete\", not " + quoted_value(crud));
+        document.is_delete = crud == "delete";
+        return {};
+    }
+
+    Result<void> read_batch_insert(Index value) {
+        if (tape.kind(value) == TapeKind::null) {
+            document.kind = Kind::batch_insert_binary;
+            return {};
+        }
+        document.kind = Kind::batch_insert;
+        DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "batch_insert", {"table_name", "data"}));
+        DL_TRY_ASSIGN(document.table_name, shape.string("table_name"));
+        DL_TRY_ASSIGN(document.data, shape.need("data"));
+        if (tape.kind(document.data) != TapeKind::array) return shape.wrong("data", "an array of rows");
+        return {};
+    }
+};
+
+JsonRequest::JsonRequest() : document_(std::make_unique<Document>()) {}
+JsonRequest::JsonRequest(JsonRequest&&) noexcept = default;
+JsonRequest& JsonRequest::operator=(JsonRequest&&) noexcept = default;
+JsonRequest::~JsonRequest() = default;
+
+Result<JsonRequest> JsonRequest::parse(std::string_view frame) {
+    return parse_owned(std::string(frame));
+}
+
+Result<JsonRequest> JsonRequest::parse_owned(std::string frame) {
+    JsonRequest request;
+    DL_TRY_ASSIGN(request.document_->tape, JsonTape::parse(std::move(frame)));
+    DL_TRY(JsonRequestReader{*request.document_}.read());
+    return request;
+}
+
+JsonRequest::Kind JsonRequest::kind() const {
+    return document_->kind;
+}
+const StatementOptions& JsonRequest::options() const {
+    return document_->options;
+}
+const std::string& JsonRequest::table_name() const {
+    return document_->table_name;
+}
+const std::string& JsonRequest::text() const {
+    return document_->text;
+}
+const CreateRequest& JsonRequest::create() const {
+    return document_->create;
+}
+const StreamReadRequest& JsonRequest::stream_read() const {
+    return document_->stream_read;
+}
+
+}  // namespace dl

@@ -1,0 +1,251 @@
+#include "master/routing/partitioned_batch_builder.h"
+
+#include "common/base/crc32c.h"
+#include "common/types/value_text.h"
+
+namespace dl {
+namespace {
+
+std::vector<ColumnBatchBuilder::ColumnSpec> specs_of(const Schema& schema) {
+    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
+    specs.reserve(schema.fields.size());
+    for (const auto& field : schema.fields)
+        specs.push_back({field.id, field.type});
+    return specs;
+}
+
+}  // namespace
+
+PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes,
+                                                 std::size_t staged_bytes_max)
+    : table_(&table),
+      staged_(specs_of(table.schema)),
+      input_bytes_(input_bytes),
+      staged_bytes_max_(staged_bytes_max) {
+    const auto& fields = table.schema.fields;
+    stamps_.resize(fields.size());
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        const bool is_key = i == table.schema.key_index;
+        columns_.push_back({fields[i].type, is_key || fields[i].not_null, !is_key && fields[i].default_text});
+        by_name_.emplace(fields[i].name, static_cast<std::uint32_t>(i));
+        const std::size_t width = physical_width(physical_type(fields[i].type));
+        fixed_bytes_per_row_ += width != 0 ? width : 4;
+    }
+    by_name_.emplace("crud", kCrud);
+    by_name_.emplace("_crud_type", kCrud);
+}
+
+Result<PartitionedBatchBuilder> PartitionedBatchBuilder::create(const TableMeta& table,
+                                                                std::size_t input_bytes,
+                                                                std::size_t staged_bytes_max) {
+    PartitionedBatchBuilder builder(table, input_bytes, staged_bytes_max);
+    DL_TRY(builder.parse_defaults());
+    return builder;
+}
+
+Result<void> PartitionedBatchBuilder::parse_defaults() {
+    ColumnBatchBuilder row(specs_of(table_->schema));
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const auto& field = table_->schema.fields[i];
+        if (!columns_[i].has_default) {
+            row.append_null(i);
+        } else if (const auto parsed = append_parsed_text(row, i, field.type, *field.default_text);
+                   parsed.has_error()) {
+            return parsed.error().in("the DEFAULT of column " + quoted_value(field.name) + " of table " +
+                                     quoted_value(table_->name));
+        }
+    }
+    row.finish_row(false);
+    DL_TRY_ASSIGN(defaults_, ColumnBatch::decode(SharedBytes::from_string(row.encode()), 1));
+    return {};
+}
+
+Result<std::uint32_t> PartitionedBatchBuilder::resolve(std::string_view name) const {
+    auto found = by_name_.find(name);
+    if (found == by_name_.end() && name.size() <= limits::name_bytes_max)
+        if (const auto lower = normalize_name("column", name)) found = by_name_.find(*lower);
+    if (found != by_name_.end()) return found->second;
+    std::string message =
+        "table " + quoted_value(table_->name) + " has no column " + quoted_value(name) + "; it has ";
+    constexpr std::size_t kNamesShown = 20;
+    const auto& fields = table_->schema.fields;
+    for (std::size_t i = 0; i < fields.size() && i < kNamesShown; ++i)
+        message.append(i == 0 ? "" : ", ").append(fields[i].name);
+    if (fields.size() > kNamesShown) message += ", ...";
+    return make_error(ErrorCode::column_not_found, std::move(message));
+}
+
+void PartitionedBatchBuilder::reserve(std::size_t rows) {
+    if (rows <= (4 * input_bytes_ + 65536) / fixed_bytes_per_row_) staged_.reserve(rows, 0);
+}
+
+std::string PartitionedBatchBuilder::row_text() const {
+    return "row " + std::to_string(staged_.rows());
+}
+
+bool PartitionedBatchBuilder::fail_row(ErrorCode code, std::string_view what) {
+    error_ = make_error(code, row_text().append(": ").append(what));
+    return false;
+}
+
+bool PartitionedBatchBuilder::fail_value(std::uint32_t column, const Error& error) {
+    error_ = error.in(row_text() + ", column " + quoted_value(table_->schema.fields[column].name));
+    return false;
+}
+
+bool PartitionedBatchBuilder::fail_twice(std::uint32_t column) {
+    return fail_value(column, make_error(ErrorCode::invalid_request, "given twice; give each column once"));
+}
+
+bool PartitionedBatchBuilder::put_any_text(std::uint32_t column, std::string_view text) {
+    const auto parsed = append_parsed_text(staged_, column, columns_[column].type, text);
+    return parsed.has_value() || fail_value(column, parsed.error());
+}
+
+bool PartitionedBatchBuilder::put_number(std::uint32_t column, std::string_view number) {
+    if (!mark_given(column)) return false;
+    const DataType type = columns_[column].type;
+    switch (type.kind) {
+        case TypeKind::int32:
+        case TypeKind::int64: {
+            std::int64_t value = 0;
+            if (!scan_int64(number, value) && !scan_whole_number(number, value)) break;
+            if (type.kind == TypeKind::int64) {
+                staged_.append_fixed(column, value);
+                return true;
+            }
+            if (value != static_cast<std::int32_t>(value)) break;
+            staged_.append_fixed(column, static_cast<std::int32_t>(value));
+            return true;
+        }
+        case TypeKind::timestamp:
+        case TypeKind::date:
+        case TypeKind::binary:
+        case TypeKind::json:
+            break;
+        default:
+            return put_any_text(column, number);
+    }
+    return fail_value(column, invalid_value_error(number, type));
+}
+
+bool PartitionedBatchBuilder::put_boolean(std::uint32_t column, bool value) {
+    if (!mark_given(column)) return false;
+    const DataType type = columns_[column].type;
+    const std::string_view text = value ? "true" : "false";
+    if (type.kind == TypeKind::boolean || type.kind == TypeKind::string) return put_any_text(column, text);
+    return fail_value(column, invalid_value_error(text, type));
+}
+
+bool PartitionedBatchBuilder::put_null(std::uint32_t column) {
+    if (!mark_given(column)) return false;
+    if (columns_[column].required) required_nulls_.push_back(column);
+    staged_.append_null(column);
+    return true;
+}
+
+bool PartitionedBatchBuilder::refuse(std::uint32_t column, std::string_view what) {
+    return fail_value(column,
+                      make_error(ErrorCode::invalid_value, std::string(what) + " is not a valid " +
+                                                               type_name(columns_[column].type) +
+                                                               "; give a string, number, boolean or null"));
+}
+
+bool PartitionedBatchBuilder::within_limit() {
+    const std::size_t bytes =
+        (std::size_t{staged_.rows()} + 1) * fixed_bytes_per_row_ + default_heap_bytes_ + input_bytes_;
+    if (bytes <= staged_bytes_max_) return true;
+    return fail_row(ErrorCode::limit_exceeded, "the batch takes more than record_batch_bytes_max (" +
+                                                   std::to_string(limits::record_batch_bytes_max) +
+                                                   " bytes) as columns; send smaller batches");
+}
+
+bool PartitionedBatchBuilder::fill_absent(bool is_delete) {
+    for (std::uint32_t i = 0; i < columns_.size(); ++i) {
+        if (stamps_[i] == stamp_) continue;
+        const auto& column = columns_[i];
+        if (is_delete || !column.has_default) {
+            if (column.required) required_nulls_.push_back(i);
+            staged_.append_null(i);
+            continue;
+        }
+        const ColumnView& value = defaults_.columns()[i];
+        if (value.heap_bytes != 0) {
+            default_heap_bytes_ += value.heap_bytes;
+            if (!within_limit()) return false;
+        }
+        staged_.append_from(i, value, 0);
+    }
+    return true;
+}
+
+bool PartitionedBatchBuilder::check_required_nulls(bool is_delete) {
+    for (const auto column : required_nulls_) {
+        const bool is_key = column == table_->schema.key_index;
+        if (is_delete && !is_key) continue;
+        return fail_value(column, make_error(ErrorCode::invalid_value,
+                                             is_key ? "the key is missing or NULL; every row needs its key"
+                                                    : "NULL in a NOT NULL column; give a value"));
+    }
+    required_nulls_.clear();
+    return true;
+}
+
+bool PartitionedBatchBuilder::finish_row(bool is_delete) {
+    if (!within_limit()) return false;
+    if (given_ != columns_.size() && !fill_absent(is_delete)) return false;
+    if (!required_nulls_.empty() && !check_required_nulls(is_delete)) return false;
+    staged_.finish_row(is_delete);
+    return true;
+}
+
+Result<PartitionedBatch> PartitionedBatchBuilder::finish() {
+    PartitionedBatch batch;
+    batch.rows = staged_.rows();
+    if (batch.rows == 0) return batch;
+    const ColumnView keys = staged_.values(table_->schema.key_index);
+    const std::uint32_t rows = staged_.rows();
+    std::vector<std::uint16_t> partition_of_row(rows);
+    std::vector<std::uint32_t> ends(table_->partition_count);
+    char scratch[16];
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        const std::string_view key = key_bytes(keys, row, scratch);
+        if (key.size() > limits::key_bytes_max)
+            return make_error(
+                ErrorCode::limit_exceeded,
+                "row " + std::to_string(row) + ", column " + quoted_value(table_->schema.key().name) +
+                    ": a key of " + std::to_string(key.size()) + " bytes; the limit is " +
+                    std::to_string(limits::key_bytes_max) + " (key_bytes_max), use a shorter key");
+        const auto partition = static_cast<std::uint16_t>(table_->partition_of(key).value);
+        partition_of_row[row] = partition;
+        ++ends[partition];
+    }
+
+    // Counting sort: the rows of each partition, in their order.
+    std::uint32_t begin = 0;
+    for (auto& end : ends) {
+        const std::uint32_t count = end;
+        end = begin;
+        begin += count;
+    }
+    std::vector<std::uint32_t> order(rows);
+    for (std::uint32_t row = 0; row < rows; ++row)
+        order[ends[partition_of_row[row]]++] = row;
+
+    begin = 0;
+    for (std::uint32_t p = 0; p < ends.size(); ++p) {
+        const std::uint32_t count = ends[p] - begin;
+        if (count == 0) continue;
+        PartitionBody body;
+        body.partition = PartitionId{p};
+        body.rows = count;
+        body.body =
+            count == rows ? staged_.encode() : staged_.encode_rows(std::span(order).subspan(begin, count));
+        body.crc = crc32c(0, body.body.data(), body.body.size());
+        batch.partitions.push_back(std::move(body));
+        begin = ends[p];
+    }
+    return batch;
+}
+
+}  // namespace dl

@@ -1,0 +1,150 @@
+#include "slave/parquet/parquet_footer.h"
+
+#include <limits>
+
+#include "common/base/byte_io.h"
+#include "slave/parquet/thrift_reader.h"
+
+namespace dl::slave {
+namespace {
+
+using Kind = ThriftReader::Kind;
+
+constexpr std::string_view kMagic = "PAR1";
+constexpr std::size_t kTrailerBytes = 8;  // u32 length of the metadata, magic
+
+Error damaged(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data, "Parquet footer: " + what);
+}
+Error foreign(const std::string& what) {
+    return make_error(ErrorCode::not_supported, "Parquet footer: " + what);
+}
+
+struct SchemaElement {
+    ParquetColumn column;
+    bool has_type = false;
+    std::int64_t repetition = 0;
+};
+
+SchemaElement read_element(ThriftReader& reader) {
+    SchemaElement element;
+    reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id == 1 && kind == Kind::i32) {
+            element.has_type = true;
+            element.column.type = static_cast<ParquetType>(reader.integer());
+        } else if (id == 2 && kind == Kind::i32) {
+            element.column.fixed_length = static_cast<std::uint32_t>(reader.integer());
+        } else if (id == 3 && kind == Kind::i32) {
+            element.repetition = reader.integer();
+        } else if (id == 4 && kind == Kind::binary) {
+            element.column.name = std::string(reader.text());
+        } else {
+            reader.skip(kind);
+        }
+    });
+    return element;
+}
+
+struct ChunkInfo {
+    std::int64_t codec = 0;
+    std::int64_t bytes = -1;
+    std::int64_t data_page = -1;
+    std::int64_t dictionary_page = -1;
+};
+
+ChunkInfo read_chunk(ThriftReader& reader) {
+    ChunkInfo info;
+    reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id != 3 || kind != Kind::structure) return reader.skip(kind);
+        reader.structure_fields([&](std::int16_t member, Kind member_kind) {
+            if (member == 4 && member_kind == Kind::i32)
+                info.codec = reader.integer();
+            else if (member == 7 && member_kind == Kind::i64)
+                info.bytes = reader.integer();
+            else if (member == 9 && member_kind == Kind::i64)
+                info.data_page = reader.integer();
+            else if (member == 11 && member_kind == Kind::i64)
+                info.dictionary_page = reader.integer();
+            else
+                reader.skip(member_kind);
+        });
+    });
+    return info;
+}
+
+struct RowGroup {
+    std::vector<ChunkInfo> chunks;
+    std::int64_t rows = -1;
+};
+
+RowGroup read_group(ThriftReader& reader) {
+    RowGroup group;
+    reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id == 1 && kind == Kind::list)
+            reader.list_elements([&](Kind) { group.chunks.push_back(read_chunk(reader)); });
+        else if (id == 3 && kind == Kind::i64)
+            group.rows = reader.integer();
+        else
+            reader.skip(kind);
+    });
+    return group;
+}
+
+Result<ParquetChunk> locate(const ChunkInfo& info, std::size_t file_bytes) {
+    if (info.codec != 0 && info.codec != 1) return foreign("codec " + std::to_string(info.codec));
+    ParquetChunk chunk;
+    chunk.codec = static_cast<ParquetCodec>(info.codec);
+    const bool dictionary = info.dictionary_page > 0 && info.dictionary_page < info.data_page;
+    const auto begin = dictionary ? info.dictionary_page : info.data_page;
+    if (begin < 0 || info.bytes < 0 || info.bytes > std::numeric_limits<std::uint32_t>::max() ||
+        static_cast<std::uint64_t>(begin) > file_bytes ||
+        static_cast<std::uint64_t>(info.bytes) > file_bytes - static_cast<std::uint64_t>(begin))
+        return damaged("a column lies outside the file");
+    chunk.begin = static_cast<std::uint64_t>(begin);
+    chunk.bytes = static_cast<std::uint32_t>(info.bytes);
+    return chunk;
+}
+
+}  // namespace
+
+Result<ParquetFooter> read_parquet_footer(std::string_view file) {
+    if (file.size() < kMagic.size() + kTrailerBytes || !file.ends_with(kMagic))
+        return damaged("does not end with PAR1");
+    const auto length = load_le<std::uint32_t>(file.data() + file.size() - kTrailerBytes);
+    if (length > file.size() - kTrailerBytes - kMagic.size()) return damaged("is longer than the file");
+    ThriftReader reader(file.substr(file.size() - kTrailerBytes - length, length));
+    std::vector<SchemaElement> schema;
+    std::vector<RowGroup> groups;
+    reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id == 2 && kind == Kind::list)
+            reader.list_elements([&](Kind) { schema.push_back(read_element(reader)); });
+        else if (id == 4 && kind == Kind::list)
+            reader.list_elements([&](Kind) { groups.push_back(read_group(reader)); });
+        else
+            reader.skip(kind);
+    });
+    if (reader.failed() || schema.empty()) return damaged("cannot be read");
+
+    ParquetFooter footer;
+    for (std::size_t i = 1; i < schema.size(); ++i) {  // the first is the root
+        if (!schema[i].has_type || schema[i].repetition > 1)
+            return foreign("column " + schema[i].column.name + " is nested");
+        schema[i].column.optional = schema[i].repetition == 1;
+        footer.columns.push_back(std::move(schema[i].column));
+    }
+    std::uint64_t rows = 0;
+    for (const auto& group : groups) {
+        if (group.rows < 0 || group.chunks.size() != footer.columns.size())
+            return damaged("a row group does not have every column");
+        footer.first_rows.push_back(rows);
+        rows += static_cast<std::uint64_t>(group.rows);
+        for (const auto& info : group.chunks) {
+            DL_TRY_ASSIGN(const auto chunk, locate(info, file.size()));
+            footer.chunks.push_back(chunk);
+        }
+    }
+    footer.first_rows.push_back(rows);
+    return footer;
+}
+
+}  // namespace dl::slave

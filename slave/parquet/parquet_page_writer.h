@@ -1,0 +1,80 @@
+// The pages of a Parquet column chunk as they are written (docs/formats/snapshot-file.md): their headers,
+// definition levels and compression. chunk_guide.h and parquet_page.h are the other direction. Not
+// thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "slave/parquet/parquet_footer.h"
+
+namespace dl::slave {
+
+// Numbers as in the Parquet format.
+enum ParquetEncoding : std::int32_t {
+    kPlainEncoding = 0,
+    kRleEncoding = 3,
+    kDeltaBinaryPackedEncoding = 5,
+    kRleDictionaryEncoding = 8
+};
+enum class ParquetPageKind : std::int32_t { data = 0, dictionary = 2 };
+
+// Of one column of one row group, for the footer.
+struct ParquetChunkInfo {
+    ParquetCodec codec = ParquetCodec::plain;
+    std::uint64_t values = 0;  // with NULLs
+    std::uint64_t nulls = 0;
+    std::uint64_t plain_bytes = 0;  // of all pages, with their headers
+    std::uint64_t stored_bytes = 0;
+    std::uint64_t data_page = 0;                // from the chunk's begin; a dictionary page lies before it
+    ParquetEncoding encoding = kPlainEncoding;  // of the data page
+    // Smallest and largest value in PLAIN encoding, without the length of texts. Not there without values,
+    // with NaN among them, for binary and for long texts.
+    struct Range {
+        std::string min, max;
+    };
+    std::optional<Range> range;
+
+    bool has_dictionary() const { return encoding == kRleDictionaryEncoding; }
+};
+
+// Which rows of the row group are there: nothing is kept as long as all are.
+class DefinitionLevels {
+  public:
+    std::uint64_t rows() const { return rows_; }
+    std::uint64_t nulls() const { return nulls_; }
+    void add_values(std::uint32_t count) {
+        if (nulls_ != 0) set_bits(count);
+        rows_ += count;
+    }
+    void add_nulls(std::uint32_t count);
+    // u32 length, then runs or groups of bits.
+    void append_to(std::string& page) const;
+    void clear() {
+        rows_ = nulls_ = 0;
+        bits_.clear();
+    }
+
+  private:
+    void set_bits(std::uint32_t count);
+    std::uint64_t rows_ = 0;
+    std::uint64_t nulls_ = 0;
+    std::vector<std::uint8_t> bits_;
+};
+
+// A page before it is written. Kept from one row group to the next for its memory.
+struct ParquetPageDraft {
+    ParquetPageKind kind = ParquetPageKind::data;
+    ParquetEncoding encoding = kPlainEncoding;
+    std::size_t values = 0;  // with NULLs
+    std::string content;
+    std::string packed;  // the content, compressed
+};
+
+// Appends the pages of one chunk to `out`, all compressed or none, and says in `info` how.
+void append_pages(std::string& out, std::span<ParquetPageDraft> pages, ParquetChunkInfo& info);
+
+}  // namespace dl::slave

@@ -1,0 +1,44 @@
+// Single rows of a snapshot file by row number, for lookups of keys: reads only the pages they lie in, from
+// the mapped file, without DuckDB, and of those only the parts that are needed. Opened once a file;
+// thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "common/base/shared_bytes.h"
+#include "common/io/file_system.h"
+#include "common/record/column_batch.h"
+#include "common/types/schema.h"
+#include "slave/parquet/chunk_guide_cache.h"
+#include "slave/parquet/parquet_footer.h"
+
+namespace dl::slave {
+
+class ParquetRowReader {
+  public:
+    // Maps the file and reads its footer. NOT_SUPPORTED when it holds what this reader does not know.
+    static Result<std::shared_ptr<const ParquetRowReader>> open(FileSystem& files, const std::string& path);
+
+    // The values of `fields` (those the file has) in `rows` (ascending, each once), in that order. The types
+    // are those the file was written with. `guides` may be null: then every call surveys the chunks anew.
+    // NOT_SUPPORTED: read the file another way.
+    Result<ColumnBatch> read(std::span<const std::uint32_t> rows, std::span<const Field> fields,
+                             ChunkGuideCache* guides) const;
+
+  private:
+    Result<std::shared_ptr<const ChunkGuide>> guide_of(std::size_t group, std::size_t column,
+                                                       ChunkGuideCache* guides) const;
+    std::string_view chunk_bytes(const ParquetChunk& chunk) const {
+        return bytes_.view().substr(chunk.begin, chunk.bytes);
+    }
+
+    std::uint64_t id_ = 0;  // of this reader among all of the process
+    std::string path_;
+    SharedBytes bytes_;
+    ParquetFooter footer_;
+};
+
+}  // namespace dl::slave

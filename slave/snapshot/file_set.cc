@@ -1,0 +1,38 @@
+#include "slave/snapshot/file_set.h"
+
+namespace dl::slave {
+
+const FileEntry* FileSet::find(std::string_view stem) const {
+    for (const auto& entry : entries_)
+        if (entry.file->info().stem() == stem) return &entry;
+    return nullptr;
+}
+
+std::shared_ptr<const FileSet> FileSet::superseded_by(std::vector<TailSegment::FreshKey> keys) const {
+    std::shared_ptr<FileSet> next;
+    std::vector<Hash128> hashes(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        hashes[i] = keys[i].hash;
+    std::vector<std::uint32_t> rows(hashes.size());
+    std::vector<std::uint32_t> dead;
+    for (std::size_t f = entries_.size(); f-- > 0 && !hashes.empty();) {
+        entries_[f].file->index().find(hashes, rows.data());
+        dead.clear();
+        std::size_t left = 0;
+        for (std::size_t i = 0; i < hashes.size(); ++i) {
+            if (rows[i] == KeyIndex::kNone)
+                hashes[left++] = hashes[i];
+            else
+                dead.push_back(rows[i]);  // older files hold only rows that were dead before
+        }
+        hashes.resize(left);
+        if (dead.empty()) continue;
+        auto vector = entries_[f].dead->with(dead);
+        if (vector == nullptr) continue;
+        if (next == nullptr) next = std::make_shared<FileSet>(entries_);
+        next->entries_[f].dead = std::move(vector);
+    }
+    return next;
+}
+
+}  // namespace dl::slave

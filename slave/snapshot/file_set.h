@@ -1,0 +1,36 @@
+// The snapshot files of a partition with their delete vectors at one instant. Immutable and shared: the
+// writer makes a new one for every group of appends that kills rows in files, views keep theirs.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "slave/index/tail_segment.h"
+#include "slave/snapshot/delete_vector.h"
+#include "slave/snapshot/snapshot_file.h"
+
+namespace dl::slave {
+
+struct FileEntry {
+    std::shared_ptr<const SnapshotFile> file;
+    std::shared_ptr<const DeleteVector> dead;
+};
+
+class FileSet {
+  public:
+    FileSet() = default;
+    explicit FileSet(std::vector<FileEntry> entries) : entries_(std::move(entries)) {}
+    const std::vector<FileEntry>& entries() const { return entries_; }  // ascending offsets
+    const FileEntry* find(std::string_view stem) const;
+
+    // The set after records with these keys were appended behind all files: the newest row of each key,
+    // looked for from the newest file to the oldest, is dead. Returns nullptr when that changes nothing.
+    // `keys` is used up.
+    std::shared_ptr<const FileSet> superseded_by(std::vector<TailSegment::FreshKey> keys) const;
+
+  private:
+    std::vector<FileEntry> entries_;
+};
+
+}  // namespace dl::slave

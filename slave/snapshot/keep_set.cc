@@ -1,0 +1,90 @@
+#include "slave/snapshot/keep_set.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace dl::slave {
+namespace {
+
+struct Cursor {
+    Hash128 hash;
+    std::uint32_t input = 0;
+    std::uint64_t position = 0;
+
+    // std::*_heap keeps the largest in front: turned round, so that the lowest hash of the newest file is.
+    friend bool operator<(const Cursor& a, const Cursor& b) {
+        if (a.hash != b.hash) return b.hash < a.hash;
+        return a.input < b.input;
+    }
+};
+
+}  // namespace
+
+KeptRows::KeptRows(RowBits bits) : bits_(std::move(bits)) {
+    before_word_.reserve(bits_.words().size());
+    for (const auto word : bits_.words()) {
+        before_word_.push_back(static_cast<std::uint32_t>(count_));
+        count_ += static_cast<std::uint64_t>(std::popcount(word));
+    }
+}
+
+std::uint64_t KeptRows::rank(std::uint64_t row) const {
+    const std::uint64_t below = (std::uint64_t{1} << (row & 63)) - 1;
+    return before_word_[row >> 6] +
+           static_cast<std::uint64_t>(std::popcount(bits_.words()[row >> 6] & below));
+}
+
+std::shared_ptr<const DeleteVector> dead_rows_of(const KeptRows& kept) {
+    RowBits dead(kept.rows());
+    for (std::uint64_t row = 0; row < kept.rows(); ++row)
+        if (!kept.test(row)) dead.set(row);
+    return DeleteVector::from_bits(dead);
+}
+
+void merge_indexes(std::span<const KeepInput> inputs,
+                   const std::function<void(std::size_t, const KeyIndex::Entry&)>& visit) {
+    std::vector<Cursor> heap;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (inputs[i].index->entries() > 0)
+            heap.push_back({inputs[i].index->entry(0).hash, static_cast<std::uint32_t>(i), 0});
+    std::make_heap(heap.begin(), heap.end());
+    while (!heap.empty()) {
+        std::pop_heap(heap.begin(), heap.end());
+        Cursor& cursor = heap.back();
+        const auto& index = *inputs[cursor.input].index;
+        visit(cursor.input, index.entry(cursor.position));
+        if (++cursor.position < index.entries()) {
+            cursor.hash = index.entry(cursor.position).hash;
+            std::push_heap(heap.begin(), heap.end());
+        } else {
+            heap.pop_back();
+        }
+    }
+}
+
+std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs) {
+    std::vector<RowBits> bits;
+    for (const auto& input : inputs)
+        bits.emplace_back(input.rows);
+    bool any = false;
+    Hash128 last;
+    merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
+        if (any && entry.hash == last) return;  // an older record of the key
+        any = true;
+        last = entry.hash;
+        if (!entry.is_delete) bits[input].set(entry.row);
+    });
+    std::vector<KeptRows> kept;
+    for (auto& b : bits)
+        kept.emplace_back(std::move(b));
+    return kept;
+}
+
+std::uint64_t live_rows_not_kept(const DeleteVector& dead, const KeptRows& kept) {
+    std::uint64_t wrong = 0;
+    for (std::uint64_t row = 0; row < kept.rows(); ++row)
+        if (!kept.test(row) && !dead.is_dead(row)) ++wrong;
+    return wrong;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,197 @@
+#include "slave/snapshot/manifest.h"
+
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/base/crc32c.h"
+#include "common/base/failpoint.h"
+#include "common/duck/parquet_file.h"
+
+namespace dl::slave {
+namespace {
+
+using nlohmann::json;
+
+// First line "DLMANIFEST 1 <crc-32c of the rest, 8 hex digits>", then JSON.
+constexpr std::string_view kMagic = "DLMANIFEST ";
+constexpr std::string_view kVersion = "1";
+constexpr std::size_t kCrcDigits = 8;
+
+Error corrupt(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data, what);
+}
+
+std::string padded(Offset offset) {
+    char text[24];
+    std::snprintf(text, sizeof text, "%020lld", static_cast<long long>(offset));
+    return text;
+}
+
+json file_to_json(const ManifestFile& file) {
+    json fields = json::array();
+    for (const auto& field : file.fields)
+        fields.push_back({{"id", field.id.value}, {"type", type_name(field.type)}});
+    return {{"first", file.first_offset},
+            {"end", file.end_offset},
+            {"edition", file.edition},
+            {"kind", file.compacted ? "compacted" : "flushed"},
+            {"rows", file.rows},
+            {"first_row_offset", file.first_row_offset},
+            {"last_row_offset", file.last_row_offset},
+            {"parquet_bytes", file.parquet_bytes},
+            {"parquet_crc", file.parquet_crc},
+            {"plain_bytes", file.plain_bytes},
+            {"epoch", file.epoch.value},
+            {"vector_version", file.vector_version},
+            {"fields", std::move(fields)}};
+}
+
+Result<ManifestFile> file_from_json(const json& tree) {
+    ManifestFile file;
+    file.first_offset = tree.at("first").get<Offset>();
+    file.end_offset = tree.at("end").get<Offset>();
+    file.edition = tree.at("edition").get<std::uint64_t>();
+    const auto kind = tree.at("kind").get<std::string>();
+    if (kind != "compacted" && kind != "flushed") return corrupt("unknown kind of file \"" + kind + "\"");
+    file.compacted = kind == "compacted";
+    file.rows = tree.at("rows").get<std::uint64_t>();
+    file.first_row_offset = tree.at("first_row_offset").get<Offset>();
+    file.last_row_offset = tree.at("last_row_offset").get<Offset>();
+    file.parquet_bytes = tree.at("parquet_bytes").get<std::uint64_t>();
+    file.parquet_crc = tree.at("parquet_crc").get<std::uint32_t>();
+    file.plain_bytes = tree.at("plain_bytes").get<std::uint64_t>();
+    file.epoch = LeaderEpoch{tree.at("epoch").get<std::uint32_t>()};
+    file.vector_version = tree.at("vector_version").get<std::uint64_t>();
+    for (const auto& entry : tree.at("fields")) {
+        Field field;
+        field.id = FieldId{entry.at("id").get<std::uint32_t>()};
+        DL_TRY_ASSIGN(field.type, parse_type(entry.at("type").get<std::string>()));
+        field.name = parquet_field_name(field.id);
+        file.fields.push_back(std::move(field));
+    }
+    return file;
+}
+
+Result<void> check_consistent(const Manifest& manifest) {
+    Offset end = 0;
+    for (const auto& file : manifest.files) {
+        const std::string name = file.stem();
+        if (file.first_offset < end || file.end_offset <= file.first_offset)
+            return corrupt("file " + name + " overlaps the one before it");
+        if (file.compacted != (file.end_offset <= manifest.compacted_end))
+            return corrupt("file " + name + " is of the wrong kind, or reaches beyond the compacted end " +
+                           std::to_string(manifest.compacted_end));
+        if (!file.compacted && file.first_offset != std::max(end, manifest.compacted_end))
+            return corrupt("records before file " + name + " are in no file");
+        const auto range = static_cast<std::uint64_t>(file.end_offset - file.first_offset);
+        if (file.rows == 0 || file.rows > range || (!file.compacted && file.rows != range) ||
+            file.rows >= (std::uint64_t{1} << 31))
+            return corrupt("file " + name + " cannot hold " + std::to_string(file.rows) + " rows");
+        if (file.first_row_offset < file.first_offset || file.last_row_offset >= file.end_offset ||
+            file.first_row_offset > file.last_row_offset)
+            return corrupt("the rows of file " + name + " lie outside its range");
+        if (file.edition > manifest.edition) return corrupt("file " + name + " is newer than the manifest");
+        end = file.end_offset;
+    }
+    if (manifest.log_start < 0 || manifest.compacted_end < manifest.log_start ||
+        manifest.flushed_end < manifest.compacted_end)
+        return corrupt("log start " + std::to_string(manifest.log_start) + ", compacted end " +
+                       std::to_string(manifest.compacted_end) + " and flushed end " +
+                       std::to_string(manifest.flushed_end) + " do not ascend");
+    if (manifest.flushed_end > manifest.compacted_end ? end != manifest.flushed_end
+                                                      : end > manifest.flushed_end)
+        return corrupt("the files end at offset " + std::to_string(end) + ", not at the flushed end " +
+                       std::to_string(manifest.flushed_end));
+    return {};
+}
+
+}  // namespace
+
+std::string ManifestFile::stem() const {
+    return padded(first_offset) + "-" + padded(end_offset) + "." + std::to_string(edition);
+}
+
+std::string encode_manifest(const Manifest& manifest) {
+    json files = json::array();
+    for (const auto& file : manifest.files)
+        files.push_back(file_to_json(file));
+    const json tree = {{"edition", manifest.edition},
+                       {"table_id", manifest.table.value},
+                       {"partition", manifest.partition.value},
+                       {"flushed_end", manifest.flushed_end},
+                       {"compacted_end", manifest.compacted_end},
+                       {"log_start", manifest.log_start},
+                       {"batch_ids_edition", manifest.batch_ids_edition},
+                       {"files", std::move(files)}};
+    const std::string body = tree.dump(1) + "\n";
+    char crc[kCrcDigits + 1];
+    std::snprintf(crc, sizeof crc, "%08x", crc32c(0, body.data(), body.size()));
+    return std::string(kMagic) + std::string(kVersion) + " " + crc + "\n" + body;
+}
+
+Result<Manifest> decode_manifest(std::string_view text) {
+    if (!text.starts_with(kMagic)) return corrupt("does not begin with DLMANIFEST");
+    const auto line_end = text.find('\n');
+    if (line_end == std::string_view::npos) return corrupt("has no complete first line");
+    const auto line = text.substr(kMagic.size(), line_end - kMagic.size());
+    const auto blank = line.find(' ');
+    const auto version = line.substr(0, blank);
+    if (version != kVersion)
+        return corrupt("has format version \"" + std::string(version.substr(0, 16)) +
+                       "\", this program knows 1");
+    const auto digits = line.substr(blank + 1);
+    const auto body = text.substr(line_end + 1);
+    char crc[kCrcDigits + 1];
+    std::snprintf(crc, sizeof crc, "%08x", crc32c(0, body.data(), body.size()));
+    if (blank == std::string_view::npos || digits != crc) return corrupt("its checksum does not match");
+    try {
+        const json tree = json::parse(body);
+        Manifest manifest;
+        manifest.edition = tree.at("edition").get<std::uint64_t>();
+        manifest.table = TableId{tree.at("table_id").get<std::uint64_t>()};
+        manifest.partition = PartitionId{tree.at("partition").get<std::uint32_t>()};
+        manifest.flushed_end = tree.at("flushed_end").get<Offset>();
+        manifest.log_start = tree.at("log_start").get<Offset>();
+        // Manifests from before it was written compacted exactly what the log no longer had.
+        manifest.compacted_end = tree.value("compacted_end", manifest.log_start);
+        manifest.batch_ids_edition = tree.at("batch_ids_edition").get<std::uint64_t>();
+        for (const auto& entry : tree.at("files")) {
+            DL_TRY_ASSIGN(auto file, file_from_json(entry));
+            manifest.files.push_back(std::move(file));
+        }
+        DL_TRY(check_consistent(manifest));
+        return manifest;
+    } catch (const json::exception& error) {
+        return corrupt(std::string("cannot be read: ") + error.what());
+    }
+}
+
+Result<Manifest> ManifestStore::load() const {
+    DL_TRY_ASSIGN(const auto text, files_.read_all(path()));
+    auto manifest = decode_manifest(text);
+    if (manifest.has_error())
+        return manifest.error().in("manifest " + path() +
+                                   " is damaged (restore the partition's directory from a copy)");
+    return manifest;
+}
+
+Result<void> ManifestStore::replace(const Manifest& manifest,
+                                    [[maybe_unused]] const std::string& operation) const {
+    const std::string text = encode_manifest(manifest);
+    const std::string next = path() + ".tmp";
+    if (files_.exists(next)) DL_TRY(files_.remove(next));
+    {
+        DL_TRY_ASSIGN(const auto file, files_.open_append(next, true));
+        const std::string_view part = text;
+        DL_TRY(file->append({&part, 1}));
+        DL_TRY(file->sync());
+    }
+    DL_FAILPOINT((operation + ".before-manifest-rename").c_str());
+    DL_TRY(files_.rename(next, path()));
+    DL_FAILPOINT((operation + ".after-rename-before-dir-fsync").c_str());
+    return files_.sync_directory(directory_);
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,69 @@
+// One snapshot file of a partition: Parquet, key index and delete vector on disk, the index mapped. Handles
+// are shared by the current file set and by pinned views; a file that a compaction replaced is removed from
+// disk when the last handle goes (INV-7). Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "common/io/file_system.h"
+#include "slave/index/key_index_file.h"
+#include "slave/parquet/parquet_row_reader.h"
+#include "slave/snapshot/manifest.h"
+
+namespace dl::slave {
+
+class SnapshotFile {
+  public:
+    SnapshotFile(FileSystem& files, std::string directory, ManifestFile info,
+                 std::shared_ptr<const KeyIndex> index)
+        : files_(files), directory_(std::move(directory)), info_(std::move(info)) {
+        replace_index(std::move(index));
+    }
+    ~SnapshotFile();
+    SnapshotFile(const SnapshotFile&) = delete;
+    SnapshotFile& operator=(const SnapshotFile&) = delete;
+
+    // vector_version is that of when the handle was made; the manifest knows the current one.
+    const ManifestFile& info() const { return info_; }
+    // Valid as long as the handle, also when it is replaced.
+    const KeyIndex& index() const { return *index_.load(std::memory_order_acquire); }
+    // A repaired one with the same identity takes over.
+    void replace_index(std::shared_ptr<const KeyIndex> index) const {
+        const std::lock_guard lock(mutex_);
+        index_.store(index.get(), std::memory_order_release);
+        indexes_.push_back(std::move(index));
+    }
+    std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
+    // For single rows; opened with the first call and kept.
+    Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
+    std::string vector_path(std::uint64_t version) const {
+        return directory_ + "/" + info_.vector_name(version);
+    }
+    // The manifest no longer names it: the files go when the last handle goes.
+    void make_obsolete(std::uint64_t vector_version) const {
+        last_vector_version_.store(vector_version);
+        obsolete_.store(true);
+    }
+
+  private:
+    FileSystem& files_;
+    std::string directory_;
+    ManifestFile info_;
+    mutable std::mutex mutex_;  // of indexes_
+    mutable std::vector<std::shared_ptr<const KeyIndex>> indexes_;
+    mutable std::atomic<const KeyIndex*> index_{nullptr};
+    mutable std::mutex row_reader_mutex_;
+    mutable std::shared_ptr<const ParquetRowReader> row_reader_;
+    mutable std::atomic<bool> obsolete_{false};
+    mutable std::atomic<std::uint64_t> last_vector_version_{0};
+};
+
+// Size and CRC-32C of a Parquet file as it lies on disk, into `info`.
+Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info);
+
+}  // namespace dl::slave

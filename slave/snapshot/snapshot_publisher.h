@@ -1,0 +1,64 @@
+// Makes a new set of snapshot files the partition's, on disk: writes the delete vectors that changed, then
+// replaces the manifest. Owns the manifest's current content. commit() is called by one thread at a time (the
+// partition's commit mutex); the other calls from any.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "slave/snapshot/file_set.h"
+#include "slave/snapshot/manifest.h"
+
+namespace dl::slave {
+
+class SnapshotPublisher {
+  public:
+    // `directory` is the partition's; snapshot files lie in `<directory>/snapshots`.
+    SnapshotPublisher(FileSystem& files, std::string directory, Manifest manifest, const FileSet& loaded);
+
+    // For the names of new files: never used before in this process, nor in any committed manifest.
+    std::uint64_t next_edition() { return editions_.fetch_add(1); }
+    Manifest manifest() const;
+
+    struct Change {
+        std::string operation;         // "flush" or "compaction", names the crash points
+        std::vector<FileEntry> files;  // all files after the change, with the vectors to persist; ascending
+        Offset flushed_end = 0;
+        Offset compacted_end = 0;
+        Offset log_start = 0;
+        std::uint64_t batch_ids_edition = 0;
+    };
+    // Durable on return. New files and the batch id file are already synced; the directory is synced here.
+    // After an error the change is not made, and the new files must stay where they are: a manifest naming
+    // them may be on disk.
+    Result<void> commit(const Change& change);
+    // The same files with these vectors, every one of them written anew: one on disk may be damaged. As
+    // durable as commit(), under the same mutex.
+    Result<void> rewrite_vectors(std::vector<FileEntry> files);
+
+  private:
+    struct Persisted {
+        std::uint64_t version = 0;
+        std::shared_ptr<const DeleteVector> vector;
+    };
+    FileSystem& files_;
+    std::string directory_;
+    ManifestStore store_;
+    std::atomic<std::uint64_t> editions_;
+    mutable std::mutex mutex_;  // of manifest_
+    Manifest manifest_;
+    std::map<std::string, Persisted> persisted_;  // by stem
+};
+
+// Writes and syncs one file that does not exist yet.
+Result<void> write_new_file(FileSystem& files, const std::string& path, std::string_view content);
+
+inline std::string snapshots_directory(const std::string& directory) {
+    return directory + "/snapshots";
+}
+
+}  // namespace dl::slave

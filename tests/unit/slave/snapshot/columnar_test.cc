@@ -1,0 +1,196 @@
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "common/io/file_system.h"
+#include "slave/snapshot/delete_vector.h"
+#include "slave/snapshot/manifest.h"
+
+namespace dl::slave {
+namespace {
+
+std::shared_ptr<const DeleteVector> sample_vector() {
+    const std::vector<std::uint32_t> rows = {0, 5, 65535, 65536, 199'999};
+    return DeleteVector(200'000).with(rows);
+}
+
+TEST(DeleteVectorTest, VersionsAreIndependentAndCountTheirRows) {
+    std::mt19937 random(1);
+    std::set<std::uint32_t> model;
+    std::shared_ptr<const DeleteVector> vector = std::make_shared<DeleteVector>(300'000);
+    const auto empty = vector;
+    for (int step = 0; step < 20; ++step) {
+        std::vector<std::uint32_t> rows(200);
+        for (auto& row : rows)
+            row = static_cast<std::uint32_t>(random() % 300'000);
+        const auto before = vector;
+        const auto dead_before = vector->dead();
+        vector = vector->with(rows);
+        std::set<std::uint32_t> added;
+        for (const auto row : rows)
+            if (model.insert(row).second) added.insert(row);
+        ASSERT_EQ(before->dead(), dead_before);
+        ASSERT_EQ(vector->dead(), model.size());
+        ASSERT_EQ(vector->rows_since(*before), std::vector<std::uint32_t>(added.begin(), added.end()));
+    }
+    EXPECT_EQ(vector->rows_since(*empty), std::vector<std::uint32_t>(model.begin(), model.end()));
+    EXPECT_EQ(vector->with(std::vector<std::uint32_t>(model.begin(), model.end())), nullptr);
+    for (std::uint32_t row = 0; row < 300'000; row += 7)
+        ASSERT_EQ(vector->is_dead(row), model.contains(row));
+}
+
+TEST(DeleteVectorTest, FilterKeepsLiveRowsInsideTheFileOnly) {
+    const std::int64_t rows[] = {0, 1, 65535, 199'998, 199'999, 200'000, -1};
+    bool keep[7];
+    sample_vector()->filter(rows, 7, keep);
+    const bool expected[] = {false, true, false, true, false, false, false};
+    EXPECT_TRUE(std::equal(keep, keep + 7, expected));
+}
+
+TEST(DeleteVectorTest, FilterOfConsecutiveRowsIsThatOfSingleOnes) {
+    std::mt19937 random(3);
+    std::vector<std::uint32_t> dead;
+    for (std::uint32_t row = 0; row < 65'536; ++row)  // the second bitmap has none
+        if (random() % 3 == 0) dead.push_back(row);
+    dead.push_back(140'000);
+    const auto vector = DeleteVector(150'000).with(dead);
+    for (int i = 0; i < 300; ++i) {
+        const std::size_t count = random() % 2050;
+        const auto first =
+            static_cast<std::int64_t>(i % 3 == 0 ? 64'000 + random() % 2000 : random() % 150'500);
+        std::vector<std::int64_t> rows(count);
+        for (std::size_t r = 0; r < count; ++r)
+            rows[r] = first + static_cast<std::int64_t>(r);
+        if (i % 5 == 0 && count > 2) rows[count / 2] += 1;
+        std::unique_ptr<bool[]> keep(new bool[count]);
+        vector->filter(rows.data(), count, keep.get());
+        for (std::size_t r = 0; r < count; ++r) {
+            const bool live = rows[r] < 150'000 && !vector->is_dead(static_cast<std::uint64_t>(rows[r]));
+            ASSERT_EQ(keep[r], live) << "row " << rows[r];
+        }
+    }
+}
+
+TEST(DeleteVectorTest, RoundTripAndEverySingleBitFlipIsFound) {
+    const auto bytes = sample_vector()->encode(10, 300'000);
+    const auto read = DeleteVector::decode(bytes, 10, 300'000, 200'000);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ((*read)->rows_since(DeleteVector(200'000)), sample_vector()->rows_since(DeleteVector(200'000)));
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+        auto damaged = bytes;
+        damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+        ASSERT_TRUE(DeleteVector::decode(damaged, 10, 300'000, 200'000).has_error()) << "bit " << bit;
+    }
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        ASSERT_TRUE(
+            DeleteVector::decode(std::string_view(bytes).substr(0, size), 10, 300'000, 200'000).has_error());
+    EXPECT_TRUE(DeleteVector::decode(bytes, 11, 300'000, 200'000).has_error());
+}
+
+TEST(DeleteVectorTest, GoldenFileStaysReadable) {
+    const auto golden = posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/delete-vector-v1.dv");
+    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
+    const auto read = DeleteVector::decode(*golden, 10, 300'000, 200'000);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ((*read)->dead(), 5u);
+    EXPECT_EQ(sample_vector()->encode(10, 300'000), *golden);
+}
+
+Manifest sample_manifest() {
+    Manifest manifest;
+    manifest.edition = 9;
+    manifest.table = TableId{7};
+    manifest.partition = PartitionId{3};
+    manifest.flushed_end = 1500;
+    manifest.compacted_end = 1000;
+    manifest.log_start = 950;
+    manifest.batch_ids_edition = 8;
+    ManifestFile compacted{.first_offset = 0,
+                           .end_offset = 900,
+                           .edition = 4,
+                           .compacted = true,
+                           .rows = 10,
+                           .first_row_offset = 3,
+                           .last_row_offset = 800,
+                           .parquet_bytes = 1234,
+                           .parquet_crc = 4'000'000'000u,
+                           .plain_bytes = 5000,
+                           .epoch = LeaderEpoch{2},
+                           .vector_version = 9,
+                           .fields = {{FieldId{1}, "f1", DataType{TypeKind::int64}, false, {}},
+                                      {FieldId{4}, "f4", DataType{TypeKind::decimal, 10, 2}, false, {}}}};
+    ManifestFile flushed{.first_offset = 1000,
+                         .end_offset = 1500,
+                         .edition = 7,
+                         .compacted = false,
+                         .rows = 500,
+                         .first_row_offset = 1000,
+                         .last_row_offset = 1499,
+                         .parquet_bytes = 99,
+                         .parquet_crc = 1,
+                         .plain_bytes = 77,
+                         .epoch = LeaderEpoch{2},
+                         .vector_version = 7,
+                         .fields = {{FieldId{1}, "f1", DataType{TypeKind::int64}, false, {}}}};
+    manifest.files = {compacted, flushed};
+    return manifest;
+}
+
+TEST(ManifestTest, RoundTripAndGolden) {
+    const auto text = encode_manifest(sample_manifest());
+    const auto golden = posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v1");
+    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
+    EXPECT_EQ(text, *golden);
+    const auto read = decode_manifest(*golden);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(encode_manifest(*read), text);
+    EXPECT_EQ(read->files[0].fields[1].type, (DataType{TypeKind::decimal, 10, 2}));
+    EXPECT_EQ(read->files[1].stem(), "00000000000000001000-00000000000000001500.7");
+}
+
+TEST(ManifestTest, WithoutACompactedEndItIsTheLogsStart) {
+    const auto golden =
+        posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v1-without-compacted-end");
+    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
+    const auto read = decode_manifest(*golden);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(read->log_start, 1000);
+    EXPECT_EQ(read->compacted_end, 1000);
+}
+
+TEST(ManifestTest, EverySingleBitFlipIsFound) {
+    const auto text = encode_manifest(sample_manifest());
+    for (std::size_t bit = 0; bit < text.size() * 8; ++bit) {
+        auto damaged = text;
+        damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+        ASSERT_TRUE(decode_manifest(damaged).has_error()) << "bit " << bit;
+    }
+    for (std::size_t size = 0; size < text.size(); ++size)
+        ASSERT_TRUE(decode_manifest(std::string_view(text).substr(0, size)).has_error());
+}
+
+TEST(ManifestTest, InconsistentOnesAreRefused) {
+    const auto refused = [](auto change) {
+        auto manifest = sample_manifest();
+        change(manifest);
+        return decode_manifest(encode_manifest(manifest)).has_error();
+    };
+    EXPECT_FALSE(refused([](Manifest&) {}));
+    EXPECT_TRUE(refused([](Manifest& m) { m.flushed_end = 1600; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[1].first_offset = 1001; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[1].first_offset = 800; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[1].rows = 499; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[0].rows = 901; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[0].last_row_offset = 900; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[0].edition = 10; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[0].compacted = false; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.files[1].compacted = true; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 899; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 1001; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 1501; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.log_start = 1001; }));
+}
+
+}  // namespace
+}  // namespace dl::slave
