@@ -20,7 +20,7 @@
 #include "common/async/query_cancel.h"
 #include "common/base/error.h"
 
-namespace dl::master {
+namespace dl {
 
 // A coroutine that runs in the background and whose result one thread waits for.
 template <class T>
@@ -78,4 +78,4 @@ class BackgroundCall {
     QueryCancel::Registration registration_;
 };
 
-}  // namespace dl::master
+}  // namespace dl

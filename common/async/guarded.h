@@ -7,7 +7,7 @@
 
 #include "common/base/error.h"
 
-namespace dl::master {
+namespace dl {
 
 // Runs `work`, which gives a Result; what it throws becomes its error.
 template <class Work>
@@ -21,4 +21,4 @@ auto guarded(Work&& work) -> decltype(work()) {
     }
 }
 
-}  // namespace dl::master
+}  // namespace dl

@@ -13,7 +13,7 @@
 
 #include "common/async/async_event.h"
 
-namespace dl::master {
+namespace dl {
 namespace {
 
 namespace asio = boost::asio;
@@ -98,4 +98,4 @@ asio::awaitable<void> run_all(std::vector<Task> tasks) {
     co_await run_until_first(std::move(races));
 }
 
-}  // namespace dl::master
+}  // namespace dl

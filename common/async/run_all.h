@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-namespace dl::master {
+namespace dl {
 
 using Task = std::function<boost::asio::awaitable<void>()>;
 
@@ -16,4 +16,4 @@ boost::asio::awaitable<void> run_all(std::vector<Task> tasks);
 using RaceTask = std::function<boost::asio::awaitable<bool>()>;
 boost::asio::awaitable<void> run_until_first(std::vector<RaceTask> tasks);
 
-}  // namespace dl::master
+}  // namespace dl
