@@ -7,16 +7,17 @@
 #   scripts/quickstart.sh --keep       leaves the cluster running, for the prompt
 #   scripts/quickstart.sh --rows N     loads only the first N rows
 #   scripts/quickstart.sh --port P     master on port P, slave on P+1 (default 7853)
+#   scripts/quickstart.sh --build DIR  installs and builds nothing: takes the programs of a build folder, e.g. build/dev
 #   scripts/quickstart.sh --stop       stops a cluster that --keep left running; its data stays
 #   scripts/quickstart.sh --start      starts it again
 #   scripts/quickstart.sh --fresh      removes the data of an earlier --keep run and begins anew
 #
-# Everything lies in build/quickstart-data: configuration, data and logs of both programs.
+# Everything lies in build/quickstart-data (DIR/quickstart-data): configuration, data and logs of both programs.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-rows=0 port=7853 keep=no fresh=no action=run
+rows=0 port=7853 keep=no fresh=no action=run build_dir=$repo/build built=no
 while (($#)); do
   case $1 in
     --keep) keep=yes ;;
@@ -24,7 +25,8 @@ while (($#)); do
     --stop | --start) action=${1#--} ;;
     --rows) rows=${2:?--rows needs a number}; shift ;;
     --port) port=${2:?--port needs a number}; shift ;;
-    -h | --help) sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    --build) build_dir=${2:?--build needs a folder} built=yes; shift ;;
+    -h | --help) sed -n '2,15p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) fail "unknown option '$1'; scripts/quickstart.sh --help lists them" ;;
   esac
   shift
@@ -32,8 +34,11 @@ done
 [[ $rows =~ ^[0-9]+$ ]] || fail "--rows takes a number of rows, not '$rows'"
 [[ $port =~ ^[0-9]+$ ]] && ((port >= 1024 && port <= 65534)) || fail "--port takes a number from 1024 to 65534, not '$port'"
 
-build_dir=$repo/build
+[[ -d $build_dir || $built == no ]] || fail "--build takes a build folder, and '$build_dir' is none"
+[[ $built == no ]] || build_dir=$(cd "$build_dir" && pwd)
 home=$build_dir/quickstart-data
+again=scripts/quickstart.sh  # how hints for the user begin
+[[ $built == no ]] || again+=" --build $build_dir"
 master=$build_dir/master/master
 slave=$build_dir/slave/slave
 client=$build_dir/data-lake-client/data-lake-client
@@ -42,23 +47,37 @@ flights=$deps_dir/vega-datasets-3.2.1/flights-3m.parquet
 
 # --- processes ---
 
-# Process id of NAME (master, slave) of this cluster, when it runs.
+start_seconds_max=120
+stop_seconds_max=30
+declare -A child=()  # what this run started: name -> process id
+
+# When process PID began, in clock ticks since boot; fails when there is none, or when it has ended and nobody has asked for
+# its status yet. A process keeps this number through exec, and no later process with the same id has it.
+start_time_of() {
+  local stat fields
+  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  read -ra fields <<<"${stat##*) }"  # the name of the program, in parentheses before it, may hold anything
+  [[ ${fields[0]} != [ZX] ]] && echo "${fields[19]}"
+}
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+
+# Process id of NAME (master, slave) of this cluster, when it runs. The file beside the data says which process it was; a
+# stranger that got the same id later is not it.
 pid_of() {
-  local pid
-  [[ -f $home/$1.pid ]] && pid=$(<"$home/$1.pid") && [[ $(readlink "/proc/$pid/exe" 2>/dev/null) == */"$1"* ]] && echo "$pid"
+  local pid started boot
+  [[ -f $home/$1.pid ]] && read -r pid started boot <"$home/$1.pid" && [[ $boot == "$(boot_id)" ]] &&
+    [[ $(start_time_of "$pid") == "$started" ]] && echo "$pid"
 }
 
 stop_one() {
-  local pid
-  pid=$(pid_of "$1") || { rm -f "$home/$1.pid"; return 0; }
-  kill -TERM "$pid" 2>/dev/null || true
-  for _ in {1..100}; do
-    [[ -d /proc/$pid ]] || break
-    sleep 0.1
-  done
-  if [[ -d /proc/$pid ]]; then
-    say "the $1 (process $pid) did not stop within 10 s; killing it"
-    kill -KILL "$pid" 2>/dev/null || true
+  local pid deadline=$((SECONDS + stop_seconds_max))
+  if pid=$(pid_of "$1"); then
+    kill -TERM "$pid" 2>/dev/null || true
+    while pid_of "$1" >/dev/null && ((SECONDS < deadline)); do sleep 0.05; done
+    if pid_of "$1" >/dev/null; then
+      say "the $1 (process $pid) did not stop within $stop_seconds_max s; killing it"
+      kill -KILL "$pid" 2>/dev/null || true
+    fi
   fi
   rm -f "$home/$1.pid"
 }
@@ -69,15 +88,19 @@ port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 start_one() {
   local name=$1 program=$2 address=$3
   port_is_open "$address" &&
-    fail "port $address on 127.0.0.1 is in use by another program; choose another pair: scripts/quickstart.sh --port $((port + 1000))"
+    fail "port $address on 127.0.0.1 is in use by another program; choose another pair: $again --port $((port + 1000))"
   (cd "$home" && exec setsid "$program" "$home/$name.properties" >>"$home/$name.log" 2>&1 </dev/null) &
-  echo $! >"$home/$name.pid"
-  disown
+  child[$name]=$!
+  # Gone already: fail_if_ended says so.
+  echo "$! $(start_time_of $! || echo 0) $(boot_id)" >"$home/$name.pid"
 }
 
-# What a program said last, and the way out.
-died() {
-  say "the $1 stopped by itself; the end of $home/$1.log:"
+# Ends the script when NAME, which this run started, has ended: with its status, what it said last, and the way out.
+fail_if_ended() {
+  local status=0
+  [[ $'\n'$(jobs -rp)$'\n' != *$'\n'"${child[$1]}"$'\n'* ]] || return 0
+  wait "${child[$1]}" || status=$?
+  say "the $1 stopped by itself with status $status; the end of $home/$1.log:"
   tail -15 "$home/$1.log" >&2
   exit 1
 }
@@ -85,14 +108,14 @@ died() {
 start_cluster() {
   start_one slave "$slave" $((port + 1))
   start_one master "$master" "$port"
-  local waited
-  for ((waited = 0; waited < 300; waited++)); do
-    pid_of slave >/dev/null || died slave
-    pid_of master >/dev/null || died master
+  local deadline=$((SECONDS + start_seconds_max))
+  while ((SECONDS < deadline)); do
+    fail_if_ended slave
+    fail_if_ended master
     if port_is_open "$port" && port_is_open $((port + 1)) && sql "show tables" >/dev/null 2>&1; then return 0; fi
     sleep 0.1
   done
-  fail "the cluster did not answer within 30 s; see $home/master.log and $home/slave.log"
+  fail "the cluster did not answer within $start_seconds_max s; see $home/master.log and $home/slave.log"
 }
 
 # --- talking to it ---
@@ -106,7 +129,7 @@ how_to_go_on() {
 
 The cluster is running: master on 127.0.0.1:$port, slave on 127.0.0.1:$((port + 1)).
   prompt:  $client 127.0.0.1:$port
-  stop:    scripts/quickstart.sh --stop      start again: scripts/quickstart.sh --start
+  stop:    $again --stop      start again: $again --start
   logs:    $home/master.log, $home/slave.log
 END
 }
@@ -119,11 +142,11 @@ if [[ $action == stop ]]; then
 fi
 
 if pid_of master >/dev/null || pid_of slave >/dev/null; then
-  fail "a quick start is already running from $home (port $(<"$home/port")); stop it first: scripts/quickstart.sh --stop"
+  fail "a quick start is already running from $home (port $(<"$home/port")); stop it first: $again --stop"
 fi
 
 if [[ $action == start ]]; then
-  [[ -f $home/kept ]] || fail "there is no cluster to start: $home holds no finished run; use scripts/quickstart.sh --keep"
+  [[ -f $home/kept ]] || fail "there is no cluster to start: $home holds no finished run; use $again --keep"
   start_cluster
   how_to_go_on
   exit 0
@@ -131,7 +154,7 @@ fi
 
 if [[ -f $home/kept && $fresh == no ]]; then
   fail "$home holds the cluster of an earlier --keep run, which is stopped.
-$me: start it again with scripts/quickstart.sh --start, or remove it and begin anew with scripts/quickstart.sh --fresh"
+$me: start it again with $again --start, or remove it and begin anew with $again --fresh"
 elif [[ -d $home ]]; then
   say "removing what an earlier run left in $home"
   rm -rf "$home"
@@ -139,10 +162,14 @@ fi
 
 # --- build ---
 
-headline "1. Dependencies and build"
-"$repo/scripts/install-deps.sh"
-build release master slave data-lake-client
-[[ -x $master && -x $slave && -x $client ]] || fail "the build did not produce $master, $slave and $client"
+if [[ $built == yes ]]; then
+  headline "1. The programs of $build_dir"
+else
+  headline "1. Dependencies and build"
+  "$repo/scripts/install-deps.sh"
+  build release master slave data-lake-client
+fi
+[[ -x $master && -x $slave && -x $client ]] || fail "there is no program $master, $slave or $client; build them first"
 [[ -r $flights ]] || fail "$flights is missing; scripts/install-deps.sh fetches it (DL_DEPS_DIR is '$deps_dir')"
 
 # --- start ---
@@ -217,5 +244,5 @@ if [[ $keep == yes ]]; then
   how_to_go_on
 else
   echo
-  echo "Stopping the cluster. scripts/quickstart.sh --keep leaves it running for the prompt ($client 127.0.0.1:$port)."
+  echo "Stopping the cluster. $again --keep leaves it running for the prompt ($client 127.0.0.1:$port)."
 fi
