@@ -1,10 +1,14 @@
-// Writing UTF-8.
+// UTF-8: is it, and writing it. Pure.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace dl {
+
+// Valid UTF-8 (no surrogates, no overlong forms)?
+bool is_utf8(std::string_view text);
 
 // `code` is below 0x110000; the caller has seen to surrogates.
 inline void append_utf8(std::string& out, std::uint32_t code) {

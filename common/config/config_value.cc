@@ -4,7 +4,6 @@
 #include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <span>
 
 #include "common/base/ascii.h"
@@ -133,21 +132,6 @@ std::string config_bytes_text(std::int64_t bytes) {
         if (bytes > 0 && bytes % (std::int64_t{1} << shift) == 0)
             return std::to_string(bytes >> shift) + letter;
     return std::to_string(bytes);
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        auto diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
 }
 
 }  // namespace dl

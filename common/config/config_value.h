@@ -20,7 +20,5 @@ Result<void> check_config_address(std::string_view text);
 
 // "64m" for 67108864: a size for people.
 std::string config_bytes_text(std::int64_t bytes);
-// Levenshtein distance; of nearest-key messages.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace dl

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "common/base/check.h"
+#include "common/base/nearest_name.h"
 #include "common/config/config_value.h"
 #include "common/config/properties_parser.h"
 
@@ -24,16 +25,12 @@ const ConfigKey* find_key(const std::vector<ConfigKey>& spec, std::string_view n
 }
 
 std::string nearest_key(const std::vector<ConfigKey>& spec, std::string_view name) {
-    const ConfigKey* best = nullptr;
-    std::size_t best_distance = 0;
-    for (const auto& key : spec) {
-        const auto distance = edit_distance(key.name, name);
-        if (best == nullptr || distance < best_distance) {
-            best = &key;
-            best_distance = distance;
-        }
-    }
-    return best == nullptr ? std::string() : "; the nearest known key is " + best->name;
+    std::vector<std::string> names;
+    for (const auto& key : spec)
+        names.push_back(key.name);
+    // Keys are few and long: one that is half right is still worth naming.
+    const auto near = nearest_name(name, names, name.size() / 2);
+    return near.empty() ? near : "; the nearest known key is " + near;
 }
 
 Result<std::string> read_file(const std::string& path) {

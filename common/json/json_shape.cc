@@ -2,47 +2,18 @@
 
 #include <algorithm>
 
-#include "common/types/value_scan.h"
-#include "common/types/value_text.h"
+#include "common/base/nearest_name.h"
+#include "common/base/quoted_value.h"
+#include "common/base/scan_integer.h"
 
 namespace dl {
 namespace {
-
-// Levenshtein distance; `known` is short, `word` is cut by the caller.
-std::size_t edit_distance(std::string_view word, std::string_view known) {
-    std::vector<std::size_t> row(known.size() + 1);
-    for (std::size_t j = 0; j <= known.size(); ++j)
-        row[j] = j;
-    for (std::size_t i = 0; i < word.size(); ++i) {
-        std::size_t diagonal = row[0]++;
-        for (std::size_t j = 0; j < known.size(); ++j) {
-            const std::size_t above = row[j + 1];
-            row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (word[i] == known[j] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row[known.size()];
-}
 
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
 }
 
 }  // namespace
-
-std::string_view nearest_word(std::string_view word, std::initializer_list<std::string_view> known) {
-    if (word.size() > 64) return {};
-    std::string_view nearest;
-    std::size_t best = std::max<std::size_t>(2, word.size() / 2) + 1;
-    for (const auto candidate : known) {
-        const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best) {
-            best = distance;
-            nearest = candidate;
-        }
-    }
-    return nearest;
-}
 
 std::string list_of(std::initializer_list<std::string_view> words) {
     std::string list;
@@ -63,10 +34,10 @@ Result<JsonShape> JsonShape::of(const JsonTape& tape, JsonTape::Index value, std
     for (auto i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i + 1)) {
         std::string key = tape.string(i);
         if (std::find(known.begin(), known.end(), key) == known.end()) {
-            const auto near = nearest_word(key, known);
-            return invalid_request(shape.what_ + " has the unknown key " + quoted_value(key) + "; " +
-                                   (near.empty() ? "known are " + list_of(known)
-                                                 : "did you mean \"" + std::string(near) + "\"?"));
+            const auto near = nearest_name(key, known);
+            return invalid_request(
+                shape.what_ + " has the unknown key " + quoted_value(key) + "; " +
+                (near.empty() ? "known are " + list_of(known) : "did you mean \"" + near + "\"?"));
         }
         // Only known keys come here, so this stays short whatever was sent.
         if (shape.find(key)) return invalid_request(shape.what_ + " has the key \"" + key + "\" twice");

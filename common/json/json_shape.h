@@ -44,8 +44,6 @@ class JsonShape {
     std::vector<Member> members_;
 };
 
-// The word among `known` that differs least from `word`, for "did you mean"; empty when none is near.
-std::string_view nearest_word(std::string_view word, std::initializer_list<std::string_view> known);
 // "a, b or c".
 std::string list_of(std::initializer_list<std::string_view> words);
 

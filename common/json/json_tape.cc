@@ -7,8 +7,8 @@
 #include <array>
 
 #include "common/base/limits.h"
+#include "common/base/quoted_value.h"
 #include "common/base/utf8.h"
-#include "common/types/value_text.h"
 
 namespace dl {
 namespace {

@@ -1,6 +1,4 @@
 // Strings, base64 and the error texts of value_text.h.
-#include <simdjson.h>
-
 #include <array>
 
 #include "common/base/limits.h"
@@ -21,48 +19,6 @@ constexpr std::array<std::uint8_t, 256> make_base64_values() {
     return values;
 }
 constexpr auto kBase64Values = make_base64_values();
-
-constexpr std::array<bool, 256> make_escape_needed() {
-    std::array<bool, 256> needed{};
-    for (std::size_t c = 0; c < 0x20; ++c)
-        needed[c] = true;
-    needed['"'] = true;
-    needed['\\'] = true;
-    return needed;
-}
-constexpr auto kEscapeNeeded = make_escape_needed();
-
-void append_escape(std::string& out, unsigned char c) {
-    switch (c) {
-        case '"':
-            out += "\\\"";
-            return;
-        case '\\':
-            out += "\\\\";
-            return;
-        case '\b':
-            out += "\\b";
-            return;
-        case '\f':
-            out += "\\f";
-            return;
-        case '\n':
-            out += "\\n";
-            return;
-        case '\r':
-            out += "\\r";
-            return;
-        case '\t':
-            out += "\\t";
-            return;
-        default:
-            break;
-    }
-    constexpr std::string_view kHex = "0123456789abcdef";
-    out += "\\u00";
-    out += kHex[c >> 4];
-    out += kHex[c & 15];
-}
 
 std::string_view accepted_forms(TypeKind kind) {
     switch (kind) {
@@ -139,41 +95,6 @@ void append_base64(std::string& out, std::string_view bytes) {
     const std::size_t start = out.size();
     out.resize(start + (bytes.size() + 2) / 3 * 4);
     put_base64(out.data() + start, bytes);
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto c = static_cast<unsigned char>(text[i]);
-        if (!kEscapeNeeded[c]) [[likely]]
-            continue;
-        out.append(text, start, i - start);
-        append_escape(out, c);
-        start = i + 1;
-    }
-    out.append(text, start, text.size() - start);
-    out += '"';
-}
-
-bool is_utf8(std::string_view text) {
-    if (text.size() < 64 && is_ascii(text)) return true;
-    return simdjson::validate_utf8(text.data(), text.size());
-}
-
-std::string quoted_value(std::string_view text) {
-    std::string out = "\"";
-    const bool cut = text.size() > limits::error_value_bytes_max;
-    std::string_view shown = text.substr(0, limits::error_value_bytes_max);
-    if (cut)  // not in the middle of a character
-        while (!shown.empty() && (static_cast<unsigned char>(text[shown.size()]) & 0xc0) == 0x80)
-            shown.remove_suffix(1);
-    const bool valid = is_utf8(shown);
-    for (const char c : shown) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !valid) ? '?' : c;
-    }
-    return out += cut ? "...\"" : "\"";
 }
 
 Error invalid_value_error(std::string_view text, DataType type) {

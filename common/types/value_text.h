@@ -8,6 +8,9 @@
 #include <string_view>
 
 #include "common/base/error.h"
+#include "common/base/quoted_value.h"
+#include "common/base/utf8.h"
+#include "common/json/json_writer.h"
 #include "common/types/data_type.h"
 
 namespace dl {
@@ -40,15 +43,6 @@ void append_date(std::string& out, std::int32_t value_days);
 void append_decimal(std::string& out, Int128 unscaled, std::uint8_t scale);
 void append_base64(std::string& out, std::string_view bytes);
 
-// JSON string with quotes and escapes; `text` must be valid UTF-8.
-void append_json_string(std::string& out, std::string_view text);
-
-// Valid UTF-8 (no surrogates, no overlong forms)?
-bool is_utf8(std::string_view text);
-
-// A value from outside as an error message shows it: in double quotes, at most limits::error_value_bytes_max
-// bytes of it, control characters and bytes that are not UTF-8 as '?', "..." where it was cut.
-std::string quoted_value(std::string_view text);
 // INVALID_VALUE: `"abc" is not a valid int; <the forms of an int>`.
 Error invalid_value_error(std::string_view text, DataType type);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/nearest_name.h"
+
 namespace datalake::cli {
 namespace {
 
@@ -23,22 +25,6 @@ constexpr std::array kCommands = {
     CommandHelp{"?", "", "this help"},
     CommandHelp{"q", "", "quit"},
 };
-
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j)
-        row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        auto diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
-}
 
 Result<std::vector<std::string>> split(std::string_view line) {
     std::vector<std::string> words;
@@ -70,19 +56,6 @@ std::span<const CommandHelp> command_list() {
     return kCommands;
 }
 
-std::string_view nearest_name(std::string_view word, std::span<const std::string_view> names) {
-    std::string_view best;
-    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-    for (const auto name : names) {
-        const auto steps = distance(word, name);
-        if (steps < best_distance) {
-            best = name;
-            best_distance = steps;
-        }
-    }
-    return best;
-}
-
 Result<Command> parse_command(std::string_view line) {
     auto words = split(line);
     if (!words.ok()) return words.error();
@@ -99,10 +72,10 @@ Result<Command> parse_command(std::string_view line) {
         std::vector<std::string_view> names;
         for (const auto& help : kCommands)
             names.push_back(help.name);
-        const auto near = nearest_name(command.name, names);
+        const auto near = dl::nearest_name(command.name, names);
         return Error(ErrorCode::invalid_argument,
                      "there is no command \\" + command.name +
-                         (near.empty() ? std::string() : "; did you mean \\" + std::string(near) + "?") +
+                         (near.empty() ? std::string() : "; did you mean \\" + near + "?") +
                          " \\? lists them");
     }
     for (std::size_t i = 1; i < words->size(); ++i) {

@@ -26,7 +26,5 @@ struct Command {
 // Words are split at blanks; '...' and "..." hold blanks. INVALID_ARGUMENT names the nearest command for an
 // unknown one.
 Result<Command> parse_command(std::string_view line);
-// The nearest of `names` by edit distance, empty when none is near.
-std::string_view nearest_name(std::string_view word, std::span<const std::string_view> names);
 
 }  // namespace datalake::cli

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/base/utf8.h"
+#include "common/json/json_writer.h"
 
 namespace datalake {
 namespace {
@@ -227,36 +228,7 @@ std::optional<JsonSlice> json_member(std::string_view object, std::string_view k
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    out += '"';
-    for (const char c : text) {
-        switch (c) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    out += "\\u00";
-                    out += kHex[static_cast<unsigned char>(c) >> 4];
-                    out += kHex[static_cast<unsigned char>(c) & 15];
-                } else {
-                    out += c;
-                }
-        }
-    }
-    out += '"';
+    dl::append_json_string(out, text);
 }
 
 void append_json_value(std::string& out, const Value& value) {

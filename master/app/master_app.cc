@@ -53,9 +53,7 @@ Result<void> run_master(const MasterConfig& config) {
     ReadRouter reads(slaves);
     PointRouter points(slaves);
     RpcFragmentRunner fragments(slaves, [&net_pool] { return net_pool.executor(); });
-    CoordinatorOptions coordination;
-    coordination.queries_running_max = config.queries_max;
-    auto queries = QueryCoordinator::create(database, fragments, coordination);
+    auto queries = QueryCoordinator::create(database, fragments);
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);

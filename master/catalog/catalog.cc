@@ -1,6 +1,7 @@
 #include "master/catalog/catalog.h"
 
 #include "common/base/failpoint.h"
+#include "common/base/nearest_name.h"
 #include "master/catalog/schema_change.h"
 
 namespace dl::master {

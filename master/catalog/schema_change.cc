@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/base/nearest_name.h"
 #include "common/record/column_batch.h"
 
 namespace dl::master {
@@ -27,37 +28,7 @@ Result<Field> build_field(const ColumnDefinition& definition) {
     return field;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j)
-        row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-            diagonal = above;
-        }
-    }
-    return row[b.size()];
-}
-
 }  // namespace
-
-std::string nearest_name(std::string_view wanted, const std::vector<std::string>& names) {
-    std::string best;
-    std::size_t best_distance = std::min<std::size_t>(2, wanted.size() / 2) + 1;
-    for (const auto& name : names) {
-        if (name.size() > wanted.size() + 2 || wanted.size() > name.size() + 2) continue;
-        const auto distance = edit_distance(wanted, name);
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = name;
-        }
-    }
-    return best;
-}
 
 Result<std::string> canonical_text(DataType type, std::string_view text) {
     if (text.size() > limits::value_bytes_max)

@@ -40,8 +40,5 @@ Result<TableMeta> without_column(const TableMeta& table, std::string_view column
 
 // Canonical form of a value's text for `type` (value_text.h).
 Result<std::string> canonical_text(DataType type, std::string_view text);
-// Of `names` the one that `wanted` was probably meant to be (at most two edits away); empty when none is
-// near.
-std::string nearest_name(std::string_view wanted, const std::vector<std::string>& names);
 
 }  // namespace dl::master

@@ -7,6 +7,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/limits.h"
+#include "common/base/nearest_name.h"
 #include "common/types/data_type.h"
 #include "master/catalog/schema_change.h"
 #include "master/sql/ddl_token.h"
@@ -96,9 +97,8 @@ class Parser {
         for (const auto keyword : keywords)
             list += (list.empty() ? "" : ", ") + std::string(keyword);
         if (!list.empty()) text += what.empty() ? list : " (" + list + ")";
-        const std::vector<std::string> names(keywords.begin(), keywords.end());
         if (token.kind == Kind::word)
-            if (const auto near = nearest_name(token.lower, names); !near.empty())
+            if (const auto near = nearest_name(token.lower, keywords); !near.empty())
                 text += "; did you mean '" + near + "'?";
         return make_error(ErrorCode::syntax_error, std::move(text));
     }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/async/deadline_watch.h"
-#include "common/duck/query_admission.h"
 #include "common/duck/select_ast.h"
 #include "master/sql/broadcast_reader.h"
 #include "master/sql/fragment_planner.h"
@@ -119,7 +118,6 @@ class RunningStream final : public QueryStream {
                                        : "the query was cancelled");
     }
 
-    QueryAdmission::Slot slot;
     std::shared_ptr<QueryCancel> cancel;
     std::map<std::string, std::map<std::uint32_t, Offset>> cut;
     std::map<std::string, std::uint64_t> records_behind;
@@ -139,10 +137,7 @@ class RunningStream final : public QueryStream {
 class Coordinator final : public QueryCoordinator {
   public:
     Coordinator(std::shared_ptr<DuckDatabase> database, FragmentRunner& runner, CoordinatorOptions options)
-        : database_(std::move(database)),
-          runner_(runner),
-          options_(options),
-          admission_(options.queries_running_max, options.queries_waiting_max) {}
+        : database_(std::move(database)), runner_(runner), options_(options) {}
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions& options,
@@ -157,8 +152,9 @@ class Coordinator final : public QueryCoordinator {
   private:
     Result<void> start(RunningStream& stream, std::string_view sql, const TableLookup& lookup,
                        const QueryOptions& options) {
-        DL_TRY_ASSIGN(stream.slot, admission_.enter(options.deadline, *stream.cancel));
         stream.deadline = deadlines_.watch(options.deadline, stream.cancel);
+        if (const auto why = stream.cancel->reason())
+            return make_error(*why, "the query was stopped before it began");
         DL_TRY_ASSIGN(auto asked, read_statement(sql, lookup));
         DL_TRY_ASSIGN(const QueryPlan plan, plan_query(asked.tables, options.cut, std::move(asked.lookups)));
         if (const auto reason = stream.cancel->reason()) return make_error(*reason, "the query was stopped");
@@ -335,7 +331,6 @@ class Coordinator final : public QueryCoordinator {
     FragmentRunner& runner_;
     const CoordinatorOptions options_;
     FragmentPlanner planner_{database_};
-    QueryAdmission admission_;
     DeadlineWatch deadlines_;
 };
 

@@ -1,6 +1,6 @@
 // Runs one user SELECT: gate, plan, one pinned cut on every slave concerned, then either the whole statement
-// on one slave or a merge of the slaves' rows in the master's own DuckDB. Blocking: query pool only.
-// Thread-safe; one coordinator serves all queries.
+// on one slave or a merge of the slaves' rows in the master's own DuckDB. How many run at a time is up to the
+// caller. Blocking: query pool only. Thread-safe; one coordinator serves all queries.
 #pragma once
 
 #include <chrono>
@@ -50,8 +50,6 @@ class QueryStream {
 
 struct CoordinatorOptions {
     std::chrono::milliseconds pin_lease{120'000};
-    unsigned queries_running_max = 16;   // further ones wait until their deadline
-    unsigned queries_waiting_max = 256;  // OVERLOADED beyond
 };
 
 class QueryCoordinator {

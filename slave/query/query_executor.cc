@@ -11,14 +11,12 @@ namespace dl::slave {
 
 namespace {
 
-// Members die from the last to the first: first nothing may call into the session, then result, session,
-// slot.
+// Members die from the last to the first: first nothing may call into the session, then result and session.
 class RunningQuery final : public QueryRows {
   public:
     const std::vector<ResultColumn>& columns() const override { return result->columns(); }
     Result<std::optional<ColumnBatch>> next() override { return result->next(); }
 
-    QueryAdmission::Slot slot;
     FragmentQuery query;
     std::unique_ptr<DuckSession> session;
     std::unique_ptr<DuckResult> result;
@@ -100,12 +98,11 @@ Result<void> create_views(DuckSession& session, const FragmentQuery& query, cons
 }  // namespace
 
 Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
-    // Takes less than waiting for a slot would.
+    // Takes less than a session would.
     DL_TRY_ASSIGN(auto answer, answer_point_select(query.sql, query.names, *query.view));
     if (answer) return std::unique_ptr<QueryRows>(std::make_unique<FoundRows>(std::move(*answer)));
 
     auto running = std::make_unique<RunningQuery>();
-    DL_TRY_ASSIGN(running->slot, admission_.enter(query.deadline, *query.cancel));
     running->query = std::move(query);
     const auto& asked = running->query;
 
@@ -117,6 +114,8 @@ Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     running->on_cancel = asked.cancel->on_cancel(
         [session = running->session.get()](ErrorCode why) { session->interrupt(why); });
     running->deadline = deadlines_.watch(asked.deadline, asked.cancel);
+    if (const auto why = asked.cancel->reason())
+        return make_error(*why, "the query was stopped before it began");
     DL_TRY(create_views(*running->session, asked, report));
     DL_TRY_ASSIGN(running->result, running->session->query((report.explain ? "EXPLAIN " : "") + ast.text()));
     return std::unique_ptr<QueryRows>(std::move(running));

@@ -1,6 +1,6 @@
-// Runs SQL over a pinned cut: gate, a DuckDB session with a view per table, a stream of batches. Bounded in
-// how many run and wait; every query has a deadline and can be cancelled. Plain lookups by key are answered
-// from the key index instead. Blocking: query pool only. Thread-safe; outlives its streams.
+// Runs SQL over a pinned cut: gate, a DuckDB session with a view per table, a stream of batches. Every query
+// has a deadline and can be cancelled; how many run at a time is up to the caller. Plain lookups by key are
+// answered from the key index instead. Blocking: query pool only. Thread-safe; outlives its streams.
 #pragma once
 
 #include <chrono>
@@ -13,16 +13,10 @@
 #include "common/async/deadline_watch.h"
 #include "common/async/query_cancel.h"
 #include "common/duck/duck_database.h"
-#include "common/duck/query_admission.h"
 #include "common/record/broadcast_table.h"
 #include "slave/query/query_views.h"
 
 namespace dl::slave {
-
-struct QueryExecutorOptions {
-    std::size_t running_max = 8;
-    std::size_t waiting_max = 256;
-};
 
 struct FragmentQuery {
     std::string sql;                       // a SELECT or EXPLAIN SELECT
@@ -34,7 +28,7 @@ struct FragmentQuery {
     std::vector<BroadcastTable> broadcasts{};
 };
 
-// Rows of a running query. One thread at a time. Destroying it stops the query and frees its slot.
+// Rows of a running query. One thread at a time. Destroying it stops the query.
 class QueryRows {
   public:
     virtual ~QueryRows() = default;
@@ -48,19 +42,14 @@ class QueryRows {
 class QueryExecutor {
   public:
     // `database` may read the folders of the partitions.
-    explicit QueryExecutor(std::shared_ptr<DuckDatabase> database, QueryExecutorOptions options = {})
-        : database_(std::move(database)), admission_(options.running_max, options.waiting_max) {}
+    explicit QueryExecutor(std::shared_ptr<DuckDatabase> database) : database_(std::move(database)) {}
 
-    // Returns when the columns are known. OVERLOADED, TIMEOUT and CANCELLED while it waits; NOT_SUPPORTED and
-    // friends from the gate (the master has checked already; this node does not rely on it).
+    // Returns when the columns are known. TIMEOUT and CANCELLED when it is stopped; NOT_SUPPORTED and friends
+    // from the gate (the master has checked already; this node does not rely on it).
     Result<std::unique_ptr<QueryRows>> start(FragmentQuery query);
-
-    std::size_t running() const { return admission_.running(); }
-    std::size_t waiting() const { return admission_.waiting(); }
 
   private:
     std::shared_ptr<DuckDatabase> database_;
-    QueryAdmission admission_;
     DeadlineWatch deadlines_;
 };
 

@@ -11,8 +11,7 @@ namespace dl::slave {
 
 class DuckQueryService final : public QueryService {
   public:
-    DuckQueryService(std::shared_ptr<DuckDatabase> database, QueryExecutorOptions options)
-        : executor_(std::move(database), options) {}
+    explicit DuckQueryService(std::shared_ptr<DuckDatabase> database) : executor_(std::move(database)) {}
 
     Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds lease) override;
     void unpin(std::uint64_t view) override { views_.remove(view); }

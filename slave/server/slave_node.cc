@@ -143,9 +143,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
         std::make_unique<PartitionRegistry>(parts.directories, settings.partition, std::move(context));
     DL_TRY_ASSIGN(const auto recovered,
                   parts.registry->recover(std::max(1u, std::thread::hardware_concurrency())));
-    QueryExecutorOptions executor_options;
-    executor_options.running_max = settings.query_concurrent_max;
-    parts.queries = std::make_unique<DuckQueryService>(std::move(query_database), executor_options);
+    parts.queries = std::make_unique<DuckQueryService>(std::move(query_database));
 
     parts.context.tables = parts.registry.get();
     parts.context.queries = parts.queries.get();

@@ -241,27 +241,5 @@ TEST(Base64, RoundTripAndRefusals) {
     }
 }
 
-TEST(JsonString, Escapes) {
-    EXPECT_EQ(text_of(append_json_string, std::string_view("a\"b\\c\n\t\x01/é", 11)),
-              "\"a\\\"b\\\\c\\n\\t\\u0001/é\"");
-    EXPECT_EQ(text_of(append_json_string, std::string_view()), "\"\"");
-}
-
-TEST(Utf8, AcceptsAndRefuses) {
-    for (const auto* good : {"", "abc", "é", "中文", "\xf0\x9f\x98\x80"})
-        EXPECT_TRUE(is_utf8(good)) << good;
-    for (const auto* bad : {"\x80", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe4\xb8", "a\xff"})
-        EXPECT_FALSE(is_utf8(bad));
-}
-
-TEST(QuotedValue, IsShortPrintableUtf8) {
-    EXPECT_EQ(quoted_value("abc"), "\"abc\"");
-    EXPECT_EQ(quoted_value("a\nb"), "\"a?b\"");
-    EXPECT_EQ(quoted_value("a\xff"), "\"a?\"");
-    const std::string long_text = std::string(63, 'x') + "中文";  // the cut would fall inside a character
-    EXPECT_EQ(quoted_value(long_text), "\"" + std::string(63, 'x') + "...\"");
-    EXPECT_TRUE(is_utf8(quoted_value(std::string(200, '\xe4'))));
-}
-
 }  // namespace
 }  // namespace dl

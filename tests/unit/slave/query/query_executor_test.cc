@@ -65,7 +65,7 @@ class QueryExecutorTest : public ::testing::Test {
         DuckOptions options;
         options.readable_directories = {folder_.path()};
         options.threads = 2;
-        executor_ = std::make_unique<QueryExecutor>(open_database(options), limits_);
+        executor_ = std::make_unique<QueryExecutor>(open_database(options));
     }
 
     ViewFile write_file(const std::string& name, const Rows& texts, bool with_added,
@@ -139,7 +139,6 @@ class QueryExecutorTest : public ::testing::Test {
 
     TempFolder folder_;
     TableMeta table_;
-    QueryExecutorOptions limits_{1, 1};
     std::shared_ptr<DuckDatabase> writer_ = *file_duck_database(128u << 20);
     std::unique_ptr<QueryExecutor> executor_;
     std::shared_ptr<const QueryView> view_;
@@ -276,31 +275,10 @@ TEST_F(QueryExecutorTest, DeadlineAndCancelStopARunningQuery) {
     canceller.join();
     ASSERT_FALSE(stopped);
     EXPECT_EQ(stopped.error().code, ErrorCode::cancelled);
-    EXPECT_EQ(executor_->running(), 0u);
 }
 
-TEST_F(QueryExecutorTest, MoreThanItRunsWaitAndMoreThanWaitAreRefused) {
+TEST_F(QueryExecutorTest, OneThatWasStoppedBeforeItBeganDoesNotRun) {
     pin({std::make_shared<TestView>()});
-    auto first = executor_->start(query("SELECT x FROM range(10000000) r(x)"));
-    ASSERT_TRUE(first);
-    // One waits until its deadline.
-    const auto timed_out = executor_->start(query("SELECT 1", 50ms));
-    ASSERT_FALSE(timed_out);
-    EXPECT_EQ(timed_out.error().code, ErrorCode::timeout);
-    // One waits, so the next is refused.
-    std::thread waiter([&] {
-        auto second = executor_->start(query("SELECT 1"));
-        EXPECT_TRUE(second);
-    });
-    while (executor_->waiting() == 0)
-        std::this_thread::yield();
-    const auto refused = executor_->start(query("SELECT 1"));
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, ErrorCode::overloaded);
-    first->reset();
-    waiter.join();
-    EXPECT_EQ(executor_->running(), 0u);
-    // A cancelled one does not wait.
     auto cancelled = query("SELECT 1");
     cancelled.cancel->cancel();
     EXPECT_EQ(executor_->start(cancelled).error().code, ErrorCode::cancelled);

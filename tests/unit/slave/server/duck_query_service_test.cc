@@ -11,7 +11,7 @@ namespace {
 TEST(DuckQueryService, APinOfKeysDoesNotListFiles) {
     auto database = DuckDatabase::open({});
     ASSERT_TRUE(database.has_value()) << database.error().to_text();
-    DuckQueryService service(*database, {});
+    DuckQueryService service(*database);
     const auto partition = std::make_shared<test::FakePartition>(TableId{1}, PartitionId{0});
     partition->append_rows(0, 100);
     PinTable table;
