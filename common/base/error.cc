@@ -31,6 +31,7 @@ constexpr std::array kCodes = {
     CodeRow{ErrorCode::not_found, "NOT_FOUND", Outcome::nothing_done},
     CodeRow{ErrorCode::schema_mismatch, "SCHEMA_MISMATCH", Outcome::nothing_done},
     CodeRow{ErrorCode::stale_epoch, "STALE_EPOCH", Outcome::nothing_done},
+    CodeRow{ErrorCode::stale_version, "STALE_VERSION", Outcome::nothing_done},
     CodeRow{ErrorCode::timeout, "TIMEOUT", Outcome::maybe_done},
     CodeRow{ErrorCode::unknown_outcome, "UNKNOWN_OUTCOME", Outcome::maybe_done},
     CodeRow{ErrorCode::partial, "PARTIAL", Outcome::done_in_part},

@@ -31,6 +31,7 @@ enum class ErrorCode : std::uint8_t {
     not_found,
     schema_mismatch,  // internal: sender and receiver know different schemas; sender refreshes and retries
     stale_epoch,      // internal: a message from an older leader
+    stale_version,    // internal: a compare-and-set found a newer version; its caller looks again
     // May or may not have been done; a batch id resolves it.
     timeout,
     unknown_outcome,

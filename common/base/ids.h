@@ -19,6 +19,7 @@ using TableId = StrongId<struct TableIdTag, std::uint64_t>;          // never re
 using PartitionId = StrongId<struct PartitionIdTag, std::uint32_t>;  // 0 .. partition_number - 1
 using SchemaId = StrongId<struct SchemaIdTag, std::uint32_t>;        // 1, 2, ... within a table
 using FieldId = StrongId<struct FieldIdTag, std::uint32_t>;          // never reused within a table
+using NodeId = StrongId<struct NodeIdTag, std::uint32_t>;            // a slave, from 1; never reused; 0: none
 using LeaderEpoch = StrongId<struct LeaderEpochTag, std::uint32_t>;
 
 using Offset = std::int64_t;  // position of a record in its partition, from 0

@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
+constexpr int kFormatWithPlacement = 1;
 
 Error corrupt(const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "table metadata: " + what);
@@ -95,17 +96,17 @@ Result<Schema> schema_from_json(const json& tree) {
     return schema;
 }
 
-Result<PartitionPlacement> placement_from_json(const json& tree) {
-    DL_TRY(check_keys(tree, "a partition", {"leader", "followers", "leader_epoch"}));
-    PartitionPlacement placement;
-    DL_TRY_ASSIGN(placement.leader, text(tree, "leader"));
-    DL_TRY_ASSIGN(placement.leader_epoch.value, number<std::uint32_t>(tree, "leader_epoch"));
-    if (!tree["followers"].is_array()) return corrupt("\"followers\" is not a list");
-    for (const auto& follower : tree["followers"]) {
-        if (!follower.is_string()) return corrupt("a follower is not a string");
-        placement.followers.push_back(follower.get<std::string>());
+// "partitions" of format 1: leaders and followers by address, which the catalog knows better, and the epochs.
+Result<LeaderEpochs> epochs_from_json(const json& tree, std::uint32_t partition_count) {
+    if (!tree.is_array() || tree.size() != partition_count)
+        return corrupt("\"partitions\" does not list " + std::to_string(partition_count) + " partitions");
+    LeaderEpochs epochs;
+    for (const auto& entry : tree) {
+        DL_TRY(check_keys(entry, "a partition", {"leader", "followers", "leader_epoch"}));
+        auto& epoch = epochs[PartitionId{static_cast<std::uint32_t>(epochs.size())}];
+        DL_TRY_ASSIGN(epoch.value, number<std::uint32_t>(entry, "leader_epoch"));
     }
-    return placement;
+    return epochs;
 }
 
 // Runs of slots of one partition, [[partition, slots], ...]: the default map is one run a partition.
@@ -140,15 +141,21 @@ Result<std::vector<std::uint16_t>> slot_map_from_json(const json& tree, std::uin
     return slots;
 }
 
-Result<TableMeta> meta_from_tree(const json& tree) {
-    DL_TRY(check_keys(tree, "the table",
-                      {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id",
-                       "partition_hash", "index_hash_seed", "slot_map", "partitions"}));
-    if (tree["format"] != kFormatVersion)
+Result<TableMeta> meta_from_tree(const json& tree, LeaderEpochs* epochs) {
+    if (!tree.is_object() || !tree.contains("format")) return corrupt("is not an object with a \"format\"");
+    const bool placed = tree["format"] == kFormatWithPlacement;
+    if (!placed && tree["format"] != kFormatVersion)
         return corrupt("format version " + tree["format"].dump().substr(0, 32) +
-                       " is unknown, this program knows 1");
+                       " is unknown, this program knows 1 and 2");
+    DL_TRY(
+        check_keys(tree, "the table",
+                   {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id",
+                    "partition_hash", "index_hash_seed", "slot_map", placed ? "partitions" : "incarnation"}));
     TableMeta meta;
     DL_TRY_ASSIGN(meta.id.value, number<std::uint64_t>(tree, "id"));
+    if (!placed) {
+        DL_TRY_ASSIGN(meta.incarnation, number<std::uint64_t>(tree, "incarnation"));
+    }
     DL_TRY_ASSIGN(meta.name, text(tree, "name"));
     DL_TRY_ASSIGN(meta.schema, schema_from_json(tree["schema"]));
     DL_TRY_ASSIGN(meta.partition_count,
@@ -165,12 +172,9 @@ Result<TableMeta> meta_from_tree(const json& tree) {
         if (field.id >= meta.next_field_id)
             return corrupt("column " + field.name + " has an id that is not assigned yet");
     DL_TRY_ASSIGN(meta.slot_map, slot_map_from_json(tree["slot_map"], meta.partition_count));
-    if (!tree["partitions"].is_array() || tree["partitions"].size() != meta.partition_count)
-        return corrupt("\"partitions\" does not list " + std::to_string(meta.partition_count) +
-                       " partitions");
-    for (const auto& entry : tree["partitions"]) {
-        DL_TRY_ASSIGN(auto placement, placement_from_json(entry));
-        meta.partitions.push_back(std::move(placement));
+    if (placed) {
+        DL_TRY_ASSIGN(auto found, epochs_from_json(tree["partitions"], meta.partition_count));
+        if (epochs != nullptr) *epochs = std::move(found);
     }
     return meta;
 }
@@ -192,14 +196,10 @@ std::string table_meta_to_json(const TableMeta& meta) {
         if (field.default_text) entry["default"] = *field.default_text;
         fields.push_back(std::move(entry));
     }
-    json partitions = json::array();
-    for (const auto& placement : meta.partitions)
-        partitions.push_back({{"leader", placement.leader},
-                              {"followers", placement.followers},
-                              {"leader_epoch", placement.leader_epoch.value}});
     const json tree = {
         {"format", kFormatVersion},
         {"id", meta.id.value},
+        {"incarnation", meta.incarnation},
         {"name", meta.name},
         {"schema",
          {{"id", meta.schema.id.value}, {"key", meta.schema.key().name}, {"fields", std::move(fields)}}},
@@ -208,12 +208,11 @@ std::string table_meta_to_json(const TableMeta& meta) {
         {"next_field_id", meta.next_field_id.value},
         {"partition_hash", meta.partition_hash},
         {"index_hash_seed", meta.index_hash_seed},
-        {"slot_map", slot_map_to_json(meta.slot_map)},
-        {"partitions", std::move(partitions)}};
+        {"slot_map", slot_map_to_json(meta.slot_map)}};
     return tree.dump();
 }
 
-Result<TableMeta> table_meta_from_json(std::string_view text) {
+Result<TableMeta> table_meta_from_json(std::string_view text, LeaderEpochs* epochs) {
     try {
         // Depth first: the parser and the destructor of a deep tree recurse.
         int depth = 0;
@@ -232,7 +231,7 @@ Result<TableMeta> table_meta_from_json(std::string_view text) {
                 --depth;
             }
         }
-        return meta_from_tree(json::parse(text));
+        return meta_from_tree(json::parse(text), epochs);
     } catch (const json::exception& error) {
         return corrupt(error.what());
     }

@@ -1,5 +1,5 @@
-// What the catalog knows of a table, and what a slave keeps of it. JSON codec for the catalog, the RPCs and
-// the slave's table.json (docs/formats/table-meta.md).
+// What a table is: identity and schema, as the catalog knows it and as a slave keeps it. Where its partitions
+// lie is a TablePlacement. JSON codec for the RPCs and the slave's table.json (docs/formats/table-meta.md).
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,16 @@
 
 #include "common/base/hash.h"
 #include "common/base/ids.h"
+#include "common/meta/placement.h"
 #include "common/types/schema.h"
 
 namespace dl {
 
-// Nodes are named by their address as configured in slave.nodes, "host:port".
-struct PartitionPlacement {
-    std::string leader;
-    std::vector<std::string> followers;  // empty until replication is built
-    LeaderEpoch leader_epoch{1};
-};
-
 struct TableMeta {
     TableId id;
+    // Random; with the id it names this table and no other, whichever catalog made it. 0: not known (format
+    // 1).
+    std::uint64_t incarnation = 0;
     std::string name;  // lower-case
     Schema schema;     // current
     std::uint32_t partition_count = 1;
@@ -31,7 +28,6 @@ struct TableMeta {
     std::uint64_t index_hash_seed = 0;
     // slot -> partition, kSlotCount entries. Default: slot * partition_count / kSlotCount.
     std::vector<std::uint16_t> slot_map;
-    std::vector<PartitionPlacement> partitions;  // by partition id
 
     PartitionId partition_of(std::string_view canonical_key_bytes) const {
         return PartitionId{slot_map[slot_of(dl::partition_hash(canonical_key_bytes))]};
@@ -40,7 +36,8 @@ struct TableMeta {
 
 std::vector<std::uint16_t> default_slot_map(std::uint32_t partition_count);
 std::string table_meta_to_json(const TableMeta& meta);
-// CORRUPT_DATA when a field is missing, unknown or inconsistent.
-Result<TableMeta> table_meta_from_json(std::string_view json);
+// CORRUPT_DATA when a field is missing, unknown or inconsistent. Format 1 held the leader epochs too: they go
+// to `epochs`, when it is not null.
+Result<TableMeta> table_meta_from_json(std::string_view json, LeaderEpochs* epochs = nullptr);
 
 }  // namespace dl

@@ -99,6 +99,8 @@ std::string method_name(Method method) {
             return "stats";
         case Method::check:
             return "check";
+        case Method::register_node:
+            return "register_node";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }
@@ -110,6 +112,7 @@ bool changes_state(Method method) {
         case Method::drop_table:
         case Method::append:
         case Method::compress:
+        case Method::register_node:
             return true;
         default:
             return false;

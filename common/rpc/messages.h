@@ -19,11 +19,13 @@ inline constexpr std::uint8_t kProtocolVersion = 1;
 inline constexpr std::size_t kFrameHeaderBytes = 8;
 
 enum class Method : std::uint8_t {
-    // {} -> end {"node":S,"version":S,"incarnation":S,"tables":N}
+    // {} -> end {"node":S,"version":S,"incarnation":S,"node_id":N,"tables":N}; node_id 0: not registered
     ping = 1,
-    // {"table":<TableMeta>,"partitions":[N...]}: creates the partitions on this node; idempotent.
+    // {"table":<TableMeta>,"partitions":[N...],"epochs":{"0":N}}: creates the partitions on this node, with
+    // their leader epochs; idempotent.
     create_table = 2,
-    // {"table":<TableMeta>}: newer schema of a table; idempotent, older ones ignored.
+    // {"table":<TableMeta>,"epochs":{"0":N}|absent}: newer schema of a table and newer leader epochs of
+    // partitions here, durable before the answer; idempotent, older ones ignored.
     update_table = 3,
     // {"table_id":N}: removes all partitions of the table; idempotent.
     drop_table = 4,
@@ -69,6 +71,9 @@ enum class Method : std::uint8_t {
     // frame JSON
     // {"partition":N,"live_rows":N,"records":N,"bytes":N,"hash":"16 hex digits","problems":[S...]}, end {}
     check = 14,
+    // {"node_id":N}: the node is this one of the catalog, from now on. INVALID_REQUEST when it is another
+    // one.
+    register_node = 15,
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

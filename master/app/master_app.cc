@@ -48,23 +48,25 @@ Result<void> run_master(const MasterConfig& config) {
     };
     SlaveDirectory slaves(config.slaves, connect);
     WorkerPool work_pool("work", config.work_threads);
-    TableManager tables(*catalog, slaves, work_pool);
-    AppendRouter appends(slaves);
-    ReadRouter reads(slaves);
-    PointRouter points(slaves);
-    RpcFragmentRunner fragments(slaves, [&net_pool] { return net_pool.executor(); });
+    const RouteTable routes(catalog->tables(), slaves);
+    NodeRegistrar nodes(*catalog, slaves, work_pool);
+    TableManager tables(*catalog, routes, nodes, work_pool);
+    AppendRouter appends(routes);
+    ReadRouter reads(routes);
+    PointRouter points(routes);
+    RpcFragmentRunner fragments(routes, [&net_pool] { return net_pool.executor(); });
     auto queries = QueryCoordinator::create(database, fragments);
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
-    Services services{*catalog,  tables,     appends,    reads,       points, *queries,
-                      work_pool, query_pool, work_bytes, query_slots, {}};
+    Services services{*catalog, routes,    tables,     appends,    reads,       points,
+                      *queries, work_pool, query_pool, work_bytes, query_slots, {}};
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;
 
     std::promise<void> stop_asked;
     net::SignalHandler signals(net_pool.executor_of(0), [&stop_asked] { stop_asked.set_value(); });
-    HealthMonitor health(slaves, tables);
+    HealthMonitor health(slaves, nodes, tables);
     DL_TRY_ASSIGN(auto server, MasterServer::start(net_pool, services, server_options(config)));
     health.start(net_pool.executor());
     log_info(kComponent, "ready",

@@ -23,8 +23,14 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& directory) {
     DL_TRY_ASSIGN(auto store, CatalogStore::open(directory));
     DL_TRY_ASSIGN(auto tables, store->load_tables());
     std::unique_ptr<Catalog> catalog(new Catalog(std::move(store)));
-    for (auto& table : tables)
+    DL_TRY_ASSIGN(catalog->cluster_id_, catalog->store_->cluster_id());
+    DL_TRY_ASSIGN(auto nodes, catalog->store_->load_nodes());
+    catalog->cache_.put_nodes(std::move(nodes));
+    for (auto& table : tables) {
+        DL_TRY_ASSIGN(auto placement, catalog->store_->load_placement(table));
+        catalog->cache_.put_placement(std::make_shared<const TablePlacement>(std::move(placement)));
         catalog->cache_.put(std::make_shared<const TableMeta>(std::move(table)));
+    }
     return catalog;
 }
 
@@ -38,16 +44,52 @@ Result<TablePtr> Catalog::find(std::string_view name) const {
     return make_error(ErrorCode::table_not_found, std::move(text));
 }
 
-Result<TableId> Catalog::reserve_table(const std::vector<std::string>& nodes) {
-    return store_->reserve_table(nodes);
+Result<Node> Catalog::cache_node(Result<Node> changed) {
+    if (changed.has_error()) return changed;
+    auto nodes = store_->load_nodes();
+    if (nodes.has_error()) return std::move(nodes).error();
+    cache_.put_nodes(std::move(*nodes));
+    return changed;
 }
 
-Result<TablePtr> Catalog::add_table(TableMeta table) {
+Result<Node> Catalog::node_at_address(const std::string& address) {
+    std::lock_guard lock(change_mutex_);
+    return cache_node(store_->node_at_address(address));
+}
+
+Result<Node> Catalog::register_node(const std::string& address, NodeId known,
+                                    const std::string& incarnation) {
+    std::lock_guard lock(change_mutex_);
+    return cache_node(store_->register_node(address, known, incarnation));
+}
+
+Result<TablePtr> Catalog::add_table(TableMeta table, TablePlacement placement) {
     std::lock_guard lock(change_mutex_);
     auto added = std::make_shared<const TableMeta>(std::move(table));
-    DL_TRY(commit_change([&] { return store_->add_table(*added); }));
+    auto placed = std::make_shared<TablePlacement>(std::move(placement));
+    placed->table = added->id;
+    DL_TRY(commit_change([&] { return store_->add_table(*added, *placed); }));
+    cache_.put_placement(std::move(placed));
     cache_.put(added);
     return TablePtr(added);
+}
+
+Result<PartitionPlacement> Catalog::change_placement(TableId table, PartitionId partition,
+                                                     std::uint32_t expected_version,
+                                                     PartitionPlacement next) {
+    std::lock_guard lock(change_mutex_);
+    const auto known = cache_.placement(table);
+    if (known == nullptr) return make_error(ErrorCode::table_not_found, "the table was dropped meanwhile");
+    PartitionPlacement changed;
+    const auto commit = [&]() -> Result<void> {
+        DL_TRY_ASSIGN(changed, store_->change_placement(table, partition, expected_version, std::move(next)));
+        return {};
+    };
+    DL_TRY(commit_change(commit));
+    auto placed = std::make_shared<TablePlacement>(*known);
+    placed->partitions[partition.value] = changed;
+    cache_.put_placement(std::move(placed));
+    return changed;
 }
 
 Result<TablePtr> Catalog::change_schema(TableMeta table) {

@@ -23,9 +23,18 @@ class Catalog {
     Result<TablePtr> find(std::string_view name) const;
     const CatalogCache& tables() const { return cache_; }
 
-    // See CatalogStore.
-    Result<TableId> reserve_table(const std::vector<std::string>& nodes);
-    Result<TablePtr> add_table(TableMeta table);
+    const std::string& cluster_id() const { return cluster_id_; }
+
+    // See CatalogStore. What they change is durable before it is visible.
+    Result<Node> node_at_address(const std::string& address);
+    Result<Node> register_node(const std::string& address, NodeId known, const std::string& incarnation);
+    Result<TableId> reserve_table(const std::vector<NodeId>& nodes, std::uint64_t incarnation) {
+        return store_->reserve_table(nodes, incarnation);
+    }
+    Result<void> skip_table_ids(TableId highest) { return store_->skip_table_ids(highest); }
+    Result<TablePtr> add_table(TableMeta table, TablePlacement placement);
+    Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
+                                                std::uint32_t expected_version, PartitionPlacement next);
     Result<TablePtr> change_schema(TableMeta table);
     Result<void> remove_table(const TableMeta& table);
     Result<std::vector<PendingDrop>> pending_drops() { return store_->pending_drops(); }
@@ -33,7 +42,9 @@ class Catalog {
 
   private:
     explicit Catalog(std::unique_ptr<CatalogStore> store) : store_(std::move(store)) {}
+    Result<Node> cache_node(Result<Node> changed);
     std::unique_ptr<CatalogStore> store_;
+    std::string cluster_id_;
     CatalogCache cache_;
     std::mutex change_mutex_;  // store and cache change in the same order
 };

@@ -40,8 +40,31 @@ void CatalogCache::put(TablePtr table) {
 
 void CatalogCache::remove(const TableMeta& table) {
     std::unique_lock lock(mutex_);
+    placements_.erase(table.id);
     const auto found = tables_.find(table.name);
     if (found != tables_.end() && found->second->id == table.id) tables_.erase(found);
+}
+
+PlacementPtr CatalogCache::placement(TableId table) const {
+    std::shared_lock lock(mutex_);
+    const auto found = placements_.find(table);
+    return found == placements_.end() ? nullptr : found->second;
+}
+
+void CatalogCache::put_placement(PlacementPtr placement) {
+    std::unique_lock lock(mutex_);
+    placements_[placement->table] = std::move(placement);
+}
+
+NodeMapPtr CatalogCache::nodes() const {
+    std::shared_lock lock(mutex_);
+    return nodes_;
+}
+
+void CatalogCache::put_nodes(NodeMap nodes) {
+    auto fresh = std::make_shared<const NodeMap>(std::move(nodes));
+    std::unique_lock lock(mutex_);
+    nodes_ = std::move(fresh);
 }
 
 }  // namespace dl::master

@@ -1,5 +1,5 @@
-// Tables by name in memory. Readers take a shared snapshot of one table; changes replace the table's entry,
-// so a statement keeps the metadata it began with. Thread-safe.
+// Tables by name, their placements by id and the nodes, in memory. Readers take a shared snapshot of one
+// entry; changes replace it, so a statement keeps what it began with. Thread-safe.
 #pragma once
 
 #include <map>
@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "common/meta/placement.h"
 #include "common/meta/table_meta.h"
+#include "master/catalog/node_map.h"
 
 namespace dl::master {
 
@@ -27,9 +29,17 @@ class CatalogCache {
     // Only when it is still this table (a new one of the same name stays).
     void remove(const TableMeta& table);
 
+    // nullptr for a table that is not there (any more).
+    PlacementPtr placement(TableId table) const;
+    void put_placement(PlacementPtr placement);
+    NodeMapPtr nodes() const;
+    void put_nodes(NodeMap nodes);
+
   private:
     mutable std::shared_mutex mutex_;
     std::map<std::string, TablePtr, std::less<>> tables_;
+    std::map<TableId, PlacementPtr> placements_;
+    NodeMapPtr nodes_ = std::make_shared<const NodeMap>();
 };
 
 }  // namespace dl::master

@@ -1,37 +1,13 @@
 #include "master/catalog/catalog_store.h"
 
-#include <algorithm>
-#include <set>
+#include <charconv>
 #include <utility>
 
 #include "common/base/byte_io.h"
+#include "master/catalog/catalog_format.h"
 
 namespace dl::master {
 namespace {
-
-constexpr std::int64_t kFormatVersion = 1;
-
-constexpr const char* kCreateFormat = R"(
-CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counters VALUES('next_table_id', 1);
-CREATE TABLE tables(
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, schema_id INTEGER NOT NULL, key_field INTEGER NOT NULL,
-  next_field INTEGER NOT NULL, partition_count INTEGER NOT NULL, copies INTEGER NOT NULL, partition_hash TEXT NOT NULL,
-  index_hash_seed INTEGER NOT NULL, slot_map BLOB NOT NULL);
-CREATE TABLE fields(
-  table_id INTEGER NOT NULL REFERENCES tables(id) ON DELETE CASCADE, id INTEGER NOT NULL, position INTEGER NOT NULL,
-  name TEXT NOT NULL, type TEXT NOT NULL, not_null INTEGER NOT NULL, default_text TEXT,
-  added_schema INTEGER NOT NULL, dropped_schema INTEGER, PRIMARY KEY(table_id, id)) WITHOUT ROWID;
-CREATE TABLE partitions(
-  table_id INTEGER NOT NULL REFERENCES tables(id) ON DELETE CASCADE, id INTEGER NOT NULL, leader TEXT NOT NULL,
-  leader_epoch INTEGER NOT NULL, PRIMARY KEY(table_id, id)) WITHOUT ROWID;
-CREATE TABLE followers(
-  table_id INTEGER NOT NULL REFERENCES tables(id) ON DELETE CASCADE, partition INTEGER NOT NULL,
-  position INTEGER NOT NULL, node TEXT NOT NULL, PRIMARY KEY(table_id, partition, position)) WITHOUT ROWID;
-CREATE TABLE pending_drops(
-  table_id INTEGER NOT NULL, node TEXT NOT NULL, PRIMARY KEY(table_id, node)) WITHOUT ROWID;
-PRAGMA user_version = 1;
-)";
 
 std::string encode_slot_map(const std::vector<std::uint16_t>& slots) {
     std::string bytes;
@@ -57,16 +33,72 @@ Result<std::vector<std::uint16_t>> decode_slot_map(const std::string& bytes, std
     return slots;
 }
 
-}  // namespace
-
-std::vector<std::string> nodes_of(const TableMeta& table) {
-    std::set<std::string> nodes;
-    for (const auto& partition : table.partitions) {
-        nodes.insert(partition.leader);
-        nodes.insert(partition.followers.begin(), partition.followers.end());
-    }
-    return {nodes.begin(), nodes.end()};
+// "[1,2]"
+std::string encode_nodes(const std::vector<NodeId>& nodes) {
+    std::string text = "[";
+    for (const auto node : nodes)
+        text += (text.size() == 1 ? "" : ",") + std::to_string(node.value);
+    return text + ']';
 }
+
+Result<std::vector<NodeId>> decode_nodes(std::string_view text) {
+    const auto damaged = [&] {
+        return make_error(ErrorCode::corrupt_data,
+                          "catalog: \"" + std::string(text.substr(0, 64)) + "\" is not a list of nodes");
+    };
+    std::vector<NodeId> nodes;
+    if (text.size() < 2 || text.front() != '[' || text.back() != ']') return damaged();
+    const char* at = text.data() + 1;
+    const char* end = text.data() + text.size() - 1;
+    while (at < end) {
+        NodeId node;
+        const auto parsed = std::from_chars(at, end, node.value);
+        if (parsed.ec != std::errc{} || (parsed.ptr != end && *parsed.ptr != ',')) return damaged();
+        nodes.push_back(node);
+        at = parsed.ptr + (parsed.ptr == end ? 0 : 1);
+    }
+    return nodes;
+}
+
+std::int64_t signed_id(TableId table) {
+    return static_cast<std::int64_t>(table.value);
+}
+
+constexpr const char* kPlacementColumns =
+    "version, leader, leader_epoch, last_leader, in_sync, eligible, replicas, adding, removing, min_in_sync";
+
+// The columns above, from `first` on.
+Result<PartitionPlacement> decode_placement(const SqliteStatement& row, int first) {
+    PartitionPlacement placement;
+    placement.version = static_cast<std::uint32_t>(row.integer(first));
+    placement.leader = NodeId{static_cast<std::uint32_t>(row.integer(first + 1))};
+    placement.leader_epoch = LeaderEpoch{static_cast<std::uint32_t>(row.integer(first + 2))};
+    placement.last_leader = NodeId{static_cast<std::uint32_t>(row.integer(first + 3))};
+    DL_TRY_ASSIGN(placement.in_sync, decode_nodes(row.text(first + 4)));
+    DL_TRY_ASSIGN(placement.eligible, decode_nodes(row.text(first + 5)));
+    DL_TRY_ASSIGN(placement.replicas, decode_nodes(row.text(first + 6)));
+    DL_TRY_ASSIGN(placement.adding, decode_nodes(row.text(first + 7)));
+    DL_TRY_ASSIGN(placement.removing, decode_nodes(row.text(first + 8)));
+    placement.min_in_sync = static_cast<std::uint32_t>(row.integer(first + 9));
+    if (auto valid = check_placement(placement); valid.has_error())
+        return make_error(ErrorCode::corrupt_data, "catalog: " + valid.error().message);
+    return placement;
+}
+
+void bind_placement(SqliteStatement& statement, int first, const PartitionPlacement& placement) {
+    statement.bind(first, std::int64_t{placement.version})
+        .bind(first + 1, std::int64_t{placement.leader.value})
+        .bind(first + 2, std::int64_t{placement.leader_epoch.value})
+        .bind(first + 3, std::int64_t{placement.last_leader.value})
+        .bind(first + 4, encode_nodes(placement.in_sync))
+        .bind(first + 5, encode_nodes(placement.eligible))
+        .bind(first + 6, encode_nodes(placement.replicas))
+        .bind(first + 7, encode_nodes(placement.adding))
+        .bind(first + 8, encode_nodes(placement.removing))
+        .bind(first + 9, std::int64_t{placement.min_in_sync});
+}
+
+}  // namespace
 
 CatalogStore::CatalogStore(DirectoryLock lock, SqliteDatabase database)
     : lock_(std::move(lock)), database_(std::move(database)) {}
@@ -75,24 +107,16 @@ Result<std::unique_ptr<CatalogStore>> CatalogStore::open(const std::string& dire
     DL_TRY_ASSIGN(auto lock, DirectoryLock::acquire(directory));
     DL_TRY_ASSIGN(auto database, SqliteDatabase::open(directory + "/catalog.db"));
     std::unique_ptr<CatalogStore> store(new CatalogStore(std::move(lock), std::move(database)));
-    DL_TRY(store->prepare_format());
+    DL_TRY(prepare_catalog_format(store->database_));
     return store;
 }
 
-Result<void> CatalogStore::prepare_format() {
-    DL_TRY_ASSIGN(auto query, database_.prepare("PRAGMA user_version"));
+Result<std::string> CatalogStore::cluster_id() {
+    std::lock_guard lock(mutex_);
+    DL_TRY_ASSIGN(auto query, database_.prepare("SELECT value FROM cluster WHERE name = 'cluster_id'"));
     DL_TRY_ASSIGN(const bool row, query.step());
-    const auto version = row ? query.integer(0) : 0;
-    if (version == kFormatVersion) return {};
-    if (version != 0)
-        return make_error(ErrorCode::corrupt_data,
-                          "the catalog has format version " + std::to_string(version) +
-                              ", this program knows version " + std::to_string(kFormatVersion) +
-                              "; start the version of the program that wrote it");
-    query = SqliteStatement();
-    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
-    DL_TRY(database_.execute(kCreateFormat));
-    return transaction.commit();
+    if (!row) return make_error(ErrorCode::corrupt_data, "catalog: the cluster id is missing");
+    return query.text(0);
 }
 
 Result<std::vector<TableMeta>> CatalogStore::load_tables() {
@@ -101,7 +125,7 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
     DL_TRY_ASSIGN(
         auto query,
         database_.prepare("SELECT id, name, schema_id, key_field, next_field, partition_count, copies, "
-                          "partition_hash, index_hash_seed, slot_map FROM tables ORDER BY id"));
+                          "partition_hash, index_hash_seed, slot_map, incarnation FROM tables ORDER BY id"));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
         if (!more) break;
@@ -116,8 +140,8 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
         table.partition_hash = query.text(7);
         table.index_hash_seed = static_cast<std::uint64_t>(query.integer(8));
         DL_TRY_ASSIGN(table.slot_map, decode_slot_map(query.blob(9), table.partition_count));
+        table.incarnation = static_cast<std::uint64_t>(query.integer(10));
         DL_TRY(load_fields(table, key));
-        DL_TRY(load_partitions(table));
         tables.push_back(std::move(table));
     }
     return tables;
@@ -146,47 +170,125 @@ Result<void> CatalogStore::load_fields(TableMeta& table, FieldId key) {
     return {};
 }
 
-Result<void> CatalogStore::load_partitions(TableMeta& table) {
-    DL_TRY_ASSIGN(auto query,
-                  database_.prepare("SELECT id, leader, leader_epoch FROM partitions WHERE table_id = ? "
-                                    "ORDER BY id"));
-    query.bind(1, static_cast<std::int64_t>(table.id.value));
+Result<std::vector<PartitionPlacement>> CatalogStore::read_placements(TableId table) {
+    DL_TRY_ASSIGN(auto query, database_.prepare(std::string("SELECT partition, ") + kPlacementColumns +
+                                                " FROM placements WHERE table_id = ? ORDER BY partition"));
+    query.bind(1, signed_id(table));
+    std::vector<PartitionPlacement> placements;
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
-        if (!more) break;
-        if (query.integer(0) != static_cast<std::int64_t>(table.partitions.size())) break;
-        PartitionPlacement placement;
-        placement.leader = query.text(1);
-        placement.leader_epoch = LeaderEpoch{static_cast<std::uint32_t>(query.integer(2))};
-        table.partitions.push_back(std::move(placement));
-    }
-    if (table.partitions.size() != table.partition_count)
-        return make_error(ErrorCode::corrupt_data,
-                          "catalog: table " + table.name + " has " + std::to_string(table.partitions.size()) +
-                              " placements for " + std::to_string(table.partition_count) + " partitions");
-    DL_TRY_ASSIGN(auto followers,
-                  database_.prepare("SELECT partition, node FROM followers WHERE table_id = ? "
-                                    "ORDER BY partition, position"));
-    followers.bind(1, static_cast<std::int64_t>(table.id.value));
-    for (;;) {
-        DL_TRY_ASSIGN(const bool more, followers.step());
-        if (!more) return {};
-        const auto partition = static_cast<std::size_t>(followers.integer(0));
-        if (partition < table.partitions.size())
-            table.partitions[partition].followers.push_back(followers.text(1));
+        if (!more || query.integer(0) != static_cast<std::int64_t>(placements.size())) return placements;
+        DL_TRY_ASSIGN(auto placement, decode_placement(query, 1));
+        placements.push_back(std::move(placement));
     }
 }
 
-Result<void> CatalogStore::queue_drops(TableId table, const std::vector<std::string>& nodes) {
-    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT OR IGNORE INTO pending_drops VALUES(?, ?)"));
-    for (const auto& node : nodes) {
-        insert.bind(1, static_cast<std::int64_t>(table.value)).bind(2, node);
+Result<TablePlacement> CatalogStore::load_placement(const TableMeta& table) {
+    std::lock_guard lock(mutex_);
+    TablePlacement placement;
+    placement.table = table.id;
+    DL_TRY_ASSIGN(placement.partitions, read_placements(table.id));
+    if (placement.partitions.size() != table.partition_count)
+        return make_error(ErrorCode::corrupt_data, "catalog: table " + table.name + " has " +
+                                                       std::to_string(placement.partitions.size()) +
+                                                       " placements for " +
+                                                       std::to_string(table.partition_count) + " partitions");
+    return placement;
+}
+
+Result<NodeMap> CatalogStore::load_nodes() {
+    std::lock_guard lock(mutex_);
+    return read_nodes();
+}
+
+Result<NodeMap> CatalogStore::read_nodes() {
+    NodeMap nodes;
+    DL_TRY_ASSIGN(auto query, database_.prepare("SELECT id, address, incarnation, displaced FROM nodes"));
+    for (;;) {
+        DL_TRY_ASSIGN(const bool more, query.step());
+        if (!more) return nodes;
+        const NodeId id{static_cast<std::uint32_t>(query.integer(0))};
+        nodes[id] = {id, query.text(1), query.text(2), query.integer(3) != 0};
+    }
+}
+
+Result<NodeId> CatalogStore::next_node_id() {
+    DL_TRY_ASSIGN(auto next, database_.prepare("UPDATE counters SET value = value + 1 "
+                                               "WHERE name = 'next_node_id' RETURNING value - 1"));
+    DL_TRY_ASSIGN(const bool row, next.step());
+    if (!row) return make_error(ErrorCode::corrupt_data, "catalog: the counter next_node_id is missing");
+    return NodeId{static_cast<std::uint32_t>(next.integer(0))};
+}
+
+Result<void> CatalogStore::put_node(const Node& node) {
+    DL_TRY_ASSIGN(auto put, database_.prepare("INSERT OR REPLACE INTO nodes VALUES(?,?,?,?)"));
+    put.bind(1, std::int64_t{node.id.value}).bind(2, node.address).bind(3, node.incarnation);
+    put.bind(4, std::int64_t{node.displaced ? 1 : 0});
+    return put.run();
+}
+
+Result<Node> CatalogStore::node_at_address(const std::string& address) {
+    std::lock_guard lock(mutex_);
+    DL_TRY_ASSIGN(const auto nodes, read_nodes());
+    if (const auto* known = node_at(nodes, address); known != nullptr) return *known;
+    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
+    Node node;
+    DL_TRY_ASSIGN(node.id, next_node_id());
+    node.address = address;
+    DL_TRY(put_node(node));
+    DL_TRY(transaction.commit());
+    return node;
+}
+
+Result<Node> CatalogStore::register_node(const std::string& address, NodeId known,
+                                         const std::string& incarnation) {
+    std::lock_guard lock(mutex_);
+    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
+    DL_TRY_ASSIGN(auto nodes, read_nodes());
+    Node node{known, address, incarnation, false};
+    const auto* there = node_at(nodes, address);
+    if (known == NodeId{} && there != nullptr &&
+        (there->incarnation.empty() || there->incarnation == incarnation))
+        node.id = there->id;
+    if (node.id == NodeId{}) {
+        DL_TRY_ASSIGN(node.id, next_node_id());
+    }
+    if (const auto found = nodes.find(node.id); found != nodes.end() && found->second == node) return node;
+    for (auto& [id, other] : nodes) {
+        if (id == node.id || other.address != address || other.displaced) continue;
+        other.displaced = true;
+        DL_TRY(put_node(other));
+    }
+    DL_TRY(put_node(node));
+    // A catalog restored from a copy may have handed out fewer ids than the slaves have.
+    DL_TRY_ASSIGN(auto raise, database_.prepare("UPDATE counters SET value = max(value, ?) "
+                                                "WHERE name = 'next_node_id'"));
+    raise.bind(1, std::int64_t{node.id.value} + 1);
+    DL_TRY(raise.run());
+    DL_TRY(transaction.commit());
+    return node;
+}
+
+Result<void> CatalogStore::queue_drops(TableId table, const std::vector<NodeId>& nodes,
+                                       std::uint64_t incarnation) {
+    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT OR IGNORE INTO pending_drops VALUES(?, ?, ?)"));
+    for (const auto node : nodes) {
+        insert.bind(1, signed_id(table)).bind(2, std::int64_t{node.value});
+        insert.bind(3, static_cast<std::int64_t>(incarnation));
         DL_TRY(insert.run());
     }
     return {};
 }
 
-Result<TableId> CatalogStore::reserve_table(const std::vector<std::string>& nodes) {
+Result<void> CatalogStore::skip_table_ids(TableId highest) {
+    std::lock_guard lock(mutex_);
+    DL_TRY_ASSIGN(auto raise, database_.prepare("UPDATE counters SET value = ? "
+                                                "WHERE name = 'next_table_id' AND value <= ?"));
+    raise.bind(1, signed_id(highest) + 1).bind(2, signed_id(highest));
+    return raise.run();
+}
+
+Result<TableId> CatalogStore::reserve_table(const std::vector<NodeId>& nodes, std::uint64_t incarnation) {
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
     DL_TRY_ASSIGN(auto next,
@@ -196,7 +298,7 @@ Result<TableId> CatalogStore::reserve_table(const std::vector<std::string>& node
     if (!row) return make_error(ErrorCode::corrupt_data, "catalog: the counter next_table_id is missing");
     const TableId id{static_cast<std::uint64_t>(next.integer(0))};
     next = SqliteStatement();
-    DL_TRY(queue_drops(id, nodes));
+    DL_TRY(queue_drops(id, nodes, incarnation));
     DL_TRY(transaction.commit());
     return id;
 }
@@ -221,7 +323,7 @@ Result<void> CatalogStore::insert_fields(const TableMeta& table) {
     return {};
 }
 
-Result<void> CatalogStore::add_table(const TableMeta& table) {
+Result<void> CatalogStore::add_table(const TableMeta& table, const TablePlacement& placement) {
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
     DL_TRY_ASSIGN(auto find, database_.prepare("SELECT 1 FROM tables WHERE name = ?"));
@@ -230,33 +332,55 @@ Result<void> CatalogStore::add_table(const TableMeta& table) {
     if (exists) return make_error(ErrorCode::table_exists, "table '" + table.name + "' exists already");
     find = SqliteStatement();
 
-    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT INTO tables VALUES(?,?,?,?,?,?,?,?,?,?)"));
+    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT INTO tables VALUES(?,?,?,?,?,?,?,?,?,?,?)"));
     insert.bind(1, static_cast<std::int64_t>(table.id.value)).bind(2, table.name);
     insert.bind(3, std::int64_t{table.schema.id.value}).bind(4, std::int64_t{table.schema.key().id.value});
     insert.bind(5, std::int64_t{table.next_field_id.value}).bind(6, std::int64_t{table.partition_count});
     insert.bind(7, std::int64_t{table.copies}).bind(8, table.partition_hash);
     insert.bind(9, static_cast<std::int64_t>(table.index_hash_seed))
         .bind_blob(10, encode_slot_map(table.slot_map));
+    insert.bind(11, static_cast<std::int64_t>(table.incarnation));
     DL_TRY(insert.run());
     DL_TRY(insert_fields(table));
 
-    DL_TRY_ASSIGN(auto partition, database_.prepare("INSERT INTO partitions VALUES(?,?,?,?)"));
-    DL_TRY_ASSIGN(auto follower, database_.prepare("INSERT INTO followers VALUES(?,?,?,?)"));
-    for (std::size_t i = 0; i < table.partitions.size(); ++i) {
-        const auto& placement = table.partitions[i];
-        partition.bind(1, static_cast<std::int64_t>(table.id.value)).bind(2, static_cast<std::int64_t>(i));
-        partition.bind(3, placement.leader).bind(4, std::int64_t{placement.leader_epoch.value});
-        DL_TRY(partition.run());
-        for (std::size_t k = 0; k < placement.followers.size(); ++k) {
-            follower.bind(1, static_cast<std::int64_t>(table.id.value)).bind(2, static_cast<std::int64_t>(i));
-            follower.bind(3, static_cast<std::int64_t>(k)).bind(4, placement.followers[k]);
-            DL_TRY(follower.run());
-        }
+    DL_TRY_ASSIGN(auto place, database_.prepare("INSERT INTO placements VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"));
+    for (std::size_t i = 0; i < placement.partitions.size(); ++i) {
+        place.bind(1, signed_id(table.id)).bind(2, static_cast<std::int64_t>(i));
+        bind_placement(place, 3, placement.partitions[i]);
+        DL_TRY(place.run());
     }
     DL_TRY_ASSIGN(auto settle, database_.prepare("DELETE FROM pending_drops WHERE table_id = ?"));
     settle.bind(1, static_cast<std::int64_t>(table.id.value));
     DL_TRY(settle.run());
     return transaction.commit();
+}
+
+Result<PartitionPlacement> CatalogStore::change_placement(TableId table, PartitionId partition,
+                                                          std::uint32_t expected_version,
+                                                          PartitionPlacement next) {
+    std::lock_guard lock(mutex_);
+    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
+    DL_TRY_ASSIGN(const auto placements, read_placements(table));
+    if (placements.empty()) return make_error(ErrorCode::table_not_found, "the table was dropped meanwhile");
+    if (partition.value >= placements.size())
+        return make_error(ErrorCode::partition_not_found,
+                          "the table has no partition " + std::to_string(partition.value));
+    const auto& before = placements[partition.value];
+    if (before.version != expected_version)
+        return make_error(ErrorCode::stale_version,
+                          "the placement of partition " + std::to_string(partition.value) +
+                              " was changed meanwhile: it has version " + std::to_string(before.version) +
+                              ", not " + std::to_string(expected_version));
+    DL_TRY(check_placement_change(before, next));
+    next.version = expected_version + 1;
+    DL_TRY_ASSIGN(auto update, database_.prepare(std::string("UPDATE placements SET (") + kPlacementColumns +
+                                                 ") = (?,?,?,?,?,?,?,?,?,?) "
+                                                 "WHERE table_id = ? AND partition = ?"));
+    bind_placement(update, 1, next);
+    update.bind(11, signed_id(table)).bind(12, std::int64_t{partition.value});
+    DL_TRY(update.run());
+    DL_TRY(transaction.commit());
+    return next;
 }
 
 Result<void> CatalogStore::change_schema(const TableMeta& table) {
@@ -303,24 +427,29 @@ Result<void> CatalogStore::change_schema(const TableMeta& table) {
 Result<void> CatalogStore::remove_table(const TableMeta& table) {
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
+    TablePlacement placement;
+    DL_TRY_ASSIGN(placement.partitions, read_placements(table.id));
     DL_TRY_ASSIGN(auto remove, database_.prepare("DELETE FROM tables WHERE id = ?"));
     remove.bind(1, static_cast<std::int64_t>(table.id.value));
     DL_TRY(remove.run());
     if (database_.changes() == 0)
         return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
-    DL_TRY(queue_drops(table.id, nodes_of(table)));
+    DL_TRY(queue_drops(table.id, nodes_of(placement), table.incarnation));
     return transaction.commit();
 }
 
 Result<std::vector<PendingDrop>> CatalogStore::pending_drops() {
     std::lock_guard lock(mutex_);
     std::vector<PendingDrop> drops;
-    DL_TRY_ASSIGN(auto query,
-                  database_.prepare("SELECT table_id, node FROM pending_drops ORDER BY node, table_id"));
+    DL_TRY_ASSIGN(
+        auto query,
+        database_.prepare("SELECT table_id, node, incarnation FROM pending_drops ORDER BY node, table_id"));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
         if (!more) break;
-        drops.push_back({TableId{static_cast<std::uint64_t>(query.integer(0))}, query.text(1)});
+        drops.push_back({TableId{static_cast<std::uint64_t>(query.integer(0))},
+                         NodeId{static_cast<std::uint32_t>(query.integer(1))},
+                         static_cast<std::uint64_t>(query.integer(2))});
     }
     return drops;
 }
@@ -329,7 +458,7 @@ Result<void> CatalogStore::finish_drop(const PendingDrop& drop) {
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto remove,
                   database_.prepare("DELETE FROM pending_drops WHERE table_id = ? AND node = ?"));
-    remove.bind(1, static_cast<std::int64_t>(drop.table.value)).bind(2, drop.node);
+    remove.bind(1, static_cast<std::int64_t>(drop.table.value)).bind(2, std::int64_t{drop.node.value});
     return remove.run();
 }
 

@@ -1,6 +1,7 @@
-// The durable catalog: tables, fields (dropped ones are remembered), slot map, placements and the drops that
-// slaves still have to carry out, in one SQLite file catalog.db. Every change is one transaction, synced
-// before it returns. Thread-safe (one mutex); blocking: work pool only. Format: docs/formats/catalog.md.
+// The durable catalog: tables, fields (dropped ones are remembered), slot map, nodes, placements and the
+// drops that slaves still have to carry out, in one SQLite file catalog.db. Every change is one transaction,
+// synced before it returns. Thread-safe (one mutex); blocking: work pool only. Format:
+// docs/formats/catalog.md.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,10 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/meta/placement.h"
 #include "common/meta/table_meta.h"
 #include "master/catalog/directory_lock.h"
+#include "master/catalog/node_map.h"
 #include "master/catalog/sqlite_database.h"
 
 namespace dl::master {
@@ -18,7 +21,8 @@ namespace dl::master {
 // Partitions of a table that a slave may still hold and that nothing refers to any more.
 struct PendingDrop {
     TableId table;
-    std::string node;
+    NodeId node;
+    std::uint64_t incarnation = 0;  // of the table
     friend bool operator==(const PendingDrop&, const PendingDrop&) = default;
 };
 
@@ -28,12 +32,30 @@ class CatalogStore {
     // CORRUPT_DATA for a format this program does not know, by name.
     static Result<std::unique_ptr<CatalogStore>> open(const std::string& directory);
 
+    Result<std::string> cluster_id();
     Result<std::vector<TableMeta>> load_tables();
+    Result<TablePlacement> load_placement(const TableMeta& table);
+
+    Result<NodeMap> load_nodes();
+    // The node at an address, a new one when nobody was seen there yet.
+    Result<Node> node_at_address(const std::string& address);
+    // A slave says at `address` who it is: `known`, or none (0) when it has no id yet. It gets the id of the
+    // node last seen there if that has not registered or has the same incarnation, else a new one; whoever
+    // was thought to be there is displaced.
+    Result<Node> register_node(const std::string& address, NodeId known, const std::string& incarnation);
+
     // Takes the next table id and remembers at once that `nodes` may come to hold partitions of it, so that a
     // create that dies half-way is cleaned up. add_table() forgets that again.
-    Result<TableId> reserve_table(const std::vector<std::string>& nodes);
+    Result<TableId> reserve_table(const std::vector<NodeId>& nodes, std::uint64_t incarnation);
+    // The next table id will be above this one.
+    Result<void> skip_table_ids(TableId highest);
     // TABLE_EXISTS when the name is taken.
-    Result<void> add_table(const TableMeta& table);
+    Result<void> add_table(const TableMeta& table, const TablePlacement& placement);
+    // Compare-and-set: `next` gets version expected_version + 1. STALE_VERSION when the stored version is
+    // another one (somebody else changed it), TABLE_NOT_FOUND, PARTITION_NOT_FOUND; INVALID_REQUEST for what
+    // check_placement_change() refuses.
+    Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
+                                                std::uint32_t expected_version, PartitionPlacement next);
     // A newer schema: new fields appear, missing ones are marked dropped. SCHEMA_MISMATCH when the stored
     // schema is not table.schema.id - 1 (somebody else changed it), TABLE_NOT_FOUND when it is gone.
     Result<void> change_schema(const TableMeta& table);
@@ -45,18 +67,17 @@ class CatalogStore {
 
   private:
     CatalogStore(DirectoryLock lock, SqliteDatabase database);
-    Result<void> prepare_format();
     Result<void> insert_fields(const TableMeta& table);
-    Result<void> queue_drops(TableId table, const std::vector<std::string>& nodes);
+    Result<void> queue_drops(TableId table, const std::vector<NodeId>& nodes, std::uint64_t incarnation);
     Result<void> load_fields(TableMeta& table, FieldId key);
-    Result<void> load_partitions(TableMeta& table);
+    Result<std::vector<PartitionPlacement>> read_placements(TableId table);
+    Result<NodeMap> read_nodes();
+    Result<NodeId> next_node_id();
+    Result<void> put_node(const Node& node);
 
     DirectoryLock lock_;
     SqliteDatabase database_;
     std::mutex mutex_;
 };
-
-// Every node that leads or follows a partition of the table, each once, sorted.
-std::vector<std::string> nodes_of(const TableMeta& table);
 
 }  // namespace dl::master

@@ -10,7 +10,6 @@
 
 #include "common/async/async_event.h"
 #include "common/base/log.h"
-#include "master/routing/rpc_codec.h"
 
 namespace dl::master {
 namespace {
@@ -20,20 +19,23 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view kComponent = "master.health";
 
-// What is known of one slave.
+// What is known of the slave at one address.
 struct SlaveState {
     std::optional<bool> up;
-    std::string incarnation;
+    std::string last_error;
+    NodeId node;
     steady_clock::time_point cleanup_due = steady_clock::now();
 };
 
 }  // namespace
 
 struct HealthMonitor::State {
-    State(const SlaveDirectory& slave_directory, TableManager& table_manager, HealthOptions health_options)
-        : slaves(slave_directory), tables(table_manager), options(health_options) {}
+    State(const SlaveDirectory& slave_directory, NodeRegistrar& node_registrar, TableManager& table_manager,
+          HealthOptions health_options)
+        : slaves(slave_directory), nodes(node_registrar), tables(table_manager), options(health_options) {}
 
     const SlaveDirectory& slaves;
+    NodeRegistrar& nodes;
     TableManager& tables;
     const HealthOptions options;
     std::mutex mutex;
@@ -41,48 +43,46 @@ struct HealthMonitor::State {
     std::vector<std::unique_ptr<AsyncEvent>> stops;  // one a coroutine: an event has one waiter
     std::size_t running = 0;
 
-    asio::awaitable<void> check(SlaveState& known, std::string node, std::shared_ptr<rpc::RpcClient> slave) {
-        auto reply =
-            co_await slave->call(rpc::Method::ping, "{}", {}, steady_clock::now() + options.ping_timeout);
-        if (reply.has_error()) {
-            if (known.up.value_or(true))
-                log_warn(kComponent, "slave cannot be reached", {{"slave", node}, {"error", reply.error()}});
+    asio::awaitable<void> check(SlaveState& known, std::string address) {
+        auto greeted = co_await nodes.greet(address, steady_clock::now() + options.ping_timeout);
+        if (greeted.has_error()) {
+            nodes.lost(address);
+            auto error = greeted.error().to_text();
+            if (known.up.value_or(true) || error != known.last_error)
+                log_warn(kComponent, "slave cannot be used", {{"slave", address}, {"error", error}});
             known.up = false;
+            known.last_error = std::move(error);
             co_return;
         }
-        auto ping = decode_ping_reply(reply->end_json);
-        const std::string incarnation = ping.has_value() ? ping->incarnation : "";
-        const bool back = !known.up.value_or(false) || incarnation != known.incarnation;
-        if (back) {
-            log_info(kComponent, "slave is reachable",
-                     {{"slave", node}, {"version", ping.has_value() ? ping->version : "unknown"}});
-            co_await tables.catch_up(node, steady_clock::now() + std::chrono::seconds(30));
+        known.node = greeted->node.id;
+        if (greeted->fresh || !known.up.value_or(false)) {
+            log_info(kComponent, "slave is reachable", {{"slave", address}, {"version", greeted->version}});
+            co_await tables.catch_up(known.node, steady_clock::now() + std::chrono::seconds(30));
         }
         known.up = true;
-        known.incarnation = incarnation;
     }
 };
 
-HealthMonitor::HealthMonitor(const SlaveDirectory& slaves, TableManager& tables, HealthOptions options)
-    : state_(std::make_shared<State>(slaves, tables, options)) {}
+HealthMonitor::HealthMonitor(const SlaveDirectory& slaves, NodeRegistrar& nodes, TableManager& tables,
+                             HealthOptions options)
+    : state_(std::make_shared<State>(slaves, nodes, tables, options)) {}
 
 HealthMonitor::~HealthMonitor() {
     stop();
 }
 
-asio::awaitable<void> HealthMonitor::watch(std::shared_ptr<State> state, std::string node) {
+asio::awaitable<void> HealthMonitor::watch(std::shared_ptr<State> state, std::string address) {
     AsyncEvent* stop = nullptr;
     {
         std::lock_guard lock(state->mutex);
         stop = state->stops.emplace_back(std::make_unique<AsyncEvent>()).get();
     }
-    auto slave = state->slaves.client(node);
     SlaveState known;
-    while (slave.has_value() && !stop->is_set()) {
-        co_await state->check(known, node, *slave);
+    while (!stop->is_set()) {
+        co_await state->check(known, address);
         const auto now = steady_clock::now();
         if (known.up == true && now >= known.cleanup_due) {
-            co_await state->tables.retry_drops(node, now + std::chrono::seconds(30));
+            co_await state->tables.retry_drops(known.node, now + std::chrono::seconds(30));
             known.cleanup_due = now + state->options.cleanup_interval;
         }
         (void)co_await stop->wait(steady_clock::now() + state->options.interval);

@@ -1,5 +1,6 @@
-// Pings every slave in the background, logs when one goes away or comes back, and then lets it catch up.
-// Statements do not wait for it: they find out themselves. One coroutine a slave, all on the executor given.
+// Pings every slave in the background, registers it, logs when one goes away or comes back, and then lets it
+// catch up. Statements do not wait for it: they find out themselves. One coroutine a slave, all on the
+// executor given.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -21,7 +22,8 @@ struct HealthOptions {
 
 class HealthMonitor {
   public:
-    HealthMonitor(const SlaveDirectory& slaves, TableManager& tables, HealthOptions options = {});
+    HealthMonitor(const SlaveDirectory& slaves, NodeRegistrar& nodes, TableManager& tables,
+                  HealthOptions options = {});
     ~HealthMonitor();
     HealthMonitor(const HealthMonitor&) = delete;
     HealthMonitor& operator=(const HealthMonitor&) = delete;
@@ -32,7 +34,7 @@ class HealthMonitor {
 
   private:
     struct State;
-    static boost::asio::awaitable<void> watch(std::shared_ptr<State> state, std::string node);
+    static boost::asio::awaitable<void> watch(std::shared_ptr<State> state, std::string address);
     std::shared_ptr<State> state_;
 };
 

@@ -1,12 +1,12 @@
 #include "master/control/table_manager.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
+#include "master/catalog/catalog_format.h"
 #include "master/control/placement_planner.h"
 #include "master/routing/rpc_codec.h"
 
@@ -20,47 +20,50 @@ constexpr std::string_view kComponent = "master.tables";
 constexpr int kAlterAttempts = 8;
 // A drop is done once the catalog says so; slaves that do not answer soon are asked again later.
 constexpr auto kDropPatience = std::chrono::seconds(5);
-
-std::map<std::string, std::vector<std::uint32_t>> partitions_by_node(const TableMeta& table) {
-    std::map<std::string, std::vector<std::uint32_t>> nodes;
-    for (std::uint32_t i = 0; i < table.partitions.size(); ++i)
-        nodes[table.partitions[i].leader].push_back(i);
-    return nodes;
-}
+// Slaves not heard of yet are asked who they are before partitions are placed on them.
+constexpr auto kGreetPatience = std::chrono::seconds(2);
 
 }  // namespace
 
-Result<TableMeta> TableManager::plan(const TableDefinition& definition) const {
-    std::random_device random;
-    const std::uint64_t seed = (std::uint64_t{random()} << 32) | random();
-    DL_TRY_ASSIGN(auto table, build_table(definition, seed));
-    if (catalog_.tables().find(table.name))
-        return make_error(ErrorCode::table_exists, "table '" + table.name + "' exists already");
-    std::map<std::string, std::uint64_t> led;
+Result<TableManager::Planned> TableManager::plan(const TableDefinition& definition) const {
+    Planned planned;
+    DL_TRY_ASSIGN(planned.table, build_table(definition, new_incarnation()));
+    planned.table.incarnation = new_incarnation();
+    if (catalog_.tables().find(planned.table.name))
+        return make_error(ErrorCode::table_exists, "table '" + planned.table.name + "' exists already");
+    std::vector<NodeId> nodes;
+    for (const auto& address : routes_.slaves().nodes()) {
+        DL_TRY_ASSIGN(const auto node, catalog_.node_at_address(address));
+        nodes.push_back(node.id);
+    }
+    std::map<NodeId, std::uint64_t> led;
     for (const auto& other : catalog_.tables().list())
-        for (const auto& placement : other->partitions)
-            ++led[placement.leader];
-    DL_TRY_ASSIGN(table.partitions, plan_placement(slaves_.nodes(), std::move(led), table.partition_count));
-    return table;
+        if (const auto placement = catalog_.tables().placement(other->id))
+            for (const auto& partition : placement->partitions)
+                ++led[partition.leader];
+    DL_TRY_ASSIGN(planned.placement.partitions,
+                  plan_placement(nodes, std::move(led), planned.table.partition_count));
+    return planned;
 }
 
-asio::awaitable<Result<void>> TableManager::create_on_slaves(const TableMeta& table, rpc::Deadline deadline) {
-    const auto nodes = partitions_by_node(table);
+asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& planned, rpc::Deadline deadline) {
+    const auto& table = planned.table;
+    const auto nodes = nodes_of(planned.placement);
     std::vector<std::optional<Error>> failures(nodes.size());
     std::vector<Task> tasks;
-    std::size_t index = 0;
-    for (const auto& entry : nodes) {
-        auto* failure = &failures[index++];
-        tasks.emplace_back([this, &entry, failure, &table, deadline]() -> asio::awaitable<void> {
-            auto slave = slaves_.client(entry.first);
-            if (slave.has_error()) {
-                *failure = std::move(slave).error();
-                co_return;
-            }
-            auto reply = co_await (*slave)->call(rpc::Method::create_table,
-                                                 encode_create_table(table, entry.second), {}, deadline);
-            if (reply.has_error()) *failure = std::move(reply).error();
-        });
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        tasks.emplace_back(
+            [this, &planned, node = nodes[i], failure = &failures[i], deadline]() -> asio::awaitable<void> {
+                auto route = routes_.node(node);
+                if (route.has_error()) {
+                    *failure = std::move(route).error();
+                    co_return;
+                }
+                auto reply = co_await route->slave->call(
+                    rpc::Method::create_table,
+                    encode_create_table(planned.table, epochs_on(planned.placement, node)), {}, deadline);
+                if (reply.has_error()) *failure = std::move(reply).error();
+            });
     }
     co_await run_all(std::move(tasks));
     for (auto& failure : failures) {
@@ -73,18 +76,21 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const TableMeta& ta
 }
 
 asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definition, rpc::Deadline deadline) {
-    auto reserve = [this, definition = std::move(definition)]() -> Result<TableMeta> {
-        DL_TRY_ASSIGN(auto table, plan(definition));
+    co_await nodes_.greet_unknown(std::min(deadline, steady_clock::now() + kGreetPatience));
+    auto reserve = [this, definition = std::move(definition)]() -> Result<Planned> {
+        DL_TRY_ASSIGN(auto planned, plan(definition));
         // Before the drops are queued nothing may clean them up, so the lock spans both.
         std::lock_guard lock(mutex_);
-        DL_TRY_ASSIGN(table.id, catalog_.reserve_table(nodes_of(table)));
-        in_creation_.insert(table.id);
-        return table;
+        DL_TRY_ASSIGN(planned.table.id,
+                      catalog_.reserve_table(nodes_of(planned.placement), planned.table.incarnation));
+        in_creation_.insert(planned.table.id);
+        return planned;
     };
     auto reserved = co_await run_on(work_, reserve);
     if (reserved.has_error()) co_return std::move(reserved).error();
-    auto table = std::make_shared<const TableMeta>(std::move(*reserved));
-    auto on_slaves = co_await create_on_slaves(*table, deadline);
+    const auto planned = std::make_shared<const Planned>(std::move(*reserved));
+    const auto* table = &planned->table;
+    auto on_slaves = co_await create_on_slaves(*planned, deadline);
     if (on_slaves.has_error()) {
         {
             std::lock_guard lock(mutex_);
@@ -93,10 +99,10 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
         log_warn(kComponent, "create failed", {{"table", table->name}, {"error", on_slaves.error()}});
         co_return std::move(on_slaves).error();
     }
-    auto commit = [this, table]() -> Result<TablePtr> {
-        auto added = catalog_.add_table(*table);
+    auto commit = [this, planned]() -> Result<TablePtr> {
+        auto added = catalog_.add_table(planned->table, planned->placement);
         std::lock_guard lock(mutex_);
-        in_creation_.erase(table->id);
+        in_creation_.erase(planned->table.id);
         return added;
     };
     auto added = co_await run_on(work_, commit);
@@ -112,20 +118,27 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
 }
 
 asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline deadline) {
-    auto remove = [this, name = std::move(name)]() -> Result<TablePtr> {
-        DL_TRY_ASSIGN(auto table, catalog_.find(name));
-        DL_TRY(catalog_.remove_table(*table));
-        return table;
+    struct Removed {
+        TablePtr table;
+        PlacementPtr placement;
+    };
+    auto remove = [this, name = std::move(name)]() -> Result<Removed> {
+        Removed removed;
+        DL_TRY_ASSIGN(removed.table, catalog_.find(name));
+        removed.placement = catalog_.tables().placement(removed.table->id);
+        DL_TRY(catalog_.remove_table(*removed.table));
+        return removed;
     };
     auto removed = co_await run_on(work_, remove);
     if (removed.has_error()) co_return std::move(removed).error();
-    const auto table = *removed;
+    const auto table = removed->table;
     log_info(kComponent, "dropped", {{"table", table->name}, {"id", table->id.value}});
     const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
     std::vector<Task> tasks;
-    for (const auto& node : nodes_of(*table)) {
+    const auto nodes = removed->placement == nullptr ? std::vector<NodeId>() : nodes_of(*removed->placement);
+    for (const auto node : nodes) {
         tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
-            const PendingDrop pending{table->id, node};
+            const PendingDrop pending{table->id, node, table->incarnation};
             (void)co_await carry_out(pending, until);
         });
     }
@@ -134,13 +147,13 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
 }
 
 asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline deadline) {
-    auto slave = slaves_.client(drop.node);
-    if (slave.has_error()) co_return false;
+    auto route = routes_.node(drop.node);
+    if (route.has_error()) co_return false;
     auto reply =
-        co_await (*slave)->call(rpc::Method::drop_table, encode_drop_table(drop.table), {}, deadline);
+        co_await route->slave->call(rpc::Method::drop_table, encode_drop_table(drop.table), {}, deadline);
     if (reply.has_error()) {
         DL_LOG_LIMITED(2, LogLevel::warn, kComponent, "a drop is still to be carried out",
-                       {"slave", drop.node}, {"id", drop.table.value}, {"error", reply.error()});
+                       {"slave", route->address}, {"id", drop.table.value}, {"error", reply.error()});
         co_return false;
     }
     auto finish = [this, drop] { return catalog_.finish_drop(drop); };
@@ -199,7 +212,7 @@ asio::awaitable<Result<TablePtr>> TableManager::drop_column(std::string name, st
     co_return co_await alter(std::move(name), std::move(change), deadline);
 }
 
-asio::awaitable<void> TableManager::retry_drops(std::string node, rpc::Deadline deadline) {
+asio::awaitable<void> TableManager::retry_drops(NodeId node, rpc::Deadline deadline) {
     auto list = [this] { return catalog_.pending_drops(); };
     auto pending = co_await run_on(work_, list);
     if (pending.has_error()) {
@@ -222,17 +235,19 @@ asio::awaitable<void> TableManager::retry_drops(std::string node, rpc::Deadline 
     }
 }
 
-asio::awaitable<void> TableManager::catch_up(std::string node, rpc::Deadline deadline) {
-    auto slave = slaves_.client(node);
-    if (slave.has_error()) co_return;
+asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline) {
+    auto route = routes_.node(node);
+    if (route.has_error()) co_return;
     for (const auto& table : catalog_.tables().list()) {
-        const auto nodes = nodes_of(*table);
-        if (!std::binary_search(nodes.begin(), nodes.end(), node)) continue;
-        auto reply =
-            co_await (*slave)->call(rpc::Method::update_table, encode_update_table(*table), {}, deadline);
+        const auto placement = catalog_.tables().placement(table->id);
+        if (placement == nullptr) continue;
+        const auto epochs = epochs_on(*placement, node);
+        if (epochs.empty()) continue;
+        auto reply = co_await route->slave->call(rpc::Method::update_table,
+                                                 encode_update_table(*table, epochs), {}, deadline);
         if (reply.has_error())
             log_warn(kComponent, "a slave that came back does not take a schema",
-                     {{"slave", node}, {"table", table->name}, {"error", reply.error()}});
+                     {{"slave", route->address}, {"table", table->name}, {"error", reply.error()}});
     }
     co_await retry_drops(node, deadline);
 }

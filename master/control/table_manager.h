@@ -15,15 +15,16 @@
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog.h"
 #include "master/catalog/schema_change.h"
-#include "master/routing/slave_directory.h"
+#include "master/control/node_registrar.h"
+#include "master/routing/route_table.h"
 
 namespace dl::master {
 
 class TableManager {
   public:
     // `work` runs what blocks on the catalog.
-    TableManager(Catalog& catalog, const SlaveDirectory& slaves, WorkerPool& work)
-        : catalog_(catalog), slaves_(slaves), work_(work) {}
+    TableManager(Catalog& catalog, const RouteTable& routes, NodeRegistrar& nodes, WorkerPool& work)
+        : catalog_(catalog), routes_(routes), nodes_(nodes), work_(work) {}
 
     // TABLE_EXISTS; UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible
     // then.
@@ -34,20 +35,26 @@ class TableManager {
     boost::asio::awaitable<Result<TablePtr>> drop_column(std::string name, std::string column,
                                                          rpc::Deadline deadline);
 
-    // Tells one slave what it missed while it was away: newer schemas and drops. For a slave that came back.
-    boost::asio::awaitable<void> catch_up(std::string node, rpc::Deadline deadline);
+    // Tells one slave what it missed while it was away: newer schemas, leader epochs and drops. For a slave
+    // that came back.
+    boost::asio::awaitable<void> catch_up(NodeId node, rpc::Deadline deadline);
     // Carries out the drops that are still open on one slave.
-    boost::asio::awaitable<void> retry_drops(std::string node, rpc::Deadline deadline);
+    boost::asio::awaitable<void> retry_drops(NodeId node, rpc::Deadline deadline);
 
   private:
     using Change = std::function<Result<TableMeta>(const TableMeta&)>;
     boost::asio::awaitable<Result<TablePtr>> alter(std::string name, Change change, rpc::Deadline deadline);
-    boost::asio::awaitable<Result<void>> create_on_slaves(const TableMeta& table, rpc::Deadline deadline);
+    struct Planned {
+        TableMeta table;
+        TablePlacement placement;
+    };
+    boost::asio::awaitable<Result<void>> create_on_slaves(const Planned& planned, rpc::Deadline deadline);
     boost::asio::awaitable<bool> carry_out(PendingDrop drop, rpc::Deadline deadline);
-    Result<TableMeta> plan(const TableDefinition& definition) const;
+    Result<Planned> plan(const TableDefinition& definition) const;
 
     Catalog& catalog_;
-    const SlaveDirectory& slaves_;
+    const RouteTable& routes_;
+    NodeRegistrar& nodes_;
     WorkerPool& work_;
     std::mutex mutex_;
     std::set<TableId> in_creation_;  // not to be cleaned up: their drops are queued in case this process dies

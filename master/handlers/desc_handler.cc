@@ -12,7 +12,7 @@ HandlerResult desc_table(Services& services, Statement&, ClientReply& reply, Des
     auto table = services.catalog.find(sql.table);
     if (table.has_error()) co_return std::move(table).error();
     std::string out;
-    append_coded_text(out, kReplyDesc, desc_json(**table));
+    append_coded_text(out, kReplyDesc, desc_json(**table, services.routes.of(**table)));
     co_return co_await reply.write_one(std::move(out));
 }
 

@@ -167,7 +167,10 @@ HandlerResult run_select_on_pool(Services& services, Statement& statement, Clien
 HandlerResult run_select(Services& services, Statement& statement, ClientReply& reply, std::string sql) {
     reply.cancel_when_client_leaves();
     CutOptions cut{statement.options().min_offsets, statement.options().as_of};
-    auto plan = plan_point_query(sql, tables_of(services), cut);
+    const auto leader_of = [&routes = services.routes](const TableMeta& table, PartitionId partition) {
+        return routes.of(table).leader_address(partition);
+    };
+    auto plan = plan_point_query(sql, tables_of(services), leader_of, cut);
     if (!plan)
         co_return co_await run_select_on_pool(services, statement, reply, std::move(sql), std::move(cut));
     auto answer = co_await services.points.read(std::move(*plan), sql, statement.deadline);

@@ -22,6 +22,7 @@
 #include "master/routing/append_router.h"
 #include "master/routing/point_router.h"
 #include "master/routing/read_router.h"
+#include "master/routing/route_table.h"
 #include "master/sql/query_coordinator.h"
 
 namespace dl::master {
@@ -34,6 +35,7 @@ struct HandlerLimits {
 // Everything the handlers share; lives as long as any session.
 struct Services {
     Catalog& catalog;
+    const RouteTable& routes;
     TableManager& tables;
     AppendRouter& appends;
     ReadRouter& reads;

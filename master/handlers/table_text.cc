@@ -28,41 +28,39 @@ std::string column_json(const Schema& schema, std::size_t position) {
 
 }  // namespace
 
-std::string partition_address_json(const TableMeta& table) {
+std::string partition_address_json(const TableMeta& table, const TableRoutes& routes) {
     std::string out = "{";
-    for (std::size_t i = 0; i < table.partitions.size(); ++i) {
-        const auto& placement = table.partitions[i];
-        out += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":[{\"address\":";
-        append_json_string(out, placement.leader);
-        out += ",\"info\":\"Leader\"}";
-        for (const auto& follower : placement.followers) {
-            out += ",{\"address\":";
-            append_json_string(out, follower);
-            out += ",\"info\":\"Follower\"}";
+    for (std::uint32_t i = 0; i < table.partition_count; ++i) {
+        const auto addresses = routes.copy_addresses(PartitionId{i});
+        out += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":";
+        for (std::size_t copy = 0; copy < addresses.size(); ++copy) {
+            out += copy == 0 ? "[{\"address\":" : ",{\"address\":";
+            append_json_string(out, addresses[copy]);
+            out += copy == 0 ? ",\"info\":\"Leader\"}" : ",\"info\":\"Follower\"}";
         }
         out += ']';
     }
     return out + '}';
 }
 
-std::string desc_json(const TableMeta& table) {
+std::string desc_json(const TableMeta& table, const TableRoutes& routes) {
     std::string out = "{";
     append_member(out, "table_name", table.name);
     append_member(out, "major_key", table.schema.key().name);
     append_member(out, "partition_number", std::to_string(table.partition_count));
-    append_member(out, "partition_address", partition_address_json(table));
+    append_member(out, "partition_address", partition_address_json(table, routes));
     for (std::size_t i = 0; i < table.schema.fields.size(); ++i)
         append_member(out, table.schema.fields[i].name, column_json(table.schema, i));
     return out + '}';
 }
 
-std::string metadata_json(const TableMeta& table) {
+std::string metadata_json(const TableMeta& table, const TableRoutes& routes) {
     std::string out = "{";
     append_member(out, "table_name", table.name);
     std::string types = "{";
     for (const auto& field : table.schema.fields)
         append_member(types, field.name, type_name(field.type));
-    out += ",\"col_type\":" + types + "},\"partition_address\":" + partition_address_json(table) +
+    out += ",\"col_type\":" + types + "},\"partition_address\":" + partition_address_json(table, routes) +
            ",\"partition_number\":" + std::to_string(table.partition_count);
     append_member(out, "major_key", table.schema.key().name);
     return out + '}';

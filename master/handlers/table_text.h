@@ -4,14 +4,15 @@
 #include <string>
 
 #include "common/meta/table_meta.h"
+#include "master/routing/route_table.h"
 
 namespace dl::master {
 
 // {"0":[{"address":"host:port","info":"Leader"},...],...}
-std::string partition_address_json(const TableMeta& table);
+std::string partition_address_json(const TableMeta& table, const TableRoutes& routes);
 // The flat object of desc: all values strings, no key but the columns and the four fixed ones.
-std::string desc_json(const TableMeta& table);
+std::string desc_json(const TableMeta& table, const TableRoutes& routes);
 // The object of metadata.
-std::string metadata_json(const TableMeta& table);
+std::string metadata_json(const TableMeta& table, const TableRoutes& routes);
 
 }  // namespace dl::master

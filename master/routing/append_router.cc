@@ -22,7 +22,7 @@ constexpr milliseconds kRetryMax{1000};
 
 // The part of a batch that goes to one slave.
 struct Share {
-    std::string node;
+    Route route;
     std::vector<const PartitionBody*> bodies;
     std::optional<Result<AppendReply>> reply;
 
@@ -34,16 +34,16 @@ struct Share {
     }
 };
 
-std::vector<Share> group_by_slave(const TableMeta& table, const PartitionedBatch& batch) {
+Result<std::vector<Share>> group_by_slave(const TableRoutes& routes, const PartitionedBatch& batch) {
     std::vector<Share> shares;
     for (const auto& body : batch.partitions) {
-        const auto& leader = table.partitions[body.partition.value].leader;
-        auto share =
-            std::find_if(shares.begin(), shares.end(), [&](const Share& s) { return s.node == leader; });
+        DL_TRY_ASSIGN(auto route, routes.find(body.partition));
+        auto share = std::find_if(shares.begin(), shares.end(),
+                                  [&](const Share& s) { return s.route.node == route.node; });
         if (share == shares.end()) {
             shares.emplace_back();
             share = shares.end() - 1;
-            share->node = leader;
+            share->route = std::move(route);
         }
         share->bodies.push_back(&body);
     }
@@ -68,24 +68,23 @@ asio::awaitable<Result<AppendReply>> send_once(rpc::RpcClient& slave, const Tabl
     co_return decode_append_reply(reply->end_json);
 }
 
-asio::awaitable<Result<AppendReply>> send_share(const SlaveDirectory& slaves, const TableMeta& table,
+asio::awaitable<Result<AppendReply>> send_share(const TableMeta& table,
                                                 std::shared_ptr<const PartitionedBatch> batch,
                                                 const Share& share,
                                                 const std::optional<std::string>& batch_id,
                                                 rpc::Deadline deadline) {
-    auto slave = slaves.client(share.node);
-    if (slave.has_error()) co_return std::move(slave).error();
+    const auto& slave = share.route.slave;
     bool schema_sent = false;
     std::optional<Error> lost;  // an attempt whose outcome is not known
     auto pause = kRetryFirst;
     for (;;) {
-        auto reply = co_await send_once(**slave, table, batch, share, batch_id, deadline);
+        auto reply = co_await send_once(*slave, table, batch, share, batch_id, deadline);
         if (reply.has_value()) co_return reply;
         const auto code = reply.error().code;
         if (code == ErrorCode::schema_mismatch && !schema_sent) {
             schema_sent = true;
             auto updated =
-                co_await (*slave)->call(rpc::Method::update_table, encode_update_table(table), {}, deadline);
+                co_await slave->call(rpc::Method::update_table, encode_update_table(table), {}, deadline);
             if (updated.has_error()) co_return std::move(updated).error();
             continue;
         }
@@ -146,13 +145,15 @@ asio::awaitable<Result<AppendOutcome>> AppendRouter::append(TablePtr table,
                                                             std::shared_ptr<const PartitionedBatch> batch,
                                                             std::optional<std::string> batch_id,
                                                             rpc::Deadline deadline) {
-    auto shares = group_by_slave(*table, *batch);
+    auto grouped = group_by_slave(routes_.of(*table), *batch);
+    if (grouped.has_error()) co_return std::move(grouped).error();
+    auto& shares = *grouped;
     DL_FAILPOINT("append.after-route");
     std::vector<Task> tasks;
     tasks.reserve(shares.size());
     for (auto& share : shares) {
-        tasks.emplace_back([this, &share, &table, &batch, &batch_id, deadline]() -> asio::awaitable<void> {
-            share.reply = co_await send_share(slaves_, *table, batch, share, batch_id, deadline);
+        tasks.emplace_back([&share, &table, &batch, &batch_id, deadline]() -> asio::awaitable<void> {
+            share.reply = co_await send_share(*table, batch, share, batch_id, deadline);
         });
     }
     co_await run_all(std::move(tasks));

@@ -11,8 +11,8 @@
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog_cache.h"
 #include "master/routing/partitioned_batch.h"
+#include "master/routing/route_table.h"
 #include "master/routing/rpc_codec.h"
-#include "master/routing/slave_directory.h"
 
 namespace dl::master {
 
@@ -23,7 +23,7 @@ struct AppendOutcome {
 
 class AppendRouter {
   public:
-    explicit AppendRouter(const SlaveDirectory& slaves) : slaves_(slaves) {}
+    explicit AppendRouter(const RouteTable& routes) : routes_(routes) {}
 
     // With a batch id, a slave whose answer was lost is asked again until the deadline: it knows whether the
     // batch was applied. Without one that is UNKNOWN_OUTCOME. When some slaves wrote their part and others
@@ -35,7 +35,7 @@ class AppendRouter {
                                                          rpc::Deadline deadline);
 
   private:
-    const SlaveDirectory& slaves_;
+    const RouteTable& routes_;
 };
 
 }  // namespace dl::master

@@ -60,8 +60,8 @@ class AnswerStream final : public QueryStream {
 
 }  // namespace
 
-PointRouter::PointRouter(const SlaveDirectory& slaves) : slaves_(slaves) {
-    for (const auto& node : slaves.nodes())
+PointRouter::PointRouter(const RouteTable& routes) : slaves_(routes.slaves()) {
+    for (const auto& node : slaves_.nodes())
         slots_.try_emplace(node, kInFlightMax);
 }
 

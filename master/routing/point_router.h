@@ -10,7 +10,7 @@
 
 #include "common/net/byte_budget.h"
 #include "common/rpc/rpc_client.h"
-#include "master/routing/slave_directory.h"
+#include "master/routing/route_table.h"
 #include "master/sql/point_plan.h"
 
 namespace dl::master {
@@ -27,7 +27,7 @@ class PointRouter {
     // its own, so that one that is slow holds up nobody else's.
     static constexpr std::size_t kInFlightMax = 16;
 
-    explicit PointRouter(const SlaveDirectory& slaves);
+    explicit PointRouter(const RouteTable& routes);
 
     // `sql` is the statement `plan` was made of. TIMEOUT at the deadline, OVERLOADED when it passes while the
     // lookup waits for its turn, SCHEMA_MISMATCH when the slave knows an older schema of the table (a

@@ -37,19 +37,18 @@ struct Part {
     }
 };
 
-Result<std::vector<Part>> split(const SlaveDirectory& slaves, const TableMeta& table, const OffsetMap& from) {
-    std::map<std::string, Part> by_node;
+Result<std::vector<Part>> split(const TableRoutes& routes, const OffsetMap& from) {
+    std::map<NodeId, Part> by_node;
     for (const auto& [partition, offset] : from) {
-        const auto& leader = table.partitions[partition].leader;
-        auto& part = by_node[leader];
-        part.node = leader;
+        DL_TRY_ASSIGN(auto route, routes.find(PartitionId{partition}));
+        auto& part = by_node[route.node];
+        part.node = std::move(route.address);
+        part.slave = std::move(route.slave);
         part.from[partition] = offset;
     }
     std::vector<Part> parts;
-    for (auto& entry : by_node) {
-        DL_TRY_ASSIGN(entry.second.slave, slaves.client(entry.first));
+    for (auto& entry : by_node)
         parts.push_back(std::move(entry.second));
-    }
     return parts;
 }
 
@@ -136,7 +135,7 @@ asio::awaitable<Result<OpenRead>> open_read(Part& part, const TableMeta& table, 
 
 asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from,
                                                         std::uint64_t min_rows, rpc::Deadline until) {
-    auto parts = split(slaves_, *table, from);
+    auto parts = split(routes_.of(*table), from);
     if (parts.has_error()) co_return std::move(parts).error();
     if (parts->size() == 1) {
         co_await wait_on(table->id, parts->front(), min_rows, until);
@@ -170,7 +169,7 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
     std::vector<Part> parts;
     for (const auto& [partition, offset] : min_offsets) {
         if (offset <= 0) continue;
-        auto part = split(slaves_, *table, OffsetMap{{partition, offset - 1}});
+        auto part = split(routes_.of(*table), OffsetMap{{partition, offset - 1}});
         if (part.has_error()) co_return std::move(part).error();
         parts.push_back(std::move(part->front()));
     }
@@ -200,7 +199,7 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
 asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap from, std::uint64_t read_count,
                                                     std::string_view format, std::size_t bytes_max,
                                                     FrameSink sink, rpc::Deadline deadline) {
-    auto parts = split(slaves_, *table, from);
+    auto parts = split(routes_.of(*table), from);
     if (parts.has_error()) co_return std::move(parts).error();
     const auto bytes_each = std::max<std::size_t>(1, bytes_max / parts->size());
     // All slaves begin at once; their frames wait in the connections until it is their turn.
@@ -241,7 +240,7 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
 }
 
 asio::awaitable<Result<OffsetsReply>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
-    auto parts = split(slaves_, *table, all_partitions(*table));
+    auto parts = split(routes_.of(*table), all_partitions(*table));
     if (parts.has_error()) co_return std::move(parts).error();
     std::vector<Task> tasks;
     for (auto& part : *parts) {
@@ -334,7 +333,7 @@ asio::awaitable<void> compress_on(TableId table, Part& part, rpc::Deadline deadl
 
 asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline deadline,
                                                    ProgressSink progress) {
-    auto parts = split(slaves_, *table, all_partitions(*table));
+    auto parts = split(routes_.of(*table), all_partitions(*table));
     if (parts.has_error()) co_return std::move(parts).error();
     ProgressSum sum(*parts, std::move(progress));
     std::vector<Task> tasks;
@@ -357,7 +356,7 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
 
 asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, RowSink sink,
                                                 rpc::Deadline deadline) {
-    auto parts = split(slaves_, *table, all_partitions(*table));
+    auto parts = split(routes_.of(*table), all_partitions(*table));
     if (parts.has_error()) co_return std::move(parts).error();
     std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
     for (std::size_t i = 0; i < parts->size(); ++i) {

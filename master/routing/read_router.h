@@ -15,8 +15,8 @@
 #include "common/base/shared_bytes.h"
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog_cache.h"
+#include "master/routing/route_table.h"
 #include "master/routing/rpc_codec.h"
-#include "master/routing/slave_directory.h"
 
 namespace dl::master {
 
@@ -27,7 +27,7 @@ class ReadRouter {
 
     using RowSink = std::function<boost::asio::awaitable<Result<void>>(std::string row)>;
 
-    explicit ReadRouter(const SlaveDirectory& slaves) : slaves_(slaves) {}
+    explicit ReadRouter(const RouteTable& routes) : routes_(routes) {}
 
     // Passes the frames on slave by slave as they come; one frame a slave is in memory. Returns the next
     // offset of each partition asked for. `format` is "rows", "json" or "columnar".
@@ -55,7 +55,7 @@ class ReadRouter {
                                                rpc::Deadline deadline);
 
   private:
-    const SlaveDirectory& slaves_;
+    const RouteTable& routes_;
 };
 
 }  // namespace dl::master

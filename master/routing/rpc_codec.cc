@@ -58,6 +58,16 @@ std::string offsets_member(std::string_view name, const OffsetMap& offsets) {
     return text + '}';
 }
 
+// `,"epochs":{...}` by partition; "" without any.
+std::string epochs_member(const LeaderEpochs& epochs) {
+    if (epochs.empty()) return {};
+    std::string text = ",\"epochs\":{";
+    for (const auto& [partition, epoch] : epochs)
+        text += (text.back() == '{' ? "\"" : ",\"") + std::to_string(partition.value) +
+                "\":" + std::to_string(epoch.value);
+    return text + '}';
+}
+
 // `"tables":[...]`, what is to be pinned.
 std::string pin_tables(const std::vector<PinTable>& tables) {
     std::string text = "\"tables\":[";
@@ -174,12 +184,20 @@ auto decode(std::string_view what, std::string_view text, Fn read) -> decltype(r
 
 }  // namespace
 
-std::string encode_create_table(const TableMeta& table, const std::vector<std::uint32_t>& partitions) {
-    return "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":" + number_list(partitions) + '}';
+std::string encode_register_node(NodeId node) {
+    return "{\"node_id\":" + std::to_string(node.value) + '}';
 }
 
-std::string encode_update_table(const TableMeta& table) {
-    return "{\"table\":" + table_meta_to_json(table) + '}';
+std::string encode_create_table(const TableMeta& table, const LeaderEpochs& epochs) {
+    std::vector<std::uint32_t> partitions;
+    for (const auto& entry : epochs)
+        partitions.push_back(entry.first.value);
+    return "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":" + number_list(partitions) +
+           epochs_member(epochs) + '}';
+}
+
+std::string encode_update_table(const TableMeta& table, const LeaderEpochs& epochs) {
+    return "{\"table\":" + table_meta_to_json(table) + epochs_member(epochs) + '}';
 }
 
 std::string encode_check(TableId table, const std::vector<std::uint32_t>& partitions, bool repair,
@@ -345,6 +363,7 @@ Result<PingReply> decode_ping_reply(std::string_view text) {
         PingReply decoded;
         decoded.node = reply.value("node", "");
         decoded.version = reply.value("version", "");
+        decoded.node_id = NodeId{reply.value("node_id", std::uint32_t{0})};
         if (const auto found = reply.find("incarnation"); found != reply.end())
             decoded.incarnation = found->is_string() ? found->get<std::string>() : found->dump();
         return decoded;

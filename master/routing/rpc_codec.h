@@ -23,8 +23,10 @@ namespace dl::master {
 using OffsetMap = std::map<std::uint32_t, Offset>;                          // by partition
 using OffsetRangeMap = std::map<std::uint32_t, std::pair<Offset, Offset>>;  // first, last
 
-std::string encode_create_table(const TableMeta& table, const std::vector<std::uint32_t>& partitions);
-std::string encode_update_table(const TableMeta& table);
+std::string encode_register_node(NodeId node);
+// The partitions to create, each with its epoch.
+std::string encode_create_table(const TableMeta& table, const LeaderEpochs& epochs);
+std::string encode_update_table(const TableMeta& table, const LeaderEpochs& epochs = {});
 std::string encode_drop_table(TableId table);
 std::string encode_append(const TableMeta& table, const std::optional<std::string>& batch_id,
                           const std::vector<const PartitionBody*>& bodies);
@@ -92,6 +94,7 @@ struct PingReply {
     std::string node;
     std::string version;
     std::string incarnation;
+    NodeId node_id;  // none: it has not been registered
 };
 struct CompressProgress {
     std::uint64_t rows_done = 0, rows_total = 0, bytes = 0;

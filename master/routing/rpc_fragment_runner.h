@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "master/routing/slave_directory.h"
+#include "master/routing/route_table.h"
 #include "master/sql/fragment_runner.h"
 
 namespace dl::master {
@@ -16,9 +16,12 @@ namespace dl::master {
 class RpcFragmentRunner final : public FragmentRunner {
   public:
     // `pick` gives the event loop for the next call; the loops outlive this object and its streams.
-    RpcFragmentRunner(const SlaveDirectory& slaves, std::function<boost::asio::any_io_executor()> pick)
-        : slaves_(slaves), pick_(std::move(pick)) {}
+    RpcFragmentRunner(const RouteTable& routes, std::function<boost::asio::any_io_executor()> pick)
+        : routes_(routes), slaves_(routes.slaves()), pick_(std::move(pick)) {}
 
+    Result<std::string> leader_of(const TableMeta& table, PartitionId partition) const override {
+        return routes_.of(table).leader_address(partition);
+    }
     Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins,
                                             std::chrono::milliseconds lease,
                                             const FragmentCall& call) override;
@@ -39,6 +42,7 @@ class RpcFragmentRunner final : public FragmentRunner {
                                  const FragmentCall& call);
     Result<void> send_schemas(const FragmentPin& pin, const FragmentCall& call);
 
+    const RouteTable& routes_;
     const SlaveDirectory& slaves_;
     std::function<boost::asio::any_io_executor()> pick_;
 };

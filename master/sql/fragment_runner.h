@@ -80,6 +80,8 @@ struct PinnedStream {
 class FragmentRunner {
   public:
     virtual ~FragmentRunner() = default;
+    // The slave that leads a partition, as FragmentPin names it; does not block. UNAVAILABLE when none does.
+    virtual Result<std::string> leader_of(const TableMeta& table, PartitionId partition) const = 0;
     // Pins all at the same time, all or nothing: on an error those already pinned are let go before it
     // returns. Answers in the order asked. `lease` is how long a slave keeps the cut for a master that has
     // gone away.

@@ -7,7 +7,7 @@
 namespace dl::master {
 
 std::optional<PointPlan> plan_point_query(std::string_view sql, const TableLookup& lookup,
-                                          const CutOptions& cut) {
+                                          const LeaderLookup& leader_of, const CutOptions& cut) {
     if (!cut.min_offsets.empty() || cut.as_of) return std::nullopt;
     const auto point = parse_point_select(sql);
     if (!point) return std::nullopt;
@@ -17,7 +17,7 @@ std::optional<PointPlan> plan_point_query(std::string_view sql, const TableLooku
     if (!found) return std::nullopt;
     KeyLookups lookups;
     lookups.emplace(point->table, std::move(*found));
-    auto plan = plan_query({{point->table, std::move(*table)}}, cut, std::move(lookups));
+    auto plan = plan_query({{point->table, std::move(*table)}}, leader_of, cut, std::move(lookups));
     if (!plan || plan->way != QueryPlan::Way::whole) return std::nullopt;
     return PointPlan{point->table, std::move(plan->pins.front())};
 }

@@ -16,9 +16,9 @@ struct PointPlan {
 };
 
 // nullopt: a statement of another kind, one for several slaves, one that wants a cut other than that of now
-// (it may wait for it), or one that is wrong; QueryCoordinator runs it, or says what is wrong. `lookup` must
-// not block.
+// (it may wait for it), or one that is wrong; QueryCoordinator runs it, or says what is wrong. `lookup`
+// and `leader_of` must not block.
 std::optional<PointPlan> plan_point_query(std::string_view sql, const TableLookup& lookup,
-                                          const CutOptions& cut);
+                                          const LeaderLookup& leader_of, const CutOptions& cut);
 
 }  // namespace dl::master

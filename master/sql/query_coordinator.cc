@@ -156,7 +156,11 @@ class Coordinator final : public QueryCoordinator {
         if (const auto why = stream.cancel->reason())
             return make_error(*why, "the query was stopped before it began");
         DL_TRY_ASSIGN(auto asked, read_statement(sql, lookup));
-        DL_TRY_ASSIGN(const QueryPlan plan, plan_query(asked.tables, options.cut, std::move(asked.lookups)));
+        const auto leader_of = [this](const TableMeta& table, PartitionId partition) {
+            return runner_.leader_of(table, partition);
+        };
+        DL_TRY_ASSIGN(const QueryPlan plan,
+                      plan_query(asked.tables, leader_of, options.cut, std::move(asked.lookups)));
         if (const auto reason = stream.cancel->reason()) return make_error(*reason, "the query was stopped");
 
         const FragmentCall call{options.deadline, stream.cancel};

@@ -86,7 +86,8 @@ std::string QueryPlan::describe() const {
     return text + (found.empty() ? "" : "; " + found);
 }
 
-Result<QueryPlan> plan_query(const QueryTables& tables, const CutOptions& cut, KeyLookups lookups) {
+Result<QueryPlan> plan_query(const QueryTables& tables, const LeaderLookup& leader_of, const CutOptions& cut,
+                             KeyLookups lookups) {
     DL_TRY(check_cut(tables, cut));
     QueryPlan plan;
     plan.lookups = std::move(lookups);
@@ -100,12 +101,9 @@ Result<QueryPlan> plan_query(const QueryTables& tables, const CutOptions& cut, K
                 !std::binary_search(lookup->second.partitions.begin(), lookup->second.partitions.end(),
                                     PartitionId{p}))
                 continue;
-            if (p >= meta->partitions.size() || meta->partitions[p].leader.empty()) {
-                return make_error(ErrorCode::unavailable, "partition " + std::to_string(p) + " of table '" +
-                                                              name + "' is on no slave");
-            }
-            const auto [entry, fresh] = by_node.try_emplace(meta->partitions[p].leader, plan.pins.size());
-            if (fresh) plan.pins.push_back({meta->partitions[p].leader, {}});
+            DL_TRY_ASSIGN(auto leader, leader_of(*meta, PartitionId{p}));
+            const auto [entry, fresh] = by_node.try_emplace(leader, plan.pins.size());
+            if (fresh) plan.pins.push_back({std::move(leader), {}});
             auto& share = shares[entry->second];
             share.id = meta->id;
             share.meta = meta;

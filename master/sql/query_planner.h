@@ -1,6 +1,7 @@
 // Which way a SELECT goes, from where the partitions of its tables lie. Pure.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +15,9 @@
 namespace dl::master {
 
 using QueryTables = std::map<std::string, std::shared_ptr<const TableMeta>>;  // by lower-case name
+
+// The name of the slave that leads a partition. UNAVAILABLE when none does.
+using LeaderLookup = std::function<Result<std::string>(const TableMeta& table, PartitionId partition)>;
 
 // The rows of a table that a statement needs, when it says which: those of some keys.
 struct KeyLookup {
@@ -45,7 +49,8 @@ struct QueryPlan {
 
 // Of a table with a lookup only the partitions of its keys are asked, and those that min_offsets names.
 // INVALID_REQUEST when the cut options do not fit the statement, PARTITION_NOT_FOUND for one the table has
-// not. UNAVAILABLE names a partition without a leader.
-Result<QueryPlan> plan_query(const QueryTables& tables, const CutOptions& cut, KeyLookups lookups = {});
+// not; what `leader_of` says of a partition it has no leader for.
+Result<QueryPlan> plan_query(const QueryTables& tables, const LeaderLookup& leader_of, const CutOptions& cut,
+                             KeyLookups lookups = {});
 
 }  // namespace dl::master

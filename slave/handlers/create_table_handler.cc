@@ -7,7 +7,7 @@ namespace {
 
 struct CreateRequest {
     TableMeta table;
-    std::vector<PartitionId> partitions;
+    LeaderEpochs partitions;
 };
 
 Result<CreateRequest> parse(std::string_view json) {
@@ -15,13 +15,17 @@ Result<CreateRequest> parse(std::string_view json) {
     DL_TRY_ASSIGN(const auto table_json, request.object_text("table"));
     CreateRequest create;
     DL_TRY_ASSIGN(create.table, table_meta_from_json(table_json));
-    DL_TRY_ASSIGN(create.partitions, request.partition_ids());
-    for (const auto id : create.partitions)
+    DL_TRY_ASSIGN(const auto partitions, request.partition_ids());
+    DL_TRY_ASSIGN(const auto epochs, request.epochs_or_empty());
+    for (const auto id : partitions) {
+        const auto given = epochs.find(id);
+        create.partitions[id] = given == epochs.end() ? LeaderEpoch{1} : given->second;
         if (id.value >= create.table.partition_count)
             return make_error(ErrorCode::invalid_request, "create_table: partition " +
                                                               std::to_string(id.value) + " of table " +
                                                               create.table.name + ", which has " +
                                                               std::to_string(create.table.partition_count));
+    }
     return create;
 }
 

@@ -17,6 +17,15 @@ struct NodeIdentity {
     std::string incarnation;  // new with every empty data directory
 };
 
+// Who this node is in its cluster. Thread-safe.
+class NodeMembership {
+  public:
+    virtual ~NodeMembership() = default;
+    virtual NodeId node_id() const = 0;  // none: not registered yet
+    // Blocking (work pool); durable on return, idempotent. INVALID_REQUEST when it is another node already.
+    virtual Result<void> join(NodeId node) = 0;
+};
+
 struct HandlerContext {
     TableRegistry* tables = nullptr;
     QueryService* queries = nullptr;
@@ -25,6 +34,7 @@ struct HandlerContext {
     net::ByteBudget* query_slots = nullptr;  // counts running queries
     std::shared_ptr<WaitList> stopping = std::make_shared<WaitList>(0);  // passes 0 when the node stops
     NodeIdentity node;
+    NodeMembership* membership = nullptr;
 };
 
 }  // namespace dl::slave

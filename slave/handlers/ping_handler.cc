@@ -11,6 +11,8 @@ rpc::RpcHandler make_ping_handler(HandlerContext& context) {
         append_json_string(json, context.node.version);
         json += ",\"incarnation\":";
         append_json_string(json, context.node.incarnation);
+        if (context.membership != nullptr)
+            json += ",\"node_id\":" + std::to_string(context.membership->node_id().value);
         json += ",\"tables\":" + std::to_string(context.tables->table_count()) + "}";
         co_return json;
     };

@@ -166,6 +166,23 @@ Result<std::map<PartitionId, Offset>> RequestJson::offsets_or_empty(std::string_
     return offsets;
 }
 
+Result<LeaderEpochs> RequestJson::epochs_or_empty() const {
+    LeaderEpochs epochs;
+    const auto* value = node_->find("epochs");
+    if (value == nullptr) return epochs;
+    const auto refuse = [&] { return wrong("epochs", "an object of leader epochs by partition"); };
+    if (!value->is_object() || value->size() > limits::partitions_max) return refuse();
+    for (const auto& [name, epoch] : value->items()) {
+        std::uint32_t partition = 0;
+        if (!parse_number(name, partition) || partition >= limits::partitions_max ||
+            !epoch.is_number_unsigned() || epoch.get<std::uint64_t>() == 0 ||
+            epoch.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max())
+            return refuse();
+        epochs[PartitionId{partition}] = LeaderEpoch{epoch.get<std::uint32_t>()};
+    }
+    return epochs;
+}
+
 Result<std::map<std::string, TableId>> RequestJson::table_names(std::string_view key) const {
     const auto* value = node_->find(key);
     if (value == nullptr || !value->is_object()) return wrong(key, "an object of table ids by name");

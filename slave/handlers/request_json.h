@@ -32,6 +32,8 @@ class RequestJson {
     Result<std::vector<RequestJson>> objects(std::string_view key) const;
     Result<std::string> object_text(std::string_view key) const;  // a member object as JSON
     // {"0":N,...}; empty when absent.
+    // "epochs": leader epochs by partition, from 1.
+    Result<LeaderEpochs> epochs_or_empty() const;
     Result<std::map<PartitionId, Offset>> offsets_or_empty(std::string_view key) const;
     Result<std::map<std::string, TableId>> table_names(std::string_view key) const;
     // "partitions": [{"partition":N,"offset":N}...], each partition once.

@@ -29,8 +29,11 @@ class TableRegistry {
     virtual std::size_t table_count() const = 0;
 
     // Blocking (work pool). All idempotent, all durable on return.
-    virtual Result<void> create(const TableMeta& table, const std::vector<PartitionId>& partitions) = 0;
-    virtual Result<void> update(const TableMeta& table) = 0;
+    // The partitions to create, with their leader epochs. Older schemas and epochs are ignored here and
+    // below.
+    virtual Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) = 0;
+    // Epochs of partitions that are not here are ignored too.
+    virtual Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) = 0;
     virtual Result<void> drop(TableId table) = 0;
 };
 

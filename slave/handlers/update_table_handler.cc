@@ -5,18 +5,28 @@
 namespace dl::slave {
 namespace {
 
-Result<TableMeta> parse(std::string_view json) {
+struct UpdateRequest {
+    TableMeta table;
+    LeaderEpochs epochs;
+};
+
+Result<UpdateRequest> parse(std::string_view json) {
     DL_TRY_ASSIGN(const auto request, RequestJson::parse("update_table", json));
     DL_TRY_ASSIGN(const auto table_json, request.object_text("table"));
-    return table_meta_from_json(table_json);
+    UpdateRequest update;
+    DL_TRY_ASSIGN(update.table, table_meta_from_json(table_json));
+    DL_TRY_ASSIGN(update.epochs, request.epochs_or_empty());
+    return update;
 }
 
 }  // namespace
 
 rpc::RpcHandler make_update_table_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
-        DL_CO_TRY_ASSIGN(auto table, parse(call.json()));
-        auto work = [tables = context.tables, table = std::move(table)] { return tables->update(table); };
+        DL_CO_TRY_ASSIGN(auto request, parse(call.json()));
+        auto work = [tables = context.tables, request = std::move(request)] {
+            return tables->update(request.table, request.epochs);
+        };
         auto updated = co_await run_on(*context.work_pool, work);
         DL_CO_TRY(std::move(updated));
         co_return std::string("{}");

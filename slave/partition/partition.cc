@@ -72,6 +72,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         return check_partition(core_, options);
     }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
+    void set_leader_epoch(LeaderEpoch epoch) override { core_.set_leader_epoch(epoch); }
     PartitionStats stats() const override;
     void close() override {
         if (writer_ == nullptr) return;  // never started
@@ -156,8 +157,9 @@ Result<void> Partition::create(FileSystem& files, const std::string& directory, 
 
 Result<std::shared_ptr<Partition>> Partition::open(std::string directory, const TableMeta& table,
                                                    PartitionId id, const PartitionOptions& options,
-                                                   const PartitionContext& context) {
+                                                   const PartitionContext& context, LeaderEpoch epoch) {
     auto partition = std::make_shared<WiredPartition>(std::move(directory), table, id, options, context);
+    partition->set_leader_epoch(epoch);
     DL_TRY(partition->start());
     return std::shared_ptr<Partition>(std::move(partition));
 }

@@ -127,7 +127,8 @@ class Partition {
     // the middle.
     static Result<std::shared_ptr<Partition>> open(std::string directory, const TableMeta& table,
                                                    PartitionId id, const PartitionOptions& options,
-                                                   const PartitionContext& context);
+                                                   const PartitionContext& context,
+                                                   LeaderEpoch epoch = LeaderEpoch{1});
     virtual ~Partition() = default;
 
     // `done` runs once, on the storage pool, after the rows are synced, applied and visible, or with an
@@ -171,6 +172,9 @@ class Partition {
     // Removes files, does not wait for a compaction.
     virtual void tick() {}
     virtual void update_table(const TableMeta& table) = 0;
+    // What is appended from now on carries this epoch; older ones are ignored. The caller has made it
+    // durable.
+    virtual void set_leader_epoch(LeaderEpoch epoch) = 0;
     virtual PartitionStats stats() const = 0;
     // Drains appends, syncs, closes files. Idempotent; later calls get UNAVAILABLE.
     virtual void close() = 0;

@@ -51,9 +51,10 @@ void PartitionCore::update_table(const TableMeta& table) {
         table_ = std::make_shared<const TableMeta>(table);
 }
 
-LeaderEpoch PartitionCore::epoch() const {
-    const auto meta = table();
-    return id.value < meta->partitions.size() ? meta->partitions[id.value].leader_epoch : LeaderEpoch{1};
+void PartitionCore::set_leader_epoch(LeaderEpoch epoch) {
+    auto known = epoch_.load();
+    while (known < epoch.value && !epoch_.compare_exchange_weak(known, epoch.value)) {
+    }
 }
 
 std::shared_ptr<const PartitionState> PartitionCore::state() const {

@@ -74,7 +74,9 @@ class PartitionCore {
     std::shared_ptr<const TableMeta> table() const;
     // Ignored when older than what is known.
     void update_table(const TableMeta& table);
-    LeaderEpoch epoch() const;
+    LeaderEpoch epoch() const { return LeaderEpoch{epoch_}; }
+    // Older ones are ignored.
+    void set_leader_epoch(LeaderEpoch epoch);
 
     std::shared_ptr<const PartitionState> state() const;
     void publish(std::shared_ptr<const PartitionState> state);
@@ -115,6 +117,7 @@ class PartitionCore {
   private:
     void follow_segments(Offset next, const std::vector<SegmentInfo>& segments);
 
+    std::atomic<std::uint32_t> epoch_{1};
     mutable std::mutex mutex_;
     std::shared_ptr<const TableMeta> table_;
     std::shared_ptr<const PartitionState> state_;

@@ -1,10 +1,10 @@
 #include "slave/server/data_directory.h"
 
 #include <charconv>
-#include <random>
 
-#include "slave/handlers/request_json.h"
+#include "common/io/sealed_text.h"
 #include "slave/partition/partition.h"
+#include "slave/server/epochs_file.h"
 
 namespace dl::slave {
 namespace {
@@ -47,25 +47,17 @@ std::string DataDirectory::partition_path(TableId table, PartitionId partition) 
     return table_path(table) + "/p" + std::to_string(partition.value);
 }
 
-Result<std::optional<std::string>> DataDirectory::incarnation() const {
+Result<std::optional<NodeFile>> DataDirectory::node() const {
     const auto file = path_ + "/node.json";
-    if (!files_.exists(file)) return std::optional<std::string>{};
-    DL_TRY_ASSIGN(const auto json, files_.read_all(file));
-    const auto damaged = [&](const Error& error) {
-        return make_error(ErrorCode::corrupt_data, file + " is damaged: " + error.message);
-    };
-    const auto parsed = RequestJson::parse(file, json);
-    if (parsed.has_error()) return damaged(parsed.error());
-    if (const auto format = parsed->integer("format", 1, 1); format.has_error())
-        return damaged(format.error());
-    auto text = parsed->text("incarnation");
-    if (text.has_error()) return damaged(text.error());
-    return std::optional<std::string>(std::move(*text));
+    const auto text = files_.read_all(file);
+    if (text.has_error() && text.error().code == ErrorCode::not_found) return std::optional<NodeFile>{};
+    if (text.has_error()) return text.error();
+    DL_TRY_ASSIGN(auto node, decode_node_file(*text, file));
+    return std::optional<NodeFile>(std::move(node));
 }
 
-Result<void> DataDirectory::set_incarnation(const std::string& incarnation) {
-    return files_.replace_atomically(path_ + "/node.json",
-                                     "{\"format\":1,\"incarnation\":\"" + incarnation + "\"}\n");
+Result<void> DataDirectory::set_node(const NodeFile& node) {
+    return files_.replace_atomically(path_ + "/node.json", encode_node_file(node));
 }
 
 Result<std::vector<TableId>> DataDirectory::tables() {
@@ -99,24 +91,46 @@ Result<std::vector<PartitionId>> DataDirectory::partitions(TableId table) {
     return ids;
 }
 
-Result<TableMeta> DataDirectory::read_table(TableId table) const {
+Result<DataDirectory::StoredTable> DataDirectory::read_table(TableId table) const {
     const auto file = table_path(table) + "/table.json";
-    DL_TRY_ASSIGN(const auto json, files_.read_all(file));
-    auto meta = table_meta_from_json(json);
+    DL_TRY_ASSIGN(const auto text, files_.read_all(file));
+    std::string_view json = text;
+    if (looks_sealed(text)) {
+        DL_TRY_ASSIGN(json, unseal_text(text, file));
+    }
+    StoredTable stored;
+    auto meta = table_meta_from_json(json, &stored.epochs);
     if (meta.has_error()) return meta.error().in(file);
+    // Format 1 had no checksum and no incarnation.
+    if (json.size() == text.size() && meta->incarnation != 0)
+        return make_error(ErrorCode::corrupt_data, file + " is damaged: its last line is not its checksum");
     if (meta->id != table)
         return make_error(ErrorCode::corrupt_data, file + " is of table " + std::to_string(meta->id.value));
-    return meta;
+    stored.meta = std::move(*meta);
+    const auto epochs_file = table_path(table) + "/epochs.json";
+    const auto epochs = files_.read_all(epochs_file);
+    if (epochs.has_value()) {
+        DL_TRY_ASSIGN(stored.epochs, decode_epochs_file(*epochs, table, epochs_file));
+    } else if (epochs.error().code != ErrorCode::not_found) {
+        return epochs.error();
+    }
+    return stored;
 }
 
 bool DataDirectory::has_table(TableId table) const {
     return files_.exists(table_path(table) + "/table.json");
 }
 
-Result<void> DataDirectory::write_table(const TableMeta& table) {
+Result<void> DataDirectory::write_table(const TableMeta& table, const LeaderEpochs& epochs) {
     DL_TRY(files_.create_directories(table_path(table.id)));
-    DL_TRY(files_.replace_atomically(table_path(table.id) + "/table.json", table_meta_to_json(table)));
+    DL_TRY(write_epochs(table.id, epochs));
+    DL_TRY(files_.replace_atomically(table_path(table.id) + "/table.json",
+                                     seal_text(table_meta_to_json(table))));
     return files_.sync_directory(tables_path());
+}
+
+Result<void> DataDirectory::write_epochs(TableId table, const LeaderEpochs& epochs) {
+    return files_.replace_atomically(table_path(table) + "/epochs.json", encode_epochs_file(table, epochs));
 }
 
 Result<void> DataDirectory::create_partition(const TableMeta& table, PartitionId partition) {
@@ -135,31 +149,6 @@ Result<void> DataDirectory::remove_table(TableId table) {
     DL_TRY(files_.rename(table_path(table), dropped));
     DL_TRY(files_.sync_directory(tables_path()));
     return files_.remove_tree(dropped);
-}
-
-Result<std::string> agree_on_incarnation(const std::vector<std::shared_ptr<DataDirectory>>& directories) {
-    std::string agreed, agreed_path;
-    for (const auto& directory : directories) {
-        DL_TRY_ASSIGN(const auto found, directory->incarnation());
-        if (!found) continue;
-        if (!agreed.empty() && *found != agreed)
-            return make_error(ErrorCode::corrupt_data, "data directories " + agreed_path + " and " +
-                                                           directory->path() +
-                                                           " belong to different slaves; correct slave.data");
-        agreed = *found;
-        agreed_path = directory->path();
-    }
-    if (agreed.empty()) {
-        std::random_device random;
-        constexpr char digits[] = "0123456789abcdef";
-        for (int i = 0; i < 32; ++i)
-            agreed += digits[random() & 15];
-    }
-    for (const auto& directory : directories) {
-        DL_TRY_ASSIGN(const auto found, directory->incarnation());
-        if (!found) DL_TRY(directory->set_incarnation(agreed));
-    }
-    return agreed;
 }
 
 }  // namespace dl::slave

@@ -1,7 +1,8 @@
 // One of the directories of slave.data. Layout (names only from numbers, never from user text):
 //   LOCK                      held while a slave runs on it
-//   node.json                 {"format":1,"incarnation":S}: whose data this is
+//   node.json                 whose data this is
 //   tables/t<id>/table.json   the table as this directory knows it
+//   tables/t<id>/epochs.json  the leader epochs of its partitions
 //   tables/t<id>/p<number>/   a partition; "p<number>.new" one that was being created
 //   tables/t<id>.dropped/     a table that was being removed
 // Format page: docs/formats/slave-data.md.
@@ -14,6 +15,7 @@
 
 #include "common/io/file_system.h"
 #include "common/meta/table_meta.h"
+#include "slave/server/node_file.h"
 
 namespace dl::slave {
 
@@ -28,15 +30,23 @@ class DataDirectory {
     std::string partition_path(TableId table, PartitionId partition) const;
 
     // nullopt for a new directory. CORRUPT_DATA when node.json is damaged.
-    Result<std::optional<std::string>> incarnation() const;
-    Result<void> set_incarnation(const std::string& incarnation);
+    Result<std::optional<NodeFile>> node() const;
+    Result<void> set_node(const NodeFile& node);
 
     // Removes what a crash left half done, then lists.
     Result<std::vector<TableId>> tables();
     Result<std::vector<PartitionId>> partitions(TableId table);
 
-    Result<TableMeta> read_table(TableId table) const;
-    Result<void> write_table(const TableMeta& table);
+    // CORRUPT_DATA when table.json or epochs.json is damaged. Without epochs.json: those of a table.json of
+    // format 1.
+    struct StoredTable {
+        TableMeta meta;
+        LeaderEpochs epochs;
+    };
+    Result<StoredTable> read_table(TableId table) const;
+    // The epochs first: no table.json is newer than its epochs.
+    Result<void> write_table(const TableMeta& table, const LeaderEpochs& epochs);
+    Result<void> write_epochs(TableId table, const LeaderEpochs& epochs);
     bool has_table(TableId table) const;
     // A new partition directory, complete or not there at all.
     Result<void> create_partition(const TableMeta& table, PartitionId partition);
@@ -49,9 +59,5 @@ class DataDirectory {
     const std::string path_;
     std::unique_ptr<FileLock> lock_;
 };
-
-// The incarnation all directories agree on; a new one when all are empty. CORRUPT_DATA when they belong to
-// different slaves.
-Result<std::string> agree_on_incarnation(const std::vector<std::shared_ptr<DataDirectory>>& directories);
 
 }  // namespace dl::slave

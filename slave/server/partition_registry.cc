@@ -13,6 +13,29 @@ namespace {
 constexpr auto kComponent = "slave.registry";
 constexpr auto kProgressInterval = std::chrono::seconds(2);
 
+// Adds what is newer; tells whether anything was.
+bool merge_epochs(LeaderEpochs& into, const LeaderEpochs& from) {
+    bool newer = false;
+    for (const auto& [partition, epoch] : from) {
+        auto& known = into[partition];
+        if (known < epoch) {
+            known = epoch;
+            newer = true;
+        }
+    }
+    return newer;
+}
+
+// What a request brings that is newer than what is known.
+bool replaces(const TableMeta& newer, const TableMeta& known) {
+    return newer.schema.id > known.schema.id || (known.incarnation == 0 && newer.incarnation != 0);
+}
+
+LeaderEpoch epoch_of(const LeaderEpochs& epochs, PartitionId id) {
+    const auto found = epochs.find(id);
+    return found == epochs.end() ? LeaderEpoch{1} : found->second;
+}
+
 std::string name_of(const TableMeta& table, PartitionId id) {
     return "partition " + std::to_string(id.value) + " of table " + table.name;
 }
@@ -22,29 +45,31 @@ std::string name_of(const TableMeta& table, PartitionId id) {
 // What the directories hold. A table's newest description wins; older copies are brought up to date.
 Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
     std::map<TableId, std::shared_ptr<const TableMeta>> newest;
+    std::map<TableId, LeaderEpochs> epochs;
     std::map<TableId, std::map<PartitionId, Slot>> failed;
     std::vector<Found> found;
     std::map<std::pair<TableId, PartitionId>, std::size_t> where;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         DL_TRY_ASSIGN(const auto ids, directories_[i]->tables());
         for (const auto id : ids) {
-            auto meta = directories_[i]->read_table(id);
-            if (meta.has_error()) {
+            auto stored = directories_[i]->read_table(id);
+            if (stored.has_error()) {
                 log_error(kComponent, "table left out",
-                          {{"directory", directories_[i]->path()}, {"error", meta.error()}});
+                          {{"directory", directories_[i]->path()}, {"error", stored.error()}});
                 continue;
             }
+            merge_epochs(epochs[id], stored->epochs);
             auto& known = newest[id];
-            if (!known || known->schema.id < meta->schema.id)
-                known = std::make_shared<const TableMeta>(std::move(*meta));
+            if (!known || replaces(stored->meta, *known))
+                known = std::make_shared<const TableMeta>(std::move(stored->meta));
         }
     }
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         for (const auto& [id, meta] : newest) {
             if (!directories_[i]->has_table(id)) continue;
             const auto own = directories_[i]->read_table(id);
-            if (own.has_value() && own->schema.id < meta->schema.id)
-                DL_TRY(directories_[i]->write_table(*meta));
+            if (own.has_value() && replaces(*meta, own->meta))
+                DL_TRY(directories_[i]->write_table(*meta, epochs[id]));
             DL_TRY_ASSIGN(const auto partitions, directories_[i]->partitions(id));
             for (const auto partition : partitions) {
                 const auto [at, fresh] = where.emplace(std::pair(id, partition), i);
@@ -56,13 +81,14 @@ Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
                                        "; remove the wrong one and start again");
                     continue;
                 }
-                found.push_back({meta, partition, i});
+                found.push_back({meta, partition, epoch_of(epochs[id], partition), i});
             }
         }
     }
     std::unique_lock lock(mutex_);
     for (const auto& [id, meta] : newest) {
         tables_[id].meta = meta;
+        tables_[id].epochs = std::move(epochs[id]);
         tables_[id].slots = std::move(failed[id]);
     }
     std::erase_if(found, [&](const Found& one) { return tables_[one.meta->id].slots.contains(one.id); });
@@ -73,7 +99,7 @@ PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
     Slot slot;
     slot.directory = found.directory;
     const auto path = directories_[found.directory]->partition_path(found.meta->id, found.id);
-    auto opened = Partition::open(path, *found.meta, found.id, options_, context_);
+    auto opened = Partition::open(path, *found.meta, found.id, options_, context_, found.epoch);
     if (opened.has_value()) {
         slot.partition = std::move(*opened);
         return slot;
@@ -195,26 +221,38 @@ std::size_t PartitionRegistry::emptiest_directory() const {
     return static_cast<std::size_t>(std::min_element(counts.begin(), counts.end()) - counts.begin());
 }
 
-Result<void> PartitionRegistry::create(const TableMeta& table, const std::vector<PartitionId>& partitions) {
+LeaderEpochs PartitionRegistry::epochs(TableId table) const {
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(table);
+    return found == tables_.end() ? LeaderEpochs() : found->second.epochs;
+}
+
+Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpochs& partitions) {
     std::lock_guard guard(changing_);
-    auto known = this->table(table.id);
-    if (known.has_value() && (*known)->schema.id < table.schema.id) DL_TRY(update_locked(table));
-    const auto meta = known.has_value() ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
-    for (const auto id : partitions) {
+    const bool known = this->table(table.id).has_value();
+    if (known) DL_TRY(update_locked(table, partitions));
+    const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
+    auto stored_epochs = epochs(table.id);
+    merge_epochs(stored_epochs, partitions);
+    for (const auto& [id, epoch] : partitions) {
         {
             std::shared_lock lock(mutex_);
             const auto found = tables_.find(table.id);
             if (found != tables_.end() && found->second.slots.contains(id)) continue;
         }
-        Found place{meta, id, emptiest_directory()};
+        Found place{meta, id, epoch_of(stored_epochs, id), emptiest_directory()};
         auto& directory = *directories_[place.directory];
-        if (!directory.has_table(table.id)) DL_TRY(directory.write_table(*meta));
+        if (!directory.has_table(table.id))
+            DL_TRY(directory.write_table(*meta, stored_epochs));
+        else
+            DL_TRY(directory.write_epochs(table.id, stored_epochs));
         DL_TRY(directory.create_partition(*meta, id));
         auto slot = open(place);
         if (slot.failure) return *slot.failure;
         std::unique_lock lock(mutex_);
         auto& entry = tables_[table.id];
         if (!entry.meta) entry.meta = meta;
+        entry.epochs = stored_epochs;
         entry.slots[id] = std::move(slot);
     }
     log_info(kComponent, "table created",
@@ -222,28 +260,45 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const std::vector
     return {};
 }
 
-Result<void> PartitionRegistry::update(const TableMeta& table) {
+Result<void> PartitionRegistry::update(const TableMeta& table, const LeaderEpochs& epochs) {
     std::lock_guard guard(changing_);
-    return update_locked(table);
+    return update_locked(table, epochs);
 }
 
-Result<void> PartitionRegistry::update_locked(const TableMeta& table) {
+Result<void> PartitionRegistry::update_locked(const TableMeta& table, const LeaderEpochs& told) {
     DL_TRY_ASSIGN(const auto known, this->table(table.id));
-    if (known->schema.id >= table.schema.id) return {};
-    for (const auto& directory : directories_)
-        if (directory->has_table(table.id)) DL_TRY(directory->write_table(table));
-    auto meta = std::make_shared<const TableMeta>(table);
-    std::vector<std::shared_ptr<Partition>> partitions;
+    std::map<PartitionId, std::shared_ptr<Partition>> partitions;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [id, slot] : tables_.at(table.id).slots)
+            partitions[id] = slot.partition;
+    }
+    LeaderEpochs here;
+    for (const auto& [id, epoch] : told)
+        if (partitions.contains(id)) here[id] = epoch;
+    auto stored_epochs = epochs(table.id);
+    const bool newer_epochs = merge_epochs(stored_epochs, here);
+    const bool newer_schema = replaces(table, *known);
+    if (!newer_schema && !newer_epochs) return {};
+    for (const auto& directory : directories_) {
+        if (!directory->has_table(table.id)) continue;
+        DL_TRY(newer_schema ? directory->write_table(table, stored_epochs)
+                            : directory->write_epochs(table.id, stored_epochs));
+    }
+    const auto meta = newer_schema ? std::make_shared<const TableMeta>(table) : known;
     {
         std::unique_lock lock(mutex_);
         auto& entry = tables_[table.id];
         entry.meta = meta;
-        for (const auto& [id, slot] : entry.slots)
-            if (slot.partition) partitions.push_back(slot.partition);
+        entry.epochs = stored_epochs;
     }
-    for (const auto& partition : partitions)
-        partition->update_table(*meta);
-    log_info(kComponent, "table updated", {{"table", meta->name}, {"schema", meta->schema.id.value}});
+    for (const auto& [id, partition] : partitions) {
+        if (partition == nullptr) continue;
+        if (newer_schema) partition->update_table(*meta);
+        partition->set_leader_epoch(epoch_of(stored_epochs, id));
+    }
+    log_info(kComponent, newer_schema ? "table updated" : "leader epochs updated",
+             {{"table", meta->name}, {"schema", meta->schema.id.value}});
     return {};
 }
 

@@ -38,8 +38,8 @@ class PartitionRegistry final : public TableRegistry {
     Result<std::shared_ptr<Partition>> partition(TableId table, PartitionId id) const override;
     std::vector<PartitionEntry> partitions(TableId table) const override;
     std::size_t table_count() const override;
-    Result<void> create(const TableMeta& table, const std::vector<PartitionId>& partitions) override;
-    Result<void> update(const TableMeta& table) override;
+    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override;
+    Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) override;
     Result<void> drop(TableId table) override;
 
   private:
@@ -50,18 +50,21 @@ class PartitionRegistry final : public TableRegistry {
     };
     struct Table {
         std::shared_ptr<const TableMeta> meta;
+        LeaderEpochs epochs;  // as stored
         std::map<PartitionId, Slot> slots;
     };
     struct Found {
         std::shared_ptr<const TableMeta> meta;
         PartitionId id;
+        LeaderEpoch epoch{1};
         std::size_t directory = 0;
     };
 
     Result<std::vector<Found>> scan();
     Slot open(const Found& found) const;
     std::size_t emptiest_directory() const;
-    Result<void> update_locked(const TableMeta& table);
+    LeaderEpochs epochs(TableId table) const;
+    Result<void> update_locked(const TableMeta& table, const LeaderEpochs& epochs);
 
     const std::vector<std::shared_ptr<DataDirectory>> directories_;
     const PartitionOptions options_;

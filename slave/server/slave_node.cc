@@ -20,6 +20,7 @@
 #include "slave/parquet/chunk_guide_cache.h"
 #include "slave/partition/tail_budget.h"
 #include "slave/server/duck_query_service.h"
+#include "slave/server/node_membership.h"
 #include "slave/server/partition_registry.h"
 
 namespace dl::slave {
@@ -82,6 +83,7 @@ struct SlaveNode::Parts {
     TailBudget tail_budget;
     ChunkGuideCache chunk_guides;
     net::ByteBudget query_slots;
+    std::unique_ptr<StoredMembership> membership;
     std::unique_ptr<PartitionRegistry> registry;
     std::unique_ptr<DuckQueryService> queries;
     HandlerContext context;
@@ -124,7 +126,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
         DL_TRY_ASSIGN(auto directory, DataDirectory::open(posix_file_system(), path));
         parts.directories.push_back(std::move(directory));
     }
-    DL_TRY_ASSIGN(const auto incarnation, agree_on_incarnation(parts.directories));
+    DL_TRY_ASSIGN(parts.membership, StoredMembership::open(parts.directories));
 
     PartitionContext context;
     context.files = &posix_file_system();
@@ -150,7 +152,8 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     parts.context.work_pool = &parts.work;
     parts.context.query_pool = &parts.query;
     parts.context.query_slots = &parts.query_slots;
-    parts.context.node = {settings.node, version, incarnation};
+    parts.context.node = {settings.node, version, parts.membership->incarnation()};
+    parts.context.membership = parts.membership.get();
 
     rpc::RpcServerOptions options;
     options.request_bytes_max = settings.request_bytes_max;

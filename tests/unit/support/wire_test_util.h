@@ -34,7 +34,6 @@ inline TableMeta make_table(const std::vector<ColumnDef>& columns, std::uint32_t
     table.partition_count = partitions;
     for (std::uint32_t slot = 0; slot < kSlotCount; ++slot)
         table.slot_map.push_back(static_cast<std::uint16_t>(slot * partitions / kSlotCount));
-    table.partitions.resize(partitions);
     return table;
 }
 

@@ -22,9 +22,7 @@ TableMeta sample() {
     meta.next_field_id = FieldId{6};
     meta.index_hash_seed = 0xfedcba9876543210u;
     meta.slot_map = default_slot_map(3);
-    meta.partitions = {{"127.0.0.1:1", {}, LeaderEpoch{1}},
-                       {"127.0.0.1:2", {"127.0.0.1:1"}, LeaderEpoch{4}},
-                       {"[::1]:3", {}, LeaderEpoch{1}}};
+    meta.incarnation = 0x8123456789abcdefu;
     return meta;
 }
 
@@ -34,17 +32,36 @@ std::string replaced(std::string text, const std::string& from, const std::strin
     return text.replace(at, from.size(), to);
 }
 
+std::string golden(const std::string& name) {
+    std::ifstream file(std::string(DL_GOLDEN_DIR) + "/" + name, std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(file)), {});
+}
+
 TEST(TableMetaJson, RoundTripAndGolden) {
     const auto text = table_meta_to_json(sample());
-    std::ifstream file(std::string(DL_GOLDEN_DIR) + "/table-meta-v1.json", std::ios::binary);
-    const std::string golden((std::istreambuf_iterator<char>(file)), {});
-    EXPECT_EQ(text, golden);
-    const auto read = table_meta_from_json(golden);
+    EXPECT_EQ(text, golden("table-meta-v2.json"));
+    const auto read = table_meta_from_json(text);
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
     EXPECT_EQ(table_meta_to_json(*read), text);
     EXPECT_EQ(read->index_hash_seed, 0xfedcba9876543210u);
+    EXPECT_EQ(read->incarnation, 0x8123456789abcdefu);
     EXPECT_EQ(read->schema.fields[1].default_text, "x\"y");
     EXPECT_EQ(read->slot_map, default_slot_map(3));
+}
+
+TEST(TableMetaJson, Format1IsReadWithItsEpochs) {
+    LeaderEpochs epochs;
+    const auto read = table_meta_from_json(golden("table-meta-v1.json"), &epochs);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    auto expected = sample();
+    expected.incarnation = 0;
+    EXPECT_EQ(table_meta_to_json(*read), table_meta_to_json(expected));
+    EXPECT_EQ(epochs, (LeaderEpochs{{PartitionId{0}, LeaderEpoch{1}},
+                                    {PartitionId{1}, LeaderEpoch{4}},
+                                    {PartitionId{2}, LeaderEpoch{1}}}));
+    EXPECT_TRUE(table_meta_from_json(
+                    replaced(golden("table-meta-v1.json"), "\"partition_count\":3", "\"partition_count\":2"))
+                    .has_error());
 }
 
 TEST(TableMetaJson, RefusesWhatIsMissingUnknownOrInconsistent) {
@@ -56,7 +73,9 @@ TEST(TableMetaJson, RefusesWhatIsMissingUnknownOrInconsistent) {
         "null",
         good + "x",
         good.substr(0, good.size() - 1),
-        replaced(good, "\"format\":1", "\"format\":2"),
+        replaced(good, "\"format\":2", "\"format\":3"),
+        replaced(good, "\"format\":2", "\"format\":1"),
+        replaced(good, "\"incarnation\":", "\"incarnations\":"),
         replaced(good, "\"copies\":1", "\"copies\":-1"),
         replaced(good, "\"copies\":1", "\"copies\":1.5"),
         replaced(good, "\"copies\":1", "\"copies\":1,\"more\":1"),
@@ -65,7 +84,7 @@ TEST(TableMetaJson, RefusesWhatIsMissingUnknownOrInconsistent) {
         replaced(good, "\"id\":5", "\"id\":2"),
         replaced(good, "\"next_field_id\":6", "\"next_field_id\":5"),
         replaced(good, "xxh3-64", "md5"),
-        replaced(good, "\"partition_count\":3", "\"partition_count\":4"),
+        replaced(good, "\"partition_count\":3", "\"partition_count\":2"),
         replaced(good, "\"partition_count\":3", "\"partition_count\":0"),
         replaced(good, "[0,1366]", "[0,1367]"),
         replaced(good, "[0,1366]", "[7,1366]"),

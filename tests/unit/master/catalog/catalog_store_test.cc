@@ -31,18 +31,26 @@ class CatalogStoreTest : public ::testing::Test {
         definition.copies = 2;
         auto table = build_table(definition, 0xfedcba9876543210ULL).value();
         table.id = id;
-        table.partitions = {
-            {"a:1", {"b:2"}, LeaderEpoch{1}}, {"b:2", {}, LeaderEpoch{7}}, {"a:1", {}, LeaderEpoch{1}}};
+        table.incarnation = 0x8123456789abcdefULL;
         return table;
     }
+    static TablePlacement make_placement() {
+        TablePlacement placement;
+        placement.partitions = {placed_on(kA), placed_on(kB), placed_on(kA)};
+        placement.partitions[0].replicas = {kA, kB};
+        placement.partitions[0].eligible = {kB};
+        placement.partitions[1].leader_epoch = LeaderEpoch{7};
+        return placement;
+    }
+    static constexpr NodeId kA{1}, kB{2};
     std::string directory_;
 };
 
 TEST_F(CatalogStoreTest, ATableComesBackWholeAfterReopening) {
     {
         auto store = CatalogStore::open(directory_).value();
-        const auto id = store->reserve_table({"a:1", "b:2"}).value();
-        ASSERT_TRUE(store->add_table(make_table("T1", id)).has_value());
+        const auto id = store->reserve_table({kA, kB}, 5).value();
+        ASSERT_TRUE(store->add_table(make_table("T1", id), make_placement()).has_value());
     }
     auto store = CatalogStore::open(directory_).value();
     const auto tables = store->load_tables().value();
@@ -60,16 +68,15 @@ TEST_F(CatalogStoreTest, ATableComesBackWholeAfterReopening) {
     EXPECT_EQ(table.schema.key().name, "id");
     EXPECT_EQ(table.next_field_id, FieldId{4});
     EXPECT_EQ(table.slot_map, default_slot_map(3));
-    EXPECT_EQ(table.partitions[0].followers, std::vector<std::string>{"b:2"});
-    EXPECT_EQ(table.partitions[1].leader, "b:2");
-    EXPECT_EQ(table.partitions[1].leader_epoch, LeaderEpoch{7});
+    EXPECT_EQ(table.incarnation, 0x8123456789abcdefULL);
+    EXPECT_EQ(store->load_placement(table).value().partitions, make_placement().partitions);
     EXPECT_TRUE(store->pending_drops().value().empty());
 }
 
 TEST_F(CatalogStoreTest, FieldIdsAreNeverReused) {
     auto store = CatalogStore::open(directory_).value();
-    auto table = make_table("t", store->reserve_table({"a:1"}).value());
-    ASSERT_TRUE(store->add_table(table).has_value());
+    auto table = make_table("t", store->reserve_table({kA}, 5).value());
+    ASSERT_TRUE(store->add_table(table, make_placement()).has_value());
     auto dropped = without_column(table, "price").value();
     ASSERT_TRUE(store->change_schema(dropped).has_value());
     store.reset();
@@ -86,8 +93,8 @@ TEST_F(CatalogStoreTest, FieldIdsAreNeverReused) {
 
 TEST_F(CatalogStoreTest, ConcurrentAltersDoNotOverwriteEachOther) {
     auto store = CatalogStore::open(directory_).value();
-    auto table = make_table("t", store->reserve_table({"a:1"}).value());
-    ASSERT_TRUE(store->add_table(table).has_value());
+    auto table = make_table("t", store->reserve_table({kA}, 5).value());
+    ASSERT_TRUE(store->add_table(table, make_placement()).has_value());
     ASSERT_TRUE(store->change_schema(with_column(table, {"x", "int", false, {}}).value()).has_value());
     auto late = store->change_schema(with_column(table, {"y", "int", false, {}}).value());
     ASSERT_TRUE(late.has_error());
@@ -96,20 +103,21 @@ TEST_F(CatalogStoreTest, ConcurrentAltersDoNotOverwriteEachOther) {
 
 TEST_F(CatalogStoreTest, ANameIsTakenOnce) {
     auto store = CatalogStore::open(directory_).value();
-    ASSERT_TRUE(store->add_table(make_table("t", store->reserve_table({"a:1"}).value())).has_value());
-    const auto second = store->reserve_table({"a:1"}).value();
-    auto added = store->add_table(make_table("T", second));
+    ASSERT_TRUE(store->add_table(make_table("t", store->reserve_table({kA}, 5).value()), make_placement())
+                    .has_value());
+    const auto second = store->reserve_table({kA}, 5).value();
+    auto added = store->add_table(make_table("T", second), make_placement());
     ASSERT_TRUE(added.has_error());
     EXPECT_EQ(added.error().code, ErrorCode::table_exists);
     EXPECT_EQ(store->load_tables().value().size(), 1u);
     // What the failed create may have left on the slave stays on the list.
-    EXPECT_EQ(store->pending_drops().value(), (std::vector<PendingDrop>{{second, "a:1"}}));
+    EXPECT_EQ(store->pending_drops().value(), (std::vector<PendingDrop>{{second, kA, 5}}));
 }
 
 TEST_F(CatalogStoreTest, DropsWaitForEverySlave) {
     auto store = CatalogStore::open(directory_).value();
-    const auto table = make_table("t", store->reserve_table({"a:1", "b:2"}).value());
-    ASSERT_TRUE(store->add_table(table).has_value());
+    const auto table = make_table("t", store->reserve_table({kA, kB}, 5).value());
+    ASSERT_TRUE(store->add_table(table, make_placement()).has_value());
     ASSERT_TRUE(store->remove_table(table).has_value());
     EXPECT_TRUE(store->remove_table(table).has_error());
     store.reset();
@@ -118,8 +126,116 @@ TEST_F(CatalogStoreTest, DropsWaitForEverySlave) {
     const auto drops = store->pending_drops().value();
     ASSERT_EQ(drops.size(), 2u);
     ASSERT_TRUE(store->finish_drop(drops[0]).has_value());
-    EXPECT_EQ(store->pending_drops().value(), (std::vector<PendingDrop>{{table.id, "b:2"}}));
-    EXPECT_EQ(store->reserve_table({}).value(), TableId{2});
+    EXPECT_EQ(store->pending_drops().value(), (std::vector<PendingDrop>{{table.id, kB, table.incarnation}}));
+    EXPECT_EQ(store->reserve_table({}, 5).value(), TableId{2});
+}
+
+TEST_F(CatalogStoreTest, APlacementIsChangedByCompareAndSet) {
+    auto catalog = Catalog::open(directory_).value();
+    const auto table =
+        catalog->add_table(make_table("t", catalog->reserve_table({kA}, 5).value()), make_placement())
+            .value();
+    const auto before = catalog->tables().placement(table->id);
+    auto next = before->partitions[0];
+    next.leader = NodeId{};
+    next.in_sync = {};
+    next.eligible = {kA, kB};
+    const auto changed = catalog->change_placement(table->id, PartitionId{0}, 1, next);
+    ASSERT_TRUE(changed.has_value()) << changed.error().to_text();
+    EXPECT_EQ(changed->version, 2u);
+    EXPECT_EQ(before->partitions[0].version, 1u) << "who holds it keeps what it began with";
+    EXPECT_EQ(catalog->tables().placement(table->id)->partitions[0], *changed);
+
+    EXPECT_EQ(catalog->change_placement(table->id, PartitionId{0}, 1, next).error().code,
+              ErrorCode::stale_version);
+    auto back = make_placement().partitions[0];
+    back.leader = kB;
+    back.in_sync = {kB};
+    back.eligible = {};
+    EXPECT_EQ(catalog->change_placement(table->id, PartitionId{0}, 2, back).error().code,
+              ErrorCode::invalid_request)
+        << "a new leader without a new epoch";
+    back.leader_epoch = LeaderEpoch{2};
+    ASSERT_TRUE(catalog->change_placement(table->id, PartitionId{0}, 2, back).has_value());
+    EXPECT_EQ(catalog->change_placement(table->id, PartitionId{3}, 1, back).error().code,
+              ErrorCode::partition_not_found);
+    catalog.reset();
+    catalog = Catalog::open(directory_).value();
+    const auto stored = catalog->tables().placement(table->id)->partitions;
+    EXPECT_EQ(stored[0].leader, kB);
+    EXPECT_EQ(stored[0].leader_epoch, LeaderEpoch{2});
+    EXPECT_EQ(stored[0].version, 3u);
+    EXPECT_EQ(stored[2], make_placement().partitions[2]);
+    ASSERT_TRUE(catalog->remove_table(*table).has_value());
+    EXPECT_EQ(catalog->change_placement(table->id, PartitionId{0}, 3, back).error().code,
+              ErrorCode::table_not_found);
+}
+
+TEST_F(CatalogStoreTest, ANodeIsKnownByItsIdWhereverItComesBack) {
+    auto catalog = Catalog::open(directory_).value();
+    const auto configured = catalog->node_at_address("a:1").value();
+    EXPECT_EQ(catalog->node_at_address("a:1").value(), configured);
+    // The first slave seen there is that node, and stays it.
+    EXPECT_EQ(catalog->register_node("a:1", NodeId{}, "data-1").value().id, configured.id);
+    EXPECT_EQ(catalog->register_node("a:1", NodeId{}, "data-1").value().id, configured.id);
+    // One with other data is another one.
+    const auto other = catalog->register_node("a:1", NodeId{}, "data-2").value();
+    EXPECT_NE(other.id, configured.id);
+    EXPECT_TRUE(catalog->tables().nodes()->at(configured.id).displaced);
+    EXPECT_EQ(node_at(*catalog->tables().nodes(), "a:1")->id, other.id);
+    // The first comes back elsewhere, and with the two addresses swapped.
+    ASSERT_TRUE(catalog->register_node("c:3", configured.id, "data-1").has_value());
+    EXPECT_EQ(catalog->tables().nodes()->at(configured.id), (Node{configured.id, "c:3", "data-1", false}));
+    ASSERT_TRUE(catalog->register_node("a:1", configured.id, "data-1").has_value());
+    ASSERT_TRUE(catalog->register_node("c:3", other.id, "data-2").has_value());
+    catalog.reset();
+    catalog = Catalog::open(directory_).value();
+    EXPECT_EQ(node_at(*catalog->tables().nodes(), "a:1")->id, configured.id);
+    EXPECT_EQ(node_at(*catalog->tables().nodes(), "c:3")->id, other.id);
+    // An id that an older copy of the catalog has not handed out yet is not handed out again.
+    ASSERT_TRUE(catalog->register_node("d:4", NodeId{40}, "data-4").has_value());
+    EXPECT_EQ(catalog->node_at_address("e:5").value().id, NodeId{41});
+}
+
+// tests/golden/release-0.1.0.tar.gz: what a cluster of the last release left.
+TEST_F(CatalogStoreTest, ACatalogOfTheLastReleaseIsBroughtUpToDate) {
+    std::filesystem::create_directories(directory_);
+    const std::string unpack =
+        std::string("tar -xzf ") + DL_GOLDEN_DIR + "/release-0.1.0.tar.gz -C " + directory_;
+    ASSERT_EQ(std::system(unpack.c_str()), 0);
+    std::string cluster;
+    for (int round = 0; round < 2; ++round) {
+        auto catalog = Catalog::open(directory_ + "/master");
+        ASSERT_TRUE(catalog.has_value()) << catalog.error().to_text();
+        if (round == 1) {
+            EXPECT_EQ((*catalog)->cluster_id(), cluster);
+        }
+        cluster = (*catalog)->cluster_id();
+        EXPECT_EQ(cluster.size(), 32u);
+        const auto nodes = (*catalog)->tables().nodes();
+        ASSERT_EQ(nodes->size(), 2u);
+        EXPECT_EQ(nodes->at(kA), (Node{kA, "127.0.0.1:17854", "", false}));
+        EXPECT_EQ(nodes->at(kB), (Node{kB, "127.0.0.1:17855", "", false}));
+        EXPECT_EQ((*catalog)->tables().names(), (std::vector<std::string>{"cities", "flights"}));
+        const auto flights = (*catalog)->find("flights").value();
+        EXPECT_EQ(flights->id, TableId{2});
+        EXPECT_EQ(flights->schema.id, SchemaId{3});
+        EXPECT_NE(flights->incarnation, 0u);
+        const auto placed = (*catalog)->tables().placement(flights->id)->partitions;
+        EXPECT_EQ(placed, (std::vector{placed_on(kA), placed_on(kB), placed_on(kA)}));
+        EXPECT_EQ((*catalog)->pending_drops().value(), (std::vector<PendingDrop>{{TableId{4}, kB, 0}}));
+        EXPECT_EQ((*catalog)->node_at_address("127.0.0.1:17855").value().id, kB);
+    }
+    auto catalog = Catalog::open(directory_ + "/master").value();
+    EXPECT_EQ(catalog->node_at_address("127.0.0.1:1").value().id, NodeId{3});
+    EXPECT_EQ(catalog->reserve_table({kA}, 5).value(), TableId{5});
+}
+
+TEST_F(CatalogStoreTest, TableNumbersStayAboveWhatSlavesHold) {
+    auto store = CatalogStore::open(directory_).value();
+    ASSERT_TRUE(store->skip_table_ids(TableId{70}).has_value());
+    ASSERT_TRUE(store->skip_table_ids(TableId{7}).has_value());
+    EXPECT_EQ(store->reserve_table({}, 5).value(), TableId{71});
 }
 
 TEST_F(CatalogStoreTest, ASecondMasterIsRefused) {
@@ -159,7 +275,8 @@ TEST_F(CatalogStoreTest, GarbageInTheFileIsAnErrorNotACrash) {
 TEST_F(CatalogStoreTest, TheCatalogFindsNamesInAnyCaseAndSuggests) {
     auto catalog = Catalog::open(directory_).value();
     ASSERT_TRUE(
-        catalog->add_table(make_table("flights", catalog->reserve_table({"a:1"}).value())).has_value());
+        catalog->add_table(make_table("flights", catalog->reserve_table({kA}, 5).value()), make_placement())
+            .has_value());
     EXPECT_EQ(catalog->find("FLIGHTS").value()->name, "flights");
     auto missing = catalog->find("flihgts");
     ASSERT_TRUE(missing.has_error());

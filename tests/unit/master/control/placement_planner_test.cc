@@ -5,28 +5,30 @@
 namespace dl::master {
 namespace {
 
-std::map<std::string, int> count(const std::vector<PartitionPlacement>& placements) {
-    std::map<std::string, int> led;
+constexpr NodeId kA{1}, kB{2}, kC{3};
+
+std::map<NodeId, int> count(const std::vector<PartitionPlacement>& placements) {
+    std::map<NodeId, int> led;
     for (const auto& placement : placements)
         ++led[placement.leader];
     return led;
 }
 
 TEST(PlacementPlanner, SpreadsEvenly) {
-    const auto led = count(plan_placement({"a", "b", "c"}, {}, 8).value());
-    EXPECT_EQ(led.at("a"), 3);
-    EXPECT_EQ(led.at("b"), 3);
-    EXPECT_EQ(led.at("c"), 2);
+    const auto led = count(plan_placement({kA, kB, kC}, {}, 8).value());
+    EXPECT_EQ(led.at(kA), 3);
+    EXPECT_EQ(led.at(kB), 3);
+    EXPECT_EQ(led.at(kC), 2);
 }
 
 TEST(PlacementPlanner, FillsUpWhoLeadsLeast) {
-    const auto led = count(plan_placement({"a", "b", "c"}, {{"a", 5}, {"b", 5}, {"gone", 0}}, 5).value());
-    EXPECT_EQ(led.at("c"), 5);
-    EXPECT_EQ(led.count("gone"), 0u);
+    const auto led = count(plan_placement({kA, kB, kC}, {{kA, 5}, {kB, 5}, {NodeId{9}, 0}}, 5).value());
+    EXPECT_EQ(led.at(kC), 5);
+    EXPECT_EQ(led.count(NodeId{9}), 0u);
 }
 
 TEST(PlacementPlanner, OneNodeTakesAllAndNoneIsAnError) {
-    EXPECT_EQ(count(plan_placement({"a"}, {}, 4096).value()).at("a"), 4096);
+    EXPECT_EQ(count(plan_placement({kA}, {}, 4096).value()).at(kA), 4096);
     EXPECT_EQ(plan_placement({}, {}, 1).error().code, ErrorCode::unavailable);
 }
 

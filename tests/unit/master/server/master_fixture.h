@@ -39,7 +39,7 @@ class FakeSlave {
   public:
     explicit FakeSlave(net::NetPool& pool, std::string address = "127.0.0.1:0") {
         std::map<rpc::Method, rpc::RpcHandler> handlers;
-        for (int m = 1; m <= 13; ++m) {
+        for (int m = 1; m <= 15; ++m) {
             const auto method = static_cast<rpc::Method>(m);
             handlers[method] = [this, method](rpc::RpcCall& call) { return handle(method, call); };
         }
@@ -108,7 +108,11 @@ class FakeSlave {
         std::lock_guard lock(mutex_);
         switch (method) {
             case rpc::Method::ping:
-                return R"({"node":"fake","version":"1","incarnation":"1","tables":0})";
+                return R"({"node":"fake","version":"1","incarnation":"1","node_id":)" +
+                       std::to_string(node_id_) + R"(,"tables":0})";
+            case rpc::Method::register_node:
+                node_id_ = request.at("node_id").get<std::uint32_t>();
+                return "{}";
             case rpc::Method::create_table: {
                 const auto meta = table_meta_from_json(request.at("table").dump());
                 if (meta.has_error()) ADD_FAILURE() << meta.error().to_text();
@@ -247,6 +251,7 @@ class FakeSlave {
     std::map<std::uint32_t, std::int64_t> ends_;
     std::set<std::uint64_t> tables_;
     std::map<std::string, std::string> replies_;
+    std::uint32_t node_id_ = 0;
     std::atomic<std::uint32_t> last_schema_{0};
     std::atomic<bool> wait_cancelled_{false};
     std::atomic<bool> lookup_cancelled_{false};
@@ -424,11 +429,14 @@ class MasterFixture : public ::testing::Test {
         });
         work_ = std::make_unique<WorkerPool>("work", 2);
         queries_pool_ = std::make_unique<WorkerPool>("query", 2);
-        tables_ = std::make_unique<TableManager>(*catalog_, *directory_of_slaves_, *work_);
-        appends_ = std::make_unique<AppendRouter>(*directory_of_slaves_);
-        reads_ = std::make_unique<ReadRouter>(*directory_of_slaves_);
-        points_ = std::make_unique<PointRouter>(*directory_of_slaves_);
+        routes_ = std::make_unique<RouteTable>(catalog_->tables(), *directory_of_slaves_);
+        nodes_ = std::make_unique<NodeRegistrar>(*catalog_, *directory_of_slaves_, *work_);
+        tables_ = std::make_unique<TableManager>(*catalog_, *routes_, *nodes_, *work_);
+        appends_ = std::make_unique<AppendRouter>(*routes_);
+        reads_ = std::make_unique<ReadRouter>(*routes_);
+        points_ = std::make_unique<PointRouter>(*routes_);
         services_ = std::make_unique<Services>(Services{*catalog_,
+                                                        *routes_,
                                                         *tables_,
                                                         *appends_,
                                                         *reads_,
@@ -476,6 +484,8 @@ class MasterFixture : public ::testing::Test {
     std::unique_ptr<SlaveDirectory> directory_of_slaves_;
     std::unique_ptr<WorkerPool> work_;
     std::unique_ptr<WorkerPool> queries_pool_;
+    std::unique_ptr<RouteTable> routes_;
+    std::unique_ptr<NodeRegistrar> nodes_;
     std::unique_ptr<TableManager> tables_;
     std::unique_ptr<AppendRouter> appends_;
     std::unique_ptr<ReadRouter> reads_;

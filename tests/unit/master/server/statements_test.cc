@@ -151,7 +151,7 @@ TEST_F(StatementsTest, AFailedCreateLeavesNothing) {
     HealthOptions quick;
     quick.interval = std::chrono::milliseconds(20);
     quick.cleanup_interval = std::chrono::milliseconds(20);
-    HealthMonitor health(*directory_of_slaves_, *tables_, quick);
+    HealthMonitor health(*directory_of_slaves_, *nodes_, *tables_, quick);
     health.start(pool_.executor());
     EXPECT_TRUE(eventually([&] { return slaves_[0]->tables().empty() && slaves_[1]->tables().empty(); }));
     EXPECT_TRUE(eventually([&] { return catalog_->pending_drops().value().empty(); }));
@@ -176,7 +176,7 @@ TEST_F(StatementsTest, ASlaveThatIsDownCostsOnlyWhatNeedsIt) {
     HealthOptions quick;
     quick.interval = std::chrono::milliseconds(20);
     quick.cleanup_interval = std::chrono::milliseconds(20);
-    HealthMonitor health(*directory_of_slaves_, *tables_, quick);
+    HealthMonitor health(*directory_of_slaves_, *nodes_, *tables_, quick);
     health.start(pool_.executor());
     EXPECT_TRUE(eventually([&] { return catalog_->pending_drops().value().empty(); }));
     health.stop();

@@ -16,10 +16,11 @@ std::shared_ptr<const TableMeta> make_table(std::uint64_t id, const std::string&
                            {FieldId{2}, "name", type_of("string"), false, {}}};
     meta->partition_count = 4;
     meta->slot_map = default_slot_map(4);
-    meta->partitions.resize(4);
-    for (std::size_t p = 0; p < 4; ++p)
-        meta->partitions[p].leader = p < 2 ? "a:1" : "b:1";
     return meta;
+}
+
+Result<std::string> leader_of(const TableMeta&, PartitionId p) {
+    return std::string(p.value < 2 ? "a:1" : "b:1");
 }
 
 class KeyLookupTest : public ::testing::Test {
@@ -137,7 +138,7 @@ TEST_F(KeyLookupTest, OnlyThePartitionsOfTheKeysAreAsked) {
         const QueryTables tables{{"t", tables_.at("t")}};
         const auto lookups = find("select * from t where id = " + std::to_string(key));
         ASSERT_EQ(lookups.at("t").partitions, std::vector{expected});
-        const auto plan = plan_query(tables, {}, lookups);
+        const auto plan = plan_query(tables, leader_of, {}, lookups);
         ASSERT_TRUE(plan);
         EXPECT_EQ(plan->way, QueryPlan::Way::whole);
         ASSERT_EQ(plan->pins.size(), 1u);
@@ -150,8 +151,8 @@ TEST_F(KeyLookupTest, OnlyThePartitionsOfTheKeysAreAsked) {
     }
     EXPECT_EQ(all.size(), 4u);
     // min_offsets are waited for on partitions that hold none of the keys too.
-    const auto waiting =
-        plan_query({{"t", tables_.at("t")}}, {{{0, 1}, {3, 9}}, {}}, find("select * from t where id = 1"));
+    const auto waiting = plan_query({{"t", tables_.at("t")}}, leader_of, {{{0, 1}, {3, 9}}, {}},
+                                    find("select * from t where id = 1"));
     ASSERT_TRUE(waiting);
     EXPECT_EQ(waiting->pins.size(), 2u);
 }
@@ -160,14 +161,14 @@ TEST_F(KeyLookupTest, CutOptionsMustFit) {
     const QueryTables one{{"t", tables_.at("t")}};
     const auto code = [](const Result<QueryPlan>& plan) { return plan ? "" : plan.error().to_text(); };
     using Offsets = std::map<std::uint32_t, Offset>;
-    EXPECT_EQ(code(plan_query(one, {{}, Offsets{{0, 1}, {1, 1}, {2, 0}, {3, 4}}})), "");
-    EXPECT_EQ(code(plan_query(one, {{}, Offsets{{0, 1}, {2, 1}}})),
+    EXPECT_EQ(code(plan_query(one, leader_of, {{}, Offsets{{0, 1}, {1, 1}, {2, 0}, {3, 4}}})), "");
+    EXPECT_EQ(code(plan_query(one, leader_of, {{}, Offsets{{0, 1}, {2, 1}}})),
               "INVALID_REQUEST: as_of must name every partition of table 't'; it lacks 1, 3");
-    EXPECT_EQ(code(plan_query(one, {{}, Offsets{{4, 1}}})).substr(0, 19), "PARTITION_NOT_FOUND");
-    EXPECT_EQ(code(plan_query(one, {{{0, 1}}, Offsets{}})).substr(0, 15), "INVALID_REQUEST");
-    EXPECT_EQ(code(plan_query(tables_, {{}, Offsets{{0, 1}}})),
+    EXPECT_EQ(code(plan_query(one, leader_of, {{}, Offsets{{4, 1}}})).substr(0, 19), "PARTITION_NOT_FOUND");
+    EXPECT_EQ(code(plan_query(one, leader_of, {{{0, 1}}, Offsets{}})).substr(0, 15), "INVALID_REQUEST");
+    EXPECT_EQ(code(plan_query(tables_, leader_of, {{}, Offsets{{0, 1}}})),
               "INVALID_REQUEST: as_of is for a query of exactly one table, this one uses 7");
-    EXPECT_EQ(code(plan_query(tables_, {{{0, 1}}, {}})),
+    EXPECT_EQ(code(plan_query(tables_, leader_of, {{{0, 1}}, {}})),
               "INVALID_REQUEST: min_offsets is for a query of exactly one table, this one uses 7");
 }
 

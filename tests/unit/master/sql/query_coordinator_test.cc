@@ -12,6 +12,16 @@ namespace {
 using namespace dl::test;
 using namespace std::chrono_literals;
 
+// Who leads the partitions of the tables below, by name.
+std::map<std::string, std::vector<std::string>> leaders_of;
+
+Result<std::string> leader_of(const TableMeta& table, PartitionId partition) {
+    const auto& leader = leaders_of.at(table.name).at(partition.value);
+    if (!leader.empty()) return leader;
+    return make_error(ErrorCode::unavailable, "partition " + std::to_string(partition.value) + " of table '" +
+                                                  table.name + "' is on no slave");
+}
+
 std::shared_ptr<TableMeta> table(std::uint64_t id, const std::string& name,
                                  std::vector<std::string> leaders) {
     auto meta = std::make_shared<TableMeta>();
@@ -21,8 +31,7 @@ std::shared_ptr<TableMeta> table(std::uint64_t id, const std::string& name,
                            {FieldId{7}, "city", type_of("string"), false, {}},
                            {FieldId{9}, "price", type_of("decimal(9,2)"), false, {}}};
     meta->partition_count = static_cast<std::uint32_t>(leaders.size());
-    for (auto& leader : leaders)
-        meta->partitions.push_back({std::move(leader), {}, LeaderEpoch{1}});
+    leaders_of[name] = std::move(leaders);
     return meta;
 }
 
@@ -34,6 +43,9 @@ class FakeSlaves : public FragmentRunner {
                                                  {FieldId{2}, type_of("string")},
                                                  {FieldId{3}, type_of("decimal(9,2)")}},
                                                 texts)});
+    }
+    Result<std::string> leader_of(const TableMeta& meta, PartitionId partition) const override {
+        return test::leader_of(meta, partition);
     }
     Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins, std::chrono::milliseconds,
                                             const FragmentCall&) override {
@@ -391,7 +403,7 @@ TEST_F(QueryCoordinatorTest, AbandonedStreamLetsGo) {
 TEST(QueryPlanner, GroupsPartitionsBySlave) {
     const QueryTables tables{{"flights", table(1, "flights", {"a:1", "b:1", "a:1"})},
                              {"cities", table(2, "cities", {"b:1"})}};
-    const auto plan = plan_query(tables, {});
+    const auto plan = plan_query(tables, leader_of, {});
     ASSERT_TRUE(plan);
     EXPECT_EQ(plan->way, QueryPlan::Way::merge);
     ASSERT_EQ(plan->pins.size(), 2u);
@@ -399,9 +411,9 @@ TEST(QueryPlanner, GroupsPartitionsBySlave) {
     EXPECT_EQ(plan->pins[1].node, "a:1");
     EXPECT_EQ(plan->pins[0].tables.size(), 2u);
     EXPECT_EQ(plan->pins[1].tables[0].partitions, (std::vector{PartitionId{0}, PartitionId{2}}));
-    EXPECT_EQ(plan_query({{"cities", tables.at("cities")}}, {})->way, QueryPlan::Way::whole);
-    EXPECT_EQ(plan_query({}, {})->way, QueryPlan::Way::local);
-    const auto lost = plan_query({{"x", table(3, "x", {"a:1", ""})}}, {});
+    EXPECT_EQ(plan_query({{"cities", tables.at("cities")}}, leader_of, {})->way, QueryPlan::Way::whole);
+    EXPECT_EQ(plan_query({}, leader_of, {})->way, QueryPlan::Way::local);
+    const auto lost = plan_query({{"x", table(3, "x", {"a:1", ""})}}, leader_of, {});
     ASSERT_FALSE(lost);
     EXPECT_EQ(lost.error().to_text(), "UNAVAILABLE: partition 1 of table 'x' is on no slave");
 }

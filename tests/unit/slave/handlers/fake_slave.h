@@ -33,7 +33,6 @@ inline TableMeta make_table(std::uint64_t id, std::uint32_t partitions) {
     table.partition_count = partitions;
     table.next_field_id = FieldId{3};
     table.slot_map = default_slot_map(partitions);
-    table.partitions.resize(partitions);
     return table;
 }
 
@@ -207,6 +206,7 @@ class FakePartition final : public Partition {
         return report;
     }
     void update_table(const TableMeta&) override {}
+    void set_leader_epoch(LeaderEpoch) override {}
     PartitionStats stats() const override {
         PartitionStats stats;
         stats.end_offset = end_offset();
@@ -253,17 +253,18 @@ class FakeRegistry final : public TableRegistry {
     }
     std::vector<PartitionEntry> partitions(TableId) const override { return {}; }
     std::size_t table_count() const override { return tables_.size(); }
-    Result<void> create(const TableMeta& table, const std::vector<PartitionId>& partitions) override {
+    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override {
         std::lock_guard lock(mutex_);
         auto& entry = tables_[table.id];
         entry.meta = std::make_shared<const TableMeta>(table);
-        for (const auto id : partitions)
+        for (const auto& [id, epoch] : partitions)
             if (!entry.partitions.contains(id))
                 entry.partitions[id] = std::make_shared<FakePartition>(table.id, id);
         return {};
     }
-    Result<void> update(const TableMeta& table) override {
+    Result<void> update(const TableMeta& table, const LeaderEpochs& told) override {
         std::lock_guard lock(mutex_);
+        epochs = told;
         tables_[table.id].meta = std::make_shared<const TableMeta>(table);
         return {};
     }
@@ -272,6 +273,7 @@ class FakeRegistry final : public TableRegistry {
         tables_.erase(table);
         return {};
     }
+    LeaderEpochs epochs;  // of the last update
     std::shared_ptr<FakePartition> fake(std::uint64_t table, std::uint32_t id) {
         return tables_.at(TableId{table}).partitions.at(PartitionId{id});
     }

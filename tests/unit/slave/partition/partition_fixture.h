@@ -35,7 +35,6 @@ inline TableMeta make_table() {
     table.next_field_id = FieldId{3};
     table.index_hash_seed = 99;
     table.slot_map = default_slot_map(1);
-    table.partitions.resize(1);
     return table;
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/record/record_batch.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/server/data_directory.h"
 #include "tests/unit/common/net/run_coroutine.h"
@@ -84,6 +85,25 @@ class SlaveNodeTest : public ::testing::Test {
     std::string offsets(std::uint64_t id, const std::string& partitions) {
         return text_of(Method::offsets,
                        "{\"table_id\":" + std::to_string(id) + ",\"partitions\":[" + partitions + "]}");
+    }
+
+    // The epoch in the header of the newest record batch of a partition's log.
+    std::uint32_t epoch_in_log(std::uint64_t table, std::uint32_t partition) {
+        for (const auto* directory : {"/a", "/b"}) {
+            const auto path = root_ + directory + "/tables/t" + std::to_string(table) + "/p" +
+                              std::to_string(partition) + "/log/00000000000000000000.log";
+            if (!std::filesystem::exists(path)) continue;
+            const auto bytes = *posix_file_system().read_all(path);
+            std::uint32_t epoch = 0;
+            for (std::size_t at = 0; at + RecordBatchHeader::kHeaderBytes <= bytes.size();) {
+                const auto header = decode_record_batch_header(std::string_view(bytes).substr(at));
+                if (header.has_error()) break;
+                epoch = header->epoch.value;
+                at += header->total_bytes();
+            }
+            return epoch;
+        }
+        return 0;
     }
 
     std::string root_;
@@ -222,10 +242,88 @@ TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
     for (const auto* directory : {"/a", "/b"}) {
         auto opened = DataDirectory::open(posix_file_system(), root_ + directory);
         ASSERT_TRUE(opened.has_value());
-        EXPECT_EQ((*opened)->read_table(TableId{1})->schema.id.value, 2u);
+        EXPECT_EQ((*opened)->read_table(TableId{1})->meta.schema.id.value, 2u);
     }
     start();
     EXPECT_EQ(append(1, 0, 0, 1), "{\"offsets\":{\"0\":[0,0]},\"duplicate\":false}");
+}
+
+// An epoch says who may write: told once it is never forgotten and never lowered, with or without a new
+// schema.
+TEST_F(SlaveNodeTest, LeaderEpochsAreKeptAndNeverGoBack) {
+    start();
+    create(1, 2);
+    const auto table = "{\"table\":" + table_meta_to_json(test::make_table(1, 2));
+    EXPECT_EQ(text_of(Method::update_table, table + ",\"epochs\":{\"0\":4}}"), "{}");
+    append(1, 0, 0, 3);
+    append(1, 1, 0, 3);
+    EXPECT_EQ(epoch_in_log(1, 0), 4u);
+    EXPECT_EQ(epoch_in_log(1, 1), 1u);
+    stop();
+    start();
+    EXPECT_EQ(text_of(Method::update_table, table + ",\"epochs\":{\"0\":2,\"1\":3,\"9\":7}}"), "{}");
+    append(1, 0, 10, 3);
+    append(1, 1, 10, 3);
+    EXPECT_EQ(epoch_in_log(1, 0), 4u);
+    EXPECT_EQ(epoch_in_log(1, 1), 3u);
+    EXPECT_NE(text_of(Method::update_table, table + ",\"epochs\":{\"0\":0}}").find("INVALID_REQUEST"),
+              std::string::npos);
+}
+
+TEST_F(SlaveNodeTest, AFlippedBitInTheFilesAboutATableIsNoticed) {
+    start();
+    create(1, 1);
+    stop();
+    auto directory = *DataDirectory::open(posix_file_system(), root_ + "/a");
+    for (const std::string name : {"table.json", "epochs.json"}) {
+        const auto path = root_ + "/a/tables/t1/" + name;
+        const auto good = *posix_file_system().read_all(path);
+        for (std::size_t i = 0; i < good.size(); ++i) {
+            auto bad = good;
+            bad[i] = static_cast<char>(bad[i] ^ 1);
+            std::ofstream(path, std::ios::binary) << bad;
+            const auto read = directory->read_table(TableId{1});
+            ASSERT_TRUE(read.has_error()) << name << " " << i;
+            EXPECT_EQ(read.error().code, ErrorCode::corrupt_data);
+        }
+        std::ofstream(path, std::ios::binary) << good;
+    }
+    EXPECT_TRUE(directory->read_table(TableId{1}).has_value());
+}
+
+TEST_F(SlaveNodeTest, ANodeKeepsTheIdItWasGiven) {
+    start();
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":0"), std::string::npos);
+    EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":3}"), "{}");
+    EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":3}"), "{}");
+    EXPECT_NE(text_of(Method::register_node, "{\"node_id\":4}").find("cannot become node 4"),
+              std::string::npos);
+    stop();
+    // A directory that was not reached by the change before a crash takes it from the others.
+    std::filesystem::remove(root_ + "/b/node.json");
+    start();
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":3"), std::string::npos);
+    stop();
+    auto damaged = *posix_file_system().read_all(root_ + "/b/node.json");
+    damaged[20] = static_cast<char>(damaged[20] ^ 4);
+    std::ofstream(root_ + "/b/node.json", std::ios::binary) << damaged;
+    const auto refused = SlaveNode::start(settings(), "test");
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
+}
+
+// tests/golden/release-0.1.0.tar.gz: what a cluster of the last release left.
+TEST_F(SlaveNodeTest, ADirectoryOfTheLastReleaseOpens) {
+    const std::string unpack = std::string("tar -xzf ") + DL_GOLDEN_DIR + "/release-0.1.0.tar.gz -C " + root_;
+    ASSERT_EQ(std::system(unpack.c_str()), 0);
+    std::filesystem::rename(root_ + "/slave-a", root_ + "/a");
+    start();
+    EXPECT_EQ(offsets(2, "0,2"), "{\"first\":{\"0\":0,\"2\":0},\"end\":{\"0\":5,\"2\":1}}");
+    EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":1}"), "{}");
+    stop();
+    start();
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":1"), std::string::npos);
+    EXPECT_EQ(offsets(2, "0,2"), "{\"first\":{\"0\":0,\"2\":0},\"end\":{\"0\":5,\"2\":1}}");
 }
 
 TEST_F(SlaveNodeTest, DirectoriesOfDifferentSlavesAreRefused) {

@@ -1,0 +1,142 @@
+#include "master/catalog/catalog_format.h"
+
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace dl::master {
+namespace {
+
+constexpr std::int64_t kFormatVersion = 2;
+constexpr std::int64_t kFormatWithAddresses = 1;
+
+constexpr const char* kTables = R"(
+CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counters VALUES('next_table_id', 1);
+CREATE TABLE tables(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, schema_id INTEGER NOT NULL, key_field INTEGER NOT NULL,
+  next_field INTEGER NOT NULL, partition_count INTEGER NOT NULL, copies INTEGER NOT NULL, partition_hash TEXT NOT NULL,
+  index_hash_seed INTEGER NOT NULL, slot_map BLOB NOT NULL, incarnation INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE fields(
+  table_id INTEGER NOT NULL REFERENCES tables(id) ON DELETE CASCADE, id INTEGER NOT NULL, position INTEGER NOT NULL,
+  name TEXT NOT NULL, type TEXT NOT NULL, not_null INTEGER NOT NULL, default_text TEXT,
+  added_schema INTEGER NOT NULL, dropped_schema INTEGER, PRIMARY KEY(table_id, id)) WITHOUT ROWID;
+)";
+
+// What format 2 brought.
+constexpr const char* kNodesAndPlacements = R"(
+CREATE TABLE cluster(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO counters VALUES('next_node_id', 1);
+CREATE TABLE nodes(
+  id INTEGER PRIMARY KEY, address TEXT NOT NULL, incarnation TEXT NOT NULL, displaced INTEGER NOT NULL);
+CREATE TABLE placements(
+  table_id INTEGER NOT NULL REFERENCES tables(id) ON DELETE CASCADE, partition INTEGER NOT NULL,
+  version INTEGER NOT NULL, leader INTEGER NOT NULL, leader_epoch INTEGER NOT NULL, last_leader INTEGER NOT NULL,
+  in_sync TEXT NOT NULL, eligible TEXT NOT NULL, replicas TEXT NOT NULL, adding TEXT NOT NULL,
+  removing TEXT NOT NULL, min_in_sync INTEGER NOT NULL, PRIMARY KEY(table_id, partition)) WITHOUT ROWID;
+CREATE TABLE pending_drops(
+  table_id INTEGER NOT NULL, node INTEGER NOT NULL, incarnation INTEGER NOT NULL,
+  PRIMARY KEY(table_id, node)) WITHOUT ROWID;
+)";
+
+// Format 1 named slaves by their addresses: each becomes a node that has yet to register.
+constexpr const char* kFromAddresses = R"(
+INSERT INTO nodes(address, incarnation, displaced)
+  SELECT address, '', 0 FROM (
+    SELECT leader AS address FROM partitions UNION SELECT node FROM followers UNION SELECT node FROM old_drops)
+  ORDER BY address;
+UPDATE counters SET value = (SELECT ifnull(max(id), 0) + 1 FROM nodes) WHERE name = 'next_node_id';
+INSERT INTO placements
+  SELECT p.table_id, p.id, 1, n.id, p.leader_epoch, n.id, '[' || n.id || ']', '[]', '[' || n.id || ']', '[]', '[]', 1
+  FROM partitions p JOIN nodes n ON n.address = p.leader;
+INSERT INTO pending_drops SELECT d.table_id, n.id, 0 FROM old_drops d JOIN nodes n ON n.address = d.node;
+DROP TABLE partitions;
+DROP TABLE followers;
+DROP TABLE old_drops;
+)";
+
+Result<void> set_cluster_id(SqliteDatabase& database) {
+    DL_TRY_ASSIGN(auto insert, database.prepare("INSERT INTO cluster VALUES('cluster_id', ?)"));
+    insert.bind(1, new_cluster_id());
+    return insert.run();
+}
+
+Result<void> create(SqliteDatabase& database) {
+    DL_TRY(database.execute(kTables));
+    DL_TRY(database.execute(kNodesAndPlacements));
+    return set_cluster_id(database);
+}
+
+Result<void> upgrade(SqliteDatabase& database) {
+    DL_TRY(database.execute("ALTER TABLE pending_drops RENAME TO old_drops"));
+    DL_TRY(database.execute("ALTER TABLE tables ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0"));
+    DL_TRY(database.execute(kNodesAndPlacements));
+    DL_TRY(database.execute(kFromAddresses));
+    std::vector<std::int64_t> ids;
+    {
+        DL_TRY_ASSIGN(auto list, database.prepare("SELECT id FROM tables"));
+        for (;;) {
+            DL_TRY_ASSIGN(const bool more, list.step());
+            if (!more) break;
+            ids.push_back(list.integer(0));
+        }
+    }
+    DL_TRY_ASSIGN(auto name, database.prepare("UPDATE tables SET incarnation = ? WHERE id = ?"));
+    for (const auto id : ids) {
+        name.bind(1, static_cast<std::int64_t>(new_incarnation())).bind(2, id);
+        DL_TRY(name.run());
+    }
+    return set_cluster_id(database);
+}
+
+// SQLite's pages carry no checksums; this finds pages that do not fit together.
+Result<void> quick_check(SqliteDatabase& database) {
+    DL_TRY_ASSIGN(auto check, database.prepare("PRAGMA quick_check(1)"));
+    DL_TRY_ASSIGN(const bool row, check.step());
+    if (row && check.text(0) == "ok") return {};
+    return make_error(
+        ErrorCode::corrupt_data,
+        "the catalog is damaged: " + (row ? check.text(0) : std::string("it cannot be checked")) +
+            "; restore catalog.db from a copy");
+}
+
+Result<std::int64_t> format_of(SqliteDatabase& database) {
+    DL_TRY_ASSIGN(auto query, database.prepare("PRAGMA user_version"));
+    DL_TRY_ASSIGN(const bool row, query.step());
+    return row ? query.integer(0) : 0;
+}
+
+}  // namespace
+
+std::string new_cluster_id() {
+    std::random_device random;
+    constexpr char digits[] = "0123456789abcdef";
+    std::string id;
+    for (int i = 0; i < 32; ++i)
+        id += digits[random() & 15];
+    return id;
+}
+
+std::uint64_t new_incarnation() {
+    std::random_device random;
+    for (;;)
+        if (const auto number = (std::uint64_t{random()} << 32) | random(); number != 0) return number;
+}
+
+Result<void> prepare_catalog_format(SqliteDatabase& database) {
+    DL_TRY(quick_check(database));
+    DL_TRY_ASSIGN(const auto version, format_of(database));
+    if (version == kFormatVersion) return {};
+    if (version != 0 && version != kFormatWithAddresses)
+        return make_error(ErrorCode::corrupt_data,
+                          "the catalog has format version " + std::to_string(version) +
+                              ", this program knows versions up to " + std::to_string(kFormatVersion) +
+                              "; start the version of the program that wrote it");
+    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database));
+    DL_TRY(version == 0 ? create(database) : upgrade(database));
+    DL_TRY(database.execute("PRAGMA user_version = 2"));
+    return transaction.commit();
+}
+
+}  // namespace dl::master

@@ -1,0 +1,70 @@
+#include "master/routing/route_table.h"
+
+#include "common/base/check.h"
+
+namespace dl::master {
+namespace {
+
+Error taken(const Node& node) {
+    return make_error(
+        ErrorCode::unavailable,
+        "the slave last seen at " + node.address +
+            " is away, and one with other data answers at that address; start a slave on the data "
+            "directory of the first");
+}
+
+}  // namespace
+
+Result<TableRoutes::Leader> TableRoutes::leader(PartitionId partition) const {
+    const auto what = [&] {
+        return "partition " + std::to_string(partition.value) + " of table '" + table_ + "'";
+    };
+    if (placement_ == nullptr)
+        return make_error(ErrorCode::table_not_found, "table '" + table_ + "' was dropped meanwhile");
+    DL_CHECK(partition.value < placement_->partitions.size(), "every partition of a table has a placement");
+    const auto& placed = placement_->partitions[partition.value];
+    if (placed.leader == NodeId{}) return make_error(ErrorCode::unavailable, what() + " is on no slave");
+    const auto found = nodes_->find(placed.leader);
+    if (found == nodes_->end())
+        return make_error(ErrorCode::corrupt_data,
+                          what() + " is on a slave that the catalog does not know; restore the catalog");
+    if (found->second.displaced) return taken(found->second).in(what());
+    return Leader{&found->second, placed.leader_epoch};
+}
+
+Result<std::string> TableRoutes::leader_address(PartitionId partition) const {
+    DL_TRY_ASSIGN(const auto leading, leader(partition));
+    return leading.node->address;
+}
+
+std::vector<std::string> TableRoutes::copy_addresses(PartitionId partition) const {
+    std::vector<std::string> addresses(1);
+    if (placement_ == nullptr || partition.value >= placement_->partitions.size()) return addresses;
+    const auto& placed = placement_->partitions[partition.value];
+    const auto address_of = [&](NodeId id) {
+        const auto found = nodes_->find(id);
+        return found == nodes_->end() ? std::string() : found->second.address;
+    };
+    addresses[0] = address_of(placed.leader);
+    for (const auto node : placed.replicas)
+        if (node != placed.leader) addresses.push_back(address_of(node));
+    return addresses;
+}
+
+Result<Route> TableRoutes::find(PartitionId partition) const {
+    DL_TRY_ASSIGN(const auto leading, leader(partition));
+    DL_TRY_ASSIGN(auto slave, slaves_->client(leading.node->address));
+    return Route{leading.node->id, leading.epoch, leading.node->address, std::move(slave)};
+}
+
+Result<Route> RouteTable::node(NodeId id) const {
+    const auto nodes = catalog_.nodes();
+    const auto found = nodes->find(id);
+    if (found == nodes->end())
+        return make_error(ErrorCode::unavailable, "a slave that the catalog does not know");
+    if (found->second.displaced) return taken(found->second);
+    DL_TRY_ASSIGN(auto slave, slaves_.client(found->second.address));
+    return Route{id, LeaderEpoch{}, found->second.address, std::move(slave)};
+}
+
+}  // namespace dl::master

@@ -1,0 +1,35 @@
+// Who this slave is, kept in node.json of all its data directories.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "slave/handlers/handler_context.h"
+#include "slave/server/data_directory.h"
+
+namespace dl::slave {
+
+class StoredMembership final : public NodeMembership {
+  public:
+    // Brings the directories to one identity: that of those that have one, a new one when all are new.
+    // CORRUPT_DATA when they belong to different slaves.
+    static Result<std::unique_ptr<StoredMembership>> open(
+        const std::vector<std::shared_ptr<DataDirectory>>& directories);
+
+    const std::string& incarnation() const { return incarnation_; }
+    NodeId node_id() const override;
+    Result<void> join(NodeId node) override;
+
+  private:
+    StoredMembership(std::vector<std::shared_ptr<DataDirectory>> directories, NodeFile node)
+        : directories_(std::move(directories)), incarnation_(node.incarnation), node_(std::move(node)) {}
+
+    const std::vector<std::shared_ptr<DataDirectory>> directories_;
+    const std::string incarnation_;
+    std::mutex joining_;
+    mutable std::mutex mutex_;
+    NodeFile node_;
+};
+
+}  // namespace dl::slave
