@@ -13,6 +13,7 @@
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/meta/placement.h"
 
 namespace dl::slave {
 
