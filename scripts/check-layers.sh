@@ -19,7 +19,7 @@ cd "${1:-$(dirname "$0")/..}"
     }
     BEGIN {
       # Groups from bottom to top; folders of one group do not include each other, save for the pairs below.
-      rank("base|io json config async|types|meta|record|duck net|rpc", "common/")
+      rank("base|io json async|net|config types|meta|record|duck|rpc", "common/")
       rank("log|index|parquet|snapshot|compaction|partition|query stream replication|handlers|server|app", "slave/")
       rank("catalog|sql|routing|control|protocol|handlers|server|app", "master/")
     }

@@ -91,3 +91,14 @@ inline Error make_error(ErrorCode code, std::string message) {
         if (auto dl_try_result = (expression); dl_try_result.has_error()) \
             return std::move(dl_try_result).error();                      \
     } while (false)
+
+// The same in coroutines.
+#define DL_CO_TRY_ASSIGN(target, expression)                                                                 \
+    auto DL_CONCAT(dl_try_, __LINE__) = (expression);                                                        \
+    if (DL_CONCAT(dl_try_, __LINE__).has_error()) co_return std::move(DL_CONCAT(dl_try_, __LINE__)).error(); \
+    target = std::move(*DL_CONCAT(dl_try_, __LINE__))
+#define DL_CO_TRY(expression)                                             \
+    do {                                                                  \
+        if (auto dl_try_result = (expression); dl_try_result.has_error()) \
+            co_return std::move(dl_try_result).error();                   \
+    } while (false)

@@ -108,24 +108,6 @@ Result<std::vector<std::string>> parse_config_list(std::string_view text) {
     return items;
 }
 
-Result<void> check_config_address(std::string_view text) {
-    const auto colon = text.rfind(':');
-    const auto failed = [](std::string_view why) {
-        return wrong(std::string(why) + "; an address is written host:port, e.g. 127.0.0.1:7853");
-    };
-    if (colon == std::string_view::npos) return failed("has no port");
-    const auto host = text.substr(0, colon);
-    const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-    if (host.empty() || host.find_first_of(" \t") != std::string_view::npos)
-        return failed("has no valid host");
-    if (!bracketed && host.find(':') != std::string_view::npos)
-        return failed("has several colons (an IPv6 address stands in brackets)");
-    const auto port = parse_config_integer(text.substr(colon + 1));
-    if (port.has_error() || *port < 0 || *port > 65535)
-        return failed("has a port that is not from 0 to 65535");
-    return {};
-}
-
 std::string config_bytes_text(std::int64_t bytes) {
     static constexpr std::pair<int, char> units[] = {{40, 't'}, {30, 'g'}, {20, 'm'}, {10, 'k'}};
     for (const auto& [shift, letter] : units)

@@ -16,7 +16,6 @@ Result<std::int64_t> parse_config_bytes(std::string_view text);
 Result<std::int64_t> parse_config_milliseconds(std::string_view text);
 Result<bool> parse_config_boolean(std::string_view text);
 Result<std::vector<std::string>> parse_config_list(std::string_view text);
-Result<void> check_config_address(std::string_view text);
 
 // "64m" for 67108864: a size for people.
 std::string config_bytes_text(std::int64_t bytes);

@@ -11,6 +11,7 @@
 #include "common/base/nearest_name.h"
 #include "common/config/config_value.h"
 #include "common/config/properties_parser.h"
+#include "common/net/address.h"
 
 namespace dl {
 namespace {
@@ -169,13 +170,13 @@ Result<Config> Config::load(const std::string& path, const std::vector<ConfigKey
                 DL_TRY(take_list());
                 break;
             case Kind::address:
-                if (const auto valid = check_config_address(entry.value); valid.has_error())
+                if (const auto valid = net::parse_address(entry.value); valid.has_error())
                     return refuse(valid.error().message);
                 break;
             case Kind::addresses:
                 DL_TRY(take_list());
                 for (const auto& item : entry.items)
-                    if (const auto valid = check_config_address(item); valid.has_error())
+                    if (const auto valid = net::parse_address(item); valid.has_error())
                         return refuse("has the item '" + item + "' that " + valid.error().message);
                 break;
             case Kind::choice: {

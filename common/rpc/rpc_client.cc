@@ -12,7 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/net/byte_budget.h"
-#include "common/net/tcp_connection.h"
+#include "common/net/connection.h"
 #include "common/rpc/frame_codec.h"
 
 namespace dl::rpc {
@@ -22,18 +22,18 @@ namespace {
 constexpr std::chrono::milliseconds kBackoffWaitMax{250};
 
 namespace asio = boost::asio;
-using net::TcpConnection;
+using net::Connection;
 using Clock = std::chrono::steady_clock;
 
 // Idle connections of one event loop: used on that loop only, so that no reply crosses threads.
-using IdleByLoop = std::map<const asio::execution_context*, std::vector<TcpConnection>>;
+using IdleByLoop = std::map<const asio::execution_context*, std::vector<Connection>>;
 
 const asio::execution_context* loop_of(const asio::any_io_executor& executor) {
     return &asio::query(executor, asio::execution::context);
 }
 
 struct Leased {
-    TcpConnection connection;
+    Connection connection;
     net::ByteBudget::Share slot;
     bool pooled = false;
 };
@@ -72,8 +72,8 @@ class Client final : public RpcClient, public std::enable_shared_from_this<Clien
     Error lost(Method method, const Error& error) const;
 
   private:
-    std::optional<TcpConnection> take_idle(const asio::any_io_executor& executor);
-    asio::awaitable<Result<TcpConnection>> connect_now(Deadline deadline);
+    std::optional<Connection> take_idle(const asio::any_io_executor& executor);
+    asio::awaitable<Result<Connection>> connect_now(Deadline deadline);
 
     const std::string address_;
     const RpcClientOptions options_;
@@ -173,9 +173,9 @@ Error Client::lost(Method method, const Error& error) const {
     return error.in(what);
 }
 
-std::optional<TcpConnection> Client::take_idle(const asio::any_io_executor& executor) {
+std::optional<Connection> Client::take_idle(const asio::any_io_executor& executor) {
     for (;;) {
-        std::optional<TcpConnection> taken;
+        std::optional<Connection> taken;
         {
             std::lock_guard lock(mutex_);
             const auto found = idle_.find(loop_of(executor));
@@ -195,7 +195,7 @@ void Client::give_back(Leased leased) {
     ++idle_count_;
 }
 
-asio::awaitable<Result<TcpConnection>> Client::connect_now(Deadline deadline) {
+asio::awaitable<Result<Connection>> Client::connect_now(Deadline deadline) {
     auto now = Clock::now();
     Clock::time_point retry_at;
     Error refused;

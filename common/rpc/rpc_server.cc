@@ -7,47 +7,60 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <mutex>
-#include <set>
 
 #include "common/async/async_event.h"
 #include "common/base/log.h"
 #include "common/net/byte_budget.h"
-#include "common/net/tcp_listener.h"
+#include "common/net/session_server.h"
 #include "common/rpc/frame_codec.h"
 
 namespace dl::rpc {
 namespace {
 
 namespace asio = boost::asio;
-using net::TcpConnection;
+using net::Connection;
 
-class Server;
+// What all sessions of a server share.
+struct Service {
+    Service(std::map<Method, RpcHandler> all, RpcServerOptions with)
+        : handlers(std::move(all)), options(std::move(with)), budget(options.requests_bytes_in_flight_max) {}
+
+    const RpcHandler* handler(Method method) const {
+        const auto found = handlers.find(method);
+        return found == handlers.end() ? nullptr : &found->second;
+    }
+
+    const std::map<Method, RpcHandler> handlers;
+    const RpcServerOptions options;
+    mutable net::ByteBudget budget;  // thread-safe
+};
 
 // One connection. Its reader coroutine always has the next read pending, so that it sees the peer go while a
 // handler runs; handlers run one at a time, as coroutines on the same loop.
-class Session final : public std::enable_shared_from_this<Session> {
+class Session final : public net::Session, public std::enable_shared_from_this<Session> {
   public:
-    Session(std::shared_ptr<Server> server, TcpConnection connection, net::SessionTicket ticket,
+    Session(std::shared_ptr<const Service> service, Connection connection, net::SessionTicket ticket,
             std::uint64_t id)
-        : server_(std::move(server)),
+        : ticket_(std::move(ticket)),
+          service_(std::move(service)),
           connection_(std::move(connection)),
-          ticket_(std::move(ticket)),
           id_(id) {}
 
-    static asio::awaitable<void> read_requests(std::shared_ptr<Session> self);
-    asio::any_io_executor executor() const { return connection_.executor(); }
-    // On the session's loop: no further request; closes now when idle, else after the running one.
-    void drain() {
+    void start() override {
+        asio::co_spawn(connection_.executor(), read_requests(shared_from_this()), asio::detached);
+    }
+    // Closes now when idle, else after the running request.
+    void drain() override {
         draining_ = true;
         if (!running_) connection_.close();
     }
-    void close() { connection_.close(); }
+    void abort() override { connection_.close(); }
 
   private:
     friend class Call;
     class Call;
 
+    static asio::awaitable<void> read_requests(std::shared_ptr<Session> self);
     asio::awaitable<bool> read_request();
     static asio::awaitable<void> answer(std::shared_ptr<Session> self, std::shared_ptr<Call> call);
     asio::awaitable<void> refuse(Error error);
@@ -56,9 +69,9 @@ class Session final : public std::enable_shared_from_this<Session> {
     void peer_gone();
     asio::awaitable<void> until_idle();
 
-    std::shared_ptr<Server> server_;
-    TcpConnection connection_;
-    net::SessionTicket ticket_;
+    const net::SessionTicket ticket_;
+    const std::shared_ptr<const Service> service_;
+    Connection connection_;
     const std::uint64_t id_;
     bool running_ = false;
     bool draining_ = false;
@@ -118,81 +131,14 @@ class Session::Call final : public RpcCall {
     std::function<void()> on_cancel_;
 };
 
-class Server final : public RpcServer, public std::enable_shared_from_this<Server> {
+class Server final : public RpcServer {
   public:
-    Server(std::shared_ptr<net::TcpListener> listener, std::map<Method, RpcHandler> handlers,
-           RpcServerOptions options)
-        : listener_(std::move(listener)),
-          handlers_(std::move(handlers)),
-          options_(std::move(options)),
-          budget_(options_.requests_bytes_in_flight_max) {}
-
-    void start(const asio::any_io_executor& own) {
-        auto pick = options_.session_executor ? options_.session_executor : [own] { return own; };
-        listener_->start(
-            std::move(pick), [weak = weak_from_this()](TcpConnection connection, net::SessionTicket ticket) {
-                auto self = weak.lock();
-                if (!self) return;
-                auto executor = connection.executor();
-                auto session = std::make_shared<Session>(self, std::move(connection), std::move(ticket),
-                                                         self->next_id_.fetch_add(1) + 1);
-                if (!self->add(session)) return;
-                asio::co_spawn(executor, Session::read_requests(session), asio::detached);
-            });
-    }
-
-    std::uint16_t port() const override { return listener_->port(); }
-    const RpcServerOptions& options() const { return options_; }
-    net::ByteBudget& budget() { return budget_; }
-
-    const RpcHandler* handler(Method method) const {
-        const auto found = handlers_.find(method);
-        return found == handlers_.end() ? nullptr : &found->second;
-    }
-
-    void remove(const std::shared_ptr<Session>& session) {
-        std::lock_guard lock(mutex_);
-        sessions_.erase(session);
-        if (stopping_ && sessions_.empty()) gone_.set();
-    }
-
-    asio::awaitable<void> stop(std::chrono::milliseconds grace) override {
-        auto self = shared_from_this();
-        listener_->stop();
-        for_each([](Session& session) { session.drain(); }, true);
-        const bool gone = co_await gone_.wait(std::chrono::steady_clock::now() + grace);
-        if (!gone) {
-            for_each([](Session& session) { session.close(); }, false);
-            (void)co_await gone_.wait(net::kNoDeadline);
-        }
-    }
+    explicit Server(std::shared_ptr<net::SessionServer> sessions) : sessions_(std::move(sessions)) {}
+    std::uint16_t port() const override { return sessions_->port(); }
+    bool stop(std::chrono::milliseconds grace) override { return sessions_->stop(grace); }
 
   private:
-    bool add(const std::shared_ptr<Session>& session) {
-        std::lock_guard lock(mutex_);
-        if (stopping_) return false;
-        sessions_.insert(session);
-        return true;
-    }
-
-    template <class Fn>
-    void for_each(Fn fn, bool stopping) {
-        std::lock_guard lock(mutex_);
-        if (stopping) stopping_ = true;
-        if (sessions_.empty()) gone_.set();
-        for (const auto& session : sessions_)
-            asio::post(session->executor(), [session, fn] { fn(*session); });
-    }
-
-    std::shared_ptr<net::TcpListener> listener_;
-    const std::map<Method, RpcHandler> handlers_;
-    const RpcServerOptions options_;
-    net::ByteBudget budget_;
-    std::atomic<std::uint64_t> next_id_{0};
-    std::mutex mutex_;
-    std::set<std::shared_ptr<Session>> sessions_;
-    bool stopping_ = false;
-    AsyncEvent gone_;
+    const std::shared_ptr<net::SessionServer> sessions_;
 };
 
 // Several frames as the parts of one write, which point into it and into what is added.
@@ -220,7 +166,7 @@ asio::awaitable<Result<void>> Session::Call::send_frames(std::vector<SharedBytes
     GatheredFrames gathered(frames.size());
     for (const auto& frame : frames)
         gathered.add(ReplyType::data, frame.view());
-    co_return co_await session_.connection_.write(gathered.parts(), session_.server_->options().transfer);
+    co_return co_await session_.connection_.write(gathered.parts(), session_.service_->options.transfer);
 }
 
 asio::awaitable<Result<void>> Session::Call::send_end(std::string_view json) {
@@ -228,7 +174,7 @@ asio::awaitable<Result<void>> Session::Call::send_end(std::string_view json) {
     for (const auto& frame : last_frames_)
         gathered.add(ReplyType::data, frame.view());
     gathered.add(ReplyType::end, json);
-    co_return co_await session_.connection_.write(gathered.parts(), session_.server_->options().transfer);
+    co_return co_await session_.connection_.write(gathered.parts(), session_.service_->options.transfer);
 }
 
 asio::awaitable<void> Session::read_requests(std::shared_ptr<Session> self) {
@@ -238,7 +184,6 @@ asio::awaitable<void> Session::read_requests(std::shared_ptr<Session> self) {
     self->peer_gone();
     co_await self->until_idle();
     self->connection_.close();
-    self->server_->remove(self);
 }
 
 // False when the connection is at its end.
@@ -248,7 +193,7 @@ asio::awaitable<bool> Session::read_request() {
     co_await until_idle();  // a peer that sends ahead waits
     if (draining_) co_return false;
 
-    const auto& options = server_->options();
+    const auto& options = service_->options;
     FrameHeaderBytes bytes;
     const auto head = co_await connection_.read_exactly(
         bytes.data(), bytes.size(), std::chrono::steady_clock::now() + options.transfer.stall);
@@ -260,7 +205,7 @@ asio::awaitable<bool> Session::read_request() {
     }
     net::ByteBudget::Share share;
     auto payload = co_await connection_.read_body(header->payload_bytes, options.transfer, net::kNoDeadline,
-                                                  &server_->budget(), &share);
+                                                  &service_->budget, &share);
     if (payload.has_error()) {
         share.release();
         if (payload.error().code == ErrorCode::timeout) co_await refuse(payload.error());
@@ -285,7 +230,7 @@ void Session::start(Method method, RequestPayload request, net::ByteBudget::Shar
 asio::awaitable<void> Session::answer(std::shared_ptr<Session> self, std::shared_ptr<Call> call) {
     co_await asio::this_coro::throw_if_cancelled(false);
     Result<std::string> result = make_error(ErrorCode::internal, "not answered");
-    if (const auto* handler = self->server_->handler(call->method()); handler == nullptr) {
+    if (const auto* handler = self->service_->handler(call->method()); handler == nullptr) {
         result =
             make_error(ErrorCode::not_supported, "this slave does not know " + method_name(call->method()));
     } else {
@@ -328,7 +273,7 @@ asio::awaitable<Result<void>> Session::write_frame(ReplyType type,
     parts.reserve(payload.size() + 1);
     parts.emplace_back(header.data(), header.size());
     parts.insert(parts.end(), payload.begin(), payload.end());
-    co_return co_await connection_.write(parts, server_->options().transfer);
+    co_return co_await connection_.write(parts, service_->options.transfer);
 }
 
 asio::awaitable<void> Session::refuse(Error error) {
@@ -362,17 +307,20 @@ Result<std::shared_ptr<RpcServer>> RpcServer::listen(asio::any_io_executor execu
                                                      const std::string& address,
                                                      std::map<Method, RpcHandler> handlers,
                                                      RpcServerOptions options) {
-    net::ListenerOptions listening;
+    net::SessionServerOptions listening;
     listening.sessions_max = options.connections_max;
     listening.config_key = options.config_key;
+    listening.session_executor = options.session_executor;
     listening.refusal = error_frame(make_error(
         ErrorCode::overloaded, "this slave has " + std::to_string(options.connections_max) +
                                    " connections already (" + options.connections_config_key + ")"));
-    auto listener = net::TcpListener::listen(executor, address, std::move(listening));
-    if (listener.has_error()) return std::move(listener).error();
-    auto server = std::make_shared<Server>(std::move(*listener), std::move(handlers), std::move(options));
-    server->start(executor);
-    return std::shared_ptr<RpcServer>(std::move(server));
+    auto make_session = [service = std::make_shared<const Service>(std::move(handlers), std::move(options))](
+                            std::uint64_t id, Connection connection, net::SessionTicket ticket) {
+        return std::make_shared<Session>(service, std::move(connection), std::move(ticket), id);
+    };
+    DL_TRY_ASSIGN(auto sessions, net::SessionServer::start(std::move(executor), address, std::move(listening),
+                                                           std::move(make_session)));
+    return std::shared_ptr<RpcServer>(std::make_shared<Server>(std::move(sessions)));
 }
 
 }  // namespace dl::rpc

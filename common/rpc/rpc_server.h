@@ -6,7 +6,6 @@
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,7 +13,7 @@
 
 #include "common/base/error.h"
 #include "common/base/shared_bytes.h"
-#include "common/net/tcp_connection.h"
+#include "common/net/connection.h"
 #include "common/rpc/messages.h"
 
 namespace dl::rpc {
@@ -67,9 +66,9 @@ class RpcServer {
                                                      std::map<Method, RpcHandler> handlers,
                                                      RpcServerOptions options = {});
     virtual std::uint16_t port() const = 0;
-    // Stops accepting, lets running requests finish until `grace` has passed, then closes. Completes when all
-    // are gone.
-    virtual boost::asio::awaitable<void> stop(std::chrono::milliseconds grace) = 0;
+    // Stops accepting, lets running requests finish until `grace` has passed, then closes. Blocks until all
+    // are gone; false when some would not end (SessionServer::stop). Not from a thread of the loops.
+    [[nodiscard]] virtual bool stop(std::chrono::milliseconds grace) = 0;
 };
 
 }  // namespace dl::rpc

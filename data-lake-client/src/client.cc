@@ -14,6 +14,7 @@
 namespace datalake {
 namespace {
 
+constexpr std::uint16_t kPortDefault = 7853;
 constexpr std::size_t kBatchPlainBytesMax = 1u << 30;
 constexpr std::size_t kBatchIdBytesMax = 64;
 
@@ -167,8 +168,10 @@ Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 Result<Client> Client::connect(std::string_view address, const Options& options) {
-    auto parsed = parse_address(address);
-    if (!parsed.ok()) return parsed.error();
+    auto parsed = dl::net::parse_address(address, {.port = kPortDefault, .port_min = 1});
+    if (parsed.has_error())
+        return Error(ErrorCode::invalid_argument,
+                     "address \"" + std::string(address) + "\" " + parsed.error().message);
     auto impl = std::make_unique<Impl>(std::move(*parsed), options);
     if (auto connected = impl->session.connect(); !connected.ok()) return connected.error();
     return Client(std::move(impl));

@@ -6,7 +6,7 @@
 namespace datalake {
 
 struct Client::Impl {
-    Impl(Address address, const Options& options)
+    Impl(dl::net::Address address, const Options& options)
         : session(std::move(address), options), text(session.address().text()) {}
     Session session;
     std::string text;  // host:port

@@ -1,22 +1,21 @@
 #include "data-lake-client/src/connection.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <vector>
 
 #include "common/base/byte_io.h"
 
 namespace datalake {
+
+using dl::net::Transport;
+
 namespace {
 
 constexpr std::size_t kBufferBytes = 256u << 10;
@@ -61,46 +60,14 @@ int connect_within(int fd, const addrinfo& to, int timeout_ms, const Canceller& 
 
 }  // namespace
 
-Result<Address> parse_address(std::string_view text) {
-    Address address{"", "7853"};
-    const auto bad = [&](std::string_view why) {
-        return Error(ErrorCode::invalid_argument,
-                     "address \"" + std::string(text) + "\": " + std::string(why) + "; give host:port");
-    };
-    std::string_view port;
-    if (text.starts_with('[')) {
-        const auto close = text.find(']');
-        if (close == std::string_view::npos) return bad("] is missing");
-        address.host = text.substr(1, close - 1);
-        port = text.substr(close + 1);
-        if (!port.empty() && port[0] != ':') return bad("something else than :port after ]");
-        if (!port.empty()) port.remove_prefix(1);
-    } else {
-        const auto colon = text.rfind(':');
-        address.host = text.substr(0, colon);
-        if (colon != std::string_view::npos) {
-            port = text.substr(colon + 1);
-            if (port.empty()) return bad("the port is missing");
-        }
-    }
-    if (address.host.empty()) return bad("the host is missing");
-    if (!port.empty()) {
-        unsigned number = 0;
-        const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-        if (error != std::errc() || end != port.data() + port.size() || number == 0 || number > 65535)
-            return bad("the port is not a number from 1 to 65535");
-        address.port = port;
-    }
-    return address;
-}
-
-Result<std::unique_ptr<Connection>> Connection::open(const Address& address, const Limits& limits,
+Result<std::unique_ptr<Connection>> Connection::open(const dl::net::Address& address, const Limits& limits,
                                                      const Canceller& canceller) {
     AddressList list;
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
-    const int resolved = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &list.first);
+    const int resolved =
+        ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list.first);
     if (resolved != 0)
         return Error(ErrorCode::connect_failed,
                      "cannot resolve " + address.host + ": " + ::gai_strerror(resolved));
@@ -114,8 +81,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Address& address, con
         const int error =
             connect_within(fd, *to, static_cast<int>(limits.connect_timeout.count()), canceller);
         if (error == 0) {
-            const int on = 1;
-            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            dl::net::set_tcp_options(fd);
             return std::unique_ptr<Connection>(new Connection(fd, address.text(), limits, canceller));
         }
         ::close(fd);
@@ -128,12 +94,14 @@ Result<std::unique_ptr<Connection>> Connection::open(const Address& address, con
 
 Connection::Connection(int fd, std::string peer, const Limits& limits, const Canceller& canceller)
     : fd_(fd),
+      transport_(dl::net::plain_transport(fd)),
       peer_(std::move(peer)),
       limits_(limits),
       canceller_(canceller),
       buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
 
 Connection::~Connection() {
+    transport_.reset();
     ::close(fd_);
 }
 
@@ -142,10 +110,7 @@ Error Connection::lost(std::string_view what) const {
 }
 
 bool Connection::is_stale() {
-    if (begin_ != end_) return true;
-    char byte;
-    const auto got = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return !(got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
+    return begin_ != end_ || !transport_->is_idle();
 }
 
 Result<short> Connection::wait(short events) {
@@ -166,60 +131,61 @@ Result<short> Connection::wait(short events) {
 
 Result<void> Connection::send_frames(std::span<const std::string_view> frames) {
     std::vector<char> lengths(frames.size() * 4);
-    std::vector<iovec> parts;
+    std::vector<std::string_view> parts;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         if (frames[i].size() > 0x7fffffff)
             return Error(ErrorCode::invalid_argument, "a frame of " + std::to_string(frames[i].size()) +
                                                           " bytes; the protocol ends at 2147483647");
         dl::store_be32(lengths.data() + i * 4, static_cast<std::uint32_t>(frames[i].size()));
-        parts.push_back({lengths.data() + i * 4, 4});
-        parts.push_back({const_cast<char*>(frames[i].data()), frames[i].size()});
+        parts.emplace_back(lengths.data() + i * 4, 4);
+        parts.push_back(frames[i]);
     }
-    std::size_t at = 0;
-    while (at < parts.size()) {
-        if (parts[at].iov_len == 0) {
+    std::size_t at = 0, offset = 0;
+    for (;;) {
+        while (at < parts.size() && offset == parts[at].size()) {
             ++at;
-            continue;
+            offset = 0;
         }
+        if (at == parts.size()) return {};
         if (canceller_.cancelled()) return cancelled_error();
-        msghdr message{};
-        message.msg_iov = parts.data() + at;
-        message.msg_iovlen = parts.size() - at;
-        auto sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
-        if (sent < 0) {
-            if (errno == EINTR) continue;
-            if (errno != EAGAIN && errno != EWOULDBLOCK) return lost(errno_text(errno));
-            auto ready = wait(POLLOUT | POLLIN);
-            if (!ready.ok()) return ready.error();
-            // Nothing comes before a reply: the server refuses the frame without reading it.
-            if ((*ready & POLLIN) != 0) return lost("the server answered before it had the whole request");
-            continue;
+        const auto moved = transport_->write_some(std::span(parts).subspan(at), offset);
+        if (moved.has_error()) return lost(moved.error().message);
+        for (auto left = moved->bytes; left > 0;) {
+            const auto step = std::min(left, parts[at].size() - offset);
+            left -= step;
+            offset += step;
+            if (offset == parts[at].size()) {
+                ++at;
+                offset = 0;
+            }
         }
-        while (sent > 0) {
-            const auto take = std::min(static_cast<std::size_t>(sent), parts[at].iov_len);
-            parts[at].iov_base = static_cast<char*>(parts[at].iov_base) + take;
-            parts[at].iov_len -= take;
-            sent -= static_cast<ssize_t>(take);
-            if (parts[at].iov_len == 0) ++at;
-        }
+        if (moved->wait == Transport::Wait::none) continue;
+        auto ready = wait(moved->wait == Transport::Wait::writable ? POLLOUT | POLLIN : POLLIN);
+        if (!ready.ok()) return ready.error();
+        // Nothing comes before a reply: the server refuses the frame without reading it.
+        if (moved->wait == Transport::Wait::writable && (*ready & POLLIN) != 0)
+            return lost("the server answered before it had the whole request");
     }
-    return {};
+}
+
+Result<std::size_t> Connection::read_some(std::span<char> out) {
+    for (;;) {
+        if (canceller_.cancelled()) return cancelled_error();
+        const auto moved = transport_->read_some(out);
+        if (moved.has_error()) return lost(moved.error().message);
+        if (moved->bytes > 0) return moved->bytes;
+        if (moved->wait == Transport::Wait::none) return lost("closed by the server");
+        if (auto ready = wait(moved->wait == Transport::Wait::readable ? POLLIN : POLLOUT); !ready.ok())
+            return ready.error();
+    }
 }
 
 Result<void> Connection::fill() {
     begin_ = end_ = 0;
-    for (;;) {
-        if (canceller_.cancelled()) return cancelled_error();
-        const auto got = ::recv(fd_, buffer_.get(), kBufferBytes, 0);
-        if (got > 0) {
-            end_ = static_cast<std::size_t>(got);
-            return {};
-        }
-        if (got == 0) return lost("closed by the server");
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN && errno != EWOULDBLOCK) return lost(errno_text(errno));
-        if (auto ready = wait(POLLIN); !ready.ok()) return ready.error();
-    }
+    auto got = read_some({buffer_.get(), kBufferBytes});
+    if (!got.ok()) return got.error();
+    end_ = *got;
+    return {};
 }
 
 Result<std::int32_t> Connection::read_code() {
@@ -257,15 +223,9 @@ Result<void> Connection::read_body(std::int32_t length, std::string& out) {
         out.resize(at + step);
         std::size_t got_bytes = 0;
         while (got_bytes < step) {
-            const auto got = ::recv(fd_, out.data() + at + got_bytes, step - got_bytes, 0);
-            if (got > 0) {
-                got_bytes += static_cast<std::size_t>(got);
-                continue;
-            }
-            if (got == 0) return lost("closed by the server");
-            if (errno == EINTR) continue;
-            if (errno != EAGAIN && errno != EWOULDBLOCK) return lost(errno_text(errno));
-            if (auto ready = wait(POLLIN); !ready.ok()) return ready.error();
+            auto got = read_some({out.data() + at + got_bytes, step - got_bytes});
+            if (!got.ok()) return got.error();
+            got_bytes += *got;
         }
     }
     return {};

@@ -1,5 +1,5 @@
-// One TCP connection: frames out, reply items in (docs/protocol.md, "Framing"). Blocking with a limit on
-// every wait, interruptible through the Canceller. One thread at a time.
+// One TCP connection: frames out, reply items in (docs/protocol.md, "Framing"). Bytes go through a
+// Transport; blocking, with a limit on every wait, interruptible through the Canceller. One thread at a time.
 #pragma once
 
 #include <chrono>
@@ -9,19 +9,12 @@
 #include <string>
 #include <string_view>
 
+#include "common/net/address.h"
+#include "common/net/transport.h"
 #include "data-lake-client/src/canceller.h"
 #include "datalake/error.h"
 
 namespace datalake {
-
-struct Address {
-    std::string host;
-    std::string port;
-    std::string text() const {
-        return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
-    }
-};
-Result<Address> parse_address(std::string_view text);
 
 struct ReplyItem {
     enum class Kind : std::uint8_t { end, error, describe, max_offset, frame } kind = Kind::end;
@@ -35,7 +28,7 @@ class Connection {
         std::chrono::milliseconds timeout;  // longest wait without progress; 0: none
         std::size_t frame_bytes_max;
     };
-    static Result<std::unique_ptr<Connection>> open(const Address& address, const Limits& limits,
+    static Result<std::unique_ptr<Connection>> open(const dl::net::Address& address, const Limits& limits,
                                                     const Canceller& canceller);
     ~Connection();
     Connection(const Connection&) = delete;
@@ -54,13 +47,16 @@ class Connection {
     Connection(int fd, std::string peer, const Limits& limits, const Canceller& canceller);
     // The events that came.
     Result<short> wait(short events);
+    // At least one byte; the server closing is an error.
+    Result<std::size_t> read_some(std::span<char> out);
     Result<void> fill();
     Result<std::int32_t> read_code();
     Result<void> read_body(std::int32_t length, std::string& out);
     Error lost(std::string_view what) const;
 
-    int fd_;
-    std::string peer_;
+    const int fd_;
+    std::unique_ptr<dl::net::Transport> transport_;
+    const std::string peer_;
     Limits limits_;
     const Canceller& canceller_;
     std::unique_ptr<char[]> buffer_;

@@ -56,7 +56,7 @@ Result<RecordBatch> decode_rows_batch(std::string_view frame);
 Result<std::map<std::uint32_t, std::int64_t>> parse_offsets(std::string_view json);
 
 struct Consumer::Impl {
-    Impl(Address address, const Options& options, std::string a_table,
+    Impl(dl::net::Address address, const Options& options, std::string a_table,
          const ConsumerOptions& consumer_options)
         : session(std::move(address), options),
           silence(options.timeout),

@@ -14,7 +14,7 @@ namespace datalake {
 
 class Session {
   public:
-    Session(Address address, Options options) : address_(std::move(address)), options_(options) {}
+    Session(dl::net::Address address, Options options) : address_(std::move(address)), options_(options) {}
 
     // How often a statement may be sent.
     enum class Resend : std::uint8_t {
@@ -42,7 +42,7 @@ class Session {
     bool busy() const { return busy_; }
 
     Canceller& canceller() { return canceller_; }
-    const Address& address() const { return address_; }
+    const dl::net::Address& address() const { return address_; }
     const Options& options() const { return options_; }
     // Longest wait without progress for the next statements.
     void set_timeout(std::chrono::milliseconds timeout) { options_.timeout = timeout; }
@@ -53,7 +53,7 @@ class Session {
     bool ends_reply(const ReplyItem& item) const;
     Result<ReplyItem> read_item();
 
-    Address address_;
+    dl::net::Address address_;
     Options options_;
     Canceller canceller_;
     std::unique_ptr<Connection> connection_;

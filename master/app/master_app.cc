@@ -1,5 +1,6 @@
 #include "master/app/master_app.h"
 
+#include <cstdlib>
 #include <future>
 #include <memory>
 #include <optional>
@@ -76,7 +77,11 @@ Result<void> run_master(const MasterConfig& config) {
 
     stop_asked.get_future().wait();
     log_info(kComponent, "stopping", {{"sessions", server->sessions()}});
-    server->stop(config.shutdown_grace);
+    // Data is safe at any moment; going on without those who still use it is not.
+    if (!server->stop(config.shutdown_grace)) {
+        log_error(kComponent, "sessions have not ended; exiting without them");
+        std::_Exit(1);
+    }
     health.stop();
     query_pool.stop();
     queries.reset();

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "common/base/limits.h"
-#include "common/config/config_value.h"
+#include "common/net/address.h"
 
 namespace dl::master {
 namespace {
@@ -87,12 +87,12 @@ Result<MasterConfig> master_config_from(const Config& config) {
     const auto ms = [&](const char* key) { return std::chrono::milliseconds(config.integer(key)); };
     const auto size = [&](const char* key) { return static_cast<std::size_t>(config.integer(key)); };
     MasterConfig result;
-    result.address = config.text("master.data.port");
-    if (!result.address.empty() && result.address.find_first_not_of("0123456789") == std::string::npos)
-        result.address = "127.0.0.1:" + result.address;
-    if (const auto valid = check_config_address(result.address); valid.has_error())
+    const auto listen_on = config.text("master.data.port");
+    const auto address = net::parse_address(listen_on, {.host = "127.0.0.1"});
+    if (address.has_error())
         return make_error(ErrorCode::invalid_value,
-                          "master.data.port = '" + result.address + "' " + valid.error().message);
+                          "master.data.port = '" + listen_on + "' " + address.error().message);
+    result.address = address->text();
     result.data_paths = config.list("master.data.path");
     result.slaves = config.list("slave.nodes");
     result.frame_bytes_max = size("master.frame.bytes.max");

@@ -47,12 +47,12 @@ bool is_binary_batch(const Result<JsonRequest>& request, std::string_view text) 
 
 }  // namespace
 
-ClientSession::ClientSession(std::uint64_t id, net::TcpConnection connection, net::SessionTicket ticket,
+ClientSession::ClientSession(std::uint64_t id, net::Connection connection, net::SessionTicket ticket,
                              Services& services, net::ByteBudget& request_bytes,
                              const SessionOptions& options)
-    : id_(id),
+    : ticket_(std::move(ticket)),
+      id_(id),
       connection_(std::move(connection)),
-      ticket_(std::move(ticket)),
       services_(services),
       request_bytes_(request_bytes),
       options_(options),
@@ -72,22 +72,18 @@ void ClientSession::start() {
 }
 
 void ClientSession::drain() {
-    asio::post(connection_.executor(), [self = shared_from_this()] {
-        self->draining_ = true;
-        self->room_.cancel();
-        if (self->running_waits_) self->cancel_running(ErrorCode::unavailable);
-        // What has been read is answered; the reader is woken by closing once nothing is left.
-        if (!self->answering_ && self->queue_.empty()) self->connection_.close();
-    });
+    draining_ = true;
+    room_.cancel();
+    if (running_waits_) cancel_running(ErrorCode::unavailable);
+    // What has been read is answered; the reader is woken by closing once nothing is left.
+    if (!answering_ && queue_.empty()) connection_.close();
 }
 
 void ClientSession::abort() {
-    asio::post(connection_.executor(), [self = shared_from_this()] {
-        self->failed_ = true;
-        self->cancel_running();
-        self->room_.cancel();
-        self->connection_.close();
-    });
+    failed_ = true;
+    cancel_running();
+    room_.cancel();
+    connection_.close();
 }
 
 asio::awaitable<void> ClientSession::read_loop() {

@@ -19,8 +19,7 @@
 #include <optional>
 #include <string>
 
-#include "common/net/tcp_connection.h"
-#include "common/net/tcp_listener.h"
+#include "common/net/session_server.h"
 #include "master/handlers/statement.h"
 
 namespace dl::master {
@@ -31,18 +30,17 @@ struct SessionOptions {
     net::TransferLimits write_transfer;  // of one piece of a reply
 };
 
-class ClientSession final : public std::enable_shared_from_this<ClientSession>, private ClientReply {
+class ClientSession final : public net::Session,
+                            public std::enable_shared_from_this<ClientSession>,
+                            private ClientReply {
   public:
-    ClientSession(std::uint64_t id, net::TcpConnection connection, net::SessionTicket ticket,
-                  Services& services, net::ByteBudget& request_bytes, const SessionOptions& options);
+    ClientSession(std::uint64_t id, net::Connection connection, net::SessionTicket ticket, Services& services,
+                  net::ByteBudget& request_bytes, const SessionOptions& options);
     ~ClientSession() override;
 
-    // Begins to serve; from the connection's executor. The session keeps itself alive until it has ended.
-    void start();
-    // From any thread: takes no more statements, answers those it has, then closes.
-    void drain();
-    // From any thread: closes at once.
-    void abort();
+    void start() override;
+    void drain() override;
+    void abort() override;
 
   private:
     // What was read: a statement, or what is wrong with it.
@@ -76,9 +74,9 @@ class ClientSession final : public std::enable_shared_from_this<ClientSession>, 
     void waiting(bool waits) override;
     void cancel_running(ErrorCode why = ErrorCode::cancelled);
 
+    const net::SessionTicket ticket_;
     const std::uint64_t id_;
-    net::TcpConnection connection_;
-    net::SessionTicket ticket_;
+    net::Connection connection_;
     Services& services_;
     net::ByteBudget& request_bytes_;
     const SessionOptions& options_;

@@ -1,5 +1,4 @@
-// The client port: accepts connections, gives each a session on one of the event loops, drains them at the
-// end.
+// The client port: native sessions behind a SessionServer.
 #pragma once
 
 #include <chrono>
@@ -23,19 +22,19 @@ class MasterServer {
     // Listens and serves. `pool` and `services` outlive the server.
     static Result<std::unique_ptr<MasterServer>> start(net::NetPool& pool, Services& services,
                                                        ServerOptions options);
-    ~MasterServer();
+    ~MasterServer();  // stops at once
 
-    std::string address() const;  // with the port in use
-    std::uint16_t port() const;
-    std::size_t sessions() const;
+    std::string address() const { return sessions_->address(); }  // with the port in use
+    std::uint16_t port() const { return sessions_->port(); }
+    std::size_t sessions() const { return sessions_->sessions(); }
     // No new connections, idle ones are closed, running statements may end until `grace` has passed; then all
-    // are closed. Blocks until the last session is gone. Not from a thread of the pool. Idempotent.
-    void stop(std::chrono::milliseconds grace);
+    // are closed. Blocks until the last session is gone; false when some would not end
+    // (SessionServer::stop). Not from a thread of the pool. Idempotent.
+    [[nodiscard]] bool stop(std::chrono::milliseconds grace) { return sessions_->stop(grace); }
 
   private:
-    struct State;
-    explicit MasterServer(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    std::shared_ptr<State> state_;
+    explicit MasterServer(std::shared_ptr<net::SessionServer> sessions) : sessions_(std::move(sessions)) {}
+    const std::shared_ptr<net::SessionServer> sessions_;
 };
 
 }  // namespace dl::master

@@ -1,11 +1,9 @@
 #include "slave/server/slave_node.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_future.hpp>
+#include <cstdlib>
 #include <thread>
 
 #include "common/async/worker_pool.h"
@@ -190,12 +188,11 @@ void SlaveNode::stop() {
     parts.context.stopping->advance(1);  // who waits for records would wait through the grace
     if (parts.server) {
         log_info(kComponent, "draining", {{"grace_ms", parts.settings.stop_grace.count()}});
-        auto server = parts.server;
-        const auto grace = parts.settings.stop_grace;
-        asio::co_spawn(
-            parts.net.executor_of(0),
-            [server, grace]() -> asio::awaitable<void> { co_await server->stop(grace); }, asio::use_future)
-            .get();
+        // Data is safe at any moment; going on without those who still use it is not.
+        if (!parts.server->stop(parts.settings.stop_grace)) {
+            log_error(kComponent, "requests have not ended; exiting without them");
+            std::_Exit(1);
+        }
     }
     parts.net.stop();
     parts.upkeep_timer.reset();

@@ -8,7 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/config/properties.h"
-#include "common/net/tcp_connection.h"
+#include "common/net/connection.h"
 #include "slave/partition/partition.h"
 
 namespace dl::slave {

@@ -36,8 +36,7 @@ TEST(RpcLatency, Ping) {
     const auto p50 = micros[micros.size() / 2];
     std::printf("ping round trip: p50 %.1f us, p99 %.1f us\n", p50, micros[micros.size() * 99 / 100]);
     EXPECT_LT(p50, 5000.0);
-    test::run(server_pool.executor_of(0),
-              [&]() -> asio::awaitable<void> { co_await server->stop(std::chrono::milliseconds(0)); });
+    EXPECT_TRUE(server->stop(std::chrono::milliseconds(0)));
     client.reset();
     client_pool.stop();
     server_pool.stop();

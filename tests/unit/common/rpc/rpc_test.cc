@@ -11,11 +11,11 @@
 
 #include "common/async/async_event.h"
 #include "common/async/run_on.h"
-#include "common/net/tcp_listener.h"
 #include "common/rpc/frame_codec.h"
 #include "common/rpc/rpc_client.h"
 #include "common/rpc/rpc_server.h"
 #include "tests/unit/common/net/run_coroutine.h"
+#include "tests/unit/common/net/serve.h"
 
 namespace dl::rpc {
 namespace {
@@ -113,9 +113,7 @@ class RpcTest : public ::testing::Test {
             client_ = RpcClient::create(pool_.executor_of(1), "127.0.0.1:" + std::to_string(server_->port()));
     }
     void stop_server(int grace_ms = 100) {
-        test::run(pool_.executor_of(0), [this, grace_ms]() -> asio::awaitable<void> {
-            co_await server_->stop(std::chrono::milliseconds(grace_ms));
-        });
+        EXPECT_TRUE(server_->stop(std::chrono::milliseconds(grace_ms)));
         server_.reset();
     }
     template <class Make>
@@ -295,20 +293,11 @@ TEST_F(RpcTest, StalePooledConnectionsAreNotUsed) {
 
 // A peer that takes the request and closes without an answer.
 TEST_F(RpcTest, LostAfterSendingIsUnknownForChangesAndUnavailableForReads) {
-    auto listener = *net::TcpListener::listen(pool_.executor_of(0), "127.0.0.1:0");
-    listener->start(
-        [&] { return pool_.executor(); },
-        [](net::TcpConnection connection, net::SessionTicket) {
-            auto executor = connection.executor();
-            asio::co_spawn(
-                executor,
-                [c = std::make_shared<net::TcpConnection>(std::move(connection))]() -> asio::awaitable<void> {
-                    char bytes[14];
-                    (void)co_await c->read_exactly(bytes, sizeof bytes, net::kNoDeadline);
-                    c->close();
-                },
-                asio::detached);
-        });
+    auto listener = test::serve(pool_, [](net::Connection& connection) -> asio::awaitable<void> {
+        char bytes[14];
+        (void)co_await connection.read_exactly(bytes, sizeof bytes, net::kNoDeadline);
+        connection.close();
+    });
     auto client = RpcClient::create(pool_.executor_of(1), listener->address());
     run([&]() -> asio::awaitable<void> {
         auto change = co_await client->call(Method::append, "{}", {}, in_ms(5000));
@@ -316,7 +305,7 @@ TEST_F(RpcTest, LostAfterSendingIsUnknownForChangesAndUnavailableForReads) {
         auto query = co_await client->call(Method::query, "{}", {}, in_ms(5000));
         EXPECT_EQ(query.error().code, ErrorCode::unavailable) << query.error().to_text();
     });
-    listener->stop();
+    EXPECT_TRUE(listener->stop(0ms));
 }
 
 // A peer that answers with something else.
@@ -324,27 +313,18 @@ TEST_F(RpcTest, GarbageAndOversizeRepliesAreErrors) {
     for (const auto& bytes :
          {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("\xff\xff\xff\xff\x01\x80\0\0", 8),
           std::string("\x04\0\0\0\x01\x07\0\0", 8), std::string("\x04\0\0", 3)}) {
-        auto listener = *net::TcpListener::listen(pool_.executor_of(0), "127.0.0.1:0");
-        listener->start([&] { return pool_.executor(); },
-                        [bytes](net::TcpConnection connection, net::SessionTicket) {
-                            auto executor = connection.executor();
-                            asio::co_spawn(
-                                executor,
-                                [bytes, c = std::make_shared<net::TcpConnection>(
-                                            std::move(connection))]() -> asio::awaitable<void> {
-                                    char request[14];
-                                    (void)co_await c->read_exactly(request, sizeof request, net::kNoDeadline);
-                                    (void)co_await c->write(bytes, {});
-                                },
-                                asio::detached);
-                        });
+        auto listener = test::serve(pool_, [bytes](net::Connection& connection) -> asio::awaitable<void> {
+            char request[14];
+            (void)co_await connection.read_exactly(request, sizeof request, net::kNoDeadline);
+            (void)co_await connection.write(bytes, {});
+        });
         auto client = RpcClient::create(pool_.executor_of(1), listener->address());
         run([&]() -> asio::awaitable<void> {
             auto reply = co_await client->call(Method::ping, "{}", {}, in_ms(5000));
             EXPECT_TRUE(reply.has_error());
             EXPECT_NE(reply.error().code, ErrorCode::timeout);
         });
-        listener->stop();
+        EXPECT_TRUE(listener->stop(0ms));
     }
 }
 

@@ -187,7 +187,7 @@ TEST_F(ClientSessionTest, StoppingAnswersWhatRunsAndClosesWhatIdles) {
     create_t(idle, 1);
     busy.send_frame(R"({"stream_read":{"table_name":"t","read_count":1},"options":{"max_wait_ms":60000}})");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    server_->stop(std::chrono::seconds(5));
+    EXPECT_TRUE(server_->stop(std::chrono::seconds(5)));
     EXPECT_TRUE(busy.reply().starts_with("UNAVAILABLE: this master is stopping"));
     EXPECT_TRUE(busy.at_end());
     EXPECT_TRUE(idle.at_end());
@@ -198,7 +198,7 @@ TEST_F(ClientSessionTest, StoppingDoesNotWaitForEver) {
     client.send_frame("{\"query\":\"select hang\"}");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const auto begin = std::chrono::steady_clock::now();
-    server_->stop(std::chrono::milliseconds(50));
+    EXPECT_TRUE(server_->stop(std::chrono::milliseconds(50)));
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
     EXPECT_EQ(coordinator_.cancelled, 1);
 }

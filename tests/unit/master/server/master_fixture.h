@@ -46,15 +46,11 @@ class FakeSlave {
         auto server = rpc::RpcServer::listen(pool.executor_of(0), address, std::move(handlers));
         if (server.has_error()) ADD_FAILURE() << server.error().to_text();
         server_ = *server;
-        executor_ = pool.executor_of(0);
     }
     ~FakeSlave() { stop(); }
     void stop() {
         if (!server_) return;
-        auto ended = asio::co_spawn(
-            executor_, [server = server_] { return server->stop(std::chrono::milliseconds(0)); },
-            asio::use_future);
-        ended.get();
+        EXPECT_TRUE(server_->stop(std::chrono::milliseconds(0)));
         server_.reset();
     }
     std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
@@ -244,7 +240,6 @@ class FakeSlave {
     }
 
     std::shared_ptr<rpc::RpcServer> server_;
-    asio::any_io_executor executor_;
     mutable std::mutex mutex_;
     std::map<rpc::Method, std::pair<Error, bool>> failures_;
     std::map<rpc::Method, int> calls_;

@@ -1,8 +1,5 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,15 +11,17 @@
 
 #include "common/async/async_event.h"
 #include "common/net/process.h"
-#include "common/net/tcp_connection.h"
-#include "common/net/tcp_listener.h"
+#include "common/net/session_server.h"
+#include "tests/unit/common/net/peer.h"
 #include "tests/unit/common/net/run_coroutine.h"
+#include "tests/unit/common/net/serve.h"
 
 namespace dl::net {
 namespace {
 
 namespace asio = boost::asio;
 using test::in_ms;
+using test::Peer;
 using namespace std::chrono_literals;
 
 std::size_t resident_bytes() {
@@ -32,68 +31,24 @@ std::size_t resident_bytes() {
     return resident * 4096;
 }
 
-// A plain blocking peer.
-class Peer {
-  public:
-    explicit Peer(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    }
-    ~Peer() { close(); }
-    Peer(Peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)), connected_(other.connected_) {}
-    bool connected() const { return connected_; }
-    void send(std::string_view bytes) {
-        ASSERT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
-    }
-    std::string receive(std::size_t size) {
-        std::string bytes(size, '\0');
-        const auto got = ::recv(fd_, bytes.data(), size, MSG_WAITALL);
-        bytes.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-        return bytes;
-    }
-    void close() {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-    int fd() const { return fd_; }
-
-  private:
-    int fd_;
-    bool connected_ = false;
-};
-
-// A listener that hands each connection to `serve`, run as a coroutine on the connection's loop.
-class TcpTest : public ::testing::Test {
+class ConnectionTest : public ::testing::Test {
   protected:
-    using Serve = std::function<asio::awaitable<void>(TcpConnection&)>;
-
-    void listen(Serve serve, ListenerOptions options = {}) {
-        auto made = TcpListener::listen(pool_.executor_of(0), "127.0.0.1:0", options);
-        ASSERT_TRUE(made.has_value()) << made.error().to_text();
-        listener_ = *made;
-        listener_->start([this] { return pool_.executor(); },
-                         [serve](TcpConnection connection, SessionTicket ticket) {
-                             auto executor = connection.executor();
-                             asio::co_spawn(
-                                 executor,
-                                 [serve, c = std::make_shared<TcpConnection>(std::move(connection)),
-                                  ticket]() -> asio::awaitable<void> { co_await serve(*c); },
-                                 asio::detached);
-                         });
+    void listen(test::Serve serve, SessionServerOptions options = {}) {
+        listener_ = test::serve(pool_, std::move(serve), std::move(options));
     }
-    ~TcpTest() override {
-        if (listener_) listener_->stop();
+    ~ConnectionTest() override {
+        if (listener_) {
+            EXPECT_TRUE(listener_->stop(0ms));
+        }
         pool_.stop();
     }
 
     NetPool pool_{"net", 2};
-    std::shared_ptr<TcpListener> listener_;
+    std::shared_ptr<SessionServer> listener_;
 };
 
-TEST_F(TcpTest, MovesSmallAndLargeBodiesBothWays) {
-    listen([](TcpConnection& c) -> asio::awaitable<void> {
+TEST_F(ConnectionTest, MovesSmallAndLargeBodiesBothWays) {
+    listen([](Connection& c) -> asio::awaitable<void> {
         for (;;) {
             std::uint32_t size = 0;
             if ((co_await c.read_exactly(&size, 4, kNoDeadline)).has_error()) co_return;
@@ -122,9 +77,9 @@ TEST_F(TcpTest, MovesSmallAndLargeBodiesBothWays) {
 }
 
 // Claims 256 MiB each and sends a little: memory follows what arrives, and the stall ends it.
-TEST_F(TcpTest, LiarsCostNothingAndEndAtTheStall) {
+TEST_F(ConnectionTest, LiarsCostNothingAndEndAtTheStall) {
     std::atomic<int> timeouts{0};
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         auto body = co_await c.read_body(256u << 20, {.stall = 300ms, .bytes_per_second_min = 1u << 30});
         if (body.has_error() && body.error().code == ErrorCode::timeout) ++timeouts;
     });
@@ -142,10 +97,10 @@ TEST_F(TcpTest, LiarsCostNothingAndEndAtTheStall) {
 }
 
 // A byte now and then satisfies the stall but not the least rate.
-TEST_F(TcpTest, SlowSendersAreEndedByTheLeastRate) {
+TEST_F(ConnectionTest, SlowSendersAreEndedByTheLeastRate) {
     AsyncEvent done;
     ErrorCode code = ErrorCode::internal;
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         auto body = co_await c.read_body(1000, {.stall = 100ms, .bytes_per_second_min = 10000});
         code = body.has_error() ? body.error().code : ErrorCode::internal;
         done.set();
@@ -159,11 +114,11 @@ TEST_F(TcpTest, SlowSendersAreEndedByTheLeastRate) {
     EXPECT_EQ(code, ErrorCode::timeout);
 }
 
-TEST_F(TcpTest, BudgetIsTakenForLargeBodiesOnlyAfterBytesArrived) {
+TEST_F(ConnectionTest, BudgetIsTakenForLargeBodiesOnlyAfterBytesArrived) {
     ByteBudget budget(1u << 20);
     std::atomic<std::size_t> during{0};
     std::atomic<bool> ended{false};
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         {
             ByteBudget::Share share;
             auto body = co_await c.read_body(500000, {}, kNoDeadline, &budget, &share);
@@ -186,9 +141,9 @@ TEST_F(TcpTest, BudgetIsTakenForLargeBodiesOnlyAfterBytesArrived) {
     EXPECT_EQ(budget.in_use(), 0u);
 }
 
-TEST_F(TcpTest, AReaderThatNeverReadsEndsTheWriteAtTheStall) {
+TEST_F(ConnectionTest, AReaderThatNeverReadsEndsTheWriteAtTheStall) {
     std::atomic<int> code{-1};
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         const std::string much(64u << 20, 'x');
         auto written = co_await c.write(much, {.stall = 200ms});
         code = written.has_error() ? static_cast<int>(written.error().code) : 1000;
@@ -199,10 +154,10 @@ TEST_F(TcpTest, AReaderThatNeverReadsEndsTheWriteAtTheStall) {
     EXPECT_EQ(code, static_cast<int>(ErrorCode::timeout));
 }
 
-TEST_F(TcpTest, DeadlinesOfReaderAndWriterDoNotDisturbEachOther) {
+TEST_F(ConnectionTest, DeadlinesOfReaderAndWriterDoNotDisturbEachOther) {
     std::atomic<int> reads{0};
     std::atomic<bool> wrote{false};
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         using namespace asio::experimental::awaitable_operators;
         const std::string much(32u << 20, 'x');
         const auto reader = [&]() -> asio::awaitable<void> {
@@ -226,9 +181,9 @@ TEST_F(TcpTest, DeadlinesOfReaderAndWriterDoNotDisturbEachOther) {
     EXPECT_TRUE(wrote);
 }
 
-TEST_F(TcpTest, EndOfStreamAndStaleConnectionsAreSeen) {
+TEST_F(ConnectionTest, EndOfStreamAndStaleConnectionsAreSeen) {
     std::atomic<int> state{0};
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         char bytes[4];
         auto read = co_await c.read_exactly(bytes, 4, in_ms(5000));
         EXPECT_EQ(read.error().code, ErrorCode::unavailable);
@@ -244,9 +199,9 @@ TEST_F(TcpTest, EndOfStreamAndStaleConnectionsAreSeen) {
     EXPECT_EQ(state, 1);
 }
 
-TEST_F(TcpTest, CancellationEndsAWait) {
+TEST_F(ConnectionTest, CancellationEndsAWait) {
     std::atomic<int> state{0};
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         using namespace asio::experimental::awaitable_operators;
         asio::steady_timer timer(co_await asio::this_coro::executor, 20ms);
         const auto won = co_await (c.wait_for_bytes(kNoDeadline) || timer.async_wait(asio::use_awaitable));
@@ -259,8 +214,8 @@ TEST_F(TcpTest, CancellationEndsAWait) {
 }
 
 // The last reply is not lost to a reset although the peer's bytes were not all read.
-TEST_F(TcpTest, FinishDeliversTheLastReply) {
-    listen([&](TcpConnection& c) -> asio::awaitable<void> {
+TEST_F(ConnectionTest, FinishDeliversTheLastReply) {
+    listen([&](Connection& c) -> asio::awaitable<void> {
         (void)co_await c.wait_for_bytes(kNoDeadline);
         (void)co_await c.write("bye", {});
         co_await c.finish();
@@ -272,85 +227,7 @@ TEST_F(TcpTest, FinishDeliversTheLastReply) {
     EXPECT_EQ(peer.receive(1), "");
 }
 
-TEST_F(TcpTest, AddressInUseNamesAddressKeyAndWayOut) {
-    listen([](TcpConnection&) -> asio::awaitable<void> { co_return; });
-    const auto second =
-        TcpListener::listen(pool_.executor_of(0), listener_->address(), {.config_key = "slave.node"});
-    ASSERT_TRUE(second.has_error());
-    EXPECT_EQ(second.error().code, ErrorCode::unavailable);
-    EXPECT_NE(
-        second.error().message.find("address " + listener_->address() + " is in use by another process;"),
-        std::string::npos);
-    EXPECT_NE(second.error().message.find("slave.node"), std::string::npos);
-    EXPECT_TRUE(TcpListener::listen(pool_.executor_of(0), "no port").has_error());
-}
-
-TEST_F(TcpTest, ConnectionsBeyondTheLimitAreToldSoAndSlotsComeBack) {
-    listen([](TcpConnection& c) -> asio::awaitable<void> { (void)co_await c.wait_for_bytes(kNoDeadline); },
-           {.sessions_max = 3, .refusal = "full"});
-    std::vector<Peer> peers;
-    for (int i = 0; i < 3; ++i)
-        peers.emplace_back(listener_->port());
-    for (int i = 0; i < 100 && listener_->sessions() < 3; ++i)
-        std::this_thread::sleep_for(2ms);
-    Peer refused(listener_->port());
-    EXPECT_EQ(refused.receive(4), "full");
-    peers.pop_back();
-    for (int i = 0; i < 200 && listener_->sessions() == 3; ++i)
-        std::this_thread::sleep_for(2ms);
-    EXPECT_EQ(listener_->sessions(), 2u);
-}
-
-TEST_F(TcpTest, AcceptingSurvivesRunningOutOfDescriptors) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "sanitizers need descriptors themselves, and time in which none is free";
-#endif
-    listen(
-        [](TcpConnection& c) -> asio::awaitable<void> {
-            (void)co_await c.write("hi", {});
-            (void)co_await c.wait_for_bytes(kNoDeadline);
-        },
-        {.pause_when_exhausted = 20ms});
-    Peer peer(listener_->port());
-    EXPECT_EQ(peer.receive(2), "hi");
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlimit low = limit;
-    const int probe = ::dup(0);
-    ::close(probe);
-    low.rlim_cur = static_cast<rlim_t>(probe) + 1;  // room for one more descriptor: the peer's
-    setrlimit(RLIMIT_NOFILE, &low);
-    Peer waiting(listener_->port());
-    std::this_thread::sleep_for(80ms);
-    setrlimit(RLIMIT_NOFILE, &limit);
-    EXPECT_TRUE(waiting.connected());
-    EXPECT_EQ(waiting.receive(2), "hi");
-}
-
-TEST_F(TcpTest, IdleConnectionsAreCheap) {
-    raise_file_limit();
-    listen([](TcpConnection& c) -> asio::awaitable<void> { (void)co_await c.wait_for_bytes(kNoDeadline); });
-    constexpr int kConnections = 2000;
-    std::vector<Peer> peers;
-    peers.reserve(kConnections);
-    for (int i = 0; i < 50; ++i)
-        peers.emplace_back(listener_->port());
-    for (int i = 0; i < 200 && listener_->sessions() < 50; ++i)
-        std::this_thread::sleep_for(2ms);
-    const auto before = ::mallinfo2().uordblks;
-    for (int i = 50; i < kConnections; ++i) {
-        peers.emplace_back(listener_->port());
-        ASSERT_TRUE(peers.back().connected());
-    }
-    for (int i = 0; i < 500 && listener_->sessions() < kConnections; ++i)
-        std::this_thread::sleep_for(2ms);
-    ASSERT_EQ(listener_->sessions(), std::size_t{kConnections});
-    const auto each = (::mallinfo2().uordblks - before) / (kConnections - 50);
-    RecordProperty("bytes_per_connection", static_cast<int>(each));
-    EXPECT_LT(each, 8192u);
-}
-
-TEST_F(TcpTest, ConnectFailsInTimeAndSaysWhy) {
+TEST_F(ConnectionTest, ConnectFailsInTimeAndSaysWhy) {
     test::run(pool_.executor(), [&]() -> asio::awaitable<void> {
         auto refused = co_await connect("127.0.0.1:1", in_ms(2000));
         EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
@@ -360,13 +237,6 @@ TEST_F(TcpTest, ConnectFailsInTimeAndSaysWhy) {
         auto unknown = co_await connect("no.such.host.invalid:1", in_ms(3000));
         EXPECT_EQ(unknown.error().code, ErrorCode::unavailable);
     });
-}
-
-TEST(HostPort, ParsesAndRefuses) {
-    EXPECT_EQ(parse_host_port("127.0.0.1:7853")->port, 7853);
-    EXPECT_EQ(parse_host_port("[::1]:80")->host, "::1");
-    for (const auto* bad : {"", "host", "host:", ":80", "host:65536", "host:-1", "::1:80", "host:8x"})
-        EXPECT_EQ(parse_host_port(bad).error().code, ErrorCode::invalid_value) << bad;
 }
 
 TEST(Signals, FirstIsGracefulSecondForced) {

@@ -1,11 +1,12 @@
-// One TCP connection: reads of exact lengths into memory that grows only as bytes arrive, gathered writes, a
-// deadline on every wait. Protocol code (frames, JSON) lives elsewhere; this only moves bytes.
+// One connection on an event loop: reads of exact lengths into memory that grows only as bytes arrive,
+// gathered writes, a deadline on every wait. The bytes go through a Transport; protocol code (frames, JSON)
+// lives elsewhere.
 //
-// Threads: everything from the connection's one executor (a thread of NetPool). One reader and one writer
-// coroutine at a time. Small reads are served from an internal buffer of kReadAheadBytes, so a pipelined
-// small request costs no system call of its own; an idle connection costs about 3 KiB. Errors: TIMEOUT at a
-// deadline, UNAVAILABLE "connection closed by ..." at end of stream or reset, CANCELLED when the coroutine
-// was cancelled. After an error the connection is of no further use: close it.
+// Threads: everything from the connection's one executor (a thread of NetPool), except abort(). One reader
+// and one writer coroutine at a time. Small reads are served from an internal buffer of kReadAheadBytes, so a
+// pipelined small request costs no system call of its own; an idle connection costs about 3 KiB. Errors:
+// TIMEOUT at a deadline, UNAVAILABLE "connection closed by ..." at end of stream or reset, CANCELLED when the
+// coroutine was cancelled. After an error the connection is of no further use: close it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +22,7 @@
 #include "common/base/error.h"
 #include "common/base/shared_bytes.h"
 #include "common/net/byte_budget.h"
+#include "common/net/transport.h"
 
 namespace dl::net {
 
@@ -33,21 +35,22 @@ struct TransferLimits {
     std::size_t bytes_per_second_min = 16384;  // over the whole transfer, beyond `stall`
 };
 
-class TcpConnection {
+class Connection {
   public:
     static constexpr std::size_t kReadAheadBytes = 2048;
     static constexpr std::size_t kUnbudgetedBytes =
         64u << 10;  // of a frame, before its share of a budget is taken
 
-    TcpConnection() = default;  // none yet: only is_open() and assignment
+    Connection() = default;  // none yet: only is_open() and assignment
     // Takes the socket over: TCP_NODELAY, keep-alive, non-blocking.
-    explicit TcpConnection(boost::asio::ip::tcp::socket socket);
-    ~TcpConnection();
-    TcpConnection(TcpConnection&&) noexcept;
-    TcpConnection& operator=(TcpConnection&&) noexcept;
+    explicit Connection(boost::asio::ip::tcp::socket socket,
+                        const MakeTransport& transport = plain_transport);
+    ~Connection();
+    Connection(Connection&&) noexcept;
+    Connection& operator=(Connection&&) noexcept;
 
     boost::asio::any_io_executor executor() const;
-    std::string peer() const;  // "10.0.0.7:51234"; kept after closing
+    const std::string& peer() const;  // "10.0.0.7:51234"; kept after closing
 
     // Waits until at least one byte is there (true) or the peer has closed (false): the idle wait between
     // frames.
@@ -77,7 +80,7 @@ class TcpConnection {
     bool is_open() const;
     // Wakes readers and writers with an error. Idempotent.
     void close();
-    // The same with a reset: nothing unsent lingers.
+    // From any thread: the same with a reset, so that nothing unsent lingers.
     void abort();
     // After a last reply: no more is sent, what the peer still sends is dropped until it closes too or
     // `patience` is over, so that the reply is not lost to a reset. Then close().
@@ -90,13 +93,7 @@ class TcpConnection {
 
 // Connects to "host:port" within the deadline, on the caller's executor. UNAVAILABLE names the address and
 // the cause.
-boost::asio::awaitable<Result<TcpConnection>> connect(std::string address, Deadline deadline);
-
-// "host:port" or "[v6]:port", port 0..65535. INVALID_VALUE says what is wrong.
-struct HostPort {
-    std::string host;
-    std::uint16_t port = 0;
-};
-Result<HostPort> parse_host_port(std::string_view address);
+boost::asio::awaitable<Result<Connection>> connect(std::string address, Deadline deadline,
+                                                   MakeTransport transport = plain_transport);
 
 }  // namespace dl::net

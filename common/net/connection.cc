@@ -1,0 +1,442 @@
+#include "common/net/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "common/net/address.h"
+
+namespace dl::net {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr auto kNoStall = std::chrono::milliseconds::max();
+constexpr std::size_t kBytesPerTurn = 1u << 20;  // moved without waiting before other sessions get the thread
+
+// Beyond the clock's range: kNoDeadline.
+Deadline after(std::chrono::milliseconds delay) {
+    const auto now = Clock::now();
+    return delay > std::chrono::duration_cast<std::chrono::milliseconds>(kNoDeadline - now) ? kNoDeadline
+                                                                                            : now + delay;
+}
+
+struct FreeBytes {
+    void operator()(char* bytes) const { std::free(bytes); }
+};
+
+}  // namespace
+
+struct Connection::State : std::enable_shared_from_this<Connection::State> {
+    State(tcp::socket taken, const MakeTransport& make)
+        : socket(std::move(taken)),
+          transport(make(socket.native_handle())),
+          watchdog(socket.get_executor()) {}
+
+    enum class Side : std::uint8_t { read, write };
+    struct WaitUnderWay {
+        Deadline deadline = kNoDeadline;
+        bool timed_out = false;
+    };
+
+    tcp::socket socket;
+    const std::unique_ptr<Transport> transport;
+    asio::steady_timer watchdog;
+    Deadline armed = kNoDeadline;
+    std::array<WaitUnderWay, 2> waits;
+    bool closed = false;
+    Transport::Wait before_read = Transport::Wait::readable;  // what the next read has to wait for
+    std::size_t turn = 0;                                     // bytes read since the reader last waited
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    std::array<char, kReadAheadBytes> ahead;
+
+    // The watchdog is armed for the earliest deadline seen and looks again when it fires, so that a wait with
+    // a later deadline costs no timer operation.
+    void arm(Deadline deadline) {
+        if (deadline >= armed) return;
+        armed = deadline;
+        watchdog.expires_at(deadline);
+        watchdog.async_wait([weak = weak_from_this()](const error_code& error) {
+            if (error) return;
+            if (auto self = weak.lock()) self->on_watchdog();
+        });
+    }
+
+    void on_watchdog() {
+        armed = kNoDeadline;
+        const auto now = Clock::now();
+        bool late = false;
+        Deadline next = kNoDeadline;
+        for (auto& wait : waits) {
+            if (wait.deadline == kNoDeadline) continue;
+            if (wait.deadline <= now) {
+                wait.timed_out = true;
+                late = true;
+            } else {
+                next = std::min(next, wait.deadline);
+            }
+        }
+        if (late && !closed) {
+            error_code ignored;
+            socket.cancel(ignored);  // a wait that is not late starts again
+        }
+        if (next != kNoDeadline) arm(next);
+    }
+
+    void close() {
+        if (closed) return;
+        closed = true;
+        error_code ignored;
+        watchdog.cancel();
+        socket.close(ignored);
+    }
+
+    const std::string& peer() const { return transport->peer(); }
+    Error closed_error() const {
+        return make_error(ErrorCode::unavailable, "connection to " + peer() + " was closed");
+    }
+    Error end_error() const { return make_error(ErrorCode::unavailable, "connection closed by " + peer()); }
+    Error failed(const Error& why) const {
+        return make_error(why.code, "connection to " + peer() + " failed: " + why.message);
+    }
+    Error late_error(Side side) const {
+        return make_error(ErrorCode::timeout, side == Side::read
+                                                  ? "no bytes from " + peer() + " within the time allowed"
+                                                  : peer() + " took no bytes within the time allowed");
+    }
+    Error cancelled_error() const {
+        return make_error(ErrorCode::cancelled, "cancelled, connection to " + peer());
+    }
+
+    std::size_t take_ahead(char* out, std::size_t size) {
+        const auto taken = std::min(size, end - begin);
+        std::memcpy(out, ahead.data() + begin, taken);
+        begin += taken;
+        return taken;
+    }
+
+    // Until the socket is what the transport asked for.
+    asio::awaitable<Result<void>> wait_for(Side side, Transport::Wait what, Deadline deadline) {
+        auto self = shared_from_this();
+        auto& wait = waits[static_cast<std::size_t>(side)];
+        const auto event =
+            what == Transport::Wait::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
+        for (;;) {
+            if (closed) co_return closed_error();
+            const auto cancellation = co_await asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != asio::cancellation_type::none) co_return cancelled_error();
+            // Looked at here too: a socket that is ready each time would always be faster than the watchdog.
+            if (wait.timed_out || (deadline != kNoDeadline && deadline <= Clock::now())) {
+                wait.timed_out = false;
+                co_return late_error(side);
+            }
+            wait.deadline = deadline;
+            arm(deadline);
+            auto [error] = co_await socket.async_wait(event, kAwait);
+            wait.deadline = kNoDeadline;
+            if (!error) {
+                wait.timed_out = false;
+                co_return Result<void>{};
+            }
+            if (error != asio::error::operation_aborted)
+                co_return failed(make_error(ErrorCode::unavailable, error.message()));
+            // Closed, cancelled, late, or the other side is.
+        }
+    }
+
+    // Some bytes; 0 at end of stream. `deadline` bounds all of it, `stall` each wait.
+    asio::awaitable<Result<std::size_t>> receive(std::span<char> out, std::chrono::milliseconds stall,
+                                                 Deadline deadline) {
+        auto self = shared_from_this();
+        for (;;) {
+            if (before_read != Transport::Wait::none) {
+                turn = 0;
+                DL_CO_TRY(co_await wait_for(Side::read, before_read, std::min(deadline, after(stall))));
+                before_read = Transport::Wait::none;
+            } else if (turn >= kBytesPerTurn) {
+                turn = 0;
+                co_await asio::post(socket.get_executor(), asio::use_awaitable);
+            }
+            if (closed) co_return closed_error();
+            auto moved = transport->read_some(out);
+            if (moved.has_error()) co_return failed(moved.error());
+            before_read = moved->wait;
+            turn += moved->bytes;
+            if (moved->bytes > 0 || moved->wait == Transport::Wait::none) co_return moved->bytes;
+        }
+    }
+
+    // Exactly all of `out`.
+    asio::awaitable<Result<void>> fill(std::span<char> out, std::chrono::milliseconds stall,
+                                       Deadline deadline) {
+        auto self = shared_from_this();
+        auto done = take_ahead(out.data(), out.size());
+        while (done < out.size()) {
+            DL_CO_TRY_ASSIGN(const auto got, co_await receive(out.subspan(done), stall, deadline));
+            if (got == 0) co_return end_error();
+            done += got;
+        }
+        co_return Result<void>{};
+    }
+};
+
+Connection::Connection(tcp::socket socket, const MakeTransport& transport) {
+    error_code ignored;
+    set_tcp_options(socket.native_handle());
+    socket.native_non_blocking(true, ignored);
+    state_ = std::make_shared<State>(std::move(socket), transport);
+}
+
+Connection::~Connection() {
+    if (state_) close();
+}
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&& other) noexcept {
+    if (this != &other) {
+        if (state_) close();
+        state_ = std::move(other.state_);
+    }
+    return *this;
+}
+
+asio::any_io_executor Connection::executor() const {
+    return state_->socket.get_executor();
+}
+const std::string& Connection::peer() const {
+    return state_->peer();
+}
+std::size_t Connection::buffered() const {
+    return state_->end - state_->begin;
+}
+bool Connection::is_open() const {
+    return state_ != nullptr && !state_->closed;
+}
+
+asio::awaitable<Result<bool>> Connection::wait_for_bytes(Deadline deadline) {
+    auto state = state_;
+    if (state->begin < state->end) co_return true;
+    state->begin = state->end = 0;
+    DL_CO_TRY_ASSIGN(state->end, co_await state->receive(state->ahead, kNoStall, deadline));
+    co_return state->end > 0;
+}
+
+asio::awaitable<Result<void>> Connection::read_exactly(void* out, std::size_t size, Deadline deadline) {
+    auto state = state_;
+    auto* to = static_cast<char*>(out);
+    auto done = state->take_ahead(to, size);
+    while (done < size) {
+        if (size - done > kReadAheadBytes)
+            co_return co_await state->fill({to + done, size - done}, kNoStall, deadline);
+        // Through the read-ahead buffer: what follows the header comes with the same system call.
+        DL_CO_TRY_ASSIGN(const bool there, co_await wait_for_bytes(deadline));
+        if (!there) co_return state->end_error();
+        done += state->take_ahead(to + done, size - done);
+    }
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<SharedBytes>> Connection::read_body(std::size_t size, const TransferLimits& limits,
+                                                           Deadline deadline, ByteBudget* budget,
+                                                           ByteBudget::Share* share) {
+    auto state = state_;
+    const auto transfer_ms =
+        std::chrono::milliseconds(size * 1000 / std::max<std::size_t>(limits.bytes_per_second_min, 1));
+    auto until = std::min(deadline, after(limits.stall + transfer_ms));
+    const auto stall = limits.stall;
+
+    std::size_t capacity = std::min(size, kUnbudgetedBytes);
+    std::unique_ptr<char, FreeBytes> bytes(
+        static_cast<char*>(std::malloc(std::max<std::size_t>(capacity, 1))));
+    const auto out_of_memory = [&] {
+        return make_error(ErrorCode::overloaded,
+                          "no memory for a frame of " + std::to_string(size) + " bytes");
+    };
+    if (bytes == nullptr) co_return out_of_memory();
+    std::size_t done = 0;
+    for (;;) {
+        DL_CO_TRY(co_await state->fill({bytes.get() + done, capacity - done}, stall, until));
+        done = capacity;
+        if (done == size) break;
+        if (done == kUnbudgetedBytes && budget != nullptr && share != nullptr) {
+            const auto before = Clock::now();
+            DL_CO_TRY_ASSIGN(*share, co_await budget->acquire(size, deadline));
+            if (until != deadline) until += Clock::now() - before;
+        }
+        capacity = size / 2 < capacity ? size : capacity * 2;
+        auto* grown = static_cast<char*>(std::realloc(bytes.get(), capacity));
+        if (grown == nullptr) co_return out_of_memory();
+        (void)bytes.release();
+        bytes.reset(grown);
+    }
+    std::shared_ptr<char> owner(std::move(bytes));
+    const void* start = owner.get();
+    co_return SharedBytes(std::move(owner), start, size);
+}
+
+asio::awaitable<Result<void>> Connection::skip(std::size_t size, const TransferLimits& limits) {
+    auto state = state_;
+    std::vector<char> scratch(16384);
+    while (size > 0) {
+        const auto part = std::min(size, scratch.size());
+        DL_CO_TRY(co_await state->fill({scratch.data(), part}, limits.stall, kNoDeadline));
+        size -= part;
+    }
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Connection::write(std::span<const std::string_view> parts,
+                                                const TransferLimits& limits, Deadline deadline) {
+    auto state = state_;
+    std::size_t index = 0, offset = 0, turn = 0, total = 0;
+    for (const auto& part : parts)
+        total += part.size();
+    Deadline until = kNoDeadline;
+    for (;;) {
+        while (index < parts.size() && offset == parts[index].size()) {
+            ++index;
+            offset = 0;
+        }
+        if (index == parts.size()) co_return Result<void>{};
+        if (state->closed) co_return state->closed_error();
+
+        auto moved = state->transport->write_some(parts.subspan(index), offset);
+        if (moved.has_error()) co_return state->failed(moved.error());
+        auto left = moved->bytes;
+        turn += left;
+        while (left > 0) {
+            const auto step = std::min(left, parts[index].size() - offset);
+            offset += step;
+            left -= step;
+            if (offset == parts[index].size()) {
+                ++index;
+                offset = 0;
+                if (index == parts.size()) co_return Result<void>{};
+            }
+        }
+        if (moved->wait != Transport::Wait::none) {
+            turn = 0;
+            if (until == kNoDeadline) {
+                const auto rate = std::max<std::size_t>(limits.bytes_per_second_min, 1);
+                until =
+                    std::min(deadline, after(limits.stall + std::chrono::milliseconds(total * 1000 / rate)));
+            }
+            DL_CO_TRY(co_await state->wait_for(State::Side::write, moved->wait,
+                                               std::min(until, after(limits.stall))));
+        } else if (turn >= kBytesPerTurn) {
+            turn = 0;
+            co_await asio::post(state->socket.get_executor(), asio::use_awaitable);
+        }
+    }
+}
+
+asio::awaitable<Result<void>> Connection::write(std::string_view bytes, const TransferLimits& limits,
+                                                Deadline deadline) {
+    const std::array<std::string_view, 1> parts{bytes};
+    co_return co_await write(std::span<const std::string_view>(parts), limits, deadline);
+}
+
+bool Connection::idle_and_open() const {
+    return is_open() && buffered() == 0 && state_->transport->is_idle();
+}
+
+void Connection::close() {
+    if (state_) state_->close();
+}
+
+void Connection::abort() {
+    if (!state_) return;
+    asio::dispatch(state_->socket.get_executor(), [state = state_] {
+        if (state->closed) return;
+        error_code ignored;
+        state->socket.set_option(asio::socket_base::linger(true, 0), ignored);
+        state->close();
+    });
+}
+
+asio::awaitable<void> Connection::finish(std::chrono::milliseconds patience) {
+    auto state = state_;
+    if (state->closed) co_return;
+    state->transport->end_writing();
+    const auto deadline = after(patience);
+    std::vector<char> scratch(16384);
+    for (std::size_t dropped = 0; dropped < (64u << 20);) {
+        auto got = co_await state->receive(scratch, kNoStall, deadline);
+        if (got.has_error() || *got == 0 || Clock::now() >= deadline) break;
+        dropped += *got;
+    }
+    close();
+}
+
+asio::awaitable<Result<Connection>> connect(std::string address, Deadline deadline, MakeTransport transport) {
+    auto target = parse_address(address);
+    if (target.has_error())
+        co_return make_error(target.error().code, "address '" + address + "' " + target.error().message);
+    const auto executor = co_await asio::this_coro::executor;
+    const auto unreachable = [&](const std::string& why) {
+        return make_error(ErrorCode::unavailable, address + " cannot be reached: " + why);
+    };
+
+    // One timer for resolving and connecting; it stops whichever is under way.
+    struct Attempt {
+        explicit Attempt(const asio::any_io_executor& on) : resolver(on), socket(on), timer(on) {}
+        tcp::resolver resolver;
+        tcp::socket socket;
+        asio::steady_timer timer;
+        bool late = false;
+    };
+    auto attempt = std::make_shared<Attempt>(executor);
+    attempt->timer.expires_at(deadline);
+    attempt->timer.async_wait([weak = std::weak_ptr<Attempt>(attempt)](const error_code& error) {
+        auto self = weak.lock();
+        if (error || !self) return;
+        self->late = true;
+        self->resolver.cancel();
+        error_code ignored;
+        self->socket.close(ignored);
+    });
+
+    std::vector<tcp::endpoint> endpoints;
+    error_code error;
+    if (const auto literal = asio::ip::make_address(target->host, error); !error) {
+        endpoints.emplace_back(literal, target->port);
+    } else {
+        auto [failed, found] =
+            co_await attempt->resolver.async_resolve(target->host, std::to_string(target->port), kAwait);
+        if (attempt->late) co_return unreachable("its name was not resolved in time");
+        if (failed) co_return unreachable("its name cannot be resolved: " + failed.message());
+        for (const auto& entry : found)
+            endpoints.push_back(entry.endpoint());
+    }
+    std::string why = "no address";
+    for (const auto& endpoint : endpoints) {
+        if (attempt->late) break;
+        error_code ignored;
+        attempt->socket.close(ignored);
+        auto [failed] = co_await attempt->socket.async_connect(endpoint, kAwait);
+        if (!failed && !attempt->late) {
+            attempt->timer.cancel();
+            co_return Connection(std::move(attempt->socket), transport);
+        }
+        why = failed ? failed.message() : why;
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != asio::cancellation_type::none)
+            co_return make_error(ErrorCode::cancelled, "cancelled while connecting to " + address);
+    }
+    co_return unreachable(attempt->late ? "no answer in time" : why);
+}
+
+}  // namespace dl::net
