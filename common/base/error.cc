@@ -32,6 +32,7 @@ constexpr std::array kCodes = {
     CodeRow{ErrorCode::schema_mismatch, "SCHEMA_MISMATCH", Outcome::nothing_done},
     CodeRow{ErrorCode::stale_epoch, "STALE_EPOCH", Outcome::nothing_done},
     CodeRow{ErrorCode::stale_version, "STALE_VERSION", Outcome::nothing_done},
+    CodeRow{ErrorCode::not_leader, "NOT_LEADER", Outcome::nothing_done},
     CodeRow{ErrorCode::timeout, "TIMEOUT", Outcome::maybe_done},
     CodeRow{ErrorCode::unknown_outcome, "UNKNOWN_OUTCOME", Outcome::maybe_done},
     CodeRow{ErrorCode::partial, "PARTIAL", Outcome::done_in_part},

@@ -32,6 +32,7 @@ enum class ErrorCode : std::uint8_t {
     schema_mismatch,  // internal: sender and receiver know different schemas; sender refreshes and retries
     stale_epoch,      // internal: a message from an older leader
     stale_version,    // internal: a compare-and-set found a newer version; its caller looks again
+    not_leader,       // internal: the node does not lead the partition in the epoch that was named
     // May or may not have been done; a batch id resolves it.
     timeout,
     unknown_outcome,

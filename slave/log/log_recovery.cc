@@ -60,6 +60,7 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
         DL_TRY(recover_closed(firsts_[i], firsts_[i + 1]));
     DL_TRY(recover_last(firsts_.back()));
     DL_TRY(apply_changes());
+    DL_TRY(collect_epochs());
     collect_batch_ids();
     return std::move(outcome_);
 }
@@ -71,6 +72,11 @@ Result<void> LogRecovery::find_files() {
     Offset first = 0;
     for (const auto& name : names)
         if (parse_segment_name(name, ".log", first)) firsts.insert(first);
+    // What a removal was to take may be left in part: a segment ends where the next one begins.
+    while (firsts.size() > 1 && *std::next(firsts.begin()) <= garbage_below_) {
+        leftovers_.push_back(segment_path("", *firsts.begin(), ".log").substr(1));
+        firsts.erase(firsts.begin());
+    }
     for (const auto& name : names)
         if (name.ends_with(".tmp") || (parse_segment_name(name, ".idx", first) && !firsts.contains(first)))
             leftovers_.push_back(name);
@@ -118,6 +124,7 @@ Result<void> LogRecovery::recover_closed(Offset first, Offset next_first) {
             }
             if (!*more) break;
             const auto& header = scanner.batch().header;
+            DL_TRY(check_epoch(header));
             if (index == nullptr) segment->index.add(header);
             if (header.end_offset() > replay_from_) DL_TRY(replay_(scanner.batch()));
         }
@@ -130,6 +137,8 @@ Result<void> LogRecovery::recover_closed(Offset first, Offset next_first) {
         segment->index = std::move(*index);
     else
         reindexed_.push_back(segment);
+    first_epochs_.push_back(epoch_at(*file, {first, 0, kNoTime}));
+    newest_epoch_ = std::max(newest_epoch_, first_epochs_.back());
     outcome_.segments.push_back(std::move(segment));
     return {};
 }
@@ -156,6 +165,7 @@ Result<void> LogRecovery::recover_last(Offset first) {
         }
         if (!*more) break;
         const auto& header = scanner.batch().header;
+        DL_TRY(check_epoch(header));
         segment->index.add(header);
         if (header.end_offset() > replay_from_) DL_TRY(replay_(scanner.batch()));
     }
@@ -165,6 +175,9 @@ Result<void> LogRecovery::recover_last(Offset first) {
     outcome_.summary.end_offset = scanner.offset();
     outcome_.summary.torn_bytes_dropped = size - scanner.position();
     cut_ = size > scanner.position();
+    first_epochs_.push_back(segment->index.entries.empty()
+                                ? LeaderEpoch{0}
+                                : epoch_at(*segment->reader, segment->index.entries.front()));
     outcome_.segments.push_back(std::move(segment));
     return {};
 }
@@ -204,6 +217,68 @@ Result<void> LogRecovery::create_first() {
     DL_TRY(files_.sync_directory(parent_directory(identity_.directory)));
     DL_TRY_ASSIGN(segment->reader, files_.open_read(segment->path));
     outcome_.segments.push_back(std::move(segment));
+    return {};
+}
+
+LeaderEpoch LogRecovery::epoch_at(const ReadableFile& file, const IndexEntry& entry) const {
+    const auto bytes = file.read(entry.position, RecordBatchHeader::kHeaderBytes);
+    if (bytes.has_error() || bytes->size() < RecordBatchHeader::kHeaderBytes) return LeaderEpoch{0};
+    const auto header =
+        check_batch_header(bytes->view(), {identity_.table, identity_.partition, entry.offset});
+    return header.has_value() ? header->epoch : LeaderEpoch{0};
+}
+
+Result<void> LogRecovery::check_epoch(const RecordBatchHeader& header) {
+    if (header.epoch < newest_epoch_)
+        return damaged("the batch at offset " + std::to_string(header.base_offset) + " is of leader epoch " +
+                       std::to_string(header.epoch.value) + ", one before it of epoch " +
+                       std::to_string(newest_epoch_.value));
+    newest_epoch_ = header.epoch;
+    return {};
+}
+
+// A segment whose first batch is of the same epoch as the first one behind it holds no other.
+Result<void> LogRecovery::collect_epochs() {
+    auto& epochs = outcome_.epochs;
+    for (std::size_t i = 0; i < outcome_.segments.size(); ++i) {
+        const auto& segment = *outcome_.segments[i];
+        if (first_epochs_[i] <= epochs.newest()) {
+            if (first_epochs_[i] < epochs.newest()) continue;  // empty, or not readable
+        } else {
+            epochs.add(first_epochs_[i], segment.index.first_offset);
+        }
+        std::optional<LeaderEpoch> until;
+        for (std::size_t next = i + 1; next < first_epochs_.size() && !until; ++next)
+            if (first_epochs_[next] > LeaderEpoch{0}) until = first_epochs_[next];
+        if (!until || *until > first_epochs_[i]) DL_TRY(find_epochs(segment, until));
+    }
+    return {};
+}
+
+// Adds the epochs behind the first one of the segment, up to `until` or its end.
+Result<void> LogRecovery::find_epochs(const LogSegment& segment, std::optional<LeaderEpoch> until) {
+    auto& epochs = outcome_.epochs;
+    DL_TRY_ASSIGN(const auto file, files_.open_read(segment.path));
+    const auto& entries = segment.index.entries;
+    auto from = entries.begin();
+    while (!until || epochs.newest() < *until) {
+        // Epochs never fall, so the first batch of another one lies behind the last entry of this one.
+        const auto behind = std::partition_point(from, entries.end(), [&](const IndexEntry& entry) {
+            return epoch_at(*file, entry) <= epochs.newest();
+        });
+        if (behind == from) return {};
+        from = behind - 1;
+        SegmentScanner scanner(file, segment.path, {identity_.table, identity_.partition, from->offset},
+                               from->position, segment.index.bytes);
+        const auto before = epochs.newest();
+        while (epochs.newest() == before) {
+            const auto more = scanner.next();
+            if (more.has_error() && more.error().code != ErrorCode::corrupt_data) return more.error();
+            if (more.has_error() || !*more) return {};
+            if (scanner.batch().header.epoch > before)
+                epochs.add(scanner.batch().header.epoch, scanner.batch().header.base_offset);
+        }
+    }
     return {};
 }
 

@@ -4,10 +4,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/io/file_system.h"
+#include "slave/log/epoch_history.h"
 #include "slave/log/partition_log.h"
 #include "slave/log/segment_index.h"
 
@@ -36,13 +38,15 @@ class LogRecovery {
     struct Outcome {
         std::vector<std::shared_ptr<LogSegment>> segments;  // the last one is active
         std::unique_ptr<WritableFile> active_file;          // everything in it is synced
+        EpochHistory epochs;
         PartitionLog::Recovered summary;
     };
 
-    LogRecovery(FileSystem& files, LogIdentity identity, Offset replay_from, Offset start_if_empty,
-                const Replay& replay)
+    LogRecovery(FileSystem& files, LogIdentity identity, Offset garbage_below, Offset replay_from,
+                Offset start_if_empty, const Replay& replay)
         : files_(files),
           identity_(std::move(identity)),
+          garbage_below_(garbage_below),
           replay_from_(replay_from),
           start_if_empty_(start_if_empty),
           replay_(replay) {}
@@ -56,6 +60,11 @@ class LogRecovery {
     Result<void> apply_changes();
     Result<void> create_first();
     void collect_batch_ids();
+    // The epoch of the batch at `position`; 0: what lies there cannot be read, which its readers will tell.
+    LeaderEpoch epoch_at(const ReadableFile& file, const IndexEntry& entry) const;
+    Result<void> check_epoch(const RecordBatchHeader& header);
+    Result<void> collect_epochs();
+    Result<void> find_epochs(const LogSegment& segment, std::optional<LeaderEpoch> until);
     std::shared_ptr<LogSegment> new_segment(Offset first) const;
     // The segment's index file, if it is intact and about this segment.
     std::unique_ptr<SegmentIndex> load_index(Offset first) const;
@@ -63,6 +72,7 @@ class LogRecovery {
 
     FileSystem& files_;
     LogIdentity identity_;
+    Offset garbage_below_;
     Offset replay_from_;
     Offset start_if_empty_;
     const Replay& replay_;
@@ -70,6 +80,8 @@ class LogRecovery {
     std::vector<Offset> firsts_;
     std::vector<std::string> leftovers_;  // names of files to remove
     std::vector<std::shared_ptr<LogSegment>> reindexed_;
+    LeaderEpoch newest_epoch_{0};            // of the batches read so far
+    std::vector<LeaderEpoch> first_epochs_;  // by segment; 0: it is empty
     Outcome outcome_;
     bool cut_ = false;
 };

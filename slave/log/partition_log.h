@@ -1,12 +1,13 @@
 // The segmented, append-only log of one partition (docs/formats/log.md). Segments are files named by their
 // first offset, `00000000000000000042.log`; beside a closed one lies `.idx` (offset/time index and batch ids,
-// rebuildable). The next offset is derived from the log and stored nowhere else. One writer (the partition's
-// writer, one thread at a time); readers from any thread. All calls block.
+// rebuildable). The next offset is derived from the log and stored nowhere else. PartitionLog is the writer's
+// face, SharedLog everybody's. All calls block.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ namespace dl::slave {
 struct LogOptions {
     std::uint64_t segment_bytes = 64u << 20;  // a segment is closed when the next batch would take it beyond
     bool sync = true;                         // false: sync() returns without fdatasync
+    Offset garbage_below = 0;  // segments that end there or before are removed at open, whatever they hold
 };
 
 struct SegmentInfo {
@@ -40,42 +42,28 @@ struct BatchIdEntry {
     Offset last = 0;
 };
 
-class PartitionLog {
+struct EpochStart {
+    LeaderEpoch epoch;
+    Offset first_offset = 0;  // of its first record
+};
+struct EpochEnd {
+    LeaderEpoch epoch;
+    Offset end_offset = 0;  // behind its last record
+};
+
+// Segments with records at or above its offset stay while it lives. Thread-safe; may outlive the log.
+class RetentionHold {
   public:
-    struct Recovered {
-        Offset end_offset = 0;
-        std::uint64_t torn_bytes_dropped = 0;
-        std::vector<BatchIdEntry>
-            batch_ids;  // of all segments kept, oldest first, the newest limits::batch_ids_per_partition_max
-    };
-    // Opens or creates the log. Batches at or after `replay_from` are CRC-checked, must be dense, and are
-    // handed to `replay` in order; older closed segments are trusted through their index (rebuilt when
-    // missing). An incomplete or unreadable end of the *last* segment without a valid batch behind it is cut
-    // off; any other damage is CORRUPT_DATA with file and byte offset, and nothing is changed. When no
-    // segment exists, the log starts at `start_if_empty`.
-    static Result<std::unique_ptr<PartitionLog>> open(
-        FileSystem& files, std::string directory, TableId table, PartitionId partition,
-        const LogOptions& options, Offset replay_from, Offset start_if_empty,
-        const std::function<Result<void>(const StoredBatch&)>& replay, Recovered* recovered);
-    virtual ~PartitionLog() = default;
+    virtual ~RetentionHold() = default;
+    // Only forward.
+    virtual void advance(Offset floor) = 0;
+};
 
-    // --- writer ---
-    // Appends batches whose headers are complete except base_offset, epoch-independent: base offsets are
-    // assigned here, densely, and written back into the headers. Rolls first when needed (the old segment is
-    // synced and its index written). Not durable before sync(). After an error the log is failed: every later
-    // append and sync fails.
-    virtual Result<void> append(std::span<StoredBatch> batches) = 0;
-    virtual Result<void> sync() = 0;
-    virtual Result<void> roll() = 0;  // closes the active segment if it holds anything
-    virtual bool failed() const = 0;
-    // Ends writing for good and lets go of the active file, which gives back what was allocated ahead of its
-    // end: that must not happen later, when another owner may have appended to it. Writer calls fail from
-    // here on, with UNAVAILABLE unless the log had failed before; reads go on.
-    virtual void stop_writing() = 0;
-    // Removes closed segments that end at or before `offset`. Open readers keep reading what they hold.
-    virtual Result<void> remove_before(Offset offset) = 0;
+// What any thread may do with a log, at any time.
+class SharedLog {
+  public:
+    virtual ~SharedLog() = default;
 
-    // --- any thread ---
     virtual Offset first_offset() const = 0;
     virtual Offset end_offset() const = 0;  // behind the last appended batch (synced or not)
     virtual std::vector<SegmentInfo> segments() const = 0;
@@ -86,6 +74,71 @@ class PartitionLog {
     virtual Result<std::vector<StoredBatch>> read(Offset from, Offset end, std::uint64_t max_bytes) const = 0;
     // First offset of a batch appended at or after `time_us`; end_offset() when there is none.
     virtual Result<Offset> offset_for_time(std::int64_t time_us) const = 0;
+
+    // The leader epochs of the batches, ascending. Read from the batches at open, stored nowhere else.
+    virtual std::vector<EpochStart> epoch_history() const = 0;
+    // The newest epoch of the log that is not above `epoch`, and where it ends: what a follower whose log
+    // ends in `epoch` asks its leader. nullopt: every batch is of a newer one.
+    virtual std::optional<EpochEnd> epoch_end(LeaderEpoch epoch) const = 0;
+    virtual LeaderEpoch newest_epoch() const = 0;  // 0: no batch yet
+
+    // NOT_FOUND when records from `from` on are not all there any more.
+    virtual Result<std::unique_ptr<RetentionHold>> retain_from(Offset from) = 0;
+    // The lowest offset somebody holds; the largest there is when nobody does.
+    virtual Offset retention_floor() const = 0;
+    // Removes closed segments that end at or before `offset` and below every RetentionHold. The caller has
+    // made it durable that nothing below `offset` is needed, and opens the log with that as garbage_below:
+    // after a crash any of the files may be there. Open readers keep reading what they hold.
+    virtual Result<void> remove_before(Offset offset) = 0;
+};
+
+class PartitionLog : public SharedLog {
+  public:
+    struct Recovered {
+        Offset end_offset = 0;
+        std::uint64_t torn_bytes_dropped = 0;
+        std::vector<BatchIdEntry>
+            batch_ids;  // of all segments kept, oldest first, the newest limits::batch_ids_per_partition_max
+    };
+    // Opens or creates the log. Batches at or after `replay_from` are CRC-checked, must be dense, their
+    // epochs must not fall, and they are handed to `replay` in order; older closed segments are trusted
+    // through their index (rebuilt when missing). An incomplete or unreadable end of the *last* segment
+    // without a valid batch behind it is cut off; any other damage is CORRUPT_DATA with file and byte offset,
+    // and nothing is changed. When no segment exists, the log starts at `start_if_empty`.
+    static Result<std::unique_ptr<PartitionLog>> open(
+        FileSystem& files, std::string directory, TableId table, PartitionId partition,
+        const LogOptions& options, Offset replay_from, Offset start_if_empty,
+        const std::function<Result<void>(const StoredBatch&)>& replay, Recovered* recovered);
+
+    // --- the writer, one thread at a time ---
+    // A write or sync of log bytes that fails, or a directory that cannot be synced, fails the log: what was
+    // not synced is cut off, and every later call here fails until the log is opened anew. Other errors leave
+    // it as it was: DISK_FULL when a write finds no space, and errors of a change of segments, which append()
+    // puts off (it goes on in the old segment meanwhile).
+
+    // Appends batches whose headers are complete except base_offset and synced_end, which are assigned here
+    // and written back; epochs must not fall. Rolls first when needed (the old segment is synced and its
+    // index written). Not durable before sync().
+    virtual Result<void> append(std::span<StoredBatch> batches) = 0;
+    // Appends batches of another copy's log byte for byte: base offsets and epochs come from there. Checked
+    // before anything is written: table and partition (INVALID_REQUEST), that they go on densely where this
+    // log ends (INVALID_REQUEST), epochs that do not fall (STALE_EPOCH), sizes and the CRC of each body
+    // (CORRUPT_DATA). A batch that says how far its writer had synced is written after this log has synced
+    // as far, so that recovery may believe it here too. Not durable before sync().
+    virtual Result<void> append_given(std::span<const StoredBatch> batches) = 0;
+    virtual Result<void> sync() = 0;
+    // Closes the active segment if it holds anything.
+    virtual Result<void> roll() = 0;
+    // Removes the batches that reach beyond `offset` and those of epochs above `epoch`; returns the new end,
+    // which is durable. After a crash on the way more may be left, never less, and never with a gap.
+    // INVALID_REQUEST below first_offset(); CORRUPT_DATA when the batches before the cut cannot be read: then
+    // nothing is changed.
+    virtual Result<Offset> truncate_from(Offset offset, LeaderEpoch epoch) = 0;
+    virtual bool failed() const = 0;
+    // Ends writing for good and lets go of the active file, which gives back what was allocated ahead of its
+    // end: that must not happen later, when another owner may have appended to it. Writer calls fail from
+    // here on, with UNAVAILABLE unless the log had failed before; reads go on.
+    virtual void stop_writing() = 0;
 };
 
 }  // namespace dl::slave

@@ -4,8 +4,11 @@
 #include <cstdlib>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 #include "common/base/limits.h"
+#include "common/base/log.h"
+#include "slave/log/log_cut.h"
 #include "slave/log/segment_scanner.h"
 
 namespace dl::slave {
@@ -16,14 +19,23 @@ constexpr std::size_t kCopiedBodyBytesMax = 4096;  // smaller bodies are cheaper
 constexpr std::size_t kScratchBytesKept = 4u << 20;
 constexpr std::size_t kRecentBatchesMax = 1024;  // consumers at the end find their batch without a scan
 constexpr std::size_t kOpenClosedSegmentsMax = 8;
+constexpr std::uint64_t kRollPutOffBytes = 1u << 20;
+constexpr auto kComponent = "slave.log";
 
 Error injected(std::string_view point) {
     return make_error(ErrorCode::io_error, "failpoint " + std::string(point));
 }
 
-Result<void> check_appendable(std::span<const StoredBatch> batches, const LogIdentity& identity) {
+Result<void> check_appendable(std::span<const StoredBatch> batches, const LogIdentity& identity,
+                              LeaderEpoch newest) {
     for (const auto& batch : batches) {
         const auto& header = batch.header;
+        if (header.epoch < newest)
+            return make_error(ErrorCode::stale_epoch,
+                              "log \"" + identity.directory + "\" is in leader epoch " +
+                                  std::to_string(newest.value) + ", a batch of epoch " +
+                                  std::to_string(header.epoch.value) + " cannot be appended");
+        newest = header.epoch;
         if (header.table != identity.table || header.partition != identity.partition || header.count == 0 ||
             header.body_bytes != batch.body.size() || header.body_bytes > limits::record_batch_bytes_max)
             return make_error(ErrorCode::internal, "log \"" + identity.directory + "\": batch of table " +
@@ -43,7 +55,7 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(
     Offset replay_from, Offset start_if_empty, const std::function<Result<void>(const StoredBatch&)>& replay,
     Recovered* recovered) {
     LogIdentity identity{std::move(directory), table, partition};
-    LogRecovery recovery(files, identity, replay_from, start_if_empty, replay);
+    LogRecovery recovery(files, identity, options.garbage_below, replay_from, start_if_empty, replay);
     DL_TRY_ASSIGN(auto outcome, recovery.run());
     if (recovered != nullptr) *recovered = std::move(outcome.summary);
     return std::unique_ptr<PartitionLog>(
@@ -55,9 +67,12 @@ SegmentedLog::SegmentedLog(FileSystem& files, LogIdentity identity, const LogOpt
     : files_(files),
       identity_(std::move(identity)),
       options_(options),
+      active_(recovered.segments.back()),
       active_file_(std::move(recovered.active_file)),
-      segments_(std::move(recovered.segments)) {
-    const auto& active = segments_.back()->index;
+      roll_at_bytes_(options.segment_bytes),
+      segments_(std::move(recovered.segments)),
+      epochs_(std::move(recovered.epochs)) {
+    const auto& active = active_->index;
     synced_end_ = active.end_offset;
     synced_bytes_ = active.bytes;
     end_offset_ = active.end_offset;
@@ -65,38 +80,95 @@ SegmentedLog::SegmentedLog(FileSystem& files, LogIdentity identity, const LogOpt
 
 // --- writer ---
 
+std::size_t SegmentedLog::fitting(std::span<const StoredBatch> batches) const {
+    std::uint64_t bytes = active_->index.bytes;
+    std::size_t count = 0;
+    for (; count < batches.size(); ++count) {
+        bytes += batches[count].header.total_bytes();
+        if (bytes > roll_at_bytes_ && bytes > batches[count].header.total_bytes()) break;
+    }
+    return count;
+}
+
 Result<void> SegmentedLog::append(std::span<StoredBatch> batches) {
     if (failure_ || stopped_) return out_of_service();
-    DL_TRY(check_appendable(batches, identity_));
+    DL_TRY(check_appendable(batches, identity_, newest_epoch()));
     if (DL_FAILPOINT_ERROR("append.before-log-write")) return fail(injected("append.before-log-write"), true);
     const Offset begin = end_offset();
-    // Batches before a change of segment are on the disk by then: the whole may have been done in part.
-    const auto in_part = [&](Error error) {
-        if (synced_end_ > begin && error_outcome(error.code) == Outcome::nothing_done)
-            error.code = ErrorCode::io_error;
-        return error;
-    };
     Offset next = begin;
-    for (std::size_t first = 0; first < batches.size();) {
-        std::uint64_t bytes = segments_.back()->index.bytes;
-        std::size_t last = first;
-        for (; last < batches.size(); ++last) {
-            auto& header = batches[last].header;
-            if (bytes > 0 && bytes + header.total_bytes() > options_.segment_bytes) break;
-            header.base_offset = next;
-            header.synced_end = synced_end_;
-            next = header.end_offset();
-            bytes += header.total_bytes();
+    while (!batches.empty()) {
+        const auto count = fitting(batches);
+        const auto run = batches.first(count);
+        for (auto& batch : run) {
+            batch.header.base_offset = next;
+            batch.header.synced_end = synced_end_;
+            next = batch.header.end_offset();
         }
-        auto done = last > first ? write_run(batches.subspan(first, last - first)) : change_segment();
-        if (done.has_error()) return in_part(std::move(done).error());
-        first = last;
+        auto done = count > 0 ? write_run(run) : try_change_segment(batches.front().header.total_bytes());
+        if (done.has_error()) return in_part(std::move(done).error(), begin);
+        batches = batches.subspan(count);
     }
+    DL_CHECK(next == end_offset(), "INV-2 the log took every batch");
     if (DL_FAILPOINT_ERROR("append.after-log-write")) return fail(injected("append.after-log-write"), true);
     return {};
 }
 
-Result<void> SegmentedLog::write_run(std::span<StoredBatch> run) {
+Result<void> SegmentedLog::append_given(std::span<const StoredBatch> batches) {
+    if (failure_ || stopped_) return out_of_service();
+    DL_TRY(check_given(batches));
+    const Offset begin = end_offset();
+    while (!batches.empty()) {
+        auto run = batches.first(fitting(batches));
+        std::size_t believed = 0;
+        while (believed < run.size() && run[believed].header.synced_end <= synced_end_)
+            ++believed;
+        if (run.empty()) {
+            if (auto done = try_change_segment(batches.front().header.total_bytes()); done.has_error())
+                return in_part(std::move(done).error(), begin);
+        } else if (believed == 0) {
+            if (auto done = sync_active(); done.has_error()) return in_part(std::move(done).error(), begin);
+        } else {
+            run = run.first(believed);
+            if (auto done = write_run(run); done.has_error()) return in_part(std::move(done).error(), begin);
+            batches = batches.subspan(run.size());
+        }
+    }
+    return {};
+}
+
+Result<void> SegmentedLog::check_given(std::span<const StoredBatch> batches) const {
+    Offset next = end_offset();
+    auto epoch = newest_epoch();
+    const auto refuse = [&](const RecordBatchHeader& header, ErrorCode code, const std::string& why) {
+        return make_error(code, "log \"" + identity_.directory + "\" cannot take the batch at offset " +
+                                    std::to_string(header.base_offset) + ": " + why);
+    };
+    for (const auto& batch : batches) {
+        const auto& header = batch.header;
+        if (header.table != identity_.table || header.partition != identity_.partition)
+            return refuse(header, ErrorCode::invalid_request,
+                          "it is of table " + std::to_string(header.table.value) + ", partition " +
+                              std::to_string(header.partition.value));
+        if (header.base_offset != next)
+            return refuse(header, ErrorCode::invalid_request,
+                          "the log goes on at offset " + std::to_string(next));
+        if (header.epoch < epoch)
+            return refuse(header, ErrorCode::stale_epoch,
+                          "it is of leader epoch " + std::to_string(header.epoch.value) +
+                              ", the one before it of epoch " + std::to_string(epoch.value));
+        if (header.count == 0 || header.body_bytes != batch.body.size() ||
+            header.body_bytes > limits::record_batch_bytes_max || header.synced_end < 0 ||
+            header.synced_end > header.base_offset)
+            return refuse(header, ErrorCode::corrupt_data, "its header is not consistent");
+        if (crc32c(0, batch.body.data(), batch.body.size()) != header.body_crc)
+            return refuse(header, ErrorCode::corrupt_data, "the CRC of its body does not fit");
+        next = header.end_offset();
+        epoch = header.epoch;
+    }
+    return {};
+}
+
+Result<void> SegmentedLog::write_run(std::span<const StoredBatch> run) {
     gather(run);
     std::uint64_t total = 0;
     parts_.clear();
@@ -105,10 +177,30 @@ Result<void> SegmentedLog::write_run(std::span<StoredBatch> run) {
                             piece.size);
         total += piece.size;
     }
-    if (auto written = write_parts(total); written.has_error()) return fail(std::move(written).error(), true);
+    if (auto written = write_parts(total); written.has_error()) {
+        if (written.error().code == ErrorCode::disk_full && take_back_run()) return written;
+        return fail(std::move(written).error(), true);
+    }
     publish(run);
     if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
     return {};
+}
+
+bool SegmentedLog::take_back_run() {
+    const auto bytes = active_->index.bytes;
+    if (active_file_->truncate(bytes).has_error() || active_file_->sync().has_error()) return false;
+    synced_end_ = active_->index.end_offset;
+    synced_bytes_ = bytes;
+    return true;
+}
+
+Error SegmentedLog::in_part(Error error, Offset begin) {
+    // Some of the batches are in the log and nobody will hear of them: out with what can go.
+    if (!failure_ && end_offset() != begin) error = fail(std::move(error), true);
+    // Batches before a change of segment are on the disk by then: the whole may have been done in part.
+    if (synced_end_ > begin && error_outcome(error.code) == Outcome::nothing_done)
+        error.code = ErrorCode::io_error;
+    return error;
 }
 
 // Headers, small bodies and padding go to one buffer; large bodies are written from where they are.
@@ -159,10 +251,11 @@ Result<void> SegmentedLog::write_parts(std::uint64_t) {
 
 void SegmentedLog::publish(std::span<const StoredBatch> run) {
     const std::lock_guard guard(mutex_);
-    auto& index = segments_.back()->index;
+    auto& index = active_->index;
     for (const auto& batch : run) {
         recent_.push_back({batch.header.base_offset, index.bytes});
         index.add(batch.header);
+        epochs_.add(batch.header.epoch, batch.header.base_offset);
     }
     while (recent_.size() > kRecentBatchesMax)
         recent_.pop_front();
@@ -180,14 +273,14 @@ Result<void> SegmentedLog::sync_active() {
     if (DL_FAILPOINT_ERROR("append.before-fsync")) return fail(injected("append.before-fsync"), false);
     if (auto synced = active_file_->sync(); synced.has_error()) return fail(std::move(synced).error(), false);
     synced_end_ = end_offset();
-    synced_bytes_ = segments_.back()->index.bytes;
+    synced_bytes_ = active_->index.bytes;
     if (DL_FAILPOINT_ERROR("append.after-fsync")) return fail(injected("append.after-fsync"), false);
     return {};
 }
 
 Result<void> SegmentedLog::roll() {
     if (failure_ || stopped_) return out_of_service();
-    if (segments_.back()->index.bytes == 0) return {};
+    if (active_->index.bytes == 0) return {};
     return change_segment();
 }
 
@@ -196,32 +289,60 @@ void SegmentedLog::stop_writing() {
     active_file_.reset();
 }
 
+Result<void> SegmentedLog::try_change_segment(std::uint64_t next_bytes) {
+    auto changed = change_segment();
+    if (changed.has_error() && !failure_) {
+        // Out of descriptors or space: neither concerns the bytes of the old segment, which takes more.
+        roll_at_bytes_ =
+            active_->index.bytes + std::max({options_.segment_bytes / 8, kRollPutOffBytes, next_bytes});
+        log_warn(kComponent, "a log file grows beyond its size because the next one cannot be made",
+                 {{"file", active_->path}, {"error", changed.error()}});
+        return {};
+    }
+    return changed;
+}
+
+Result<std::unique_ptr<WritableFile>> SegmentedLog::create_segment(LogSegment& segment) {
+    if (DL_FAILPOINT_ERROR("roll.before-create")) return injected("roll.before-create");
+    DL_TRY_ASSIGN(auto file, files_.open_append(segment.path, true));
+    if (DL_FAILPOINT_ERROR("roll.after-create")) return injected("roll.after-create");
+    DL_TRY_ASSIGN(segment.reader, files_.open_read(segment.path));
+    return file;
+}
+
 // The old segment is on the disk before the new one has a name, so only the last segment can have a torn end.
 Result<void> SegmentedLog::change_segment() {
     DL_TRY(sync_active());
-    const auto old = segments_.back();
+    const auto old = active_;
     auto next = std::make_shared<LogSegment>();
     next->path = segment_path(identity_.directory, old->index.end_offset, ".log");
     next->index.table = identity_.table;
     next->index.partition = identity_.partition;
     next->index.first_offset = next->index.end_offset = old->index.end_offset;
-
-    const auto create = [&]() -> Result<std::unique_ptr<WritableFile>> {
-        if (DL_FAILPOINT_ERROR("roll.before-create")) return injected("roll.before-create");
-        DL_TRY_ASSIGN(auto file, files_.open_append(next->path, true));
-        if (DL_FAILPOINT_ERROR("roll.after-create")) return injected("roll.after-create");
-        DL_TRY_ASSIGN(next->reader, files_.open_read(next->path));
-        if (DL_FAILPOINT_ERROR("roll.before-dir-fsync")) return injected("roll.before-dir-fsync");
-        DL_TRY(files_.sync_directory(identity_.directory));
-        const auto index_path = segment_path(identity_.directory, old->index.first_offset, ".idx");
-        DL_TRY(files_.replace_atomically(index_path, old->index.encode()));
-        if (DL_FAILPOINT_ERROR("roll.after-seal")) return injected("roll.after-seal");
-        return file;
-    };
-    auto file = create();
-    if (file.has_error()) return fail(std::move(file).error(), true);
+    auto file = create_segment(*next);
+    if (file.has_error()) {
+        // The old segment may go on only when no power cut can bring the new one back into its middle.
+        auto gone = files_.remove(next->path);
+        if (gone.has_value()) gone = files_.sync_directory(identity_.directory);
+        if (gone.has_error() && gone.error().code != ErrorCode::not_found)
+            return fail(std::move(gone).error(), true);
+        return file.error();
+    }
+    if (DL_FAILPOINT_ERROR("roll.before-dir-fsync")) return fail(injected("roll.before-dir-fsync"), true);
+    if (auto named = files_.sync_directory(identity_.directory); named.has_error())
+        return fail(std::move(named).error(), true);
+    // It can be made anew from the segment, so that nothing depends on it.
+    const auto index_path = segment_path(identity_.directory, old->index.first_offset, ".idx");
+    if (const auto indexed = files_.replace_atomically(index_path, old->index.encode()); indexed.has_error())
+        log_warn(kComponent, "the index of a log file was not written, the next start makes it anew",
+                 {{"file", index_path}, {"error", indexed.error()}});
+    DL_CHECK(old->index.end_offset == synced_end_ && old->index.bytes == synced_bytes_,
+             "INV-1 a segment is closed when all of it is synced");
+    if (DL_FAILPOINT_ERROR("roll.after-seal")) return fail(injected("roll.after-seal"), true);
     active_file_ = std::move(*file);
+    active_ = next;
     synced_bytes_ = 0;
+    roll_at_bytes_ = options_.segment_bytes;
     const std::lock_guard guard(mutex_);
     old->closed = true;
     old->index.batch_ids = {};
@@ -236,6 +357,93 @@ Result<void> SegmentedLog::change_segment() {
     return {};
 }
 
+// --- truncation ---
+
+Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
+    if (failure_ || stopped_) return out_of_service();
+    const auto known = epoch_end(epoch);
+    const Offset wanted = std::min(offset, known ? known->end_offset : first_offset());
+    if (wanted < first_offset())
+        return make_error(ErrorCode::invalid_request,
+                          "log \"" + identity_.directory + "\" begins at offset " +
+                              std::to_string(first_offset()) + " and cannot be cut at offset " +
+                              std::to_string(wanted));
+    if (wanted >= end_offset()) return end_offset();
+    std::shared_ptr<LogSegment> last;  // the one that is cut
+    {
+        const std::lock_guard guard(mutex_);
+        for (const auto& segment : segments_)
+            if (segment->index.first_offset <= wanted) last = segment;
+    }
+    auto file = files_.open_read(last->path);
+    if (file.has_error()) return file.error();
+    DL_TRY_ASSIGN(auto kept, plan_log_cut(std::move(*file), identity_, *last, wanted, epoch));
+    if (DL_FAILPOINT_ERROR("truncate.before")) return injected("truncate.before");
+    end_offset_.store(kept.end_offset, std::memory_order_release);
+    auto cut = cut_files(last, kept.bytes);
+    if (!cut.has_error() && DL_FAILPOINT_ERROR("truncate.between-truncate-and-epoch-cache"))
+        cut = injected("truncate.between-truncate-and-epoch-cache");
+    const std::lock_guard guard(mutex_);
+    forget_opened(last);
+    last->closed = false;
+    last->index = std::move(kept);
+    active_ = last;
+    recent_.clear();
+    synced_end_ = last->index.end_offset;
+    synced_bytes_ = last->index.bytes;
+    roll_at_bytes_ = options_.segment_bytes;
+    epochs_.truncate(synced_end_);
+    if (cut.has_error()) {
+        // What is left on the disk is for the next open to find.
+        failure_ = cut.error();
+        failed_.store(true, std::memory_order_release);
+        return cut.error();
+    }
+    DL_CHECK(segments_.back() == last && end_offset() == synced_end_, "INV-2 the log ends where it was cut");
+    if (DL_FAILPOINT_ERROR("truncate.after")) return injected("truncate.after");
+    return synced_end_;
+}
+
+// Newest file first, so that a crash leaves no gap; an index goes before the bytes it vouches for.
+Result<void> SegmentedLog::cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes) {
+    const auto remove = [&](const std::string& path) -> Result<void> {
+        auto removed = files_.remove(path);
+        if (removed.has_error() && removed.error().code == ErrorCode::not_found) return {};
+        return removed;
+    };
+    const bool reopen = active_ != last;
+    if (reopen) active_file_.reset();
+    for (;;) {
+        std::shared_ptr<LogSegment> newest;
+        {
+            const std::lock_guard guard(mutex_);
+            newest = segments_.back();
+            if (newest == last) break;
+            segments_.pop_back();
+            forget_opened(newest);
+        }
+        DL_TRY(remove(segment_path(identity_.directory, newest->index.first_offset, ".idx")));
+        DL_TRY(remove(newest->path));
+        DL_TRY(files_.sync_directory(identity_.directory));
+    }
+    DL_TRY(remove(segment_path(identity_.directory, last->index.first_offset, ".idx")));
+    DL_TRY(files_.sync_directory(identity_.directory));
+    if (reopen) {
+        DL_TRY_ASSIGN(active_file_, files_.open_append(last->path, false));
+    }
+    if (last->reader == nullptr) {
+        DL_TRY_ASSIGN(auto reader, files_.open_read(last->path));
+        const std::lock_guard guard(mutex_);
+        last->reader = std::move(reader);
+    }
+    DL_TRY(active_file_->truncate(bytes));
+    return active_file_->sync();
+}
+
+void SegmentedLog::forget_opened(const std::shared_ptr<LogSegment>& segment) {
+    std::erase(opened_, segment);
+}
+
 Error SegmentedLog::fail(Error cause, bool disk_is_known) {
     // What was written and will never be acknowledged must not come back: not after this error says "nothing
     // was done", and not from the page cache, where a failed sync leaves it looking well.
@@ -246,13 +454,14 @@ Error SegmentedLog::fail(Error cause, bool disk_is_known) {
     if (!clean || !disk_is_known) cause.code = ErrorCode::io_error;
     failure_ = cause;
     const std::lock_guard guard(mutex_);
-    auto& index = segments_.back()->index;
+    auto& index = active_->index;
     while (!recent_.empty() && recent_.back().offset >= synced_end_)
         recent_.pop_back();
     while (!index.entries.empty() && index.entries.back().offset >= synced_end_)
         index.entries.pop_back();
     index.end_offset = synced_end_;
     index.bytes = synced_bytes_;
+    epochs_.truncate(synced_end_);
     end_offset_.store(synced_end_, std::memory_order_release);
     failed_.store(true, std::memory_order_release);
     return cause;
@@ -269,23 +478,45 @@ Error SegmentedLog::out_of_service() const {
                                                failure_->message + "); restart the slave");
 }
 
+// --- retention ---
+
+Result<std::unique_ptr<RetentionHold>> SegmentedLog::retain_from(Offset from) {
+    const std::lock_guard guard(mutex_);
+    const Offset first = segments_.front()->index.first_offset;
+    if (from < first)
+        return make_error(ErrorCode::not_found, "log \"" + identity_.directory + "\" begins at offset " +
+                                                    std::to_string(first) + ", records from offset " +
+                                                    std::to_string(from) + " on are not all there");
+    return floors_->hold(from);
+}
+
+Offset SegmentedLog::retention_floor() const {
+    return floors_->lowest();
+}
+
 Result<void> SegmentedLog::remove_before(Offset offset) {
-    for (;;) {
-        std::shared_ptr<LogSegment> oldest;
-        {
-            const std::lock_guard guard(mutex_);
-            if (!segments_.front()->closed || segments_.front()->index.end_offset > offset) return {};
-            oldest = segments_.front();
-            segments_.erase(segments_.begin());
-            std::erase(opened_, oldest);
-        }
-        DL_TRY(files_.remove(oldest->path));
-        const auto index =
-            files_.remove(segment_path(identity_.directory, oldest->index.first_offset, ".idx"));
-        if (index.has_error() && index.error().code != ErrorCode::not_found) return index.error();
-        // One at a time, oldest first: after a crash there is no gap between the segments that are left.
-        DL_TRY(files_.sync_directory(identity_.directory));
+    std::vector<std::shared_ptr<LogSegment>> gone;
+    {
+        const std::lock_guard guard(mutex_);
+        const Offset floor = std::min(offset, floors_->lowest());
+        auto end = segments_.begin();
+        while ((*end)->closed && (*end)->index.end_offset <= floor)
+            ++end;
+        gone.assign(segments_.begin(), end);
+        segments_.erase(segments_.begin(), end);
+        DL_CHECK(!segments_.empty(), "the active segment stays");
+        for (const auto& segment : gone)
+            forget_opened(segment);
+        epochs_.remove_before(segments_.front()->index.first_offset);
     }
+    if (gone.empty()) return {};
+    for (const auto& segment : gone) {
+        DL_TRY(files_.remove(segment->path));
+        const auto index =
+            files_.remove(segment_path(identity_.directory, segment->index.first_offset, ".idx"));
+        if (index.has_error() && index.error().code != ErrorCode::not_found) return index.error();
+    }
+    return files_.sync_directory(identity_.directory);
 }
 
 // --- readers ---
@@ -293,6 +524,21 @@ Result<void> SegmentedLog::remove_before(Offset offset) {
 Offset SegmentedLog::first_offset() const {
     const std::lock_guard guard(mutex_);
     return segments_.front()->index.first_offset;
+}
+
+std::vector<EpochStart> SegmentedLog::epoch_history() const {
+    const std::lock_guard guard(mutex_);
+    return epochs_.starts();
+}
+
+std::optional<EpochEnd> SegmentedLog::epoch_end(LeaderEpoch epoch) const {
+    const std::lock_guard guard(mutex_);
+    return epochs_.end_of(epoch, end_offset());
+}
+
+LeaderEpoch SegmentedLog::newest_epoch() const {
+    const std::lock_guard guard(mutex_);
+    return epochs_.newest();
 }
 
 std::vector<SegmentInfo> SegmentedLog::segments() const {

@@ -9,6 +9,7 @@
 
 #include "slave/log/log_recovery.h"
 #include "slave/log/partition_log.h"
+#include "slave/log/retention_floors.h"
 
 namespace dl::slave {
 
@@ -18,17 +19,24 @@ class SegmentedLog final : public PartitionLog {
                  LogRecovery::Outcome recovered);
 
     Result<void> append(std::span<StoredBatch> batches) override;
+    Result<void> append_given(std::span<const StoredBatch> batches) override;
     Result<void> sync() override;
     Result<void> roll() override;
+    Result<Offset> truncate_from(Offset offset, LeaderEpoch epoch) override;
     bool failed() const override { return failed_.load(std::memory_order_acquire); }
     void stop_writing() override;
-    Result<void> remove_before(Offset offset) override;
 
     Offset first_offset() const override;
     Offset end_offset() const override { return end_offset_.load(std::memory_order_acquire); }
     std::vector<SegmentInfo> segments() const override;
     Result<std::vector<StoredBatch>> read(Offset from, Offset end, std::uint64_t max_bytes) const override;
     Result<Offset> offset_for_time(std::int64_t time_us) const override;
+    std::vector<EpochStart> epoch_history() const override;
+    std::optional<EpochEnd> epoch_end(LeaderEpoch epoch) const override;
+    LeaderEpoch newest_epoch() const override;
+    Result<std::unique_ptr<RetentionHold>> retain_from(Offset from) override;
+    Offset retention_floor() const override;
+    Result<void> remove_before(Offset offset) override;
 
   private:
     // Where to begin reading: a batch at a known position, and how far the segment reaches.
@@ -48,14 +56,28 @@ class SegmentedLog final : public PartitionLog {
         std::size_t size;
     };
 
-    Result<void> write_run(std::span<StoredBatch> run);
+    // What the next write may take of batches that go on at end_offset().
+    std::size_t fitting(std::span<const StoredBatch> batches) const;
+    Result<void> check_given(std::span<const StoredBatch> batches) const;
+    Result<void> write_run(std::span<const StoredBatch> run);
     Result<void> write_parts(std::uint64_t total);
     void gather(std::span<const StoredBatch> run);
     void publish(std::span<const StoredBatch> run);
     Result<void> sync_active();
+    // The old segment stays the active one after an error that is none of its own bytes.
     Result<void> change_segment();
+    Result<std::unique_ptr<WritableFile>> create_segment(LogSegment& segment);
+    // The same when a batch of `next_bytes` is to follow: an error that leaves the log as it was puts the
+    // change off until more than that one is written.
+    Result<void> try_change_segment(std::uint64_t next_bytes);
+    // A full disk: what was written of a run is taken back.
+    bool take_back_run();
+    Result<void> cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes);
+    void forget_opened(const std::shared_ptr<LogSegment>& segment);
     // Takes the log out of service and what was not synced out of the file; the error to return.
     Error fail(Error cause, bool disk_is_known);
+    // The error of an append that began at `begin`.
+    Error in_part(Error error, Offset begin);
     // Why nothing can be written any more.
     Error out_of_service() const;
 
@@ -69,7 +91,9 @@ class SegmentedLog final : public PartitionLog {
     const LogOptions options_;
 
     // Writer only.
+    std::shared_ptr<LogSegment> active_;  // the last of segments_
     std::unique_ptr<WritableFile> active_file_;
+    std::uint64_t roll_at_bytes_;  // of the active segment
     Offset synced_end_;
     std::uint64_t synced_bytes_;  // of the active segment
     std::optional<Error> failure_;
@@ -82,8 +106,10 @@ class SegmentedLog final : public PartitionLog {
     std::vector<std::shared_ptr<LogSegment>> segments_;       // never empty; the last one is active
     std::deque<RecentBatch> recent_;                          // the newest batches of the active segment
     mutable std::deque<std::shared_ptr<LogSegment>> opened_;  // closed segments whose reader is open
+    EpochHistory epochs_;
     std::atomic<Offset> end_offset_;
     std::atomic<bool> failed_ = false;
+    const std::shared_ptr<RetentionFloors> floors_ = std::make_shared<RetentionFloors>();
 };
 
 }  // namespace dl::slave

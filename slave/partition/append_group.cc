@@ -2,6 +2,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 #include "common/record/batch_concat.h"
 #include "slave/index/tail.h"
@@ -16,9 +17,8 @@ bool joins(const AppendRequest& request) {
 
 class Planner {
   public:
-    Planner(const std::vector<PendingAppend>& requests, const BatchIdWindow& known, FieldId key,
-            std::uint64_t seed)
-        : requests_(requests), known_(known), key_(key), seed_(seed) {
+    Planner(const std::vector<PendingAppend>& requests, const AppendPlanInput& input)
+        : requests_(requests), input_(input) {
         group_.places.resize(requests.size());
     }
 
@@ -29,11 +29,22 @@ class Planner {
     }
 
   private:
+    Result<void> check_epoch(const AppendRequest& request) const {
+        if (!request.epoch) return {};
+        return input_.check_epoch(*request.epoch);
+    }
+
     // Places request `i`, and those after it that join it; returns the next one.
     std::size_t place(std::size_t i) {
         const auto& request = requests_[i].request;
+        if (auto checked = check_epoch(request); checked.has_error()) {
+            group_.places[i].error = std::move(checked).error();
+            return i + 1;
+        }
         if (request.batch_id != Hash128{}) {
-            if (auto entry = known_.find(request.batch_id)) {
+            auto entry = input_.applied->find(request.batch_id);
+            if (!entry) entry = input_.unapplied->find(request.batch_id);
+            if (entry) {
                 group_.places[i].known = entry;
                 return i + 1;
             }
@@ -49,6 +60,7 @@ class Planner {
             std::uint32_t rows = request.batch.rows();
             std::size_t bytes = request.body.size();
             while (end < requests_.size() && joins(requests_[end].request) &&
+                   check_epoch(requests_[end].request).has_value() &&
                    requests_[end].request.schema == request.schema &&
                    rows + requests_[end].request.batch.rows() <= kJoinedRowsMax &&
                    bytes + requests_[end].request.body.size() <= kJoinedBytesMax &&
@@ -82,7 +94,7 @@ class Planner {
             }
         }
         if (!error) {
-            if (auto hashes = hash_keys(batch.batch, key_, seed_); hashes.has_error())
+            if (auto hashes = hash_keys(batch.batch, input_.key, input_.hash_seed); hashes.has_error())
                 error = hashes.error();
             else
                 batch.hashes = std::move(*hashes);
@@ -100,18 +112,32 @@ class Planner {
     }
 
     const std::vector<PendingAppend>& requests_;
-    const BatchIdWindow& known_;
-    FieldId key_;
-    std::uint64_t seed_;
+    const AppendPlanInput& input_;
     AppendGroup group_;
     boost::unordered_flat_map<Hash128, std::size_t, Hash128Hasher> own_ids_;
 };
 
 }  // namespace
 
-AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const BatchIdWindow& known,
-                              FieldId key, std::uint64_t hash_seed) {
-    return Planner(requests, known, key, hash_seed).run();
+AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const AppendPlanInput& input) {
+    return Planner(requests, input).run();
+}
+
+void answer(UnansweredGroup& group) {
+    DL_CHECK(group.requests.size() == group.places.size(), "every request of a group has its place");
+    for (std::size_t i = 0; i < group.requests.size(); ++i) {
+        const auto& place = group.places[i];
+        auto& done = group.requests[i].done;
+        if (place.error) {
+            done(*place.error);
+        } else if (place.known) {
+            done(AppendAck{place.known->first, place.known->last, true});
+        } else {
+            const Offset first = group.base_offsets[place.batch] + place.first_row;
+            DL_CHECK(first + place.rows <= group.end, "INV-1 only what is applied is acknowledged");
+            done(AppendAck{first, first + place.rows - 1, place.duplicate});
+        }
+    }
 }
 
 Result<StoredBatch> encode_stored_batch(const AppendGroup::Batch& batch, BodyCodec codec, TableId table,

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "slave/partition/append_request.h"
 #include "slave/partition/batch_id_window.h"
-#include "slave/partition/partition.h"
+#include "slave/partition/unapplied_batches.h"
 
 namespace dl::slave {
 
@@ -37,7 +38,7 @@ struct AppendGroup {
     // Where each request of the group ends up.
     struct Place {
         std::optional<Error> error;         // refused
-        std::optional<BatchIdEntry> known;  // answered from the window
+        std::optional<BatchIdEntry> known;  // appended before, applied or not
         std::size_t batch = 0;              // else: rows [first_row, first_row + rows) of this batch
         std::uint32_t first_row = 0;
         std::uint32_t rows = 0;
@@ -47,8 +48,25 @@ struct AppendGroup {
     std::vector<Place> places;  // by request
 };
 
-AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const BatchIdWindow& known,
-                              FieldId key, std::uint64_t hash_seed);
+// What the plan is made against, all of one instant.
+struct AppendPlanInput {
+    const BatchIdWindow* applied = nullptr;
+    const UnappliedBatches* unapplied = nullptr;
+    std::function<Result<void>(LeaderEpoch)> check_epoch;  // of what a request names
+    FieldId key;
+    std::uint64_t hash_seed = 0;
+};
+AppendGroup plan_append_group(const std::vector<PendingAppend>& requests, const AppendPlanInput& input);
+
+// Requests whose rows are in the log and wait to be applied. `end`: behind the last record an answer names.
+struct UnansweredGroup {
+    std::vector<PendingAppend> requests;
+    std::vector<AppendGroup::Place> places;
+    std::vector<Offset> base_offsets;  // of the batches
+    Offset end = 0;
+};
+// Calls every `done`: with its offsets, or with its own error.
+void answer(UnansweredGroup& group);
 
 // Header (but for offsets) and stored body of a batch.
 Result<StoredBatch> encode_stored_batch(const AppendGroup::Batch& batch, BodyCodec codec, TableId table,

@@ -19,7 +19,7 @@ class Scan {
         : pass_(pass), core_(*pass.core), truth_(pass.part, pass.parts, pass.records_held_max) {}
 
     Result<CheckFindings> run() {
-        log_from_ = std::max(core_.log->first_offset(), Offset{0});
+        log_from_ = std::max(core_.log().first_offset(), Offset{0});
         for (const auto& entry : pass_.state->files->entries())
             DL_TRY(scan_file(entry));
         DL_TRY(scan_log());
@@ -100,9 +100,9 @@ class Scan {
         Offset at = log_from_;
         while (at < end) {
             DL_TRY(check_still_wanted(*pass_.options, core_));
-            const auto batches = core_.log->read(at, end, kLogReadBytes);
+            const auto batches = core_.log().read(at, end, kLogReadBytes);
             if (batches.has_error()) {
-                if (batches.error().code == ErrorCode::not_found && at < core_.log->first_offset()) {
+                if (batches.error().code == ErrorCode::not_found && at < core_.log().first_offset()) {
                     found_.moved = true;
                     return {};
                 }

@@ -120,7 +120,7 @@ void CompactionRunner::consider() {
 
 Result<void> CompactionRunner::run(Run& own) {
     const Offset log_start =
-        log_start_after_compaction(core_.log->segments(), core_.options.retained_closed_logs);
+        log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs);
     if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
     DL_TRY(flushes_.flush_closed_segments(core_.state()->end_offset));
     const auto state = core_.state();
@@ -133,7 +133,7 @@ Result<void> CompactionRunner::run(Run& own) {
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
     input.inputs = state->files->entries();
-    input.edition = core_.publisher->next_edition();
+    input.edition = core_.publisher().next_edition();
     input.budget = core_.context.compaction_budget;
     input.free_disk_bytes_min = core_.options.free_disk_bytes_min;
     auto job = std::make_shared<CompactionJob>(std::move(input));
@@ -157,36 +157,45 @@ Result<void> CompactionRunner::run(Run& own) {
 Result<std::uint64_t> CompactionRunner::write_batch_ids(Offset below) {
     std::vector<BatchIdEntry> entries;
     {
-        const auto hold = core_.exclusion.for_commit();
-        entries = core_.batch_ids.below(below);
+        auto hold = core_.exclusion.for_commit();
+        entries = hold->batch_ids.below(below);
     }
     if (entries.empty()) return std::uint64_t{0};
-    const auto edition = core_.publisher->next_edition();
+    const auto edition = core_.publisher().next_edition();
     DL_TRY(write_new_file(*core_.context.files, core_.snapshots() + "/batch-ids." + std::to_string(edition),
                           encode_batch_ids(entries)));
     return edition;
 }
 
+// How far the log can go, up to `below`: by whole segments, all of them visible and needed by nobody else.
+Offset CompactionRunner::removable(Offset below) const {
+    const auto end = std::min({below, core_.log().retention_floor(), core_.progress().visible_end()});
+    Offset start = 0;
+    for (const auto& segment : core_.log().segments())
+        if (segment.closed && segment.end_offset <= end) start = segment.end_offset;
+    return start;
+}
+
 // Without new files: what the log retains less of than the last compaction left.
 Result<void> CompactionRunner::remove_log(Offset below) {
-    const std::lock_guard committing(core_.commit_mutex);
-    const auto before = core_.publisher->manifest();
-    if (below <= before.log_start || below > before.compacted_end) return {};
+    const auto committing = core_.begin_commit();
+    const auto before = committing->manifest();
+    below = std::max(before.log_start, removable(below));
+    if (below == before.log_start || below > before.compacted_end) return {};
     DL_TRY(core_.make_log_durable(before.flushed_end));
     DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(below));
-    DL_TRY(core_.publisher->commit({.operation = "compaction",
-                                    .files = core_.state()->files->entries(),
-                                    .flushed_end = before.flushed_end,
-                                    .compacted_end = before.compacted_end,
-                                    .log_start = below,
-                                    .batch_ids_edition = batch_ids}));
-    const auto hold = core_.exclusion.for_commit();
-    return core_.log->remove_before(below);
+    DL_TRY(committing->commit({.operation = "compaction",
+                               .files = core_.state()->files->entries(),
+                               .flushed_end = before.flushed_end,
+                               .compacted_end = before.compacted_end,
+                               .log_start = below,
+                               .batch_ids_edition = batch_ids}));
+    return core_.log().remove_before(below);
 }
 
 Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log_start) {
-    const std::lock_guard committing(core_.commit_mutex);
-    const auto before = core_.publisher->manifest();
+    const auto committing = core_.begin_commit();
+    const auto before = committing->manifest();
     const auto state = core_.state();
     DL_TRY(core_.make_log_durable(before.flushed_end));
     // The inputs are the oldest files; those flushed since the job began come behind them.
@@ -202,23 +211,26 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log
             entries.push_back(current.entries()[i]);
         return entries;
     };
+    log_start = std::max(before.log_start, removable(log_start));
     DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(log_start));
     const auto entries = assemble(*state->files, nullptr);
-    DL_TRY(core_.publisher->commit({.operation = "compaction",
-                                    .files = entries,
-                                    .flushed_end = before.flushed_end,
-                                    .compacted_end = output.end_offset(),
-                                    .log_start = log_start,
-                                    .batch_ids_edition = batch_ids}));
+    DL_TRY(committing->commit({.operation = "compaction",
+                               .files = entries,
+                               .flushed_end = before.flushed_end,
+                               .compacted_end = output.end_offset(),
+                               .log_start = log_start,
+                               .batch_ids_edition = batch_ids}));
     {
-        const auto hold = core_.exclusion.for_commit();
+        auto hold = core_.exclusion.for_commit();
         const auto now = core_.state();
         auto next = std::make_shared<PartitionState>(*now);
         next->files = std::make_shared<const FileSet>(assemble(*now->files, &entries));
-        core_.publish(std::move(next));
-        DL_FAILPOINT("compaction.before-delete-old");
-        DL_TRY(core_.log->remove_before(log_start));
+        core_.publish(hold, std::move(next));
     }
+    DL_FAILPOINT("compaction.before-delete-old");
+    // The new files serve: what cannot be removed now is garbage that the next start removes.
+    if (const auto removed = core_.log().remove_before(log_start); removed.has_error())
+        spdlog::warn("compaction: {} leaves log files behind: {}", core_.label(), removed.error().to_text());
     std::map<std::string, std::uint64_t> versions;
     for (const auto& file : before.files)
         versions[file.stem()] = file.vector_version;

@@ -49,6 +49,7 @@ class CompactionRunner {
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
     Result<void> commit(const CompactionOutput& output, Offset log_start);
+    Offset removable(Offset below) const;
     Result<void> remove_log(Offset below);
     void remember(const CompactionOutput& output);
     Result<std::uint64_t> write_batch_ids(Offset below);

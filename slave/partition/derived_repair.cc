@@ -44,13 +44,13 @@ namespace {
 
 Result<void> repair_vectors(PartitionCore& core, const TableMeta& table,
                             const std::function<Result<void>()>& wanted) {
-    const std::lock_guard committing(core.commit_mutex);
+    const auto committing = core.begin_commit();
     const auto before = core.state();
     DL_TRY_ASSIGN(const auto derived, with_derived_vectors(*before, table));
     DL_TRY(wanted());
     std::vector<FileEntry> entries;
     {
-        const auto hold = core.exclusion.for_commit();
+        auto hold = core.exclusion.for_commit();
         const auto now = core.state();
         DL_CHECK(now->files->entries().size() == derived->entries().size(),
                  "files change under the commit mutex only");
@@ -66,11 +66,11 @@ Result<void> repair_vectors(PartitionCore& core, const TableMeta& table,
         }
         auto next = std::make_shared<PartitionState>(*now);
         next->files = std::make_shared<const FileSet>(entries);
-        core.publish(std::move(next));
+        core.publish(hold, std::move(next));
     }
-    const auto manifest = core.publisher->manifest();
+    const auto manifest = committing->manifest();
     DL_TRY(core.make_log_durable(manifest.flushed_end));
-    return core.publisher->rewrite_vectors(entries);
+    return committing->rewrite_vectors(entries);
 }
 
 }  // namespace

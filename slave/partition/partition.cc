@@ -2,11 +2,11 @@
 
 #include <future>
 
+#include "slave/partition/appender.h"
 #include "slave/partition/compaction_runner.h"
 #include "slave/partition/partition_checker.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/partition_recovery.h"
-#include "slave/partition/partition_writer.h"
 #include "slave/partition/past_view.h"
 #include "slave/partition/pinned_view.h"
 #include "slave/partition/record_reader.h"
@@ -18,22 +18,22 @@ namespace {
 
 class WiredPartition : public Partition, public std::enable_shared_from_this<WiredPartition> {
   public:
-    WiredPartition(std::string directory, const TableMeta& table, PartitionId id,
+    WiredPartition(std::string directory, const TableMeta& table, PartitionId id, LeaderEpoch epoch,
                    const PartitionOptions& options, const PartitionContext& context)
-        : core_(std::move(directory), table, id, options, context) {}
+        : core_(std::move(directory), table, id, epoch, options, context) {}
     ~WiredPartition() override { close(); }
 
     Result<void> start() {
         join_tail_budget();
         DL_TRY(recover_partition(core_));
         waits_ = std::make_shared<WaitList>(end_offset());
-        writer_ = std::make_unique<PartitionWriter>(
+        appender_ = std::make_unique<Appender>(
             core_, waits_, [this] { maintainer_->schedule_flush(); }, [this] { maintainer_->make_room(); });
-        maintainer_ = std::make_unique<SnapshotMaintainer>(core_, *writer_);
+        maintainer_ = std::make_unique<SnapshotMaintainer>(core_, *appender_);
         compactions_ = std::make_unique<CompactionRunner>(core_, *maintainer_);
         maintainer_->set_flushed([this] { compactions_->consider(); });
         compactions_->set_owner(weak_from_this());
-        writer_->set_owner(weak_from_this());
+        appender_->set_owner(weak_from_this());
         maintainer_->set_owner(weak_from_this());
         serving_ = true;
         maintainer_->schedule_flush();
@@ -41,7 +41,16 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     }
 
     void append(AppendRequest request, std::function<void(Result<AppendAck>)> done) override {
-        writer_->append(std::move(request), std::move(done));
+        appender_->append(std::move(request), std::move(done));
+    }
+    void set_leader_epoch(LeaderEpoch epoch) override {
+        auto hold = core_.exclusion.for_commit();
+        core_.set_epoch(hold, epoch);
+    }
+    LeaderEpoch leader_epoch() const override { return core_.epoch(); }
+    Result<void> check_epoch(LeaderEpoch named) const override { return core_.check_epoch(named); }
+    Result<void> advance_high_watermark(Offset end) override {
+        return appender_->advance_high_watermark(end);
     }
     std::shared_ptr<const ReadView> pin() const override {
         return make_pinned_view(core_.state(), core_.context.chunk_guides);
@@ -72,15 +81,13 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         return check_partition(core_, options);
     }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
-    void set_leader_epoch(LeaderEpoch epoch) override { core_.set_leader_epoch(epoch); }
     PartitionStats stats() const override;
     void close() override {
-        if (writer_ == nullptr) return;  // never started
-        writer_->close();
+        if (appender_ == nullptr) return;  // never started
+        appender_->close();
         compactions_->close();
         maintainer_->close();
-        const auto hold = core_.exclusion.for_commit();
-        core_.log->stop_writing();
+        core_.exclusion.for_commit()->log->stop_writing();
     }
 
   private:
@@ -94,15 +101,15 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         };
         TailBudget::Callbacks callbacks;
         callbacks.make_room = with_self([](WiredPartition& self) { self.maintainer_->make_room(); });
-        callbacks.resume = with_self([](WiredPartition& self) { self.writer_->resume(); });
+        callbacks.resume = with_self([](WiredPartition& self) { self.appender_->resume(); });
         callbacks.failed =
-            with_self([](WiredPartition& self, const Error& error) { self.writer_->flush_failed(error); });
+            with_self([](WiredPartition& self, const Error& error) { self.appender_->flush_failed(error); });
         core_.tail_share = core_.context.tail_budget->join(std::move(callbacks));
     }
 
     PartitionCore core_;
     std::shared_ptr<WaitList> waits_;
-    std::unique_ptr<PartitionWriter> writer_;
+    std::unique_ptr<Appender> appender_;
     std::unique_ptr<SnapshotMaintainer> maintainer_;
     std::unique_ptr<CompactionRunner> compactions_;
     std::atomic<bool> serving_{false};  // everything above is there
@@ -113,8 +120,8 @@ PartitionStats WiredPartition::stats() const {
     const auto state = core_.state();
     stats.first_offset = first_offset();
     stats.end_offset = state->end_offset;
-    stats.flushed_end = core_.publisher->manifest().flushed_end;
-    for (const auto& segment : core_.log->segments()) {
+    stats.flushed_end = core_.publisher().manifest().flushed_end;
+    for (const auto& segment : core_.log().segments()) {
         ++stats.segments;
         stats.log_bytes += segment.bytes;
     }
@@ -158,8 +165,8 @@ Result<void> Partition::create(FileSystem& files, const std::string& directory, 
 Result<std::shared_ptr<Partition>> Partition::open(std::string directory, const TableMeta& table,
                                                    PartitionId id, const PartitionOptions& options,
                                                    const PartitionContext& context, LeaderEpoch epoch) {
-    auto partition = std::make_shared<WiredPartition>(std::move(directory), table, id, options, context);
-    partition->set_leader_epoch(epoch);
+    auto partition =
+        std::make_shared<WiredPartition>(std::move(directory), table, id, epoch, options, context);
     DL_TRY(partition->start());
     return std::shared_ptr<Partition>(std::move(partition));
 }

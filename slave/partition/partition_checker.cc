@@ -28,8 +28,8 @@ class Checker {
     Result<Checked> run() {
         {
             // Manifest and state of the same instant.
-            const std::lock_guard committing(core_.commit_mutex);
-            manifest_ = core_.publisher->manifest();
+            const auto committing = core_.begin_commit();
+            manifest_ = core_.publisher().manifest();
             state_ = core_.state();
         }
         DL_TRY(check_manifest());
@@ -163,7 +163,7 @@ class Checker {
         const auto path = file.vector_path(info.vector_version);
         const auto bytes = core_.context.files->read_all(path);
         if (bytes.has_error()) {
-            for (const auto& now : core_.publisher->manifest().files)
+            for (const auto& now : core_.publisher().manifest().files)
                 if (now.stem() == info.stem() && now.vector_version == info.vector_version) {
                     problem("delete vector " + path + ": " + bytes.error().message);
                     checked_.wrong_vectors = true;
@@ -193,7 +193,7 @@ class Checker {
     }
 
     void measure() {
-        for (const auto& segment : core_.log->segments())
+        for (const auto& segment : core_.log().segments())
             checked_.report.bytes += segment.bytes;
         for (const auto& info : manifest_.files) {
             checked_.report.bytes += info.parquet_bytes;

@@ -4,36 +4,14 @@
 
 namespace dl::slave {
 
-WriterExclusion::Hold WriterExclusion::for_group() {
-    std::unique_lock lock(mutex_);
-    free_.wait(lock, [this] { return !held_ && commits_waiting_ == 0; });
-    held_ = true;
-    return Hold(*this);
-}
-
-WriterExclusion::Hold WriterExclusion::for_commit() {
-    std::unique_lock lock(mutex_);
-    ++commits_waiting_;
-    free_.wait(lock, [this] { return !held_; });
-    --commits_waiting_;
-    held_ = true;
-    return Hold(*this);
-}
-
-void WriterExclusion::release() {
-    {
-        const std::lock_guard lock(mutex_);
-        held_ = false;
-    }
-    free_.notify_all();
-}
-
 PartitionCore::PartitionCore(std::string directory_in, const TableMeta& table, PartitionId id_in,
-                             const PartitionOptions& options_in, const PartitionContext& context_in)
+                             LeaderEpoch epoch, const PartitionOptions& options_in,
+                             const PartitionContext& context_in)
     : directory(std::move(directory_in)),
       id(id_in),
       options(options_in),
       context(context_in),
+      epoch_(epoch.value),
       table_(std::make_shared<const TableMeta>(table)) {}
 
 std::string PartitionCore::label() const {
@@ -51,10 +29,16 @@ void PartitionCore::update_table(const TableMeta& table) {
         table_ = std::make_shared<const TableMeta>(table);
 }
 
-void PartitionCore::set_leader_epoch(LeaderEpoch epoch) {
-    auto known = epoch_.load();
-    while (known < epoch.value && !epoch_.compare_exchange_weak(known, epoch.value)) {
-    }
+void PartitionCore::set_epoch(WriterExclusion::Hold&, LeaderEpoch epoch) {
+    if (epoch > this->epoch()) epoch_.store(epoch.value, std::memory_order_release);
+}
+
+Result<void> PartitionCore::check_epoch(LeaderEpoch named) const {
+    const auto own = epoch();
+    if (named == own) return {};
+    return make_error(ErrorCode::not_leader, label() + " is in leader epoch " + std::to_string(own.value) +
+                                                 " here, the request names epoch " +
+                                                 std::to_string(named.value));
 }
 
 std::shared_ptr<const PartitionState> PartitionCore::state() const {
@@ -62,59 +46,28 @@ std::shared_ptr<const PartitionState> PartitionCore::state() const {
     return state_;
 }
 
-void PartitionCore::publish(std::shared_ptr<const PartitionState> state) {
+void PartitionCore::publish(WriterExclusion::Hold& hold, std::shared_ptr<const PartitionState> state) {
+    hold->progress.applied(state->end_offset);
     const std::lock_guard lock(mutex_);
     DL_CHECK(state_ == nullptr || state->end_offset >= state_->end_offset,
              "INV-9 the visible end never moves back");
     state_.swap(state);
 }
 
-// Keeps one tail segment per log segment: `next` is where the next batch lies.
-void PartitionCore::follow_segments(Offset next, const std::vector<SegmentInfo>& segments) {
-    const auto& own = tail.segments();
-    for (const auto& segment : segments) {
-        if (segment.first_offset != next) continue;
-        if (own.empty() || own.back()->first_offset() != next) tail.start_segment();
-        return;
-    }
-    DL_CHECK(!own.empty() && !own.back()->closed(), "INV-2 a batch lies in the newest log segment");
+void PartitionCore::set_log(WriterExclusion::Hold& hold, std::unique_ptr<PartitionLog> log) {
+    log_ = log.get();
+    hold->log = std::move(log);
 }
 
-Result<void> PartitionCore::apply(std::span<const Applied> batches) {
-    const auto segments = log->segments();
-    std::vector<TailSegment::FreshKey> missing;
-    for (const auto& batch : batches) {
-        DL_CHECK(batch.header.base_offset == tail.end_offset(), "INV-2 offsets are dense");
-        follow_segments(batch.header.base_offset, segments);
-        DL_TRY(tail.append(batch.batch, batch.header.append_time_us, batch.hashes, &missing));
-    }
-    // A segment the log has closed takes nothing more, even when nothing has been written behind it yet; but
-    // recovery applies the batches of a closed one in several groups.
-    if (!tail.segments().empty() && !tail.segments().back()->closed())
-        for (const auto& segment : segments)
-            if (segment.closed && segment.first_offset == tail.segments().back()->first_offset() &&
-                segment.end_offset == tail.end_offset())
-                tail.close_segment();
-    auto next = std::make_shared<PartitionState>();
-    const auto before = state();
-    next->end_offset = tail.end_offset();
-    next->files = before->files->superseded_by(std::move(missing));
-    if (next->files == nullptr) next->files = before->files;
-    next->tail = tail.snapshot();
-    note_tail_bytes();
-    publish(std::move(next));
-    return {};
-}
-
-void PartitionCore::note_tail_bytes() {
-    const auto bytes = tail.resident_bytes();
+void PartitionCore::note_tail_bytes(WriterExclusion::Hold& hold) {
+    const auto bytes = hold->tail.resident_bytes() + hold->unapplied.body_bytes();
     tail_resident_bytes = bytes;
     if (tail_share != nullptr) tail_share->set(bytes);
 }
 
 Result<void> PartitionCore::make_log_durable(Offset from) const {
     if (options.sync) return {};
-    for (const auto& segment : log->segments()) {
+    for (const auto& segment : log().segments()) {
         if (segment.end_offset <= from || segment.bytes == 0) continue;
         char name[32];
         std::snprintf(name, sizeof name, "/%020lld.log", static_cast<long long>(segment.first_offset));

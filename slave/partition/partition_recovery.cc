@@ -2,9 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "common/base/check.h"
+#include "slave/partition/applier.h"
 #include "slave/snapshot/snapshot_loader.h"
 
 namespace dl::slave {
@@ -12,7 +14,7 @@ namespace {
 
 constexpr std::size_t kReplayGroup = 64;  // batches applied at a time
 
-Result<void> load_batch_ids(PartitionCore& core, const Manifest& manifest) {
+Result<void> load_batch_ids(PartitionCore& core, WriterExclusion::Hold& hold, const Manifest& manifest) {
     if (manifest.batch_ids_edition == 0) return {};
     const std::string path = core.snapshots() + "/" + manifest.batch_ids_name();
     DL_TRY_ASSIGN(const auto bytes, core.context.files->read_all(path));
@@ -21,28 +23,61 @@ Result<void> load_batch_ids(PartitionCore& core, const Manifest& manifest) {
         return entries.error().in("batch ids " + path +
                                   " are damaged (restore the partition's directory from a copy)");
     for (const auto& entry : *entries)
-        core.batch_ids.add(entry);
+        hold->batch_ids.add(entry);
     return {};
 }
 
-Result<void> apply_replayed(PartitionCore& core, std::vector<PartitionCore::Applied>* replayed) {
-    const auto table = core.table();
-    for (std::size_t start = 0; start < replayed->size(); start += kReplayGroup) {
-        const std::span<PartitionCore::Applied> group(replayed->data() + start,
-                                                      std::min(kReplayGroup, replayed->size() - start));
-        for (auto& batch : group) {
-            auto hashes = hash_keys(batch.batch, table->schema.key().id, table->index_hash_seed);
-            if (hashes.has_error())
-                return hashes.error().in(core.label() + ", record batch at offset " +
-                                         std::to_string(batch.header.base_offset));
-            batch.hashes = std::move(*hashes);
-            core.last_append_time_us = std::max(core.last_append_time_us, batch.header.append_time_us);
-        }
-        DL_TRY(core.apply(group));
-        for (auto& batch : group)
-            batch = {};
-    }
-    return {};
+// Opens the log and leaves what is not in files unapplied.
+Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::Hold& hold,
+                                         const Manifest& manifest) {
+    const Offset flushed_end = manifest.flushed_end;
+    const auto replay = [&](const StoredBatch& stored) -> Result<void> {
+        if (stored.header.end_offset() <= flushed_end) return {};
+        if (stored.header.base_offset < flushed_end)
+            return make_error(ErrorCode::corrupt_data, core.label() + ": the snapshot files end at offset " +
+                                                           std::to_string(flushed_end) +
+                                                           ", within the record batch at offset " +
+                                                           std::to_string(stored.header.base_offset) +
+                                                           "; restore the partition's directory from a copy");
+        LogBatch batch;
+        batch.header = stored.header;
+        DL_TRY_ASSIGN(batch.batch, decode_record_batch_body(stored.header, stored.body));
+        hold->unapplied.push(std::move(batch));
+        hold->last_append_time_us = std::max(hold->last_append_time_us, stored.header.append_time_us);
+        return {};
+    };
+    PartitionLog::Recovered recovered;
+    // A crash between the manifest of a compaction and the removal of its segments leaves some of them.
+    const LogOptions options{.segment_bytes = core.options.segment_bytes,
+                             .sync = core.options.sync,
+                             .garbage_below = manifest.log_start};
+    DL_TRY_ASSIGN(auto log,
+                  PartitionLog::open(*core.context.files, core.log_directory(), core.table()->id, core.id,
+                                     options, flushed_end, flushed_end, replay, &recovered));
+    if (log->end_offset() < flushed_end || log->first_offset() > flushed_end)
+        return make_error(ErrorCode::corrupt_data,
+                          core.label() + ": the log in " + core.log_directory() + " holds offsets " +
+                              std::to_string(log->first_offset()) + " to " +
+                              std::to_string(log->end_offset()) + ", which does not go on at " +
+                              std::to_string(flushed_end) +
+                              " where the snapshot files end; restore the partition's directory from a copy");
+    // What is in files and what is not lie in different segments, also when somebody has removed the last.
+    const auto segments = log->segments();
+    const bool apart = std::any_of(segments.begin(), segments.end(), [&](const SegmentInfo& segment) {
+        return segment.first_offset == flushed_end;
+    });
+    if (!apart && log->end_offset() > flushed_end)
+        return make_error(ErrorCode::corrupt_data,
+                          core.label() + ": the snapshot files end at offset " + std::to_string(flushed_end) +
+                              ", where no segment of the log begins; restore the partition's directory from "
+                              "a copy");
+    if (!apart) DL_TRY(log->roll());
+    core.set_epoch(hold, log->newest_epoch());
+    core.set_log(hold, std::move(log));
+    // Those of what is replayed come with the batches, once these are applied.
+    for (const auto& entry : recovered.batch_ids)
+        if (entry.last < flushed_end) hold->batch_ids.add(entry);
+    return recovered;
 }
 
 }  // namespace
@@ -54,51 +89,33 @@ Result<void> recover_partition(PartitionCore& core) {
     DL_TRY_ASSIGN(auto loaded,
                   load_snapshots(files, *core.context.file_database, core.directory, *table, core.id));
     const Offset flushed_end = loaded.manifest.flushed_end;
-    DL_TRY(load_batch_ids(core, loaded.manifest));
-
+    auto hold = core.exclusion.for_commit();
+    DL_TRY(load_batch_ids(core, hold, loaded.manifest));
+    hold->tail = Tail(flushed_end);
+    DL_TRY_ASSIGN(const auto recovered, open_log(core, hold, loaded.manifest));
+    const Offset log_end = core.log().end_offset();
+    DL_CHECK(recovered.end_offset == log_end, "INV-2 the log ends where its recovery did");
+    hold->progress.start(log_end, flushed_end);
     auto state = std::make_shared<PartitionState>();
     state->end_offset = flushed_end;
     state->files = loaded.files;
     state->tail = std::make_shared<const TailSnapshot>();
-    core.publish(std::move(state));
-    core.tail = Tail(flushed_end);
-
-    std::vector<PartitionCore::Applied> replayed;
-    const auto replay = [&](const StoredBatch& stored) -> Result<void> {
-        if (stored.header.base_offset < flushed_end) return {};
-        PartitionCore::Applied batch;
-        batch.header = stored.header;
-        DL_TRY_ASSIGN(batch.batch, decode_record_batch_body(stored.header, stored.body));
-        replayed.push_back(std::move(batch));
-        return {};
-    };
-    PartitionLog::Recovered recovered;
-    const LogOptions log_options{.segment_bytes = core.options.segment_bytes, .sync = core.options.sync};
-    DL_TRY_ASSIGN(core.log, PartitionLog::open(files, core.log_directory(), table->id, core.id, log_options,
-                                               flushed_end, flushed_end, replay, &recovered));
-    if (core.log->end_offset() < flushed_end || core.log->first_offset() > flushed_end)
-        return make_error(ErrorCode::corrupt_data,
-                          core.label() + ": the log in " + core.log_directory() + " holds offsets " +
-                              std::to_string(core.log->first_offset()) + " to " +
-                              std::to_string(core.log->end_offset()) + ", which does not go on at " +
-                              std::to_string(flushed_end) +
-                              " where the snapshot files end; restore the partition's directory from a copy");
-    for (const auto& entry : recovered.batch_ids)
-        core.batch_ids.add(entry);
-    const auto replayed_batches = replayed.size();
-    DL_TRY(apply_replayed(core, &replayed));
-    DL_CHECK(core.tail.end_offset() == core.log->end_offset(), "INV-2 the log is replayed to its end");
-    // A crash between the manifest of a compaction and the removal of its segments leaves them.
-    DL_TRY(core.log->remove_before(loaded.manifest.log_start));
-    core.publisher =
-        std::make_unique<SnapshotPublisher>(files, core.directory, loaded.manifest, *loaded.files);
+    core.publish(hold, std::move(state));
+    // Without other copies what survived is committed.
+    DL_TRY(
+        Applier(core).advance(hold, core.options.synced_is_committed ? log_end : flushed_end, kReplayGroup));
+    DL_CHECK(
+        !core.options.synced_is_committed || (hold->unapplied.empty() && hold->tail.end_offset() == log_end),
+        "INV-2 the log is replayed to its end");
+    core.set_publisher(
+        std::make_unique<SnapshotPublisher>(files, core.directory, loaded.manifest, *loaded.files));
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
     spdlog::info(
-        "partition: {} recovered in {} ms: {} files, {} key indexes and delete vectors rebuilt, {} batches "
+        "partition: {} recovered in {} ms: {} files, {} key indexes and delete vectors rebuilt, {} records "
         "replayed from offset {} to {}, {} torn bytes dropped",
-        core.label(), ms.count(), loaded.files->entries().size(), loaded.rebuilt, replayed_batches,
-        flushed_end, core.log->end_offset(), recovered.torn_bytes_dropped);
+        core.label(), ms.count(), loaded.files->entries().size(), loaded.rebuilt,
+        core.progress().visible_end() - flushed_end, flushed_end, log_end, recovered.torn_bytes_dropped);
     return {};
 }
 

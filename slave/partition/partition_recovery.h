@@ -6,8 +6,8 @@
 
 namespace dl::slave {
 
-// Fills core.log, tail, batch_ids, publisher and the published state. Errors name the damaged file; nothing
-// is changed then but that garbage may have been removed.
+// Gives the core its log, publisher, progress and published state, and the writer its tail and batch ids.
+// Errors name the damaged file; nothing is changed then but that garbage may have been removed.
 Result<void> recover_partition(PartitionCore& core);
 
 // The directories and the first manifest of an empty partition.

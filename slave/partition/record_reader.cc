@@ -30,7 +30,7 @@ Result<ColumnBatch> decode_body(const StoredBatch& stored) {
 // NOT_FOUND when compaction has just removed the segment.
 Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budget* budget,
                       std::vector<ReadSlice>* slices) {
-    DL_TRY_ASSIGN(auto batches, core.log->read(*from, end, budget->bytes));
+    DL_TRY_ASSIGN(auto batches, core.log().read(*from, end, budget->bytes));
     if (batches.empty())
         return make_error(ErrorCode::internal, core.label() + ": the log has no record at offset " +
                                                    std::to_string(*from) + ", which is below its end");
@@ -104,7 +104,7 @@ Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset fr
     from = std::max<Offset>(from, 0);
     Budget budget{max_rows, std::max<std::uint64_t>(max_bytes, 1)};
     while (from < end && budget.left()) {
-        const Offset log_start = core.log->first_offset();
+        const Offset log_start = core.log().first_offset();
         if (from < log_start) {
             // The state was published before the segments went, or is renewed below: its files hold what the
             // log does not.
@@ -120,7 +120,7 @@ Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset fr
         }
         const auto read = read_log(core, end, &from, &budget, &slices);
         if (read.has_error() &&
-            !(read.error().code == ErrorCode::not_found && from < core.log->first_offset()))
+            !(read.error().code == ErrorCode::not_found && from < core.log().first_offset()))
             return read.error();
     }
     return slices;
@@ -128,7 +128,7 @@ Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset fr
 
 Offset first_stored_offset(const PartitionCore& core) {
     const auto state = core.state();
-    const Offset log_start = core.log->first_offset();
+    const Offset log_start = core.log().first_offset();
     for (const auto& entry : state->files->entries())
         if (entry.file->info().first_row_offset < log_start) return entry.file->info().first_row_offset;
     return std::min(log_start, state->end_offset);

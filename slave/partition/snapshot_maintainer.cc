@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/snapshot/flush_job.h"
@@ -25,55 +27,47 @@ void remove_unfinished(const FlushInput& input) {
 }  // namespace
 
 void SnapshotMaintainer::make_room() {
-    {
-        const std::lock_guard lock(mutex_);
-        roll_wanted_ = true;
-    }
+    schedule_.lock()->roll_wanted = true;
     schedule_flush();
 }
 
 Result<void> SnapshotMaintainer::close_active_segment() {
-    const auto hold = core_.exclusion.for_commit();
-    return close_active_held();
+    auto hold = core_.exclusion.for_commit();
+    return close_active_held(hold);
 }
 
-Result<void> SnapshotMaintainer::close_active_held() {
-    const auto& segments = core_.tail.segments();
+Result<void> SnapshotMaintainer::close_active_held(WriterExclusion::Hold& hold) {
+    const auto& segments = hold->tail.segments();
     if (segments.empty() || segments.back()->closed() || segments.back()->rows() == 0) return {};
-    DL_TRY(core_.log->roll());
-    core_.tail.close_segment();
+    DL_TRY(hold->log->roll());
+    Applier(core_).close_complete_segment(hold);
+    DL_CHECK(segments.back()->closed() || !hold->unapplied.empty(),
+             "INV-2 log and tail close their segments together");
     return {};
 }
 
 // With everything unflushed in the active segment there is nothing to flush until it is closed.
 Result<void> SnapshotMaintainer::roll_if_wanted() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (!roll_wanted_) return {};
-        roll_wanted_ = false;
-    }
-    const auto hold = core_.exclusion.for_commit();
-    if (core_.tail.segments().size() > 1) return {};
-    return close_active_held();
+    if (!std::exchange(schedule_.lock()->roll_wanted, false)) return {};
+    auto hold = core_.exclusion.for_commit();
+    if (hold->tail.segments().size() > 1) return {};
+    return close_active_held(hold);
 }
 
 void SnapshotMaintainer::schedule_flush() {
     {
-        const std::lock_guard lock(mutex_);
-        if (flush_scheduled_ || closing_) return;
-        flush_scheduled_ = true;
-        ++running_;
+        const auto schedule = schedule_.lock();
+        if (schedule->flush_scheduled || schedule->closing) return;
+        schedule->flush_scheduled = true;
+        ++schedule->running;
     }
     const auto finish = [this] {
-        const std::lock_guard lock(mutex_);
-        --running_;
+        const auto schedule = schedule_.lock();
+        --schedule->running;
         changed_.notify_all();
     };
     const bool posted = core_.context.background_pool->post([this, finish, keep = owner_.lock()] {
-        {
-            const std::lock_guard lock(mutex_);
-            flush_scheduled_ = false;  // what closes from here on schedules anew
-        }
+        schedule_.lock()->flush_scheduled = false;  // what closes from here on schedules anew
         // Bounded by what is there now, so that other partitions get their turn; what closes meanwhile
         // schedules anew.
         auto flushed = roll_if_wanted();
@@ -83,7 +77,7 @@ void SnapshotMaintainer::schedule_flush() {
         } else if (flushed.has_error()) {
             spdlog::error("flush: {} failed and will be tried again: {}", core_.label(),
                           flushed.error().to_text());
-            writer_.flush_failed(flushed.error());
+            appender_.flush_failed(flushed.error());
             if (core_.context.tail_budget != nullptr) core_.context.tail_budget->failed(flushed.error());
         } else {
             resume_writers();
@@ -95,21 +89,18 @@ void SnapshotMaintainer::schedule_flush() {
 }
 
 void SnapshotMaintainer::resume_writers() {
-    writer_.resume();
+    appender_.resume();
     if (core_.context.tail_budget != nullptr) core_.context.tail_budget->freed();
 }
 
 Result<void> SnapshotMaintainer::flush_closed_segments(Offset until) {
     const std::lock_guard flushing(flush_mutex_);
     for (;;) {
-        {
-            const std::lock_guard lock(mutex_);
-            if (closing_) return closing_error(core_);
-        }
+        if (schedule_.lock()->closing) return closing_error(core_);
         std::shared_ptr<const TailSegment> oldest;
         {
-            const auto hold = core_.exclusion.for_commit();
-            const auto& segments = core_.tail.segments();
+            auto hold = core_.exclusion.for_commit();
+            const auto& segments = hold->tail.segments();
             if (!segments.empty() && segments.front()->closed() && segments.front()->first_offset() < until)
                 oldest = segments.front();
         }
@@ -125,7 +116,7 @@ Result<void> SnapshotMaintainer::flush_segment(const std::shared_ptr<const TailS
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
     input.segment = segment;
-    input.edition = core_.publisher->next_edition();
+    input.edition = core_.publisher().next_edition();
     input.epoch = core_.epoch();
     auto written = run_flush_job(input);
     if (written.has_error()) {
@@ -143,9 +134,13 @@ Result<void> SnapshotMaintainer::flush_segment(const std::shared_ptr<const TailS
 
 Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSegment>& segment,
                                               std::shared_ptr<const SnapshotFile> file) {
-    const std::lock_guard committing(core_.commit_mutex);
-    const auto manifest = core_.publisher->manifest();
+    const auto commit = core_.begin_commit();
+    const auto manifest = commit->manifest();
     DL_CHECK(manifest.flushed_end == segment->first_offset(), "INV-6 segments are flushed in order");
+    DL_CHECK(segment->end_offset() <= core_.progress().high_watermark(),
+             "INV-9 only what is committed is flushed");
+    DL_CHECK(file->info().rows == segment->rows() && file->info().end_offset == segment->end_offset(),
+             "INV-5 a flush writes every record of its segment");
     // The vectors hold marks of all records of the flushed range, and of some behind it: recovery replays
     // those, and a mark made twice is the same mark.
     const auto state = core_.state();
@@ -153,32 +148,34 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     auto entries = state->files->entries();
     const auto dead = segment_delete_vector(*segment, state->end_offset);
     entries.push_back({file, dead});
-    DL_TRY(core_.publisher->commit({.operation = "flush",
-                                    .files = std::move(entries),
-                                    .flushed_end = segment->end_offset(),
-                                    .compacted_end = manifest.compacted_end,
-                                    .log_start = manifest.log_start,
-                                    .batch_ids_edition = manifest.batch_ids_edition}));
+    DL_TRY(commit->commit({.operation = "flush",
+                           .files = std::move(entries),
+                           .flushed_end = segment->end_offset(),
+                           .compacted_end = manifest.compacted_end,
+                           .log_start = manifest.log_start,
+                           .batch_ids_edition = manifest.batch_ids_edition}));
 
-    const auto hold = core_.exclusion.for_commit();
+    auto hold = core_.exclusion.for_commit();
     const auto now = core_.state();
+    DL_CHECK(now->files->entries().size() == state->files->entries().size(),
+             "files change under the commit mutex only");
     entries = now->files->entries();
     auto dead_now = segment_delete_vector(*segment, now->end_offset);
     entries.push_back({std::move(file), dead_now->dead() == dead->dead() ? dead : dead_now});
-    core_.tail.drop_oldest(*segment);
+    hold->tail.drop_oldest(*segment);
     auto next = std::make_shared<PartitionState>();
     next->end_offset = now->end_offset;
     next->files = std::make_shared<const FileSet>(std::move(entries));
-    next->tail = core_.tail.snapshot();
-    core_.note_tail_bytes();
-    core_.publish(std::move(next));
+    next->tail = hold->tail.snapshot();
+    core_.note_tail_bytes(hold);
+    core_.publish(hold, std::move(next));
     return {};
 }
 
 void SnapshotMaintainer::close() {
-    std::unique_lock lock(mutex_);
-    closing_ = true;
-    changed_.wait(lock, [this] { return running_ == 0; });
+    auto schedule = schedule_.lock();
+    schedule->closing = true;
+    schedule.wait(changed_, [&schedule] { return schedule->running == 0; });
 }
 
 }  // namespace dl::slave

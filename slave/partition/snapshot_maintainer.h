@@ -8,15 +8,16 @@
 #include <mutex>
 #include <optional>
 
+#include "common/base/synchronized.h"
+#include "slave/partition/appender.h"
 #include "slave/partition/partition_core.h"
-#include "slave/partition/partition_writer.h"
 #include "slave/snapshot/snapshot_file.h"
 
 namespace dl::slave {
 
 class SnapshotMaintainer {
   public:
-    SnapshotMaintainer(PartitionCore& core, PartitionWriter& writer) : core_(core), writer_(writer) {}
+    SnapshotMaintainer(PartitionCore& core, Appender& appender) : core_(core), appender_(appender) {}
     void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
     // Called on the background pool after a flush; before the first.
@@ -37,22 +38,24 @@ class SnapshotMaintainer {
     void resume_writers();
     Result<void> roll_if_wanted();
     // close_active_segment() for who holds the exclusion.
-    Result<void> close_active_held();
+    Result<void> close_active_held(WriterExclusion::Hold& hold);
     Result<void> flush_segment(const std::shared_ptr<const TailSegment>& segment);
     Result<void> commit_flush(const std::shared_ptr<const TailSegment>& segment,
                               std::shared_ptr<const SnapshotFile> file);
 
     PartitionCore& core_;
-    PartitionWriter& writer_;
+    Appender& appender_;
     std::weak_ptr<void> owner_;
     std::function<void()> flushed_;
     std::mutex flush_mutex_;  // one flush at a time; taken before the core's locks
-    std::mutex mutex_;        // of what follows
+    struct Schedule {
+        bool flush_scheduled = false;
+        bool closing = false;
+        bool roll_wanted = false;
+        int running = 0;  // background tasks
+    };
+    Synchronized<Schedule> schedule_;
     std::condition_variable changed_;
-    bool flush_scheduled_ = false;
-    bool closing_ = false;
-    bool roll_wanted_ = false;
-    int running_ = 0;  // background tasks
 };
 
 }  // namespace dl::slave

@@ -21,7 +21,7 @@ class SnapshotPublisher {
     SnapshotPublisher(FileSystem& files, std::string directory, Manifest manifest, const FileSet& loaded);
 
     // For the names of new files: never used before in this process, nor in any committed manifest.
-    std::uint64_t next_edition() { return editions_.fetch_add(1); }
+    std::uint64_t next_edition() const { return editions_.fetch_add(1); }
     Manifest manifest() const;
 
     struct Change {
@@ -48,7 +48,7 @@ class SnapshotPublisher {
     FileSystem& files_;
     std::string directory_;
     ManifestStore store_;
-    std::atomic<std::uint64_t> editions_;
+    mutable std::atomic<std::uint64_t> editions_;
     mutable std::mutex mutex_;  // of manifest_
     Manifest manifest_;
     std::map<std::string, Persisted> persisted_;  // by stem

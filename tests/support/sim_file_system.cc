@@ -94,7 +94,8 @@ struct SimFileSystem::State {
     // The fault this call meets. A power cut shows as half a write.
     std::optional<SimFault> enter(SimCall call) {
         std::optional<SimFault> met;
-        if (call != SimCall::read) {
+        const bool is_change = call != SimCall::read && call != SimCall::open_read;
+        if (is_change) {
             ++changes;
             if (changes_left) {
                 if (*changes_left == 0) return SimFault::io_error;
@@ -102,8 +103,7 @@ struct SimFileSystem::State {
             }
         }
         for (auto& planned : faults) {
-            const bool counts =
-                planned.call == call || (planned.call == SimCall::any_change && call != SimCall::read);
+            const bool counts = planned.call == call || (planned.call == SimCall::any_change && is_change);
             if (counts && planned.left > 0 && --planned.left == 0) met = planned.fault;
         }
         std::erase_if(faults, [](const PlannedFault& planned) { return planned.left == 0; });
@@ -378,6 +378,7 @@ Result<std::unique_ptr<WritableFile>> SimFileSystem::open_append(const std::stri
 
 Result<std::shared_ptr<ReadableFile>> SimFileSystem::open_read(const std::string& path) {
     const std::lock_guard guard(state_->mutex);
+    DL_TRY(state_->enter_or_fail(SimCall::open_read, "open", path));
     const auto node = state_->find(path);
     if (node == nullptr || node->is_directory)
         return failure(ErrorCode::not_found, "open", path, "no such file");

@@ -31,7 +31,8 @@ enum class SimCall : std::uint8_t {
     rename,
     remove,
     sync_directory,
-    read
+    read,
+    open_read
 };
 enum class SimFault : std::uint8_t { io_error, disk_full, short_write };  // short_write: half, then io_error
 

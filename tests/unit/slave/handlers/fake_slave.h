@@ -123,6 +123,13 @@ class FakePartition final : public Partition {
         append(std::move(request), [](Result<AppendAck>) {});
     }
 
+    void set_leader_epoch(LeaderEpoch epoch) override { leader_epoch_ = std::max(leader_epoch_, epoch); }
+    LeaderEpoch leader_epoch() const override { return leader_epoch_; }
+    Result<void> check_epoch(LeaderEpoch named) const override {
+        if (named == leader_epoch_) return {};
+        return make_error(ErrorCode::not_leader, "another leader epoch");
+    }
+    Result<void> advance_high_watermark(Offset) override { return {}; }
     std::shared_ptr<const ReadView> pin() const override {
         return std::make_shared<FakeView>(end_offset(), &files_listed);
     }
@@ -206,7 +213,6 @@ class FakePartition final : public Partition {
         return report;
     }
     void update_table(const TableMeta&) override {}
-    void set_leader_epoch(LeaderEpoch) override {}
     PartitionStats stats() const override {
         PartitionStats stats;
         stats.end_offset = end_offset();
@@ -224,6 +230,7 @@ class FakePartition final : public Partition {
   private:
     const TableId table_;
     const PartitionId id_;
+    LeaderEpoch leader_epoch_{1};
     mutable std::mutex mutex_;
     Offset end_ = 0;
     std::vector<ReadSlice> stored_;

@@ -237,25 +237,92 @@ TEST(LogDamage, AFullDiskRefusesTheBatchAndItNeverComesBack) {
         for (int i = 0; i < 10; ++i)
             group.push_back(make_batch(body_of(100)));
         EXPECT_EQ(append_and_sync(*opened.log, group).error().code, ErrorCode::disk_full);
-        EXPECT_TRUE(opened.log->failed());
+        EXPECT_FALSE(opened.log->failed());
         EXPECT_EQ(opened.log->end_offset(), 1);
-        EXPECT_EQ(opened.log->append(group).error().code, ErrorCode::io_error);
     }
-    auto opened = open_log(files);
-    ASSERT_FALSE(opened.error);
-    EXPECT_EQ(opened.recovered.torn_bytes_dropped, 0u);  // the half that was written is gone already
-    EXPECT_EQ(opened.log->end_offset(), 1);
+    {
+        auto opened = open_log(files);
+        ASSERT_FALSE(opened.error);
+        EXPECT_EQ(opened.recovered.torn_bytes_dropped, 0u);  // the half that was written is gone already
+        EXPECT_EQ(opened.log->end_offset(), 1);
+    }
 }
 
-TEST(LogDamage, AFullDiskWhileRollingDoesNotClaimThatNothingWasDone) {
+TEST(LogDamage, WritingGoesOnByItselfAfterAFullDisk) {
+    SimFileSystem files;
+    auto opened = open_log(files);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch("kept")));
+    files.fail(SimCall::append, 1, SimFault::disk_full);
+    EXPECT_EQ(append_and_sync(*opened.log, make_batch(body_of(3000))).error().code, ErrorCode::disk_full);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch("after")));
+    files.crash(5);
+    auto after = open_log(files);
+    ASSERT_FALSE(after.error) << after.error->to_text();
+    ASSERT_EQ(after.replayed.size(), 2u);
+    EXPECT_EQ(after.replayed[1].body.view(), "after");
+}
+
+TEST(LogDamage, AFullDiskThatCannotBeCutBackEndsService) {
+    SimFileSystem files;
+    auto opened = open_log(files);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch("kept")));
+    files.fail(SimCall::append, 1, SimFault::disk_full);
+    files.fail(SimCall::truncate, 1, SimFault::io_error);
+    EXPECT_EQ(append_and_sync(*opened.log, make_batch(body_of(3000))).error().code, ErrorCode::io_error);
+    EXPECT_TRUE(opened.log->failed());
+}
+
+TEST(LogDamage, ALogFileThatCannotBeMadePutsTheChangeOff) {
+    for (const auto fault : {SimFault::disk_full, SimFault::io_error}) {
+        SimFileSystem files;
+        auto opened = open_log(files, kDirectory, 1024);
+        files.fail(SimCall::create, 1, fault);
+        std::vector<StoredBatch> group;
+        for (int i = 0; i < 3; ++i)
+            group.push_back(make_batch(body_of(600)));
+        ASSERT_OK(append_and_sync(*opened.log, group));
+        EXPECT_EQ(opened.log->segments().size(), 1u);
+        // Tried again later.
+        ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(2u << 20))));
+        EXPECT_EQ(opened.log->segments().size(), 2u);
+        EXPECT_FALSE(opened.log->failed());
+        files.crash(1);
+        auto after = open_log(files, kDirectory, 1024);
+        ASSERT_FALSE(after.error) << after.error->to_text();
+        EXPECT_EQ(after.log->end_offset(), 4);
+    }
+}
+
+// The name of the file that was given up must not come back into the middle of the one that went on.
+TEST(LogDamage, APutOffChangeOfFilesSurvivesAPowerCut) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        SimFileSystem files;
+        auto opened = open_log(files, kDirectory, 1024);
+        ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
+        files.fail(SimCall::open_read, 1, SimFault::io_error);  // of the new file
+        ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
+        ASSERT_EQ(opened.log->segments().size(), 1u);
+        opened.log.reset();
+        files.crash(seed);
+        auto after = open_log(files, kDirectory, 1024);
+        ASSERT_FALSE(after.error) << after.error->to_text();
+        ASSERT_EQ(after.log->end_offset(), 2);
+    }
+}
+
+TEST(LogDamage, AnIndexThatCannotBeWrittenIsMadeAtTheNextStart) {
     SimFileSystem files;
     auto opened = open_log(files, kDirectory, 1024);
-    files.fail(SimCall::create, 1, SimFault::disk_full);
-    std::vector<StoredBatch> group;
-    for (int i = 0; i < 3; ++i)
-        group.push_back(make_batch(body_of(600)));
-    EXPECT_EQ(opened.log->append(group).error().code, ErrorCode::io_error);  // the first batch is on the disk
-    EXPECT_EQ(open_log(files, kDirectory, 1024).log->end_offset(), 1);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
+    files.fail(SimCall::rename, 1, SimFault::io_error);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
+    EXPECT_EQ(opened.log->segments().size(), 2u);
+    EXPECT_FALSE(files.exists(segment_name(0, ".idx")));
+    opened.log.reset();
+    auto after = open_log(files, kDirectory, 1024);
+    ASSERT_FALSE(after.error) << after.error->to_text();
+    EXPECT_TRUE(files.exists(segment_name(0, ".idx")));
+    EXPECT_EQ(after.log->end_offset(), 2);
 }
 
 TEST(LogDamage, TheNamesOfALogWhoseCreationWasInterruptedAreSynced) {

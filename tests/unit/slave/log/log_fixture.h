@@ -52,7 +52,7 @@ struct OpenLog {
 
 inline OpenLog open_log(FileSystem& files, const std::string& directory = kDirectory,
                         std::uint64_t segment_bytes = 1u << 20, Offset replay_from = 0,
-                        Offset start_if_empty = 0) {
+                        Offset start_if_empty = 0, Offset garbage_below = 0) {
     OpenLog opened;
     if (directory == kDirectory &&
         !files.exists("/data")) {  // a partition's directory is durable before its log
@@ -61,6 +61,7 @@ inline OpenLog open_log(FileSystem& files, const std::string& directory = kDirec
     }
     LogOptions options;
     options.segment_bytes = segment_bytes;
+    options.garbage_below = garbage_below;
     auto log = PartitionLog::open(
         files, directory, kTable, kPartition, options, replay_from, start_if_empty,
         [&](const StoredBatch& batch) -> Result<void> {

@@ -42,13 +42,15 @@ struct Stopped {
     Offset acknowledged = 0;
 };
 
-Stopped run_child(const std::string& directory, const std::string& failpoint) {
+Stopped run_child(const std::string& directory, const std::string& failpoint,
+                  const std::string& test = "LogKillChild.DISABLED_Run") {
+    const auto filter = "--gtest_filter=" + test;
     const pid_t child = ::fork();
     if (child == 0) {
         ::setenv("DL_FAILPOINT", failpoint.c_str(), 1);
         ::setenv("DL_KILL_DIRECTORY", directory.c_str(), 1);
-        ::execl("/proc/self/exe", "child", "--gtest_filter=LogKillChild.DISABLED_Run",
-                "--gtest_also_run_disabled_tests", "--gtest_brief=1", nullptr);
+        ::execl("/proc/self/exe", "child", filter.c_str(), "--gtest_also_run_disabled_tests",
+                "--gtest_brief=1", nullptr);
         ::_exit(9);
     }
     int status = 0;
@@ -84,6 +86,44 @@ TEST_P(LogKill, AcknowledgedBatchesSurvive) {
         }
         ASSERT_EQ(next, opened.log->end_offset());
     }
+    std::filesystem::remove_all(directory);
+}
+
+// Runs in the child: appends, then cuts at a third, and reports when that is done.
+TEST(LogKillChild, DISABLED_Cut) {
+    const std::string directory = std::getenv("DL_KILL_DIRECTORY");
+    auto opened = open_log(posix_file_system(), directory, kSegmentBytes);
+    ASSERT_FALSE(opened.error) << opened.error->to_text();
+    for (int i = 0; i < 30; ++i) {
+        std::vector<StoredBatch> group;
+        group.push_back(make_batch(body_at(opened.log->end_offset())));
+        ASSERT_OK(append_and_sync(*opened.log, group));
+    }
+    ASSERT_OK(opened.log->truncate_from(10, LeaderEpoch{1}));
+    std::ofstream(directory + "/acknowledged") << 10;
+}
+
+class LogKillCut : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Points, LogKillCut,
+                         ::testing::Values("truncate.before", "truncate.between-truncate-and-epoch-cache",
+                                           "truncate.after"));
+
+TEST_P(LogKillCut, LeavesALogWithoutAGapThatReachesTheCut) {
+    const auto directory =
+        ::testing::TempDir() + "dl_kill_" + std::to_string(::getpid()) + "_" + std::string(GetParam());
+    std::filesystem::remove_all(directory);
+    const auto stopped =
+        run_child(directory, std::string(GetParam()) + ":kill:1", "LogKillChild.DISABLED_Cut");
+    ASSERT_TRUE(stopped.killed);
+    auto opened = open_log(posix_file_system(), directory, kSegmentBytes);
+    ASSERT_FALSE(opened.error) << opened.error->to_text();
+    EXPECT_EQ(opened.log->end_offset(), std::string(GetParam()) == "truncate.before" ? 30 : 10);
+    Offset next = 0;
+    for (const auto& batch : opened.replayed) {
+        ASSERT_EQ(batch.header.base_offset, next);
+        ASSERT_EQ(batch.body.view(), body_at(next++));
+    }
+    EXPECT_EQ(next, opened.log->end_offset());
     std::filesystem::remove_all(directory);
 }
 

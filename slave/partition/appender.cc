@@ -1,0 +1,352 @@
+#include "slave/partition/appender.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/base/check.h"
+#include "common/base/failpoint.h"
+#include "common/base/limits.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr std::int64_t kDiskCheckIntervalUs = 1'000'000;
+constexpr std::uint64_t kDiskCheckIntervalBytes = 64u << 20;
+// Unflushed rows kept in memory: beyond this the drain waits for a flush.
+constexpr std::uint64_t kTailSegmentsMax = 8;
+constexpr std::uint64_t kTailBytesFloor = 64u << 20;
+
+std::int64_t steady_us() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+Error closing_error(const PartitionCore& core) {
+    return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
+}
+
+}  // namespace
+
+Appender::Appender(PartitionCore& core, std::shared_ptr<WaitList> waits, std::function<void()> segment_closed,
+                   std::function<void()> make_room)
+    : core_(core),
+      applier_(core),
+      waits_(std::move(waits)),
+      segment_closed_(std::move(segment_closed)),
+      make_room_(std::move(make_room)) {}
+
+void Appender::append(AppendRequest request, std::function<void(Result<AppendAck>)> done) {
+    std::optional<Error> refused;
+    {
+        const auto queue = queue_.lock();
+        PendingAppend pending{std::move(request), std::move(done)};
+        const auto bytes = pending.bytes();
+        if (queue->closing) {
+            refused = closing_error(core_);
+        } else if (queue->failed) {
+            refused = queue->failed;
+        } else if (pending.request.batch.rows() == 0) {
+            refused =
+                make_error(ErrorCode::invalid_request, "an append to " + core_.label() + " has no rows");
+        } else if (queue->bytes != 0 && queue->bytes + bytes > core_.options.append_queue_bytes_max) {
+            refused =
+                make_error(ErrorCode::overloaded, "the append queue of " + core_.label() + " holds " +
+                                                      std::to_string(queue->bytes) + " bytes, the limit is " +
+                                                      std::to_string(core_.options.append_queue_bytes_max) +
+                                                      "; try again later");
+        } else {
+            queue->bytes += bytes;
+            queue->waiting.push_back(std::move(pending));
+            if (queue->draining) return;
+            queue->draining = true;
+        }
+        done = std::move(pending.done);
+    }
+    if (!refused) return post_drain();
+    auto shared = std::make_shared<std::function<void(Result<AppendAck>)>>(std::move(done));
+    if (!core_.context.storage_pool->post([shared, error = *refused] { (*shared)(error); }))
+        (*shared)(*refused);
+}
+
+void Appender::post_drain() {
+    if (core_.context.storage_pool->post([this, keep = owner_.lock()] { drain(); })) return;
+    std::deque<PendingAppend> left;
+    {
+        const auto queue = queue_.lock();
+        left.swap(queue->waiting);
+        queue->bytes = 0;
+        queue->draining = false;
+        queue->closing = true;
+    }
+    idle_.notify_all();
+    for (auto& pending : left)
+        pending.done(closing_error(core_));
+}
+
+bool Appender::tail_is_full() const {
+    const auto limit = std::max(kTailBytesFloor, kTailSegmentsMax * core_.options.segment_bytes);
+    return core_.tail_resident_bytes.load() > limit &&
+           core_.state()->end_offset > core_.publisher().manifest().flushed_end;
+}
+
+std::uint64_t Appender::tail_room() const {
+    if (tail_is_full()) return 0;
+    const std::uint64_t most = limits::group_commit_bytes_max;
+    if (core_.tail_share == nullptr) return most;
+    // The index of the rows needs memory beside them.
+    const auto room = core_.context.tail_budget->room();
+    return std::min(most, (room + 1) / 2);
+}
+
+void Appender::drain() {
+    std::vector<PendingAppend> group;
+    std::size_t bytes = 0;
+    bool waits = false;
+    {
+        const auto queue = queue_.lock();
+        const auto room = tail_room();
+        waits = !queue->waiting.empty() && room == 0 && !queue->closing;
+        if (waits) {
+            queue->draining = false;
+        } else {
+            while (!queue->waiting.empty() &&
+                   (group.empty() || bytes + queue->waiting.front().bytes() <= room)) {
+                bytes += queue->waiting.front().bytes();
+                group.push_back(std::move(queue->waiting.front()));
+                queue->waiting.pop_front();
+            }
+        }
+    }
+    if (waits) {
+        idle_.notify_all();
+        if (tail_is_full() || core_.tail_share == nullptr) return make_room_();
+        return core_.context.tail_budget->wait(*core_.tail_share);
+    }
+    if (!group.empty()) {
+        write_group(std::move(group));
+        if (core_.tail_share != nullptr) core_.context.tail_budget->look_ahead();
+    }
+    {
+        const auto queue = queue_.lock();
+        DL_CHECK(queue->draining && queue->bytes >= bytes, "the queue counts what it holds");
+        queue->bytes -= bytes;
+        if (queue->waiting.empty()) {
+            queue->draining = false;
+            // Under the lock: the owner may go as soon as it sees the drain idle.
+            idle_.notify_all();
+            return;
+        }
+    }
+    post_drain();  // other partitions of the pool get their turn in between
+}
+
+void Appender::write_group(std::vector<PendingAppend> requests) {
+    std::optional<Error> error = queue_.lock()->failed;
+    std::size_t bytes = 0;
+    for (const auto& pending : requests)
+        bytes += pending.request.body.size();
+    if (!error)
+        if (auto checked = check_disk(bytes); checked.has_error()) error = std::move(checked).error();
+    if (!error) {
+        auto outcome = commit_group(requests);
+        if (outcome.has_value()) return finish(std::move(*outcome));
+        error = std::move(outcome).error();
+    }
+    for (auto& pending : requests)
+        pending.done(*error);
+}
+
+void Appender::finish(Outcome outcome) {
+    if (outcome.segment_closed) segment_closed_();
+    waits_->advance(core_.progress().visible_end());
+    DL_FAILPOINT("append.before-ack");
+    for (auto& group : outcome.answered)
+        answer(group);
+}
+
+Result<std::vector<StoredBatch>> Appender::encode(WriterExclusion::Hold& hold, const TableMeta& table,
+                                                  const AppendGroup& group) {
+    hold->last_append_time_us = std::max(hold->last_append_time_us, core_.context.now_us());
+    std::vector<StoredBatch> stored;
+    stored.reserve(group.batches.size());
+    for (const auto& batch : group.batches) {
+        DL_TRY_ASSIGN(auto encoded, encode_stored_batch(batch, core_.options.codec, table.id, core_.id,
+                                                        core_.epoch(), hold->last_append_time_us));
+        stored.push_back(std::move(encoded));
+    }
+    return stored;
+}
+
+Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& requests) {
+    const auto table = core_.table();
+    auto hold = core_.exclusion.for_group();
+    auto& log = *hold->log;
+    auto group = plan_append_group(
+        requests, {.applied = &hold->batch_ids,
+                   .unapplied = &hold->unapplied,
+                   .check_epoch = [this](LeaderEpoch named) { return core_.check_epoch(named); },
+                   .key = table->schema.key().id,
+                   .hash_seed = table->index_hash_seed});
+    UnansweredGroup unanswered;
+    if (!group.batches.empty()) {
+        DL_TRY_ASSIGN(auto stored, encode(hold, *table, group));
+        const Offset begin = log.end_offset();
+        DL_CHECK(begin == core_.progress().log_end(), "INV-2 the log grows by its appender only");
+        auto written = log.append(stored);
+        if (!written.has_error()) {
+            hold->progress.appended(log.end_offset());
+            written = log.sync();
+        }
+        if (written.has_error()) {
+            hold->progress.truncated(begin);
+            return fail_service(written.error());
+        }
+        ++core_.counters.syncs;
+        hold->progress.synced(log.end_offset());
+        DL_FAILPOINT("append.before-index-put");
+        Offset next = begin;
+        for (std::size_t i = 0; i < stored.size(); ++i) {
+            auto& batch = group.batches[i];
+            DL_CHECK(stored[i].header.base_offset == next, "INV-2 offsets are dense");
+            next = stored[i].header.end_offset();
+            unanswered.base_offsets.push_back(stored[i].header.base_offset);
+            core_.counters.appended_rows += batch.batch.rows();
+            hold->unapplied.push({stored[i].header, std::move(batch.batch), std::move(batch.hashes)});
+        }
+        DL_CHECK(next == log.end_offset(), "INV-2 the log took the whole group");
+        unanswered.end = next;
+        core_.counters.appends += requests.size();
+    }
+    for (const auto& place : group.places)
+        if (place.known) unanswered.end = std::max(unanswered.end, place.known->last + 1);
+    unanswered.requests.swap(requests);
+    unanswered.places = std::move(group.places);
+    hold->unanswered.push_back(std::move(unanswered));
+    return apply(hold, core_.options.synced_is_committed ? log.end_offset() : Offset{0});
+}
+
+Appender::Outcome Appender::apply(WriterExclusion::Hold& hold, Offset end) {
+    Outcome outcome;
+    const auto applied = applier_.advance(hold, end);
+    auto& unanswered = hold->unanswered;
+    if (applied.has_error()) {
+        // In the log, and applied by the next recovery.
+        outcome.failure = fail_service(applied.error());
+        for (auto& group : unanswered)
+            for (auto& place : group.places)
+                if (!place.error) place.error = outcome.failure;
+    }
+    const Offset visible = core_.progress().visible_end();
+    while (!unanswered.empty() && (outcome.failure || unanswered.front().end <= visible)) {
+        outcome.answered.push_back(std::move(unanswered.front()));
+        unanswered.pop_front();
+    }
+    outcome.segment_closed = applied.has_value() && applied->segment_closed;
+    DL_FAILPOINT("append.after-index-put");
+    return outcome;
+}
+
+Result<void> Appender::advance_high_watermark(Offset end) {
+    Outcome outcome;
+    {
+        auto hold = core_.exclusion.for_commit();
+        if (end > core_.progress().synced_end())
+            return make_error(ErrorCode::invalid_request,
+                              core_.label() + " cannot have committed records below offset " +
+                                  std::to_string(end) + ", it has synced up to offset " +
+                                  std::to_string(core_.progress().synced_end()));
+        outcome = apply(hold, end);
+    }
+    const auto failure = outcome.failure;
+    finish(std::move(outcome));
+    if (failure) return *failure;
+    return {};
+}
+
+Result<void> Appender::check_disk(std::size_t bytes) {
+    bytes_since_disk_check_ += bytes;
+    const auto now = steady_us();
+    const bool low = free_disk_bytes_ < core_.options.free_disk_bytes_min;
+    if (disk_checked_us_ == 0 || low || now - disk_checked_us_ > kDiskCheckIntervalUs ||
+        bytes_since_disk_check_ > kDiskCheckIntervalBytes) {
+        DL_TRY_ASSIGN(free_disk_bytes_, core_.context.files->free_bytes(core_.directory));
+        disk_checked_us_ = now;
+        bytes_since_disk_check_ = bytes;
+    }
+    // What this group writes must not take the disk below the minimum either.
+    if (free_disk_bytes_ >= core_.options.free_disk_bytes_min + bytes_since_disk_check_) return {};
+    core_.earlier.clear();  // their files take space
+    if (free_disk_bytes_ >= core_.options.free_disk_bytes_min && bytes_since_disk_check_ != bytes) {
+        disk_checked_us_ = 0;
+        bytes_since_disk_check_ = 0;
+        return check_disk(bytes);
+    }
+    return make_error(ErrorCode::disk_full,
+                      "the disk of " + core_.directory + " has " + std::to_string(free_disk_bytes_) +
+                          " bytes free, writes need " + std::to_string(core_.options.free_disk_bytes_min) +
+                          " and their own size; free space, writing then goes on by itself");
+}
+
+Error Appender::fail_service(const Error& error) {
+    const auto queue = queue_.lock();
+    if (!queue->failed) {
+        queue->failed = make_error(ErrorCode::io_error,
+                                   core_.label() +
+                                       " takes no more writes until the node is restarted, because a write "
+                                       "failed and the state of the disk is unknown: " +
+                                       error.to_text());
+        spdlog::error("partition: {}", queue->failed->to_text());
+    }
+    return *queue->failed;
+}
+
+void Appender::resume() {
+    {
+        const auto queue = queue_.lock();
+        if (queue->draining || queue->waiting.empty()) return;
+        queue->draining = true;
+    }
+    post_drain();
+}
+
+void Appender::flush_failed(const Error& error) {
+    std::deque<PendingAppend> left;
+    {
+        const auto queue = queue_.lock();
+        if (queue->draining || queue->waiting.empty()) return;
+        left.swap(queue->waiting);
+        queue->bytes = 0;
+    }
+    for (auto& pending : left)
+        pending.done(make_error(ErrorCode::overloaded, core_.label() +
+                                                           " holds as many unflushed rows as it may and " +
+                                                           "flushing them fails: " + error.to_text()));
+}
+
+void Appender::close() {
+    queue_.lock()->closing = true;
+    resume();
+    {
+        auto queue = queue_.lock();
+        queue.wait(idle_, [&queue] { return queue->idle(); });
+    }
+    std::deque<UnansweredGroup> left;
+    {
+        auto hold = core_.exclusion.for_commit();
+        left.swap(hold->unanswered);
+    }
+    for (auto& group : left) {
+        for (auto& place : group.places)
+            if (!place.error)
+                place.error = make_error(ErrorCode::unknown_outcome,
+                                         core_.label() +
+                                             " was closed before the other copies had taken the rows; "
+                                             "a batch id tells whether they are kept");
+        answer(group);
+    }
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,91 @@
+// The write path of one partition: a bounded queue, and one drain at a time on the storage pool that takes
+// what is queued as a group: one append to the log, which gives the offsets, and one sync. With one copy that
+// commits the group, and the drain applies and answers it; else both are done by whoever moves the high
+// watermark beyond it, in the order of the log. append(), resume() and advance_high_watermark() from any
+// thread.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/base/synchronized.h"
+#include "slave/partition/append_group.h"
+#include "slave/partition/applier.h"
+#include "slave/partition/wait_list.h"
+
+namespace dl::slave {
+
+class Appender {
+  public:
+    // Called on the storage pool: `segment_closed` when a segment can be flushed, `make_room` when the tail
+    // has grown as large as it may.
+    Appender(PartitionCore& core, std::shared_ptr<WaitList> waits, std::function<void()> segment_closed,
+             std::function<void()> make_room);
+    // What drains keep alive while they run; before the first append.
+    void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
+
+    void append(AppendRequest request, std::function<void(Result<AppendAck>)> done);
+    // Records below `end` are committed: applies them and answers their requests, on this thread; waits for
+    // a group that is being written. INVALID_REQUEST beyond what is synced here; an end known already does
+    // nothing.
+    Result<void> advance_high_watermark(Offset end);
+    // A flush has made room.
+    void resume();
+    // A flush failed: while the tail is full nothing can be taken, so what waits is answered.
+    void flush_failed(const Error& error);
+    // Refuses new appends, waits until those queued are written. What is not committed by then is answered
+    // with UNKNOWN_OUTCOME.
+    void close();
+
+  private:
+    struct Queue {
+        std::deque<PendingAppend> waiting;
+        std::size_t bytes = 0;  // of what waits and of the group under way
+        bool draining = false;
+        bool closing = false;
+        std::optional<Error> failed;  // out of service for writes
+        bool idle() const { return !draining && waiting.empty(); }
+    };
+    void post_drain();
+    void drain();
+    void write_group(std::vector<PendingAppend> requests);
+    // What became of the high watermark's move: to be told once the exclusion is given back.
+    struct Outcome {
+        std::vector<UnansweredGroup> answered;
+        bool segment_closed = false;
+        std::optional<Error> failure;  // the partition left service; the groups' errors say so too
+    };
+    // The part of write_group that holds the exclusion. After an error `requests` are still there.
+    Result<Outcome> commit_group(std::vector<PendingAppend>& requests);
+    Result<std::vector<StoredBatch>> encode(WriterExclusion::Hold& hold, const TableMeta& table,
+                                            const AppendGroup& group);
+    // Applies up to the high watermark `end` and takes what that answers.
+    Outcome apply(WriterExclusion::Hold& hold, Offset end);
+    void finish(Outcome outcome);
+    Result<void> check_disk(std::size_t bytes);
+    // Takes the partition out of service for writes; what every request gets from now on.
+    Error fail_service(const Error& error);
+    bool tail_is_full() const;
+    // Bytes the next group may have; 0: it waits.
+    std::uint64_t tail_room() const;
+
+    PartitionCore& core_;
+    Applier applier_;
+    std::shared_ptr<WaitList> waits_;
+    std::function<void()> segment_closed_;
+    std::function<void()> make_room_;
+    std::weak_ptr<void> owner_;
+
+    Synchronized<Queue> queue_;
+    std::condition_variable idle_;
+
+    // Of the drain alone.
+    std::int64_t disk_checked_us_ = 0;
+    std::uint64_t bytes_since_disk_check_ = 0;
+    std::uint64_t free_disk_bytes_ = 0;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,23 @@
+// Figures of one partition.
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/ids.h"
+
+namespace dl::slave {
+
+struct CompressProgress {
+    std::uint64_t rows_done = 0, rows_total = 0, bytes_done = 0;
+};
+
+struct PartitionStats {
+    Offset first_offset = 0, end_offset = 0, flushed_end = 0;
+    std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
+    std::uint64_t tail_rows = 0, tail_bytes = 0;
+    // Key tables and replaced marks of the tail, and delete vectors; key indexes of files.
+    std::uint64_t index_bytes_resident = 0, index_bytes_mapped = 0;
+    std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,60 @@
+// What of a partition one thread at a time may touch, and the way to it: a Hold. The appender takes one for
+// every group; flushes, compactions and whoever moves the high watermark take one between two groups and go
+// first when they wait.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "slave/index/tail.h"
+#include "slave/log/partition_log.h"
+#include "slave/partition/append_group.h"
+#include "slave/partition/batch_id_window.h"
+#include "slave/partition/log_progress.h"
+#include "slave/partition/unapplied_batches.h"
+
+namespace dl::slave {
+
+struct WriterState {
+    std::unique_ptr<PartitionLog> log;
+    LogProgress& progress;                   // to change it; the partition's core lets anybody read it
+    Tail tail{0};                            // what is applied and not flushed
+    UnappliedBatches unapplied;              // from the end of the tail to the end of the log
+    BatchIdWindow batch_ids{};               // of applied batches
+    std::deque<UnansweredGroup> unanswered;  // appended, not applied yet; oldest first
+    std::int64_t last_append_time_us = 0;
+};
+
+class WriterExclusion {
+  public:
+    class Hold {
+      public:
+        Hold(Hold&& other) noexcept : owner_(other.owner_) { other.owner_ = nullptr; }
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+        ~Hold() {
+            if (owner_ != nullptr) owner_->release();
+        }
+        WriterState* operator->() const { return &owner_->state_; }
+
+      private:
+        friend class WriterExclusion;
+        explicit Hold(WriterExclusion& owner) : owner_(&owner) {}
+        WriterExclusion* owner_;
+    };
+    explicit WriterExclusion(LogProgress& progress) : state_{.log = nullptr, .progress = progress} {}
+    [[nodiscard]] Hold for_group();
+    [[nodiscard]] Hold for_commit();
+
+  private:
+    void release();
+    std::mutex mutex_;
+    std::condition_variable free_;
+    bool held_ = false;
+    int commits_waiting_ = 0;
+    WriterState state_;
+};
+
+}  // namespace dl::slave
