@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/log.h"
-#include "master/handlers/reply_codec.h"
+#include "master/protocol/native/reply_codec.h"
 
 namespace dl::master {
 namespace {
