@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 bad=0
 complain() { echo "$1"; bad=1; }
 
-# Flow pages: paths like `master/handlers/query_handler.cc`, or without ending for a .h/.cc pair.
+# Flow pages: paths like `master/execution/query.cc`, or without ending for a .h/.cc pair.
 for page in docs/flows/*.md; do
   [[ -f $page ]] || continue
   while IFS= read -r path; do

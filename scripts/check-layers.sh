@@ -21,7 +21,7 @@ cd "${1:-$(dirname "$0")/..}"
       # Groups from bottom to top; folders of one group do not include each other, save for the pairs below.
       rank("base|io json async|net|config types|meta|record|duck|rpc", "common/")
       rank("log|index|parquet|snapshot|compaction|partition|query stream replication|handlers|server|app", "slave/")
-      rank("catalog|sql|routing|control|protocol|handlers|server|app", "master/")
+      rank("catalog|sql|routing|control|execution|protocol|server|app", "master/")
     }
     function complain(why) { printf "%s:%s: includes %s: %s\n", file, line_no, target, why; bad++ }
     function folder_of(path,    parts) { split(path, parts, "/"); return parts[1] "/" parts[2] }

@@ -23,6 +23,9 @@ inline constexpr std::size_t sessions_max_default = 20000;  // master.sessions.m
 inline constexpr std::size_t pipelined_frames_max = 16;     // read ahead per connection
 inline constexpr std::size_t request_bytes_in_flight_max_default = 2u << 30;  // all sessions of a daemon
 
+// Parsing, typing or encoding of so many bytes costs less than going to another thread and back.
+inline constexpr std::size_t work_here_bytes_max = 8u << 10;
+
 // stream_read.
 inline constexpr std::size_t stream_reply_bytes_max = 64u << 20;        // soft, cut at a record boundary
 inline constexpr std::size_t stream_frame_plain_bytes_max = 16u << 20;  // one frame before compression

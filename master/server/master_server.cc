@@ -4,7 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
-#include "master/handlers/reply_codec.h"
+#include "master/protocol/native/reply_codec.h"
 
 namespace dl::master {
 namespace {

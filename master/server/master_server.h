@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/net/net_pool.h"
-#include "master/server/client_session.h"
+#include "master/protocol/native/session.h"
 
 namespace dl::master {
 

@@ -231,7 +231,7 @@ class Parser {
                 // the default
             } else if (accept("default")) {
                 DL_TRY_ASSIGN(auto value, literal("a default value"));
-                if (value.kind == SqlLiteral::Kind::value) column.default_text = std::move(value.text);
+                if (value.kind != SqlLiteral::Kind::null) column.default_text = std::move(value.text);
             } else {
                 return column;
             }
@@ -372,6 +372,7 @@ class Parser {
         const auto& token = current();
         SqlLiteral value;
         if (token.kind == Kind::string || token.kind == Kind::number) {
+            if (token.kind == Kind::number) value.kind = SqlLiteral::Kind::number;
             value.text = token.text;
             advance();
             return value;
@@ -382,6 +383,7 @@ class Parser {
                 advance();
                 return fail("a number");
             }
+            if (number.kind == Kind::number) value.kind = SqlLiteral::Kind::number;
             value.text = (token.is_symbol('-') ? "-" : "") + number.text;
             at_ += 2;
             return value;
@@ -392,10 +394,14 @@ class Parser {
             at_ += 2;
             return value;
         }
-        if (token.is_word("null"))
+        if (token.is_word("null")) {
             value.kind = SqlLiteral::Kind::null;
-        else
-            value.text = token.is_word("true") || token.is_word("false") ? token.lower : token.text;
+        } else if (token.is_word("true") || token.is_word("false")) {
+            value.kind = SqlLiteral::Kind::boolean;
+            value.text = token.lower;
+        } else {
+            value.text = token.text;
+        }
         advance();
         return value;
     }
@@ -480,12 +486,12 @@ class Parser {
         return SqlStatement(std::move(statement));
     }
 
-    Result<std::string> key_literal() {
+    Result<SqlLiteral> key_literal() {
         DL_TRY_ASSIGN(auto value, row_literal());
-        if (value.kind != SqlLiteral::Kind::value)
+        if (value.kind == SqlLiteral::Kind::null || value.kind == SqlLiteral::Kind::use_default)
             return make_error(ErrorCode::syntax_error,
                               "a major key is never NULL and has no DEFAULT; give its value");
-        return std::move(value.text);
+        return value;
     }
 
     std::string_view sql_;

@@ -55,10 +55,11 @@ struct SelectStatement {
     std::string sql;  // the whole statement
 };
 
+// A value as it is written; what it means its column decides.
 struct SqlLiteral {
-    enum class Kind : std::uint8_t { value, null, use_default };
-    Kind kind = Kind::value;
-    std::string text;
+    enum class Kind : std::uint8_t { text, number, boolean, null, use_default };
+    Kind kind = Kind::text;
+    std::string text;  // without quotes; "true" or "false"
 };
 struct InsertStatement {
     std::string table;
@@ -68,7 +69,7 @@ struct InsertStatement {
 struct DeleteStatement {
     std::string table;
     std::string column;
-    std::vector<std::string> keys;
+    std::vector<SqlLiteral> keys;  // never null or default
 };
 
 using SqlStatement =

@@ -138,6 +138,12 @@ Result<std::string> snappy_uncompress_checked(std::string_view compressed, std::
     return plain;
 }
 
+std::size_t snappy_plain_bytes(std::string_view compressed) {
+    std::size_t size = 0;
+    const bool announced = snappy::GetUncompressedLength(compressed.data(), compressed.size(), &size);
+    return announced && size / kSnappyRatioMax <= compressed.size() ? size : compressed.size();
+}
+
 Result<std::string> binary_batch_table(std::string_view plain) {
     ByteReader in(plain);
     const std::string_view name = in.read_string();

@@ -11,6 +11,8 @@ namespace dl {
 // Raw snappy block -> plain bytes; the announced length is checked against `plain_bytes_max` before
 // allocating.
 Result<std::string> snappy_uncompress_checked(std::string_view compressed, std::size_t plain_bytes_max);
+// What a block announces, when its size makes that possible; else its own size.
+std::size_t snappy_plain_bytes(std::string_view compressed);
 // The table a plain binary batch is for (its first string), original case.
 Result<std::string> binary_batch_table(std::string_view plain);
 // NULL (`/~|`) in a column with a DEFAULT means the DEFAULT here. Refuses anything that does not parse

@@ -1,4 +1,4 @@
-// JSON rows -> PartitionedBatch, through simdjson. See PROTOCOL sections 2, 2.1 and 4 for what is refused.
+// JSON rows on a tape -> PartitionedBatch. See PROTOCOL sections 2, 2.1 and 4 for what is refused.
 #pragma once
 
 #include "master/protocol/native/json_request.h"

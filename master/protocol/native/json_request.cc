@@ -199,7 +199,7 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
     }
     if (shape.find("format")) {
         DL_TRY_ASSIGN(const auto format, shape.string("format"));
-        using Format = StatementOptions::Format;
+        using Format = master::RecordFormat;
         if (format == "rows")
             options.format = Format::rows;
         else if (format == "json")

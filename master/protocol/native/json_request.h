@@ -14,6 +14,7 @@
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "master/execution/command.h"
 
 namespace dl {
 
@@ -24,7 +25,7 @@ struct StatementOptions {
     bool meta = false;
     std::map<std::uint32_t, Offset> min_offsets;           // partition -> next offset that must be visible
     std::optional<std::map<std::uint32_t, Offset>> as_of;  // of a query: partition -> next offset of the cut
-    enum class Format : std::uint8_t { rows, json, columnar } format = Format::rows;
+    master::RecordFormat format = master::RecordFormat::rows;
     std::int64_t max_wait_ms = 0;
     std::uint64_t min_rows = 1;
     bool progress = false;  // of compress_table: frames with how far it is

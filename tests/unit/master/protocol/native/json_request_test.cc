@@ -83,7 +83,7 @@ TEST(JsonRequest, Options) {
     EXPECT_EQ(options.batch_id, "b");
     EXPECT_TRUE(options.meta);
     EXPECT_EQ(options.min_offsets, (std::map<std::uint32_t, Offset>{{0, 42}, {3, 7}}));
-    EXPECT_EQ(options.format, StatementOptions::Format::json);
+    EXPECT_EQ(options.format, master::RecordFormat::json);
     EXPECT_EQ(options.max_wait_ms, 100);
     EXPECT_EQ(options.min_rows, 10u);
     EXPECT_TRUE(JsonRequest::parse(R"({"batch_insert":null,"options":{"meta":true}})")->options().meta);

@@ -1,0 +1,86 @@
+// What a client can ask for, whatever protocol it speaks: typed, without a byte of any wire form. Names of
+// tables and columns are as written, values not yet checked. A new protocol makes these; it needs no more.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "master/catalog/schema_change.h"
+#include "master/execution/row_source.h"
+#include "master/sql/query_planner.h"
+
+namespace dl::master {
+
+struct CreateTable {
+    TableDefinition definition;
+    bool if_not_exists = false;
+};
+struct DropTable {
+    std::string table;
+    bool if_exists = false;
+};
+struct AddColumn {
+    std::string table;
+    ColumnDefinition column;
+};
+struct DropColumn {
+    std::string table;
+    std::string column;
+};
+struct DescribeTable {
+    std::string table;
+};
+struct ListTables {};
+// Offset of the last record of each partition.
+struct MaxOffsets {
+    std::string table;
+};
+
+// Inserts and deletes.
+struct AppendRows {
+    std::shared_ptr<RowSource> source;
+    std::optional<std::string> batch_id;
+    TypedRows rows = {};  // what execute_command() has made of the source
+};
+
+struct Query {
+    std::string sql;  // one SELECT, with EXPLAIN in front or not
+    CutOptions cut;
+};
+
+enum class RecordFormat : std::uint8_t { rows, json, columnar };  // docs/protocol.md 3.3
+struct StreamRead {
+    std::string table;
+    std::vector<std::pair<std::uint32_t, Offset>> from;  // by partition; empty: all from their first record
+    std::uint64_t read_count = 0;                        // records of each partition at most
+    RecordFormat format = RecordFormat::rows;
+    std::map<std::uint32_t, Offset> min_offsets;  // waits until the next offsets are at least these
+    std::chrono::milliseconds max_wait{0};        // waits this long for `min_rows`
+    std::uint64_t min_rows = 1;
+};
+
+struct CompressTable {
+    std::string table;
+    bool progress = false;
+};
+struct CheckTable {
+    std::string table;
+    bool repair = false;
+};
+
+struct Command {
+    using Body = std::variant<CreateTable, DropTable, AddColumn, DropColumn, DescribeTable, ListTables,
+                              MaxOffsets, AppendRows, Query, StreamRead, CompressTable, CheckTable>;
+    Body body;
+    std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
+};
+
+}  // namespace dl::master

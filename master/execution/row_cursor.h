@@ -1,0 +1,67 @@
+// The rows of a running query, pulled by a protocol as its client takes them.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/async/query_cancel.h"
+#include "common/async/worker_pool.h"
+#include "common/net/byte_budget.h"
+#include "master/sql/query_coordinator.h"
+
+namespace dl::master {
+
+// Turns rows into a protocol's form; runs on a pool thread, one at a time.
+class RowSink {
+  public:
+    virtual ~RowSink() = default;
+    // Takes rows of `batch` from `row` on, at least one; returns the first that it has not taken, because it
+    // is full.
+    virtual std::uint32_t take(const ColumnBatch& batch, std::uint32_t row) = 0;
+    virtual bool full() const = 0;
+};
+
+class RowCursor {
+  public:
+    // Where a query runs, and its slot there.
+    struct Place {
+        WorkerPool& pool;
+        net::ByteBudget::Share slot;
+        std::size_t bytes;  // of all its rows, as far as they are known to be few
+    };
+    // `query` does not block when Place::bytes is small. `cancel` is that of the command.
+    RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCancel> cancel, Place place);
+    // Stops what still runs.
+    ~RowCursor();
+    RowCursor(const RowCursor&) = delete;
+    RowCursor& operator=(const RowCursor&) = delete;
+
+    // In select order. No name stands twice: of two columns `id` the second is `id_1`.
+    const std::vector<ResultColumn>& columns() const;
+    // Gives `sink` rows until it is full (true) or there are no more (false).
+    boost::asio::awaitable<Result<bool>> fill(std::shared_ptr<RowSink> sink);
+
+    std::uint64_t rows() const;  // given so far
+    // The cut: table name -> partition -> next offset, and how many records were beyond it by table.
+    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const;
+    const std::map<std::string, std::uint64_t>& behind() const;
+
+  private:
+    struct State;
+    WorkerPool& pool_;
+    std::shared_ptr<State> state_;
+    const std::size_t bytes_;
+};
+
+// Why a query that was cut short ended: what its parts report is only how.
+Error query_stopped(const QueryCancel& cancel, Error error);
+Error query_timed_out();
+// The columns under names of which none stands twice.
+std::vector<ResultColumn> with_unique_names(std::vector<ResultColumn> columns);
+
+}  // namespace dl::master

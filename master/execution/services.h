@@ -1,0 +1,39 @@
+// What the commands work with; lives as long as any of them.
+#pragma once
+
+#include <chrono>
+
+#include "common/async/worker_pool.h"
+#include "common/base/limits.h"
+#include "common/net/byte_budget.h"
+#include "master/catalog/catalog.h"
+#include "master/control/table_manager.h"
+#include "master/routing/append_router.h"
+#include "master/routing/point_router.h"
+#include "master/routing/read_router.h"
+#include "master/routing/route_table.h"
+#include "master/sql/query_coordinator.h"
+
+namespace dl::master {
+
+struct CommandLimits {
+    std::chrono::milliseconds statement_timeout{limits::statement_timeout_ms_default};
+    std::chrono::milliseconds compress_timeout{std::chrono::hours(24)};
+};
+
+struct Services {
+    Catalog& catalog;
+    const RouteTable& routes;
+    TableManager& tables;
+    AppendRouter& appends;
+    ReadRouter& reads;
+    PointRouter& points;
+    QueryCoordinator& queries;
+    WorkerPool& work_pool;        // parsing, catalog
+    WorkerPool& query_pool;       // pulls query results; at least as many threads as there are query slots
+    net::ByteBudget& work_bytes;  // plain and encoded rows of the batches in work
+    net::ByteBudget& query_slots;
+    CommandLimits limits;
+};
+
+}  // namespace dl::master

@@ -1,0 +1,66 @@
+#include "master/execution/sql_command.h"
+
+#include <memory>
+#include <utility>
+
+#include "master/execution/sql_rows.h"
+#include "master/sql/ddl_parser.h"
+
+namespace dl::master {
+namespace {
+
+template <class... Fns>
+struct Overloaded : Fns... {
+    using Fns::operator()...;
+};
+
+ColumnDefinition definition_of(DdlColumn column) {
+    return {std::move(column.name), std::move(column.type), column.not_null, std::move(column.default_text)};
+}
+
+CreateTable create_table(CreateTableStatement sql) {
+    CreateTable create;
+    create.if_not_exists = sql.if_not_exists;
+    create.definition.name = std::move(sql.table);
+    create.definition.partitions = sql.partitions;
+    create.definition.copies = sql.extra_copies + 1;
+    for (auto& column : sql.columns) {
+        if (column.primary_key) create.definition.major_key = column.name;
+        create.definition.columns.push_back(definition_of(std::move(column)));
+    }
+    return create;
+}
+
+}  // namespace
+
+Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
+    using Body = Command::Body;
+    DL_TRY_ASSIGN(auto parsed, parse_sql_statement(sql));
+    auto pick = Overloaded{
+        [](CreateTableStatement& said) { return Body(create_table(std::move(said))); },
+        [](DropTableStatement& said) { return Body(DropTable{std::move(said.table), said.if_exists}); },
+        [](AlterAddStatement& said) {
+            return Body(AddColumn{std::move(said.table), definition_of(std::move(said.column))});
+        },
+        [](AlterDropStatement& said) {
+            return Body(DropColumn{std::move(said.table), std::move(said.column)});
+        },
+        [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
+        [](ShowTablesStatement&) { return Body(ListTables{}); },
+        [](MaxOffsetStatement& said) { return Body(MaxOffsets{std::move(said.table)}); },
+        [&](CompressStatement& said) { return Body(CompressTable{std::move(said.table), options.progress}); },
+        [&](CheckStatement& said) {
+            return Body(CheckTable{std::move(said.table), said.repair || options.repair});
+        },
+        [&](SelectStatement& said) { return Body(Query{std::move(said.sql), std::move(options.cut)}); },
+        [&](InsertStatement& said) {
+            return Body(AppendRows{rows_of(std::move(said), sql.size()), std::move(options.batch_id)});
+        },
+        [&](DeleteStatement& said) {
+            return Body(AppendRows{rows_of(std::move(said), sql.size()), std::move(options.batch_id)});
+        },
+    };
+    return std::visit(pick, parsed);
+}
+
+}  // namespace dl::master

@@ -1,0 +1,124 @@
+// Checks what is asked for, waits if asked to, then passes the slaves' records on as they come.
+#include <algorithm>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "master/execution/command_runs.h"
+
+namespace dl::master {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+std::string partition_missing(const TableMeta& table, std::uint32_t partition) {
+    return "table '" + table.name + "' has no partition " + std::to_string(partition) +
+           ", its partitions are 0.." + std::to_string(table.partition_count - 1);
+}
+
+// Partition -> offset to begin at.
+Result<OffsetMap> positions(const StreamRead& command, const TableMeta& table) {
+    OffsetMap from;
+    if (command.read_count == 0)
+        return make_error(ErrorCode::invalid_request,
+                          "read_count is 0; ask for at least 1 record per partition");
+    for (const auto& [partition, offset] : command.from) {
+        if (partition >= table.partition_count)
+            return make_error(ErrorCode::partition_not_found, partition_missing(table, partition));
+        if (!from.emplace(partition, std::max<Offset>(offset, 0)).second)
+            return make_error(ErrorCode::invalid_request,
+                              "partition " + std::to_string(partition) + " is asked for twice");
+    }
+    if (from.empty())
+        for (std::uint32_t i = 0; i < table.partition_count; ++i)
+            from[i] = 0;
+    return from;
+}
+
+Result<void> check_min_offsets(const OffsetMap& min_offsets, const TableMeta& table) {
+    for (const auto& entry : min_offsets)
+        if (entry.first >= table.partition_count)
+            return make_error(ErrorCode::partition_not_found,
+                              "min_offsets: " + partition_missing(table, entry.first));
+    return {};
+}
+
+std::string_view format_name(RecordFormat format) {
+    switch (format) {
+        case RecordFormat::json:
+            return "json";
+        case RecordFormat::columnar:
+            return "columnar";
+        case RecordFormat::rows:
+            break;
+    }
+    return "rows";
+}
+
+// Every slave begins a columnar reply with the schema; the client gets it once.
+bool is_schema_frame(const SharedBytes& frame) {
+    return frame.view().starts_with("{\"ta");
+}
+
+Error stopped(const QueryCancel& cancel) {
+    if (cancel.reason() == ErrorCode::unavailable)
+        return make_error(ErrorCode::unavailable,
+                          "this master is stopping; read on from the same offsets in a moment");
+    return make_error(ErrorCode::cancelled, "the client closed its side of the connection before the reply");
+}
+
+}  // namespace
+
+CommandRun run(Services& services, CommandContext& context, StreamRead command) {
+    auto table = services.catalog.find(command.table);
+    if (table.has_error()) co_return std::move(table).error();
+    auto from = positions(command, **table);
+    if (from.has_error()) co_return std::move(from).error();
+    auto checked = check_min_offsets(command.min_offsets, **table);
+    if (checked.has_error()) co_return std::move(checked).error();
+    auto& client = context.client;
+    client.cancel_when_client_leaves();
+
+    client.waiting(true);
+    if (!command.min_offsets.empty()) {
+        auto reached =
+            co_await services.reads.wait_for_offsets(*table, command.min_offsets, context.deadline);
+        if (context.cancel->reason()) co_return stopped(*context.cancel);
+        if (reached.has_error()) co_return std::move(reached).error();
+    }
+    auto read_deadline = context.deadline;
+    if (command.max_wait.count() > 0) {
+        const auto wait = std::min(command.max_wait, milliseconds(limits::long_poll_wait_ms_max));
+        auto until = std::chrono::steady_clock::now() + wait;
+        if (context.has_timeout) until = std::min(until, context.deadline);
+        const auto min_rows = std::max<std::uint64_t>(command.min_rows, 1);
+        auto waited = co_await services.reads.wait_for_rows(*table, *from, min_rows, until);
+        if (context.cancel->reason()) co_return stopped(*context.cancel);
+        if (waited.has_error()) co_return std::move(waited).error();
+        // Waiting is not reading: without a timeout of its own the read has the usual time after it.
+        if (!context.has_timeout)
+            read_deadline = std::chrono::steady_clock::now() + services.limits.statement_timeout;
+    }
+    if (context.cancel->reason()) co_return stopped(*context.cancel);
+    client.waiting(false);
+
+    bool schema_sent = false;
+    ReadRouter::FrameSink sink = [&client, &schema_sent,
+                                  columnar = command.format == RecordFormat::columnar](
+                                     SharedBytes frame) -> asio::awaitable<Result<void>> {
+        if (columnar && is_schema_frame(frame)) {
+            if (schema_sent) co_return Result<void>();
+            schema_sent = true;
+        }
+        co_return co_await client.records(std::move(frame));
+    };
+    auto next = co_await services.reads.read(*table, std::move(*from), command.read_count,
+                                             format_name(command.format), limits::stream_reply_bytes_max,
+                                             std::move(sink), read_deadline);
+    if (next.has_error() && context.cancel->reason()) co_return stopped(*context.cancel);
+    if (next.has_error()) co_return std::move(next).error();
+    NextOffsets reply{std::move(*next)};
+    co_return reply_with(std::move(reply));
+}
+
+}  // namespace dl::master

@@ -1,0 +1,53 @@
+// Writes the reply to one statement: frames and codes of docs/protocol.md.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "master/execution/command_context.h"
+#include "master/execution/reply.h"
+#include "master/protocol/native/native_statement.h"
+
+namespace dl::master {
+
+// The session, as a reply needs it.
+class ReplyChannel {
+  public:
+    virtual ~ReplyChannel() = default;
+    // All bytes, in order; completes when there is room for more. UNAVAILABLE when the client is gone or
+    // reads nothing.
+    virtual boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts) = 0;
+    // As CommandClient has them.
+    virtual void cancel_when_client_leaves() = 0;
+    virtual void waiting(bool waits) = 0;
+};
+
+class NativeReply final : public CommandClient {
+  public:
+    // `channel` outlives it.
+    explicit NativeReply(ReplyChannel& channel) : channel_(channel) {}
+
+    boost::asio::awaitable<Result<void>> records(SharedBytes frame) override;
+    boost::asio::awaitable<Result<void>> progress(CompressProgress now) override;
+    boost::asio::awaitable<Result<void>> partition_checked(std::string report) override;
+    void cancel_when_client_leaves() override { channel_.cancel_when_client_leaves(); }
+    void waiting(bool waits) override { channel_.waiting(waits); }
+
+    // The rest of the reply, to its end. `started`: of the statement.
+    boost::asio::awaitable<Result<void>> finish(Reply reply, const ReplyForm& form,
+                                                std::chrono::steady_clock::time_point started);
+    // Its error instead.
+    boost::asio::awaitable<Result<void>> fail(const Error& error);
+
+  private:
+    boost::asio::awaitable<Result<void>> write_rows(RowCursor& rows, const ReplyForm& form,
+                                                    std::chrono::steady_clock::time_point started);
+    boost::asio::awaitable<Result<void>> write_one(std::string bytes);
+
+    ReplyChannel& channel_;
+};
+
+}  // namespace dl::master
