@@ -40,9 +40,9 @@ class HandlersTest : public ::testing::Test {
         context_.query_slots = &slots_;
         context_.node = {"h:1", "1.2.3", "inc"};
         const auto table = test::make_table(1, 4);
-        std::vector<PartitionId> ids;
+        LeaderEpochs ids;
         for (std::uint32_t i = 0; i < 4; ++i)
-            ids.push_back(PartitionId{i});
+            ids[PartitionId{i}] = LeaderEpoch{1};
         EXPECT_TRUE(registry_.create(table, ids).has_value());
         server_ = *rpc::RpcServer::listen(pool_.executor_of(0), "127.0.0.1:0", make_handlers(context_));
         client_ =
