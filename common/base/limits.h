@@ -1,5 +1,6 @@
-// Every bound of the system that is not configuration has its name here; configurable ones have their default
-// here. Units come last in the name.
+// Bounds that a client or another program meets, and those that several modules share; of configurable ones
+// the default. A bound that is only one module's own (a buffer, a cache, how much is done at a time) stands
+// beside what it bounds, as a constant k...Max. Units come last in the name.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +19,10 @@ inline constexpr std::size_t value_bytes_max = 64u << 20;  // one string or bina
 inline constexpr std::size_t key_bytes_max = 1u << 20;
 inline constexpr std::size_t partitions_max = 4096;  // = slots
 inline constexpr std::size_t sql_bytes_max = 4u << 20;
+inline constexpr std::size_t sql_nesting_max = 200;     // parentheses, brackets, braces open at the same time
+inline constexpr std::size_t sql_with_nesting_max = 5;  // the parser's time grows fourfold with each
+inline constexpr std::size_t sql_common_tables_max = 64;    // WITH entries of a statement
+inline constexpr std::size_t sql_conjunctions_max = 5000;   // AND and OR of a statement
 inline constexpr std::size_t error_value_bytes_max = 64;    // of a bad value quoted in an error
 inline constexpr std::size_t sessions_max_default = 20000;  // master.sessions.max
 inline constexpr std::size_t pipelined_frames_max = 16;     // read ahead per connection

@@ -8,14 +8,6 @@
 
 namespace dl {
 
-namespace limits {
-inline constexpr std::size_t sql_nesting_max = 200;  // parentheses, brackets, braces open at the same time
-inline constexpr std::size_t sql_with_nesting_max =
-    5;  // WITH inside WITH: the parser's time grows fourfold with each
-inline constexpr std::size_t sql_common_tables_max = 64;   // WITH entries of a statement
-inline constexpr std::size_t sql_conjunctions_max = 5000;  // AND and OR of a statement
-}  // namespace limits
-
 // LIMIT_EXCEEDED names the limit, SYNTAX_ERROR bytes that are not UTF-8 text.
 Result<void> check_sql_text(std::string_view sql);
 

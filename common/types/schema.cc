@@ -1,9 +1,8 @@
 #include "common/types/schema.h"
 
-#include <wctype.h>
+#include <utf8proc.h>
 
 #include <array>
-#include <clocale>
 
 #include "common/base/ascii.h"
 #include "common/base/limits.h"
@@ -12,56 +11,49 @@
 namespace dl {
 namespace {
 
-// The zeros of the scripts' digits (Unicode 14, category Nd); each is followed by its one to nine.
-constexpr std::array<char32_t, 66> kDigitZeros = {
-    0x30,    0x660,   0x6f0,   0x7c0,   0x966,   0x9e6,   0xa66,   0xae6,   0xb66,   0xbe6,   0xc66,
-    0xce6,   0xd66,   0xde6,   0xe50,   0xed0,   0xf20,   0x1040,  0x1090,  0x17e0,  0x1810,  0x1946,
-    0x19d0,  0x1a80,  0x1a90,  0x1b50,  0x1bb0,  0x1c40,  0x1c50,  0xa620,  0xa8d0,  0xa900,  0xa9d0,
-    0xa9f0,  0xaa50,  0xabf0,  0xff10,  0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0,
-    0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60,
-    0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0};
-
-bool is_digit_of_any_script(char32_t c) {
-    for (const char32_t zero : kDigitZeros)
-        if (c >= zero && c < zero + 10) return true;
-    return false;
+// Decodes the character at the front and takes it away; -1 for a byte that is not UTF-8.
+utf8proc_int32_t take_character(std::string_view& text) {
+    utf8proc_int32_t c = -1;
+    const auto bytes = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                        static_cast<utf8proc_ssize_t>(text.size()), &c);
+    text.remove_prefix(bytes > 0 ? static_cast<std::size_t>(bytes) : 1);
+    return bytes > 0 ? c : -1;
 }
 
-// glibc carries C.UTF-8; the process's own locale plays no part.
-locale_t unicode_locale() {
-    static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-    return locale;
+bool is_between(utf8proc_int32_t c, utf8proc_int32_t first, utf8proc_int32_t last) {
+    return c >= first && c <= last;
 }
 
-// Decodes one character of valid UTF-8 and moves on.
-char32_t next_character(const char*& at) {
-    const auto byte = [&] { return static_cast<unsigned char>(*at++); };
-    const char32_t lead = byte();
-    if (lead < 0x80) return lead;
-    int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    char32_t c = lead & (0x3fu >> more);
-    while (more-- > 0)
-        c = c << 6 | (byte() & 0x3fu);
-    return c;
+// Marks that stand alone: accents of many scripts (but the iota), sound marks of kana, variants. A letter
+// with such a mark has a form of one character, and a name in two forms would be two names.
+bool is_loose_mark(utf8proc_int32_t c) {
+    return (is_between(c, 0x300, 0x36f) && c != 0x345) || is_between(c, 0x3099, 0x309a) ||
+           is_between(c, 0xfe00, 0xfe0f) || is_between(c, 0xe0100, 0xe01ef);
 }
 
-void append_utf8(std::string& out, char32_t c) {
-    if (c < 0x80) {
-        out += static_cast<char>(c);
-        return;
+// Letters in circles and squares, which count as letters in Unicode's property Alphabetic.
+bool is_circled_letter(utf8proc_int32_t c) {
+    return is_between(c, 0x24b6, 0x24e9) || is_between(c, 0x1f130, 0x1f149) ||
+           is_between(c, 0x1f150, 0x1f169) || is_between(c, 0x1f170, 0x1f189);
+}
+
+// Of the scripts beyond ASCII.
+bool is_name_character(utf8proc_int32_t c) {
+    switch (utf8proc_category(c)) {
+        case UTF8PROC_CATEGORY_LU:
+        case UTF8PROC_CATEGORY_LL:
+        case UTF8PROC_CATEGORY_LT:
+        case UTF8PROC_CATEGORY_LM:
+        case UTF8PROC_CATEGORY_LO:
+        case UTF8PROC_CATEGORY_NL:
+        case UTF8PROC_CATEGORY_ND:
+            return true;
+        case UTF8PROC_CATEGORY_MN:
+        case UTF8PROC_CATEGORY_MC:
+            return !is_loose_mark(c);
+        default:
+            return is_circled_letter(c);
     }
-    if (c < 0x800) {
-        out += static_cast<char>(0xc0 | (c >> 6));
-    } else {
-        if (c < 0x10000) {
-            out += static_cast<char>(0xe0 | (c >> 12));
-        } else {
-            out += static_cast<char>(0xf0 | (c >> 18));
-            out += static_cast<char>(0x80 | ((c >> 12) & 0x3f));
-        }
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
-    }
-    out += static_cast<char>(0x80 | (c & 0x3f));
 }
 
 Error bad_name(std::string_view what, std::string_view name, std::string_view why) {
@@ -91,6 +83,20 @@ bool is_reserved_column_name(std::string_view name) {
     return false;
 }
 
+std::string fold_name(std::string_view name) {
+    std::string lower;
+    lower.reserve(name.size());
+    for (std::string_view rest = name; !rest.empty();) {
+        const char byte = rest.front();
+        const auto c = take_character(rest);
+        if (c < 0)
+            lower += byte;
+        else
+            append_utf8(lower, static_cast<std::uint32_t>(utf8proc_tolower(c)));
+    }
+    return lower;
+}
+
 Result<std::string> normalize_name(std::string_view what, std::string_view name) {
     constexpr std::string_view kRule = "; use letters, digits and _, not a digit first";
     const std::string too_long =
@@ -100,12 +106,10 @@ Result<std::string> normalize_name(std::string_view what, std::string_view name)
     if (!is_utf8(name)) return bad_name(what, name, "is not valid UTF-8");
     std::string lower;
     lower.reserve(name.size());
-    const char* at = name.data();
-    const char* const end = at + name.size();
-    while (at != end) {
-        const bool first = at == name.data();
-        const char32_t c = next_character(at);
-        if (first && is_digit_of_any_script(c))
+    for (std::string_view rest = name; !rest.empty();) {
+        const bool first = rest.size() == name.size();
+        const auto c = take_character(rest);
+        if (first && utf8proc_category(c) == UTF8PROC_CATEGORY_ND)
             return bad_name(what, name, std::string("starts with a digit").append(kRule));
         if (c < 0x80) {
             const char small = ascii_lowercase(static_cast<char>(c));
@@ -114,15 +118,9 @@ Result<std::string> normalize_name(std::string_view what, std::string_view name)
             lower += small;
             continue;
         }
-        const locale_t locale = unicode_locale();
-        if (locale == locale_t{})
-            return make_error(
-                ErrorCode::internal,
-                "the C library has no C.UTF-8 locale, which names of other scripts need; install it");
-        const auto wide = static_cast<wint_t>(c);
-        if (iswalpha_l(wide, locale) == 0 && !is_digit_of_any_script(c))
+        if (!is_name_character(c))
             return bad_name(what, name, std::string("has a character that is not allowed").append(kRule));
-        append_utf8(lower, static_cast<char32_t>(towlower_l(wide, locale)));
+        append_utf8(lower, static_cast<std::uint32_t>(utf8proc_tolower(c)));
     }
     if (lower.size() > limits::name_bytes_max) return bad_name(what, name, too_long);
     return lower;

@@ -33,9 +33,11 @@ struct Schema {
     std::optional<std::size_t> find(FieldId field) const;
 };
 
-// Lower-cases a table or column name (ASCII and the letters of other scripts that have case) and checks it:
-// letters and digits of any script and '_', not starting with a digit, 1 to limits::name_bytes_max bytes.
-// `what` is "table" or "column", for the message.
+// In lower case, character by character (ASCII and the letters of other scripts that have case), which is how
+// names compare and how they are stored. Bytes that are not UTF-8 stay.
+std::string fold_name(std::string_view name);
+// Folds a table or column name and checks it: letters and digits of any script and '_', not starting with a
+// digit, 1 to limits::name_bytes_max bytes. `what` is "table" or "column", for the message.
 Result<std::string> normalize_name(std::string_view what, std::string_view name);
 
 // A normalised column name that no table may have: what replies and batches use for themselves (table_name,

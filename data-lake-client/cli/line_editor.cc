@@ -5,12 +5,13 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utf8proc.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
-#include <cwchar>
 
 #include "data-lake-client/cli/interrupt.h"
 #include "data-lake-client/cli/text_width.h"
@@ -20,6 +21,15 @@ namespace {
 
 constexpr int kHistoryLines = 2000;
 constexpr std::size_t kHistoryBytesMax = 64u << 10;  // longer statements are not kept
+
+// libedit takes and gives the characters of the C library's locale: a UTF-8 one, whatever the environment
+// says.
+void use_utf8_locale() {
+    const char* chosen = std::setlocale(LC_CTYPE, "");
+    const std::string name = chosen == nullptr ? "" : chosen;
+    if (name.find("UTF-8") == std::string::npos && name.find("utf8") == std::string::npos)
+        std::setlocale(LC_CTYPE, "C.UTF-8");
+}
 
 }  // namespace
 
@@ -65,8 +75,10 @@ struct LineEditor::Impl {
             }
             ++have;
         }
-        std::mbstate_t state{};
-        if (std::mbrtowc(character, bytes, have, &state) > have) *character = L'?';
+        utf8proc_int32_t code = -1;
+        const auto read = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(bytes),
+                                           static_cast<utf8proc_ssize_t>(have), &code);
+        *character = read > 0 ? static_cast<wchar_t>(code) : L'?';
         return 1;
     }
 
@@ -101,6 +113,7 @@ LineEditor::LineEditor(Interrupts& interrupts, const Completer& completer,
                        std::function<std::string()> statement)
     : impl_(new Impl{interrupts, completer, std::move(statement)}) {
     auto& self = *impl_;
+    use_utf8_locale();
     self.editor = el_init("data-lake-client", stdin, stdout, stderr);
     self.history = history_init();
     HistEvent event;

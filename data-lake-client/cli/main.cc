@@ -7,7 +7,6 @@
 
 #include "data-lake-client/cli/options.h"
 #include "data-lake-client/cli/shell.h"
-#include "data-lake-client/cli/text_width.h"
 
 int main(int argc, char** argv) {
     using namespace datalake;
@@ -18,7 +17,6 @@ int main(int argc, char** argv) {
         return parsed.exit_code;
     }
     const auto& line = parsed.command_line;
-    use_utf8_locale();
     Interrupts interrupts;
 
     std::FILE* input = stdin;

@@ -1,50 +1,28 @@
 #include "data-lake-client/cli/text_width.h"
 
-#include <clocale>
-#include <cwchar>
+#include <utf8proc.h>
 
 namespace datalake::cli {
 namespace {
 
-// Decodes one character; its length, 1 and no character for a bad byte.
-std::size_t decode(std::string_view text, std::size_t at, wchar_t& character) {
-    const auto first = static_cast<unsigned char>(text[at]);
-    std::size_t length = 1;
-    std::uint32_t code = first;
-    if (first >= 0xf0 && first < 0xf8) {
-        length = 4;
-        code = first & 0x07;
-    } else if (first >= 0xe0) {
-        length = 3;
-        code = first & 0x0f;
-    } else if (first >= 0xc2) {
-        length = 2;
-        code = first & 0x1f;
-    }
-    character = L'?';
-    if (first >= 0xf8 || (first >= 0x80 && first < 0xc2) || at + length > text.size()) return 1;
-    for (std::size_t i = 1; i < length; ++i) {
-        const auto next = static_cast<unsigned char>(text[at + i]);
-        if ((next & 0xc0) != 0x80) return 1;
-        code = code << 6 | (next & 0x3f);
-    }
-    character = static_cast<wchar_t>(code);
-    return length;
-}
+struct Character {
+    std::size_t bytes;
+    std::size_t width;
+};
 
-std::size_t width_of(wchar_t character) {
-    const int width = ::wcwidth(character);
-    return width < 0 ? 1 : static_cast<std::size_t>(width);
+// Of the character at `at`. A byte that is not UTF-8 is one column wide, and so is what Unicode does not know
+// yet or what steers a terminal, since something stands there all the same.
+Character character_at(std::string_view text, std::size_t at) {
+    utf8proc_int32_t c = -1;
+    const auto bytes = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
+                                        static_cast<utf8proc_ssize_t>(text.size() - at), &c);
+    if (bytes <= 0) return {1, 1};
+    const auto category = utf8proc_category(c);
+    const bool shown = category == UTF8PROC_CATEGORY_CN || category == UTF8PROC_CATEGORY_CC;
+    return {static_cast<std::size_t>(bytes), shown ? 1 : static_cast<std::size_t>(utf8proc_charwidth(c))};
 }
 
 }  // namespace
-
-void use_utf8_locale() {
-    const char* chosen = std::setlocale(LC_CTYPE, "");
-    const std::string name = chosen == nullptr ? "" : chosen;
-    if (name.find("UTF-8") == std::string::npos && name.find("utf8") == std::string::npos)
-        std::setlocale(LC_CTYPE, "C.UTF-8");
-}
 
 std::size_t display_width(std::string_view text) {
     std::size_t width = 0;
@@ -55,9 +33,9 @@ std::size_t display_width(std::string_view text) {
             ++width;
             continue;
         }
-        wchar_t character;
-        at += decode(text, at, character);
-        width += width_of(character);
+        const auto character = character_at(text, at);
+        at += character.bytes;
+        width += character.width;
     }
     return width;
 }
@@ -96,12 +74,11 @@ std::string cut_to_width(std::string_view text, std::size_t width) {
     std::string out;
     std::size_t used = 0;
     for (std::size_t at = 0; at < text.size();) {
-        wchar_t character;
-        const auto length = decode(text, at, character);
-        if (used + width_of(character) + 1 > width) break;
-        used += width_of(character);
-        out.append(text.substr(at, length));
-        at += length;
+        const auto character = character_at(text, at);
+        if (used + character.width + 1 > width) break;
+        used += character.width;
+        out.append(text.substr(at, character.bytes));
+        at += character.bytes;
     }
     return out + "\u2026";
 }

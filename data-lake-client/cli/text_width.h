@@ -6,8 +6,6 @@
 
 namespace datalake::cli {
 
-// Needed once, before anything is measured: a UTF-8 character set, whatever the environment says.
-void use_utf8_locale();
 // Columns a text takes: wide characters two, combining ones none, bytes that are no UTF-8 one each.
 std::size_t display_width(std::string_view text);
 // Control characters as \n, \t, \x1b and so on, so that a value can neither break the table nor steer the

@@ -5,6 +5,7 @@
 
 #include <charconv>
 
+#include "common/base/limits.h"
 #include "data-lake-client/src/client_impl.h"
 #include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
@@ -15,8 +16,6 @@ namespace datalake {
 namespace {
 
 constexpr std::uint16_t kPortDefault = 7853;
-constexpr std::size_t kBatchPlainBytesMax = 1u << 30;
-constexpr std::size_t kBatchIdBytesMax = 64;
 
 std::string object_of(std::string_view statement, std::string_view string_value) {
     std::string json = "{";
@@ -84,10 +83,10 @@ Result<InsertResult> run_write(Session& session, const std::string& json,
 
 Result<std::string> batch_id_of(const SendOptions& options) {
     if (options.batch_id.empty()) return random_batch_id();
-    if (options.batch_id.size() > kBatchIdBytesMax)
+    if (options.batch_id.size() > dl::limits::batch_id_bytes_max)
         return Error(ErrorCode::invalid_argument,
                      "the batch id has " + std::to_string(options.batch_id.size()) +
-                         " bytes; the longest is " + std::to_string(kBatchIdBytesMax));
+                         " bytes; the longest is " + std::to_string(dl::limits::batch_id_bytes_max));
     return options.batch_id;
 }
 
@@ -349,10 +348,10 @@ Result<InsertResult> Client::send(const BatchBuilder& batch, std::uint32_t first
     auto id = batch_id_of(options);
     if (!id.ok()) return id.error();
     const auto plain = batch.encode(first, end);
-    if (plain.size() > kBatchPlainBytesMax)
+    if (plain.size() > dl::limits::batch_plain_bytes_max)
         return Error(ErrorCode::invalid_argument,
                      "the batch has " + std::to_string(plain.size()) + " bytes; the server takes up to " +
-                         std::to_string(kBatchPlainBytesMax) + ": send fewer rows at once");
+                         std::to_string(dl::limits::batch_plain_bytes_max) + ": send fewer rows at once");
     std::string packed;
     snappy::Compress(plain.data(), plain.size(), &packed);
     std::string json = "{\"batch_insert\":null";

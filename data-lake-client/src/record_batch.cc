@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "common/base/byte_io.h"
+#include "common/base/limits.h"
 #include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
 
 namespace datalake {
 namespace {
 
-constexpr std::size_t kPlainBytesMax = 1u << 30;
 constexpr std::string_view kNullText = "/~|";
 
 Error bad_frame(std::string_view what) {
@@ -92,7 +92,8 @@ Result<RecordBatch> decode_columnar_batch(std::shared_ptr<const StreamSchema> sc
 Result<RecordBatch> decode_rows_batch(std::string_view frame) {
     std::size_t size = 0;
     if (!snappy::GetUncompressedLength(frame.data(), frame.size(), &size)) return bad_frame("not snappy");
-    if (size > kPlainBytesMax) return bad_frame(std::to_string(size) + " bytes, more than 1 GiB");
+    if (size > dl::limits::batch_plain_bytes_max)
+        return bad_frame(std::to_string(size) + " bytes, more than 1 GiB");
     auto impl = std::make_shared<RecordBatch::Impl>();
     if (!snappy::Uncompress(frame.data(), frame.size(), &impl->plain))
         return bad_frame("damaged snappy block");

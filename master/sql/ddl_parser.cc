@@ -9,6 +9,7 @@
 #include "common/base/limits.h"
 #include "common/base/nearest_name.h"
 #include "common/types/data_type.h"
+#include "common/types/schema.h"
 #include "master/catalog/schema_change.h"
 #include "master/sql/ddl_token.h"
 
@@ -170,10 +171,10 @@ class Parser {
     static Result<void> settle_key(CreateTableStatement& statement,
                                    const std::optional<std::string>& clause) {
         if (clause) {
-            const auto wanted = ascii_lowercase(*clause);
+            const auto wanted = fold_name(*clause);
             bool found = false;
             for (auto& column : statement.columns) {
-                if (ascii_lowercase(column.name) != wanted) continue;
+                if (fold_name(column.name) != wanted) continue;
                 column.primary_key = found = true;
             }
             if (!found)

@@ -6,6 +6,7 @@
 
 #include "common/async/deadline_watch.h"
 #include "common/duck/select_ast.h"
+#include "common/duck/sql_names.h"
 #include "master/sql/broadcast_reader.h"
 #include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
@@ -207,6 +208,11 @@ class Coordinator final : public QueryCoordinator {
     // The plainest lookups are understood without a parser; slaves do the same with them.
     Result<Asked> read_statement(std::string_view sql, const TableLookup& lookup) {
         Asked asked;
+        std::string folded;
+        if (has_names_to_fold(sql)) {
+            DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
+            sql = folded;
+        }
         if (const auto point = parse_point_select(sql)) {
             auto meta = lookup(point->table);
             auto found = meta ? point_lookup(*point, **meta) : std::nullopt;
@@ -225,6 +231,20 @@ class Coordinator final : public QueryCoordinator {
         asked.text = (report.explain ? "EXPLAIN " : "") + ast.text();
         asked.ast = std::move(ast);
         return asked;
+    }
+
+    // Names of the tables that the statement is about, and of their columns, in lower case of their script.
+    Result<std::string> with_names_as_stored(std::string_view sql, const TableLookup& lookup) {
+        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        GateReport report;
+        DL_TRY_ASSIGN(const auto tables, gate(ast, lookup, report));
+        std::set<std::string> names;
+        for (const auto& [as_written, table] : tables) {
+            names.insert(table->name);
+            for (const auto& field : table->schema.fields)
+                names.insert(field.name);
+        }
+        return fold_names(sql, [&](const std::string& name) { return names.contains(name); });
     }
 
     // Every cut is taken before anything is read.

@@ -1,6 +1,6 @@
 // Rewrites a run of snapshot files: of each key only the newest record of the run stays, deletes go, offsets
 // and append times are kept. Writes and syncs the new files and checks them (INV-5); names them in no
-// manifest. Blocking: background pool. cancel() from any thread.
+// manifest. Blocking: compaction pool. cancel() from any thread.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // Key hash -> newest row of one tail segment. Rows are numbered from 0 in the order they are put and their
 // hashes kept side by side (a flush writes them into the key index); the table itself holds 8 bytes a slot,
-// so that a lookup of a fresh key touches one cache line, which prefetch() can ask for beforehand. One
-// writer; readers only once it is done.
+// so that a lookup of a fresh key touches one cache line, which prefetch() can ask for beforehand. Not
+// thread-safe: its segment holds a lock around the writer and the readers.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Reads the records of one partition from an offset on and encodes them as frames for a consumer, chunk by
-// chunk, so that one chunk can be sent while the next is made. Blocking (read pool); one thread at a time.
+// chunk, so that one chunk can be sent while the next is made. Blocking (work pool); one thread at a time.
 #pragma once
 
 #include <cstdint>

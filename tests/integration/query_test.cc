@@ -93,6 +93,19 @@ TEST_F(QueryTest, ColumnsComeInSelectOrderWithTheirNames) {
                 ElementsAre(R"({"id":0,"customer":0,"amount":0.25,"placed":"2024-01-01","note":null})"));
 }
 
+TEST_F(QueryTest, NamesOfEveryScriptAreFoundInAnyCase) {
+    auto client = connect();
+    must(client, sql("create table äpfel(ID int primary key, ЦЕНА int, sorte string)"));
+    must(client, sql("insert into ÄPFEL (id, Цена, Sorte) values (1, 30, 'Ä'), (2, 40, 'ä')"));
+    EXPECT_EQ(value(client, "select sum(цена) from äpfel"), 70);
+    EXPECT_EQ(value(client, "select sum(ЦЕНА) from ÄPFEL"), 70);
+    EXPECT_EQ(value(client, R"(select "Цена" from "Äpfel" as Ä where Ä.ЦЕНА > 30 and sorte <> 'Ä')"), 40);
+    EXPECT_EQ(value(client, "select ЦЕНА from ÄPFEL where ID = 1"), 30);
+    EXPECT_EQ(rows(client, "select ID, ЦЕНА from äpfel order by ЦЕНА limit 1").at(0),
+              (json{{"id", 1}, {"цена", 30}}));
+    EXPECT_EQ(value(client, "select a.ЦЕНА + b.цена from ÄPFEL a join äpfel b on a.id + 1 = b.id"), 70);
+}
+
 TEST_F(QueryTest, AfterDeletesAndUpdatesOverFiles) {
     auto client = connect();
     auto data = json::array();

@@ -1,6 +1,6 @@
-// The byte formats of the client protocol as a stranger would write them from PROTOCOL.md: independent of the
-// product's own codecs, so that a mistake there is not repeated here. Pure functions; malformed input throws
-// std::runtime_error.
+// The byte formats of the client protocol as a stranger would write them from docs/protocol.md: independent
+// of the product's own codecs, so that a mistake there is not repeated here. Pure functions; malformed input
+// throws std::runtime_error.
 #pragma once
 
 #include <cstdint>

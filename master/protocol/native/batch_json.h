@@ -1,4 +1,4 @@
-// JSON rows on a tape -> PartitionedBatch. See PROTOCOL sections 2, 2.1 and 4 for what is refused.
+// JSON rows on a tape -> PartitionedBatch. See docs/protocol.md, sections 2 and 4, for what is refused.
 #pragma once
 
 #include "master/protocol/native/json_request.h"

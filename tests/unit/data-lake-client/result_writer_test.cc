@@ -10,7 +10,7 @@ namespace {
 
 class Collected : public Output {
   public:
-    Collected() : Output(nullptr) { use_utf8_locale(); }
+    Collected() : Output(nullptr) {}
     ~Collected() override { pending_.clear(); }
     bool flush() override {
         text += pending_;
@@ -44,11 +44,12 @@ const std::vector<std::vector<Cell>> kRows = {
     {number("1"), words("Ada")}, {number("-20"), words("张伟")}, {number("3"), Cell{}}};
 
 TEST(TextWidth, CountsColumnsNotBytes) {
-    use_utf8_locale();
     EXPECT_EQ(display_width("abc"), 3u);
     EXPECT_EQ(display_width("张伟"), 4u);
     EXPECT_EQ(display_width("e\u0301"), 1u);  // combining accent
     EXPECT_EQ(display_width("\xff\xc3"), 2u);
+    EXPECT_EQ(display_width("\U0001f600"), 2u);
+    EXPECT_EQ(display_width("\U000e0080x"), 2u) << "not assigned, and still shown as something";
     EXPECT_EQ(cut_to_width("张伟abc", 4), "张…");
     EXPECT_EQ(cut_to_width("abc", 3), "abc");
     EXPECT_EQ(printable("a\nb\033[31m\u0085"), "a\\nb\\x1b[31m\\x85");

@@ -1,8 +1,12 @@
 #include "common/types/schema.h"
 
 #include <gtest/gtest.h>
+#include <wctype.h>
+
+#include <clocale>
 
 #include "common/base/limits.h"
+#include "common/base/utf8.h"
 
 namespace dl {
 namespace {
@@ -40,13 +44,44 @@ TEST(NormalizeName, LowersAndKeepsScripts) {
     EXPECT_EQ(*normalize_name("column", "ЖУК"), "жук");
     EXPECT_EQ(*normalize_name("column", "用户表"), "用户表");
     EXPECT_EQ(*normalize_name("column", "क१"), "क१");
+    EXPECT_EQ(*normalize_name("column", "हिन्दी"), "हिन्दी");
     EXPECT_EQ(*normalize_name("column", std::string(limits::name_bytes_max, 'a')),
               std::string(limits::name_bytes_max, 'a'));
 }
 
+// Names of earlier releases were folded by the C library, and what they are in catalogs is what is looked up.
+TEST(NormalizeName, AcceptsAndFoldsEveryCharacterAsTheCLibraryDid) {
+    const locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    ASSERT_NE(unicode, locale_t{});
+    const auto text_of = [](wint_t c) {
+        std::string text = "_";
+        append_utf8(text, c);
+        return text;
+    };
+    std::size_t letters = 0;
+    for (wint_t c = 0x80; c < 0x110000; ++c) {
+        if (c >= 0xd800 && c < 0xe000) continue;
+        if (iswalpha_l(c, unicode) == 0) continue;
+        ++letters;
+        const auto stored = text_of(towlower_l(c, unicode));
+        const auto now = normalize_name("column", text_of(c));
+        ASSERT_TRUE(now.has_value()) << std::hex << c << ": " << now.error().message;
+        ASSERT_EQ(*now, stored) << std::hex << c;
+        ASSERT_EQ(*normalize_name("column", stored), stored) << std::hex << c;
+        ASSERT_EQ(fold_name(stored), stored) << std::hex << c;
+    }
+    EXPECT_GT(letters, 100'000u);
+    freelocale(unicode);
+}
+
+TEST(FoldName, KeepsWhatHasNoCase) {
+    EXPECT_EQ(fold_name("Ab_1 ÄПФ中\xff\xc3"), "ab_1 äпф中\xff\xc3");
+    EXPECT_EQ(fold_name(""), "");
+}
+
 TEST(NormalizeName, Refuses) {
-    for (const auto* bad :
-         {"", "1a", "٣a", "a-b", "a b", "a.b", "a\"b", "a/b", "..", "a\xff", "a💥", "a;", "a\n"}) {
+    for (const auto* bad : {"", "1a", "٣a", "a-b", "a b", "a.b", "a\"b", "a/b", "..", "a\xff", "a💥", "a;",
+                            "a\n", "e\u0301", "a\ufe0f", "a\u20dd"}) {
         const auto name = normalize_name("column", bad);
         ASSERT_TRUE(name.has_error()) << bad;
         EXPECT_EQ(name.error().code, ErrorCode::invalid_value);

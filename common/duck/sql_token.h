@@ -1,0 +1,23 @@
+// The words, names, literals and symbols of a SQL text, as DuckDB's parser divides it. Pure.
+#pragma once
+
+#include <string_view>
+
+namespace dl {
+
+struct SqlToken {
+    enum class Kind {
+        blank,        // or a comment
+        word,         // keyword or name
+        quoted_name,  // with its quotes
+        literal,      // 'text', e'text', $tag$text$tag$
+        symbol,       // any other byte
+    };
+    Kind kind;
+    std::string_view text;
+};
+
+// Takes the first token off `sql`, which is not empty. What is not closed goes on to the end.
+SqlToken take_sql_token(std::string_view& sql);
+
+}  // namespace dl
