@@ -40,12 +40,12 @@ int main(int argc, char** argv) {
     }
     Shell shell(*client, options, line, interrupts);
     int code = kExitOk;
-    if (!line.load.file.empty()) {
+    if (!line.load.files.empty()) {
         code = shell.run_load(line.load);
     }
     if (code == kExitOk && !line.statements.empty()) {
         code = shell.run_statements(line.statements);
-    } else if (code == kExitOk && line.load.file.empty()) {
+    } else if (code == kExitOk && line.load.files.empty()) {
         code = terminal ? shell.run_terminal() : shell.run_stream(input);
     }
     if (input != stdin) std::fclose(input);

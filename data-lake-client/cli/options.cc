@@ -1,7 +1,10 @@
 #include "data-lake-client/cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <sstream>
+
+#include "data-lake-client/cli/load/load_settings.h"
 
 namespace datalake::cli {
 
@@ -19,50 +22,43 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         ->allow_extra_args(false);
     app.add_option("-f,--file", line.file, "run the statements of FILE and exit; - is the standard input")
         ->type_name("FILE");
-    app.add_option("--format", format, "how results are printed")
-        ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical"}))
+    app.add_option("--format", format, "how results are printed: table, json, csv, ndjson or vertical")
+        ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical", "tsv", "jsonl", "parquet"}))
         ->capture_default_str();
     app.add_option("--timeout", line.timeout_seconds,
                    "longest wait in seconds for an answer; 0 waits for ever")
         ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str();
     bool no_header = false;
-    app.add_flag("--no-header", no_header, "tables and CSV without column names");
+    app.add_flag("--no-header,!--header", no_header, "tables and CSV without column names");
     app.add_flag("-q,--quiet", line.quiet, "results only: no OK, row counts and times");
     app.add_flag("--continue-on-error", line.continue_on_error,
                  "go on with the next statement after a failed one");
-    auto& load = line.load;
-    app.add_option("--load", load.file, "load a CSV, JSON lines or Parquet FILE and exit")
+    std::vector<std::string> load_files;
+    app.add_option(
+           "--load", load_files,
+           "load a CSV, JSON or Parquet FILE (a path, a pattern, a directory, - for the standard input) "
+           "and exit; may be given several times. --format csv, tsv, json or parquet says what it is "
+           "when its name does not; with --no-header the fields of CSV are columns by position")
         ->type_name("FILE")
+        ->allow_extra_args(false)
         ->group("Loading");
-    app.add_option("--table", load.table, "the table to load into")->group("Loading");
-    app.add_option("--key", load.key,
-                   "key: a column, row_number, or row_number:COLUMN (COLUMN is id by default)")
-        ->group("Loading");
-    app.add_flag("--create", load.create, "create the table, types from the file")->group("Loading");
-    app.add_option("--partitions", load.partitions, "partitions of the created table")
-        ->check(CLI::Range(1, 4096))
-        ->capture_default_str()
-        ->group("Loading");
-    app.add_option("--batch-rows", load.batch_rows, "rows per batch")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str()
-        ->group("Loading");
-    app.add_option("--rows", load.rows_max, "load only the first N rows of the file")
-        ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
-        ->group("Loading");
-    app.add_option("--connections", load.connections,
-                   "connections that send; default 2 with row_number, else 1, which keeps the order of rows "
-                   "with the same key")
-        ->check(CLI::Range(1, 16))
-        ->group("Loading");
-    app.add_option("--rejects", load.rejects_file, "write refused rows (row, message) to FILE as CSV")
-        ->type_name("FILE")
-        ->group("Loading");
-    app.add_option("--max-rejects", load.refused_max, "stop after this many refused rows")
-        ->capture_default_str()
-        ->group("Loading");
+    std::map<std::string_view, std::vector<std::string>> values;
+    std::map<std::string_view, bool> flags;
+    for (const auto& setting : load_settings()) {
+        auto name = "--" + std::string(setting.name);
+        if (setting.name == "delimiter") name += ",--delim";
+        const std::string help(setting.help);
+        if (setting.argument.empty()) {
+            app.add_flag(name, flags[setting.name], help)->group("Loading");
+        } else {
+            auto* option = app.add_option(name, values[setting.name], help)
+                               ->type_name(std::string(setting.argument))
+                               ->allow_extra_args(false)
+                               ->group("Loading");
+            if (setting.name != "null" && setting.name != "types") option->expected(1);
+        }
+    }
     app.set_version_flag("-V,--version,-v", std::string("data-lake-client ") + DL_VERSION);
     try {
         app.parse(argc, argv);
@@ -73,13 +69,32 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         return parsed;
     }
     line.header = !no_header;
-    line.format = *output_format_from_name(format);
     const auto refuse = [&](std::string text) {
         parsed.exit_code = kExitUsage;
         parsed.text = std::move(text) + "\nRun with --help for more information.\n";
     };
-    if (!load.file.empty() && load.table.empty()) refuse("--load needs --table");
-    if (load.file.empty() && !load.table.empty()) refuse("--table goes with --load");
+    auto& load = line.load;
+    load.files = std::move(load_files);
+    bool any_setting = false;
+    const auto set = [&](std::string_view name, const std::string& value) {
+        any_setting = true;
+        if (auto done = set_load_option(load, name, value); !done.ok()) refuse("--" + done.error().message());
+    };
+    for (const auto& [name, texts] : values)
+        for (const auto& text : texts)
+            set(name, text);
+    for (const auto& [name, given] : flags)
+        if (given) set(name, "");
+    if (load.files.empty()) {
+        if (any_setting) refuse("the options of loading go with --load");
+        const auto known = output_format_from_name(format);
+        if (!known) refuse("--format " + format + " goes with --load");
+        line.format = known.value_or(OutputFormat::table);
+    } else {
+        load.csv.header = !no_header;
+        if (app.count("--format") > 0) set("format", format);
+        if (load.table.empty()) refuse("--load needs --table");
+    }
     if (!line.statements.empty() && !line.file.empty()) refuse("-c and -f exclude each other");
     return parsed;
 }

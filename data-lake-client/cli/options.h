@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data-lake-client/cli/loader.h"
+#include "data-lake-client/cli/load/load_options.h"
 #include "data-lake-client/cli/result_writer.h"
 
 namespace datalake::cli {
@@ -14,6 +14,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitStatementFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitConnection = 3;
+inline constexpr int kExitPartlyLoaded = 4;
 
 struct CommandLine {
     std::string address = "127.0.0.1:7853";
@@ -24,7 +25,7 @@ struct CommandLine {
     bool header = true;
     bool quiet = false;
     bool continue_on_error = false;
-    LoadOptions load;  // load.file empty: no load
+    LoadOptions load;  // load.files empty: no load
 };
 
 struct ParsedCommandLine {

@@ -34,12 +34,14 @@ std::string format_seconds(double seconds) {
     return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-std::string progress_line(double fraction, std::uint64_t rows, double seconds, std::size_t terminal_columns) {
+std::string progress_line(std::string_view what, double fraction, std::uint64_t rows, double seconds,
+                          std::size_t terminal_columns) {
+    const auto begin = what.empty() ? std::string() : std::string(what) + "  ";
     const double rate = seconds > 0 ? static_cast<double>(rows) / seconds : 0;
     auto text = fmt::format("{} rows  {} rows/s", format_count(rows), format_rate(rate));
-    if (fraction < 0) return text + "  " + format_seconds(seconds);
+    if (fraction < 0) return begin + text + "  " + format_seconds(seconds);
     fraction = std::clamp(fraction, 0.0, 1.0);
-    text = fmt::format("{:3.0f} %  {}", fraction * 100, text);
+    text = fmt::format("{}{:3.0f} %  {}", begin, fraction * 100, text);
     if (fraction > 0.005) text += "  ETA " + format_seconds(seconds / fraction - seconds);
     const std::size_t width = terminal_columns > text.size() + 16
                                   ? std::min<std::size_t>(40, terminal_columns - text.size() - 4)
@@ -53,16 +55,20 @@ double Progress::seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void Progress::update(double fraction, std::uint64_t rows) {
+void Progress::update(std::string_view what, double fraction, std::uint64_t rows) {
     if (!enabled_) return;
     const auto now = std::chrono::steady_clock::now();
+    if (what != what_) {
+        what_ = what;
+        start_ = now;
+    }
     if (drawn_ && now - last_ < kRedraw) return;
     last_ = now;
     drawn_ = true;
     winsize size{};
     const std::size_t columns =
         ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-    const auto line = "\r\033[K" + progress_line(fraction, rows, seconds(), columns);
+    const auto line = "\r\033[K" + progress_line(what, fraction, rows, seconds(), columns);
     std::fwrite(line.data(), 1, line.size(), stderr);
     std::fflush(stderr);
 }

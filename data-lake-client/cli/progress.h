@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace datalake::cli {
 
@@ -14,7 +15,9 @@ std::string format_seconds(double seconds);     // 4.2 s, 1:05, 2:03:00
 
 // The line without \r: "[#####     ] 52 %  1 560 000 rows  1.24 M rows/s  ETA 1.2 s". `fraction` negative:
 // not known.
-std::string progress_line(double fraction, std::uint64_t rows, double seconds, std::size_t terminal_columns);
+// `what` stands in front, when there is something to say.
+std::string progress_line(std::string_view what, double fraction, std::uint64_t rows, double seconds,
+                          std::size_t terminal_columns);
 
 class Progress {
   public:
@@ -22,14 +25,17 @@ class Progress {
     explicit Progress(bool enabled) : enabled_(enabled), start_(std::chrono::steady_clock::now()) {}
     ~Progress() { clear(); }
     // Draws at most ten times a second.
-    void update(double fraction, std::uint64_t rows);
+    // Another `what` begins anew.
+    void update(std::string_view what, double fraction, std::uint64_t rows);
+    void update(double fraction, std::uint64_t rows) { update("", fraction, rows); }
     void clear();
     double seconds() const;
 
   private:
     const bool enabled_;
     bool drawn_ = false;
-    const std::chrono::steady_clock::time_point start_;
+    std::chrono::steady_clock::time_point start_;
+    std::string what_;
     std::chrono::steady_clock::time_point last_;
 };
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "data-lake-client/cli/line_editor.h"
+#include "data-lake-client/cli/load/load_settings.h"
 #include "data-lake-client/cli/progress.h"
 #include "data-lake-client/src/statement.h"
 
@@ -357,30 +358,37 @@ Result<void> Shell::tail(const Command& command) {
 Result<void> Shell::load(const Command& command) {
     if (command.arguments.size() < 2) return usage("load", "name a file and a table");
     LoadOptions options;
-    options.file = command.arguments[0];
+    options.files = {command.arguments[0]};
     options.table = command.arguments[1];
-    for (std::size_t i = 2; i < command.arguments.size(); ++i) {
-        if (command.arguments[i] != "create") return usage("load", "what is " + command.arguments[i] + "?");
-        options.create = true;
-    }
-    for (const auto& [name, value] : command.settings) {
-        Result<void> read;
-        if (name == "key") {
-            options.key = value;
-        } else if (name == "partitions") {
-            read = read_number<std::uint32_t>("load", name, value, 1, options.partitions);
-        } else if (name == "batch_rows" || name == "batch-rows") {
-            read = read_number<std::uint32_t>("load", name, value, 1, options.batch_rows);
-        } else if (name == "connections") {
-            read = read_number<std::uint32_t>("load", name, value, 1, options.connections);
-        } else if (name == "rejects") {
-            options.rejects_file = value;
-        } else {
-            return usage("load", "there is no " + name);
-        }
-        if (!read.ok()) return read;
-    }
+    for (std::size_t i = 2; i < command.arguments.size(); ++i)
+        if (auto set = set_load_option(options, command.arguments[i], ""); !set.ok())
+            return usage("load", "what is " + command.arguments[i] + "?");
+    for (const auto& [name, value] : command.settings)
+        if (auto set = set_load_option(options, name, value); !set.ok())
+            return usage("load", set.error().message());
     return load(options);
+}
+
+void Shell::print_preview(const LoadOptions& options, const LoadPreview& preview) {
+    std::string text =
+        fmt::format("{} {} (\n", options.create ? "would create table" : "table", options.table);
+    for (std::size_t i = 0; i < preview.columns.size(); ++i)
+        text += fmt::format("  {} {}{}\n", preview.columns[i].first, preview.columns[i].second,
+                            i + 1 < preview.columns.size() ? "," : "");
+    output_.write(text + ")\n");
+    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
+    std::vector<std::string> names;
+    for (const auto& [name, type] : preview.columns)
+        names.push_back(name);
+    writer->begin(std::move(names));
+    for (const auto& row : preview.rows) {
+        std::vector<Cell> cells;
+        for (const auto& value : row)
+            cells.push_back(value ? text_cell(*value) : Cell{});
+        writer->row(cells);
+    }
+    writer->end();
+    output_.flush();
 }
 
 Result<void> Shell::load(const LoadOptions& options) {
@@ -390,37 +398,24 @@ Result<void> Shell::load(const LoadOptions& options) {
     InterruptAction cancel(interrupts_, [&] { loader.cancel(); });
     Progress progress(::isatty(STDERR_FILENO) == 1 && !settings_.quiet);
     LoadResult result;
-    auto done =
-        loader.run(result, [&](double fraction, std::uint64_t rows) { progress.update(fraction, rows); });
+    auto done = loader.run(result, [&](const LoadProgress& now) {
+        progress.update(options.create ? (now.looking ? "types" : "rows") : "", now.fraction, now.rows);
+    });
     progress.clear();
     forget_names();
     std::string text;
     for (const auto& note : result.notes)
         text += "NOTE: " + note + "\n";
     for (std::size_t i = 0; i < std::min(result.refused.size(), kRefusedShown); ++i)
-        text += fmt::format("refused row {}: {}\n", result.refused[i].row, result.refused[i].message);
+        text += "refused: " + result.refused[i].message() + "\n";
     if (result.refused.size() > kRefusedShown)
         text += fmt::format("and {} more{}\n", result.refused.size() - kRefusedShown,
-                            options.rejects_file.empty() ? "; a rejects file has them all" : "");
-    if (!options.rejects_file.empty()) {
-        std::FILE* out = std::fopen(options.rejects_file.c_str(), "we");
-        if (out == nullptr) {
-            text += "ERROR " + options.rejects_file + " cannot be written: " + std::strerror(errno) + "\n";
-        } else {
-            Output output(out);
-            auto writer = ResultWriter::make(OutputFormat::csv, {}, output);
-            writer->begin({"row", "message"});
-            for (const auto& row : result.refused) {
-                const Cell cells[] = {number_cell(static_cast<std::int64_t>(row.row)),
-                                      text_cell(row.message)};
-                writer->row(cells);
-            }
-            output.flush();
-            std::fclose(out);
-        }
-    }
+                            options.rejects_file.empty() ? "; --rejects FILE has them all" : "");
     std::fwrite(text.data(), 1, text.size(), stderr);
-    if (!settings_.quiet && (done.ok() || result.rows_loaded > 0)) {
+    partly_loaded_ = !result.removed && result.rows_loaded > 0;
+    if (done.ok() && options.dry_run) {
+        print_preview(options, result.preview);
+    } else if (!settings_.quiet && (done.ok() || result.rows_loaded > 0)) {
         const double rate = result.seconds > 0 ? static_cast<double>(result.rows_loaded) / result.seconds : 0;
         output_.write(fmt::format(
             "{} rows into {}, {} refused, {}, {} rows/s\n", format_count(result.rows_loaded), options.table,
@@ -439,6 +434,7 @@ int Shell::run_load(const LoadOptions& options) {
     if (done.ok()) return kExitOk;
     const auto text = error_text(done.error(), client_.address());
     std::fwrite(text.data(), 1, text.size(), stderr);
+    if (partly_loaded_) return kExitPartlyLoaded;
     return done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
 }
 

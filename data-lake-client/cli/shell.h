@@ -11,7 +11,7 @@
 #include "data-lake-client/cli/commands.h"
 #include "data-lake-client/cli/completer.h"
 #include "data-lake-client/cli/interrupt.h"
-#include "data-lake-client/cli/loader.h"
+#include "data-lake-client/cli/load/loader.h"
 #include "data-lake-client/cli/options.h"
 #include "data-lake-client/cli/statement_runner.h"
 
@@ -36,6 +36,7 @@ class Shell {
     Result<void> tail(const Command& command);
     Result<void> load(const Command& command);
     Result<void> load(const LoadOptions& options);
+    void print_preview(const LoadOptions& options, const LoadPreview& preview);
     void print_help();
     void forget_names();
 
@@ -49,6 +50,7 @@ class Shell {
     StatementRunner runner_;
     std::string last_query_;
     int exit_code_ = kExitOk;
+    bool partly_loaded_ = false;  // by the last load
     // For completion.
     bool tables_known_ = false;
     std::vector<std::string> tables_;

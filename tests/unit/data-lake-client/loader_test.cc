@@ -1,4 +1,4 @@
-#include "data-lake-client/cli/loader.h"
+#include "data-lake-client/cli/load/loader.h"
 
 #include <gtest/gtest.h>
 #include <snappy.h>
@@ -6,8 +6,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <set>
 
+#include "data-lake-client/cli/load/arrow_schema.h"
+#include "data-lake-client/cli/load/json_source.h"
 #include "tests/unit/data-lake-client/fake_server.h"
 
 namespace datalake::cli {
@@ -40,7 +43,7 @@ TEST(SendSplitting, LoadsAllRowsButTheBadOnes) {
     for (const bool names_rows : {true, false}) {
         Refusing server{.bad = {0, 7, 8, 99}, .names_rows = names_rows};
         std::uint64_t loaded = 0;
-        std::vector<RefusedRow> refused;
+        std::vector<BatchRefusal> refused;
         auto sent = send_splitting(std::ref(server), 0, 100, loaded, refused, [] { return true; });
         ASSERT_TRUE(sent.ok());
         EXPECT_EQ(loaded, 96u);
@@ -66,7 +69,7 @@ TEST(SendSplitting, ANamedRowIsTriedAlone) {
         return {};
     };
     std::uint64_t loaded = 0;
-    std::vector<RefusedRow> refused;
+    std::vector<BatchRefusal> refused;
     ASSERT_TRUE(send_splitting(send, 0, 20, loaded, refused, [] { return true; }).ok());
     ASSERT_EQ(refused.size(), 1u);
     EXPECT_EQ(refused[0].row, 5u);
@@ -75,7 +78,7 @@ TEST(SendSplitting, ANamedRowIsTriedAlone) {
 
 TEST(SendSplitting, StopsAtOtherErrorsAndAtTooManyRefusedRows) {
     std::uint64_t loaded = 0;
-    std::vector<RefusedRow> refused;
+    std::vector<BatchRefusal> refused;
     const auto gone = [](std::uint32_t, std::uint32_t) -> Result<void> {
         return Error(ErrorCode::table_not_found, "no t");
     };
@@ -112,51 +115,6 @@ class Loading : public testing::Test {
     }
     std::filesystem::path folder;
 };
-
-TEST_F(Loading, ReadsCsvWithTypesRowNumbersAndNulls) {
-    auto source = FileSource::open(
-        file("a.csv", "When,amount,Note,ok\n2024-01-31 12:00:00,1.5,x,true\n,2.25,\"a,b\",false\n"));
-    ASSERT_TRUE(source.ok()) << source.error().to_text();
-    const auto& columns = (*source)->columns();
-    ASSERT_EQ(columns.size(), 4u);
-    EXPECT_EQ(columns[0].type, "timestamp");
-    EXPECT_EQ(columns[1].type, "double");
-    EXPECT_EQ(columns[2].type, "string");
-    EXPECT_EQ(columns[3].type, "boolean");
-    ASSERT_TRUE((*source)->start({0, 1, 2, 3}, false, true).ok());
-    BatchBuilder batch("t", {"id", "when", "amount", "note", "ok"}),
-        expected("t", {"id", "when", "amount", "note", "ok"});
-    std::vector<RefusedRow> refused;
-    std::vector<std::uint64_t> numbers;
-    auto more = (*source)->fill(batch, 100, 1 << 20, refused, numbers);
-    ASSERT_TRUE(more.ok());
-    EXPECT_FALSE(*more);
-    ASSERT_TRUE(expected.add_text_row({"1", "2024-01-31 12:00:00", "1.5", "x", "true"}).ok());
-    ASSERT_TRUE(expected.add_text_row({"2", std::nullopt, "2.25", "a,b", "false"}).ok());
-    EXPECT_EQ(batch.encode(), expected.encode());
-    EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2}));
-}
-
-TEST_F(Loading, ReadsJsonLinesAsTheyAre) {
-    auto source =
-        FileSource::open(file("a.jsonl", "{\"id\":1,\"day\":\"2024-01-31\",\"tags\":[1,2]}\n{\"id\":2}\n"));
-    ASSERT_TRUE(source.ok()) << source.error().to_text();
-    ASSERT_TRUE((*source)->start({0, 1, 2}, true, false).ok());
-    BatchBuilder batch("t", {"id", "day", "tags"}), expected("t", {"id", "day", "tags"});
-    std::vector<RefusedRow> refused;
-    std::vector<std::uint64_t> numbers;
-    ASSERT_TRUE((*source)->fill(batch, 100, 1 << 20, refused, numbers).ok());
-    ASSERT_TRUE(expected.add_text_row({"1", "2024-01-31", "[1,2]"}).ok());
-    ASSERT_TRUE(expected.add_text_row({"2", std::nullopt, std::nullopt}).ok());
-    EXPECT_EQ(batch.encode(), expected.encode());
-}
-
-TEST_F(Loading, SaysWhatIsWrongWithAFile) {
-    EXPECT_NE(FileSource::open((folder / "no.csv").string()).error().message().find("no such file"),
-              std::string::npos);
-    EXPECT_NE(FileSource::open(file("a.xls", "")).error().message().find(".parquet"), std::string::npos);
-    EXPECT_FALSE(FileSource::open(file("a.parquet", "not parquet")).ok());
-}
 
 // A table t(id long key, age int): refuses batches with an age that is no number, naming the first such row.
 class FakeTable {
@@ -216,18 +174,23 @@ TEST_F(Loading, BadRowsAreReportedAndTheOthersLoaded) {
         csv += std::to_string(i) + (i == 40 || i == 41 || i == 333 ? ",old\n" : ",30\n");
     FakeTable table;
     FakeServer server(std::ref(table));
-    LoadOptions options{.file = file("t.csv", csv), .table = "t", .batch_rows = 100};
+    LoadOptions options{.files = {file("t.csv", csv)},
+                        .table = "t",
+                        .batch_rows = 100,
+                        .rejects_file = (folder / "rejects.csv").string()};
     Loader loader(server.address(), {}, options);
     LoadResult result;
-    auto done = loader.run(result, [](double, std::uint64_t) {});
+    auto done = loader.run(result, [](const LoadProgress&) {});
     ASSERT_TRUE(done.ok()) << done.error().to_text();
     EXPECT_EQ(result.rows_read, 500u);
     EXPECT_EQ(result.rows_loaded, 497u);
     EXPECT_EQ(table.rows.size(), 497u);
     ASSERT_EQ(result.refused.size(), 3u);
-    EXPECT_EQ(result.refused[0].row, 40u);
-    EXPECT_EQ(result.refused[2].row, 333u);
-    EXPECT_NE(result.refused[2].message.find("\"old\" is not an int"), std::string::npos);
+    EXPECT_EQ(result.refused[0].origin.line, 41u) << "the header is line 1";
+    EXPECT_EQ(result.refused[2].origin.line, 334u);
+    EXPECT_EQ(result.refused[2].problem.column, "age");
+    EXPECT_EQ(result.refused[2].problem.value, "old");
+    EXPECT_EQ(result.refused[2].text, "333,old");
     EXPECT_EQ(server.connections(), 1);  // order of equal keys kept
 }
 
@@ -237,7 +200,7 @@ TEST_F(Loading, RowNumberKeyCreatesAndUsesTwoConnections) {
         csv += "7\n";
     FakeTable table;
     FakeServer server(std::ref(table));
-    LoadOptions options{.file = file("t.csv", csv),
+    LoadOptions options{.files = {file("t.csv", csv)},
                         .table = "t",
                         .key = "row_number",
                         .create = true,
@@ -245,7 +208,7 @@ TEST_F(Loading, RowNumberKeyCreatesAndUsesTwoConnections) {
                         .batch_rows = 50};
     Loader loader(server.address(), {}, options);
     LoadResult result;
-    auto done = loader.run(result, [](double, std::uint64_t) {});
+    auto done = loader.run(result, [](const LoadProgress&) {});
     ASSERT_TRUE(done.ok()) << done.error().to_text();
     EXPECT_EQ(
         table.created,
@@ -261,20 +224,110 @@ TEST_F(Loading, RefusesWhatCannotWork) {
     LoadResult result;
     const auto run = [&](LoadOptions options) {
         Loader loader(server.address(), {}, std::move(options));
-        auto done = loader.run(result, [](double, std::uint64_t) {});
+        auto done = loader.run(result, [](const LoadProgress&) {});
         return done.ok() ? std::string() : done.error().message();
     };
-    EXPECT_NE(run({.file = file("a.csv", "id,size\n1,2\n"), .table = "t"}).find("no column size"),
+    EXPECT_NE(run({.files = {file("a.csv", "id,size\n1,2\n")}, .table = "t"}).find("no column size"),
               std::string::npos);
-    EXPECT_NE(run({.file = file("b.csv", "age,x\n1,2\n"), .table = "t", .create = true}).find("needs a key"),
+    EXPECT_NE(
+        run({.files = {file("b.csv", "age,x\n1,2\n")}, .table = "t", .create = true}).find("needs a key"),
+        std::string::npos);
+    EXPECT_NE(run({.files = {file("c.csv", "age\n1\n")}, .table = "t"}).find("no column id"),
               std::string::npos);
-    EXPECT_NE(run({.file = file("c.csv", "age\n1\n"), .table = "t"}).find("no column id"), std::string::npos);
-    EXPECT_NE(run({.file = file("d.csv", "id,age\n1,2\n"), .table = "t", .key = "row_number"})
+    EXPECT_NE(run({.files = {file("d.csv", "id,age\n1,2\n")}, .table = "t", .key = "row_number"})
                   .find("has a column id"),
               std::string::npos);
-    EXPECT_NE(run({.file = file("e.csv", "a b,a_b\n1,2\n"), .table = "t"}).find("would both be"),
+    EXPECT_NE(run({.files = {file("e.csv", "a b,a_b\n1,2\n")}, .table = "t", .key = "a_b", .create = true})
+                  .find("would both be"),
               std::string::npos);
     EXPECT_TRUE(table.rows.empty());
+}
+
+// Rows of a file as the loader sees them, one line a row: `column=text` with the kind of what is no text.
+std::string json_rows(const std::string& text, bool open = true, std::vector<std::string> columns = {}) {
+    LoadColumns targets(open);
+    for (auto& column : columns)
+        targets.add(std::move(column));
+    JsonSource source("f.json", std::move(*bytes_of(text, "")), targets);
+    SourceRow row;
+    std::string out;
+    for (;;) {
+        auto more = source.next(row);
+        if (!more.ok()) return out + "ERROR " + more.error().message();
+        if (!*more) return out;
+        out += std::to_string(row.line) + ":";
+        if (!row.problem.reason.empty()) {
+            out += " " + row.problem.column + " " + row.problem.reason.substr(0, 20) + "\n";
+            continue;
+        }
+        for (std::size_t i = 0; i < row.fields.size(); ++i) {
+            static constexpr const char* kKinds[] = {"", "", "", "#", "?", "{}", ""};
+            const auto& field = row.fields[i];
+            if (field.kind == FieldKind::absent) continue;
+            out += " " + targets.name(i) + "=" + kKinds[static_cast<int>(field.kind)] +
+                   (field.kind == FieldKind::null ? "NULL" : std::string(field.text));
+        }
+        if (row.crud.kind != FieldKind::absent) out += " crud=" + std::string(row.crud.text);
+        if (!row.unknown_field.empty()) out += " unknown=" + row.unknown_field;
+        out += "\n";
+    }
+}
+
+TEST(JsonSource, RowsInAllForms) {
+    EXPECT_EQ(json_rows("{\"id\":1,\"v\":1.50,\"t\":\"x\\ny\"}\n\n {\"v\":null,\"ID\":2,\"b\":true}\r\n"),
+              "1: id=#1 v=#1.50 t=x\ny\n3: id=#2 v=NULL b=?true\n");
+    EXPECT_EQ(json_rows("[{\"a\":[1, {\"b\":\"]\"}]},\n{\"a\":{\"x\": [ ] } , \"c\":\"\"}\n]\n"),
+              "1: a={}[1, {\"b\":\"]\"}]\n2: a={}{\"x\": [ ] } c=\n");
+    EXPECT_EQ(json_rows("{\n \"a\": 1\n}\n{\n \"a\": 2,\n \"b\": {\"c\": {}}\n}\n"),
+              "1: a=#1\n4: a=#2 b={}{\"c\": {}}\n");
+    EXPECT_EQ(json_rows("{\"id\":1,\"_crud_type\":\"delete\"}\n"), "1: id=#1 crud=delete\n");
+    EXPECT_EQ(json_rows("{\"id\":1,\"x\":2}\n", false, {"id"}), "1: id=#1 unknown=x\n");
+    EXPECT_EQ(json_rows("[]"), "");
+    EXPECT_EQ(json_rows(""), "");
+}
+
+TEST(JsonSource, ABadValueCostsItsLine) {
+    EXPECT_EQ(
+        json_rows("{\"a\":1}\n{\"a\":}\n[1]\n{\"a\":01}\n{\"a\":2}\n"),
+        "1: a=#1\n2:  not valid JSON: JSON\n3:  a row must be a JSON\n4:  not valid JSON: JSON\n5: a=#2\n");
+    EXPECT_EQ(json_rows("{\"a\":1,\"A\":2}\n{\"a\":1,\"a\":1}\n{\"a b\":1,\"a_b\":1}\n"),
+              "1: A is given more than o\n2: a is given more than o\n3: a_b another field of the\n");
+    EXPECT_EQ(json_rows("[{\"a\":1},\n{\"a\":2}\n"),
+              "1: a=#1\n2: a=#2\nERROR f.json: line 3: the file ends before the end of its array");
+    EXPECT_EQ(json_rows("[{\"a\":1},\n{\"a\":\"2\n"),
+              "1: a=#1\nERROR f.json: line 2: the file ends within the value that begins here");
+    EXPECT_EQ(json_rows("[{\"a\":1}]\n{}"),
+              "1: a=#1\nERROR f.json: line 2: text behind the end of the array");
+}
+
+TEST(ArrowSchema, ForeignBytesAreNoSchema) {
+    EXPECT_TRUE(arrow_duration_columns("").empty());
+    EXPECT_TRUE(arrow_duration_columns(std::string(64, '\xff')).empty());
+    std::mt19937_64 random(3);
+    for (int round = 0; round < 20'000; ++round) {
+        std::string bytes(random() % 120, '\0');
+        for (char& c : bytes)
+            c = static_cast<char>(random() % 3 == 0 ? random() % 256 : random() % 24);
+        (void)arrow_duration_columns(bytes);
+    }
+}
+
+TEST_F(Loading, OneLineOfAMillionIsRefusedWhole) {
+    std::string csv = "id,age\n";
+    for (int i = 1; i <= 3000; ++i)
+        csv += std::to_string(i) + (i == 1500 ? ",30,x\n" : ",30\n");
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    const auto rejects = (folder / "rejects.csv").string();
+    LoadOptions options{.files = {file("t.csv", csv)}, .table = "t", .rejects_file = rejects};
+    Loader loader(server.address(), {}, options);
+    LoadResult result;
+    ASSERT_TRUE(loader.run(result, [](const LoadProgress&) {}).ok());
+    EXPECT_EQ(table.rows.size(), 2999u);
+    std::ifstream in(rejects);
+    const std::string written((std::istreambuf_iterator<char>(in)), {});
+    EXPECT_EQ(written, "file,line,column,value,reason,text\n\"" + options.files[0] +
+                           "\",1501,\"\",\"\",\"3 fields where there are 2 columns\",\"1500,30,x\"\n");
 }
 
 }  // namespace

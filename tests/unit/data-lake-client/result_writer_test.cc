@@ -114,9 +114,9 @@ TEST(Progress, Texts) {
     EXPECT_EQ(format_count(3000000), "3 000 000");
     EXPECT_EQ(format_count(12), "12");
     EXPECT_EQ(format_seconds(65), "1:05");
-    EXPECT_EQ(progress_line(0.5, 1'500'000, 2.0, 0), " 50 %  1 500 000 rows  750 k rows/s  ETA 2.0 s");
-    EXPECT_EQ(progress_line(-1, 100, 2.0, 80), "100 rows  50 rows/s  2.0 s");
-    EXPECT_LE(display_width(progress_line(0.5, 1'500'000, 2.0, 80)), 80u);
+    EXPECT_EQ(progress_line("", 0.5, 1'500'000, 2.0, 0), " 50 %  1 500 000 rows  750 k rows/s  ETA 2.0 s");
+    EXPECT_EQ(progress_line("", -1, 100, 2.0, 80), "100 rows  50 rows/s  2.0 s");
+    EXPECT_LE(display_width(progress_line("", 0.5, 1'500'000, 2.0, 80)), 80u);
 }
 
 }  // namespace

@@ -1,0 +1,88 @@
+#include "data-lake-client/cli/load/arrow_schema.h"
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+
+namespace datalake::cli {
+namespace {
+
+constexpr std::uint8_t kInterval = 11;
+constexpr std::uint8_t kDuration = 18;
+constexpr std::uint8_t kSchemaHeader = 1;
+constexpr std::uint32_t kFieldsMax = 100'000;
+
+// A flatbuffer, read with every position checked.
+class FlatBytes {
+  public:
+    explicit FlatBytes(std::string_view bytes) : bytes_(bytes) {}
+
+    template <class T>
+    std::optional<T> read(std::size_t at) const {
+        if (at > bytes_.size() || bytes_.size() - at < sizeof(T)) return std::nullopt;
+        T value;
+        std::memcpy(&value, bytes_.data() + at, sizeof(T));
+        return value;
+    }
+    // Where an offset that lies at `at` leads.
+    std::optional<std::size_t> follow(std::size_t at) const {
+        const auto offset = read<std::uint32_t>(at);
+        if (!offset || *offset > bytes_.size() || at + *offset >= bytes_.size()) return std::nullopt;
+        return at + *offset;
+    }
+    // Where field `number` of the table at `table` lies.
+    std::optional<std::size_t> field(std::size_t table, unsigned number) const {
+        const auto back = read<std::int32_t>(table);
+        if (!back) return std::nullopt;
+        const auto vtable = static_cast<std::int64_t>(table) - *back;
+        if (vtable < 0) return std::nullopt;
+        const auto at = static_cast<std::size_t>(vtable);
+        const auto size = read<std::uint16_t>(at);
+        const std::size_t slot = 4 + 2 * std::size_t{number};
+        if (!size || slot + 2 > *size) return std::nullopt;
+        const auto offset = read<std::uint16_t>(at + slot);
+        if (!offset || *offset == 0) return std::nullopt;
+        return table + *offset;
+    }
+    std::optional<std::string> string(std::size_t at) const {
+        const auto size = read<std::uint32_t>(at);
+        if (!size || *size > bytes_.size() - at - 4) return std::nullopt;
+        return std::string(bytes_.substr(at + 4, *size));
+    }
+
+  private:
+    std::string_view bytes_;
+};
+
+}  // namespace
+
+std::vector<std::string> arrow_duration_columns(std::string_view message) {
+    std::vector<std::string> names;
+    // ffffffff, size, flatbuffer; older ones begin with the size.
+    const std::size_t skip = message.starts_with("\xff\xff\xff\xff") ? 8 : 4;
+    if (message.size() < skip) return names;
+    const FlatBytes bytes(message.substr(skip));
+    const auto root = bytes.follow(0);
+    if (!root) return names;
+    const auto kind_at = bytes.field(*root, 1), header_at = bytes.field(*root, 2);
+    if (!kind_at || !header_at || bytes.read<std::uint8_t>(*kind_at) != kSchemaHeader) return names;
+    const auto schema = bytes.follow(*header_at);
+    if (!schema) return names;
+    const auto fields_at = bytes.field(*schema, 1);
+    const auto fields = fields_at ? bytes.follow(*fields_at) : std::nullopt;
+    const auto count = fields ? bytes.read<std::uint32_t>(*fields) : std::nullopt;
+    if (!count || *count > kFieldsMax) return names;
+    for (std::uint32_t i = 0; i < *count; ++i) {
+        const auto field = bytes.follow(*fields + 4 + 4 * std::size_t{i});
+        if (!field) return names;
+        const auto name_at = bytes.field(*field, 0), type_at = bytes.field(*field, 2);
+        if (!name_at || !type_at) continue;
+        const auto type = bytes.read<std::uint8_t>(*type_at);
+        if (type != kInterval && type != kDuration) continue;
+        const auto name = bytes.follow(*name_at);
+        if (auto text = name ? bytes.string(*name) : std::nullopt) names.push_back(std::move(*text));
+    }
+    return names;
+}
+
+}  // namespace datalake::cli

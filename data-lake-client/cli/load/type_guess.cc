@@ -1,0 +1,148 @@
+#include "data-lake-client/cli/load/type_guess.h"
+
+#include <algorithm>
+
+#include "common/types/value_scan.h"
+#include "data-lake-client/cli/load/number_text.h"
+#include "data-lake-client/cli/load/time_format.h"
+#include "data-lake-client/cli/load/value_converter.h"
+
+namespace datalake::cli {
+namespace {
+
+constexpr unsigned kDecimalDigitsMax = 38;
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// A whole number that fits a long whatever its digits are, written as we would write it.
+bool is_short_whole(std::string_view text) {
+    if (!text.empty() && text[0] == '-') text.remove_prefix(1);
+    if (text.empty() || text.size() > 15 || text[0] == '0') return false;
+    for (const char c : text)
+        if (!is_digit(c)) return false;
+    return true;
+}
+
+// YYYY-MM-DD at the beginning: years as people write them.
+bool begins_like_a_date(std::string_view text) {
+    return text.size() >= 10 && is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) &&
+           is_digit(text[3]) && text[4] == '-' && text[7] == '-';
+}
+
+}  // namespace
+
+void TypeGuess::see_number(std::string_view text, bool written_by_hand, const TextOptions& options) {
+    if (is_short_whole(text) && options.thousands == '\0') {
+        seen_ |= kWhole;
+        whole_digits_ = std::max(whole_digits_, static_cast<unsigned>(text.size() - (text[0] == '-')));
+        return;
+    }
+    std::string scratch;
+    NumberShape shape;
+    const auto plain =
+        text.find(' ') == std::string_view::npos ? plain_number(text, options, scratch) : std::nullopt;
+    if (!plain || !number_shape(*plain, shape)) {
+        seen_ |= kOther;
+        return;
+    }
+    if (written_by_hand) {
+        // Telephone numbers, numbers with zeros in front, article numbers such as 12e4.
+        const bool zeros = shape.whole.size() > 1 && shape.whole[0] == '0';
+        const bool bare_exponent = shape.has_exponent && !shape.exponent_signed && !shape.has_point;
+        const bool minus_zero = shape.negative && shape.digits == 0 && !shape.has_point;
+        const bool bare_point = shape.has_point && shape.fraction.empty();
+        if (shape.plus_sign || zeros || bare_exponent || minus_zero || bare_point) {
+            seen_ |= kOther;
+            return;
+        }
+    }
+    const bool whole = !shape.has_point && !shape.has_exponent && !(shape.negative && shape.digits == 0);
+    seen_ |= whole ? kWhole : kFraction;
+    whole_digits_ =
+        std::max(whole_digits_, static_cast<unsigned>(std::clamp<std::int64_t>(shape.exponent, 1, 1000)));
+    std::int64_t value = 0;
+    if (whole) long_ = long_ && dl::scan_int64(*plain, value);
+    double_ = double_ && double_keeps(*plain, shape);
+    plain_ = plain_ && !shape.has_exponent;
+    if (whole || shape.has_exponent) return;
+    const auto scale = static_cast<unsigned>(std::min<std::size_t>(shape.fraction.size(), 1000));
+    scale_min_ = std::min(scale_min_, scale);
+    scale_max_ = std::max(scale_max_, scale);
+    if (written_by_hand && shape.fraction.back() == '0' && shape.fraction != "0") ends_in_zeros_ = true;
+}
+
+void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const TextOptions& options) {
+    std::int64_t value_us = 0;
+    if (!options.date_format.empty() && scan_time(text, options.date_format, value_us)) {
+        seen_ |= value_us % 86'400'000'000 == 0 ? kDate : kOther;
+        return;
+    }
+    if (!options.timestamp_format.empty() && scan_time(text, options.timestamp_format, value_us)) {
+        seen_ |= kTimestamp;
+        return;
+    }
+    if (begins_like_a_date(text)) {
+        std::int32_t days = 0;
+        if (text.size() == 10 && options.date_format.empty() && dl::scan_date(text, days)) {
+            seen_ |= kDate;
+        } else if (text.size() > 10 && options.timestamp_format.empty() && !finer_than_microseconds(text) &&
+                   dl::scan_timestamp(text, value_us)) {
+            const bool zoned = text.find_first_of("Zz+-", 11) != std::string_view::npos;
+            seen_ |= zoned ? kZonedTimestamp : kTimestamp;
+        } else {
+            seen_ |= kOther;
+        }
+        return;
+    }
+    if (!numbers_in_text || text.empty()) {
+        seen_ |= kOther;
+    } else if (text == "true" || text == "false") {
+        seen_ |= kBoolean;
+    } else {
+        see_number(text, true, options);
+    }
+}
+
+void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions& options) {
+    if ((seen_ & kOther) != 0) return;
+    switch (field.kind) {
+        case FieldKind::absent:
+        case FieldKind::null:
+            return;
+        case FieldKind::number:
+            return see_number(field.text, false, options);
+        case FieldKind::boolean:
+            seen_ |= kBoolean;
+            return;
+        case FieldKind::text:
+            return see_text(field.text, numbers_in_text, options);
+        default:
+            seen_ |= kOther;
+    }
+}
+
+std::string TypeGuess::number_type(bool is_key) const {
+    const auto decimal = [](unsigned whole, unsigned scale) -> std::string {
+        const auto precision = std::max(whole + scale, 1u);
+        if (precision > kDecimalDigitsMax) return "string";
+        return "decimal(" + std::to_string(precision) + "," + std::to_string(scale) + ")";
+    };
+    if ((seen_ & kFraction) == 0) return long_ ? "long" : decimal(whole_digits_, 0);
+    if (double_ && !ends_in_zeros_ && !is_key) return "double";
+    // Numbers that end in zeros are told apart by them when some have fewer: 1.1 and 1.10.
+    if (!plain_ || (ends_in_zeros_ && scale_min_ != scale_max_)) return "string";
+    return decimal(whole_digits_, scale_max_);
+}
+
+std::string TypeGuess::type(bool is_key) const {
+    if (seen_ == 0 || (seen_ & kOther) != 0) return "string";
+    if ((seen_ & ~(kWhole | kFraction)) == 0) return number_type(is_key);
+    if (seen_ == kBoolean) return "boolean";
+    if (seen_ == kDate) return "date";
+    if (seen_ == kTimestamp || seen_ == kZonedTimestamp) return "timestamp";
+    return "string";
+}
+
+}  // namespace datalake::cli

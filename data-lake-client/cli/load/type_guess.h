@@ -1,0 +1,50 @@
+// The type of a created column, from all values it gets. Never one that would change a value: what is not
+// surely a number, a boolean, a date or a timestamp is text. One thread.
+//
+//   whole numbers           long; too wide for it: decimal(p,0), then string
+//   numbers with fractions  double when it gives all digits back; decimal(p,s) when not, or when the numbers
+//   end
+//                           in zeros and all have the same scale (12.50), or for a key; else string
+//   booleans                true and false, in lower case
+//   dates, timestamps       ISO 8601 (or the formats of the options); not both in one column
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data-lake-client/cli/load/load_options.h"
+#include "data-lake-client/cli/load/row_source.h"
+
+namespace datalake::cli {
+
+class TypeGuess {
+  public:
+    // `numbers_in_text`: a text may be a number or a boolean (CSV).
+    void see(const Field& field, bool numbers_in_text, const TextOptions& options);
+    // Of a key no floating type is made.
+    std::string type(bool is_key) const;
+
+  private:
+    enum Seen : std::uint16_t {
+        kWhole = 1,
+        kFraction = 2,
+        kBoolean = 4,
+        kDate = 8,
+        kTimestamp = 16,  // without a zone
+        kZonedTimestamp = 32,
+        kOther = 64,
+    };
+    void see_number(std::string_view text, bool written_by_hand, const TextOptions& options);
+    void see_text(std::string_view text, bool numbers_in_text, const TextOptions& options);
+    std::string number_type(bool is_key) const;
+
+    std::uint16_t seen_ = 0;
+    bool long_ = true;            // all whole numbers fit
+    bool double_ = true;          // all numbers come back from a double
+    bool plain_ = true;           // no exponents
+    bool ends_in_zeros_ = false;  // a fraction other than .0 does, in a text
+    unsigned whole_digits_ = 0;
+    unsigned scale_min_ = ~0u, scale_max_ = 0;  // of fractions
+};
+
+}  // namespace datalake::cli

@@ -1,0 +1,173 @@
+#include "data-lake-client/cli/load/csv_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace datalake::cli {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+// Bytes a few at a time, so that every place where a read may end is met.
+class Dripping : public ByteSource {
+  public:
+    Dripping(std::string text, std::size_t step) : text_(std::move(text)), step_(step) {}
+    Result<std::size_t> read(char* to, std::size_t size) override {
+        const auto part = std::min({size, step_, text_.size() - at_});
+        text_.copy(to, part, at_);
+        at_ += part;
+        return part;
+    }
+
+  private:
+    std::string text_;
+    std::size_t step_;
+    std::size_t at_ = 0;
+};
+
+struct Read {
+    Rows rows;
+    std::vector<std::uint64_t> lines;
+    std::vector<std::string> problems;  // "line: problem: text"
+    char delimiter = 0;
+};
+
+Read read(const std::string& text, const CsvDialect& dialect = {}, std::size_t step = 1u << 20) {
+    Read out;
+    auto reader = CsvReader::open(std::make_unique<Dripping>(text, step), dialect);
+    EXPECT_TRUE(reader.ok());
+    out.delimiter = (*reader)->delimiter();
+    CsvRecord record;
+    for (;;) {
+        auto more = (*reader)->next(record);
+        EXPECT_TRUE(more.ok());
+        if (!more.ok() || !*more) return out;
+        if (!record.problem.empty()) {
+            out.problems.push_back(std::to_string(record.line) + ": " + record.problem + ": " +
+                                   std::string(record.text));
+            continue;
+        }
+        auto& row = out.rows.emplace_back();
+        for (const auto& field : record.fields)
+            row.push_back(field.quoted ? "<" + std::string(field.text) + ">" : std::string(field.text));
+        out.lines.push_back(record.line);
+    }
+}
+
+TEST(CsvReader, FieldsQuotesAndLineEnds) {
+    const Rows expected = {
+        {"a", "b"}, {"1", "<x,y>"}, {"", "<>"}, {"<l1\nl2>", "<say \"hi\">"}, {"5", "end"}};
+    for (const std::size_t step : {1u, 2u, 3u, 7u, 1000u}) {
+        const auto found = read("a,b\n1,\"x,y\"\r\n,\"\"\n\"l1\nl2\",\"say \"\"hi\"\"\"\n5,end", {}, step);
+        EXPECT_EQ(found.rows, expected) << step;
+        EXPECT_EQ(found.lines, (std::vector<std::uint64_t>{1, 2, 3, 4, 6})) << step;
+        EXPECT_TRUE(found.problems.empty());
+    }
+    EXPECT_EQ(read("a,b\r1,2\r\"x\ry\",3\r").rows, (Rows{{"a", "b"}, {"1", "2"}, {"<x\ry>", "3"}}));
+    EXPECT_EQ(read("a,b\r1,2\r\"x\ry\",3\r9,9").lines, (std::vector<std::uint64_t>{1, 2, 3, 5}));
+    EXPECT_EQ(read("a,b\nx\ry,2\nz,3\r\n").rows, (Rows{{"a", "b"}, {"x\ry", "2"}, {"z", "3"}}))
+        << "a CR alone is text where lines end with LF";
+    EXPECT_EQ(read("").rows, Rows{});
+    EXPECT_EQ(read("a").rows, (Rows{{"a"}}));
+    EXPECT_EQ(read("a,\n").rows, (Rows{{"a", ""}}));
+    EXPECT_EQ(read("a\n\nb\n").rows, (Rows{{"a"}, {""}, {"b"}}));
+    EXPECT_EQ(read("a,b").rows, (Rows{{"a", "b"}}));
+    EXPECT_EQ(read("5\" pipe,6 \"x\" y\n").rows, (Rows{{"5\" pipe", "6 \"x\" y"}}))
+        << "quotes within an unquoted field are text";
+}
+
+TEST(CsvReader, ABadRecordCostsItsLine) {
+    for (const std::size_t step : {1u, 5u, 4096u}) {
+        auto found = read("a,b\n1,\"x\"y\n2,ok\n3,\"open\n4,\"fine\"\n5,ok\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"2", "ok"}, {"4", "<fine>"}, {"5", "ok"}})) << step;
+        ASSERT_EQ(found.problems.size(), 2u);
+        EXPECT_EQ(found.problems[0], "2: text behind the closing quote of field 2: 1,\"x\"y");
+        EXPECT_EQ(found.problems[1], "4: text behind the closing quote of field 2: 3,\"open");
+        EXPECT_EQ(found.lines, (std::vector<std::uint64_t>{1, 3, 5, 6}));
+        found = read("a,b\n1,\"never\n2,x\n3,y\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"2", "x"}, {"3", "y"}}));
+        ASSERT_EQ(found.problems.size(), 1u);
+        EXPECT_EQ(found.problems[0], "2: the quote of field 2 is never closed: 1,\"never");
+    }
+}
+
+TEST(CsvReader, Dialects) {
+    EXPECT_EQ(read("a;b\n1,5;2\n").rows, (Rows{{"a", "b"}, {"1,5", "2"}}));
+    EXPECT_EQ(read("a\tb\n").delimiter, '\t');
+    EXPECT_EQ(read("a|b\n").delimiter, '|');
+    EXPECT_EQ(read("\"x;y\",b\n").delimiter, ',');
+    EXPECT_EQ(read("a;b\n", {.delimiter = ','}).rows, (Rows{{"a;b"}}));
+    EXPECT_EQ(read("a,'x''y','z,'\n", {.quote = '\''}).rows, (Rows{{"a", "<x'y>", "<z,>"}}));
+    EXPECT_EQ(read("\"a\\\"b\\\\c\\d\",2\n", {.escape = '\\'}).rows, (Rows{{"<a\"b\\c\\d>", "2"}}));
+    EXPECT_EQ(read("\"a\",b\n", {.quote = std::nullopt}).rows, (Rows{{"\"a\"", "b"}}));
+    for (const std::size_t step : {1u, 4096u}) {
+        const auto found =
+            read("one\n\"two\n#c,c\na,b\n#x\n1,#2\n#last", {.comment = '#', .skip_lines = 2}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"1", "#2"}}));
+        EXPECT_EQ(found.lines, (std::vector<std::uint64_t>{4, 6}));
+    }
+}
+
+TEST(CsvReader, RecordsLongerThanWhatIsReadAtOnce) {
+    const std::string large(3u << 20, 'x');
+    const auto found = read("a,b\n1,\"" + large + "\n" + large + "\"\n" + large + ",2\n");
+    ASSERT_EQ(found.rows.size(), 3u);
+    EXPECT_EQ(found.rows[1][1].size(), 2 * large.size() + 3);
+    EXPECT_EQ(found.rows[2][0], large);
+    EXPECT_EQ(found.lines[2], 4u);
+}
+
+// Whatever fields there are, written with quotes where they need them, they come back.
+TEST(CsvReader, ReadsBackWhatIsWritten) {
+    std::mt19937_64 random(7);
+    const std::string alphabet = "ab,\"\n\r;x \t";
+    for (int round = 0; round < 300; ++round) {
+        Rows rows;
+        std::string text = "h1,h2,h3\n";
+        for (int i = 0; i < 20; ++i) {
+            auto& row = rows.emplace_back();
+            for (int column = 0; column < 3; ++column) {
+                std::string field;
+                for (auto length = random() % 6; length > 0; --length)
+                    field += alphabet[random() % alphabet.size()];
+                row.push_back("<" + field + ">");
+                text += column == 0 ? "\"" : ",\"";
+                for (const char c : field)
+                    text += c == '"' ? std::string("\"\"") : std::string(1, c);
+                text += '"';
+            }
+            text += random() % 2 == 0 ? "\n" : "\r\n";
+        }
+        auto found = read(text, {}, 1 + random() % 97);
+        ASSERT_TRUE(found.problems.empty()) << found.problems[0];
+        found.rows.erase(found.rows.begin());
+        ASSERT_EQ(found.rows, rows) << "round " << round;
+    }
+}
+
+TEST(CsvReader, BytesBroughtToUtf8) {
+    const auto all = [](std::string content, const std::string& encoding) {
+        auto source = bytes_of(std::move(content), encoding);
+        EXPECT_TRUE(source.ok()) << source.error().message();
+        std::string out;
+        char part[5 + 8];
+        for (;;) {
+            auto got = (*source)->read(part, sizeof part);
+            EXPECT_TRUE(got.ok());
+            if (!got.ok() || *got == 0) return out;
+            out.append(part, *got);
+        }
+    };
+    using namespace std::string_literals;
+    EXPECT_EQ(all("\xef\xbb\xbfid,ü", ""), "id,ü");
+    EXPECT_EQ(all("M\xfcller\xdf", "latin-1"), "Müllerß");
+    EXPECT_EQ(all("\x80", "windows-1252"), "€");
+    EXPECT_EQ(all("\xff\xfei\0d\0,\0\xfc\0"s, ""), "id,ü");
+    EXPECT_EQ(all("\xfe\xff\0i\0d\xd8\x3d\xde\x00"s, ""), "id😀");
+    EXPECT_EQ(all("i\0\x00\xd8x\0"s, "utf-16"), "i\xffx") << "half a pair is marked";
+    EXPECT_FALSE(bytes_of("x", "klingon").ok());
+}
+
+}  // namespace
+}  // namespace datalake::cli
