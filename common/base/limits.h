@@ -40,6 +40,7 @@ inline constexpr std::int64_t long_poll_wait_ms_max = 300'000;
 inline constexpr std::size_t broadcast_bytes_max = 1u << 20;
 inline constexpr std::size_t broadcast_rows_max = 100'000;
 inline constexpr std::size_t broadcast_tables_max = 8;
+inline constexpr std::size_t lookup_keys_max = 256;  // values of a statement that are looked up by key
 inline constexpr const char* broadcast_name_prefix = "dl_broadcast_";
 
 // Log.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/limits.h"
 #include "common/types/data_type.h"
 
 namespace dl {
@@ -27,7 +28,7 @@ struct PointSelect {
 };
 
 // More keys than this are found faster by a scan.
-inline constexpr std::size_t kLookupKeysMax = 256;
+inline constexpr std::size_t kLookupKeysMax = limits::lookup_keys_max;
 
 // Names are lower-case and unquoted, each column once; at most kLookupKeysMax values.
 std::optional<PointSelect> parse_point_select(std::string_view sql);

@@ -32,7 +32,8 @@ Result<FrameHeader> decode_frame_header(const FrameHeaderBytes& bytes, std::size
     if (version != kProtocolVersion || load_le<std::uint16_t>(bytes.data() + 6) != 0)
         return make_error(
             ErrorCode::invalid_request,
-            "not a frame of rpc version 1 (version byte " + std::to_string(version) +
+            "not a frame of rpc version " + std::to_string(kProtocolVersion) + " (version byte " +
+                std::to_string(version) +
                 "); master and slave must be of the same release, and clients connect to the master");
     if (length < kCountedHeaderBytes)
         return make_error(ErrorCode::invalid_request, "frame length " + std::to_string(length) +

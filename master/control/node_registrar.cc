@@ -6,7 +6,7 @@
 #include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
-#include "master/routing/rpc_codec.h"
+#include "common/rpc/messages/table_messages.h"
 
 namespace dl::master {
 namespace {
@@ -33,9 +33,9 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
                                                                         rpc::Deadline deadline) {
     auto slave = slaves_.client(address);
     if (slave.has_error()) co_return std::move(slave).error();
-    auto reply = co_await (*slave)->call(rpc::Method::ping, "{}", {}, deadline);
+    auto reply = co_await (*slave)->call(rpc::Method::ping, rpc::encode(rpc::PingRequest{}), {}, deadline);
     if (reply.has_error()) co_return std::move(reply).error();
-    auto ping = decode_ping_reply(reply->end_json);
+    auto ping = rpc::decode_reply<rpc::PingReply>(reply->end_json);
     if (ping.has_error()) co_return std::move(ping).error();
     {
         std::lock_guard lock(mutex_);
@@ -54,8 +54,8 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
     auto node = co_await run_on(work_, record);
     if (node.has_error()) co_return std::move(node).error();
     if (ping->node_id == NodeId{}) {
-        auto told =
-            co_await (*slave)->call(rpc::Method::register_node, encode_register_node(node->id), {}, deadline);
+        auto told = co_await (*slave)->call(rpc::Method::register_node,
+                                            rpc::encode(rpc::RegisterNodeRequest{node->id}), {}, deadline);
         if (told.has_error()) co_return std::move(told).error();
     }
     log_info(kComponent, "registered",

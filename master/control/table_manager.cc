@@ -6,9 +6,9 @@
 #include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
+#include "common/rpc/messages/table_messages.h"
 #include "master/catalog/catalog_format.h"
 #include "master/control/placement_planner.h"
-#include "master/routing/rpc_codec.h"
 
 namespace dl::master {
 namespace {
@@ -61,7 +61,9 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
                 }
                 auto reply = co_await route->slave->call(
                     rpc::Method::create_table,
-                    encode_create_table(planned.table, epochs_on(planned.placement, node)), {}, deadline);
+                    rpc::encode(rpc::CreateTableRequest{
+                        planned.table, rpc::partition_epochs(epochs_on(planned.placement, node))}),
+                    {}, deadline);
                 if (reply.has_error()) *failure = std::move(reply).error();
             });
     }
@@ -149,8 +151,8 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
 asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline deadline) {
     auto route = routes_.node(drop.node);
     if (route.has_error()) co_return false;
-    auto reply =
-        co_await route->slave->call(rpc::Method::drop_table, encode_drop_table(drop.table), {}, deadline);
+    auto reply = co_await route->slave->call(
+        rpc::Method::drop_table, rpc::encode(rpc::DropTableRequest{{drop.table, {}}}), {}, deadline);
     if (reply.has_error()) {
         DL_LOG_LIMITED(2, LogLevel::warn, kComponent, "a drop is still to be carried out",
                        {"slave", route->address}, {"id", drop.table.value}, {"error", reply.error()});
@@ -185,8 +187,8 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
         tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
             auto route = routes_.node(node);
             if (route.has_error()) co_return;
-            auto reply =
-                co_await route->slave->call(rpc::Method::update_table, encode_update_table(*table), {}, until);
+            auto reply = co_await route->slave->call(
+                rpc::Method::update_table, rpc::encode(rpc::UpdateTableRequest{*table, {}}), {}, until);
             // It learns the schema with the next batch, or when it comes back.
             if (reply.has_error())
                 log_warn(kComponent, "a slave does not know the new schema yet",
@@ -244,8 +246,9 @@ asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline
         if (placement == nullptr) continue;
         const auto epochs = epochs_on(*placement, node);
         if (epochs.empty()) continue;
-        auto reply = co_await route->slave->call(rpc::Method::update_table,
-                                                 encode_update_table(*table, epochs), {}, deadline);
+        auto reply = co_await route->slave->call(
+            rpc::Method::update_table,
+            rpc::encode(rpc::UpdateTableRequest{*table, rpc::partition_epochs(epochs)}), {}, deadline);
         if (reply.has_error())
             log_warn(kComponent, "a slave that came back does not take a schema",
                      {{"slave", route->address}, {"table", table->name}, {"error", reply.error()}});

@@ -35,8 +35,7 @@ void log_failure(const CommandContext& context, const Error& error) {
         DL_LOG_LIMITED(20, LogLevel::error, kComponent, "statement failed",
                        {"client", context.principal.address}, {"error", error});
     } else {
-        log_debug(kComponent, "statement refused",
-                  {{"client", context.principal.address}, {"error", error}});
+        log_debug(kComponent, "statement refused", {{"client", context.principal.address}, {"error", error}});
     }
 }
 

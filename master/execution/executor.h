@@ -19,7 +19,7 @@ namespace dl::master {
 
 // A command that is still to be made of what came.
 struct IncomingCommand {
-    std::size_t bytes = 0;                // of what is read, unpacked
+    std::size_t bytes = 0;                  // of what is read, unpacked
     std::function<Result<Command>()> read;  // called once; on the work pool when it is not small
 };
 

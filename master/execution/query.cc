@@ -55,7 +55,8 @@ CommandRun run(Services& services, CommandContext& context, Query command) {
         co_return error.code == ErrorCode::timeout ? query_timed_out() : error;
     }
     RowCursor::Place place{services.query_pool, {}, answer->bytes};
-    co_return reply_with(std::make_unique<RowCursor>(std::move(answer->rows), context.cancel, std::move(place)));
+    co_return reply_with(
+        std::make_unique<RowCursor>(std::move(answer->rows), context.cancel, std::move(place)));
 }
 
 }  // namespace dl::master

@@ -46,7 +46,8 @@ using Reply = std::variant<Done, RowsAppended, TableDescription, TableNames, Las
 
 template <class Alternative>
 Result<Reply> reply_with(Alternative alternative) {
-    return Result<Reply>(boost::system::in_place_value, std::in_place_type<Alternative>, std::move(alternative));
+    return Result<Reply>(boost::system::in_place_value, std::in_place_type<Alternative>,
+                         std::move(alternative));
 }
 
 }  // namespace dl::master

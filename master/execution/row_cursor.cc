@@ -77,8 +77,7 @@ Error query_stopped(const QueryCancel& cancel, Error error) {
     if (reason == ErrorCode::unavailable)
         return make_error(ErrorCode::unavailable, "this master is stopping; ask again in a moment");
     if (!reason || error.code == *reason) return error;
-    return *reason == ErrorCode::timeout ? query_timed_out()
-                                         : make_error(*reason, "the query was cancelled");
+    return *reason == ErrorCode::timeout ? query_timed_out() : make_error(*reason, "the query was cancelled");
 }
 
 Error query_timed_out() {

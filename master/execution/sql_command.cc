@@ -38,7 +38,9 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
     DL_TRY_ASSIGN(auto parsed, parse_sql_statement(sql));
     auto pick = Overloaded{
         [](CreateTableStatement& said) { return Body(create_table(std::move(said))); },
-        [](DropTableStatement& said) { return Body(DropTable{std::move(said.table), said.if_exists}); },
+        [](DropTableStatement& said) {
+            return Body(DropTable{std::move(said.table), said.if_exists});
+        },
         [](AlterAddStatement& said) {
             return Body(AddColumn{std::move(said.table), definition_of(std::move(said.column))});
         },
@@ -48,11 +50,15 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
         [](ShowTablesStatement&) { return Body(ListTables{}); },
         [](MaxOffsetStatement& said) { return Body(MaxOffsets{std::move(said.table)}); },
-        [&](CompressStatement& said) { return Body(CompressTable{std::move(said.table), options.progress}); },
+        [&](CompressStatement& said) {
+            return Body(CompressTable{std::move(said.table), options.progress});
+        },
         [&](CheckStatement& said) {
             return Body(CheckTable{std::move(said.table), said.repair || options.repair});
         },
-        [&](SelectStatement& said) { return Body(Query{std::move(said.sql), std::move(options.cut)}); },
+        [&](SelectStatement& said) {
+            return Body(Query{std::move(said.sql), std::move(options.cut)});
+        },
         [&](InsertStatement& said) {
             return Body(AppendRows{rows_of(std::move(said), sql.size()), std::move(options.batch_id)});
         },

@@ -36,7 +36,8 @@ class InsertRows final : public RowSource {
         DL_TRY_ASSIGN(const auto columns, columns_of(table, builder));
         builder.reserve(statement_.rows.size());
         for (const auto& row : statement_.rows) {
-            if (row.size() != columns.size()) return miscounted(table, builder.rows(), row.size(), columns.size());
+            if (row.size() != columns.size())
+                return miscounted(table, builder.rows(), row.size(), columns.size());
             builder.begin_row();
             for (std::size_t i = 0; i < row.size(); ++i)
                 if (!put(builder, columns[i], row[i])) return builder.error();
@@ -52,9 +53,9 @@ class InsertRows final : public RowSource {
         for (const auto& name : statement_.columns) {
             DL_TRY_ASSIGN(const auto column, builder.resolve(name));
             if (column == PartitionedBatchBuilder::kCrud)
-                return make_error(ErrorCode::column_not_found,
-                                  "table " + quoted_value(table.name) + " has no column " +
-                                      quoted_value(name) + "; rows are deleted by DELETE FROM");
+                return make_error(ErrorCode::column_not_found, "table " + quoted_value(table.name) +
+                                                                   " has no column " + quoted_value(name) +
+                                                                   "; rows are deleted by DELETE FROM");
             columns.push_back(column);
         }
         if (!columns.empty()) return columns;
@@ -65,10 +66,10 @@ class InsertRows final : public RowSource {
 
     static Error miscounted(const TableMeta& table, std::uint32_t row, std::size_t values,
                             std::size_t columns) {
-        return make_error(ErrorCode::invalid_request,
-                          "row " + std::to_string(row) + " has " + std::to_string(values) +
-                              " values, table '" + table.name + "' has " + std::to_string(columns) +
-                              " columns; name the columns behind the table");
+        return make_error(ErrorCode::invalid_request, "row " + std::to_string(row) + " has " +
+                                                          std::to_string(values) + " values, table '" +
+                                                          table.name + "' has " + std::to_string(columns) +
+                                                          " columns; name the columns behind the table");
     }
 
     const InsertStatement statement_;

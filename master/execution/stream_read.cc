@@ -103,8 +103,7 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
     client.waiting(false);
 
     bool schema_sent = false;
-    ReadRouter::FrameSink sink = [&client, &schema_sent,
-                                  columnar = command.format == RecordFormat::columnar](
+    ReadRouter::FrameSink sink = [&client, &schema_sent, columnar = command.format == RecordFormat::columnar](
                                      SharedBytes frame) -> asio::awaitable<Result<void>> {
         if (columnar && is_schema_frame(frame)) {
             if (schema_sent) co_return Result<void>();

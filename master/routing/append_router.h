@@ -10,9 +10,9 @@
 #include "common/base/error.h"
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog_cache.h"
+#include "master/routing/offsets.h"
 #include "master/routing/partitioned_batch.h"
 #include "master/routing/route_table.h"
-#include "master/routing/rpc_codec.h"
 
 namespace dl::master {
 

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "master/routing/pin_tables.h"
+#include "master/routing/pin_routes.h"
 #include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
@@ -19,18 +19,19 @@ class AnswerStream final : public QueryStream {
         if (frames.empty())
             return make_error(ErrorCode::internal,
                               "slave " + node + " ended a query without naming its columns");
-        DL_TRY_ASSIGN(auto head, decode_query_head(frames.front().view()));
+        DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(frames.front().view()));
         auto stream = std::make_unique<AnswerStream>();
         for (auto& column : head.columns)
             stream->columns_.push_back({std::move(column.name), column.type});
-        for (auto& [table, offsets] : head.cut.offsets)
-            stream->offsets_[plan.table].insert(offsets.begin(), offsets.end());
-        for (const auto& [table, records] : head.cut.behind)
-            stream->behind_[plan.table] += records;
+        for (const auto& seen : head.cut) {
+            for (const auto& [partition, offset] : seen.partitions)
+                stream->offsets_[plan.table][partition.value] = offset;
+            stream->behind_[plan.table] += seen.behind;
+        }
         PointAnswer answer;
         for (std::size_t i = 1; i < frames.size(); ++i) {
             answer.bytes += frames[i].size();
-            DL_TRY_ASSIGN(auto batch, decode_query_rows(frames[i], node));
+            DL_TRY_ASSIGN(auto batch, rpc::decode_rows_frame(frames[i], node));
             if (batch.columns().size() != stream->columns_.size())
                 return make_error(ErrorCode::internal,
                                   "slave " + node + " sent rows with other columns than it named");
@@ -60,7 +61,7 @@ class AnswerStream final : public QueryStream {
 
 }  // namespace
 
-PointRouter::PointRouter(const RouteTable& routes) : slaves_(routes.slaves()) {
+PointRouter::PointRouter(const RouteTable& routes) : routes_(routes), slaves_(routes.slaves()) {
     for (const auto& node : slaves_.nodes())
         slots_.try_emplace(node, kInFlightMax);
 }
@@ -80,9 +81,14 @@ asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::stri
                                                            "again later");
         slot = std::move(*granted);
     }
-    auto json = encode_pinned_query(to_pin_tables(plan.pin), sql, {{plan.table, plan.pin.tables.front().id}},
-                                    milliseconds_until(deadline, 1));
-    auto reply = co_await (*slave)->call(rpc::Method::query, std::move(json), {}, deadline);
+    rpc::QueryRequest request;
+    request.names.push_back({plan.table, plan.pin.tables.front().meta->id});
+    auto tables = tables_to_pin(routes_, plan.pin);
+    if (tables.has_error()) co_return std::move(tables).error();
+    request.tables = std::move(*tables);
+    request.sql = std::move(sql);
+    request.timeout_ms = milliseconds_until(deadline, 1);
+    auto reply = co_await (*slave)->call(rpc::Method::query, rpc::encode(request), {}, deadline);
     if (reply.has_error()) co_return std::move(reply).error();
     co_return AnswerStream::open(plan, std::move(reply->data));
 }

@@ -35,6 +35,7 @@ class PointRouter {
     boost::asio::awaitable<Result<PointAnswer>> read(PointPlan plan, std::string sql, rpc::Deadline deadline);
 
   private:
+    const RouteTable& routes_;
     const SlaveDirectory& slaves_;
     std::map<std::string, net::ByteBudget> slots_;  // by node; fixed after construction
 };

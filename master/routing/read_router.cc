@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/async/run_all.h"
+#include "common/types/value_text.h"
 #include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
@@ -21,18 +22,18 @@ using std::chrono::steady_clock;
 // What one slave is asked for, and what came of it.
 struct Part {
     std::string node;
-    OffsetMap from;
+    std::vector<rpc::PartitionPosition> positions;
     std::shared_ptr<rpc::RpcClient> slave;
     std::uint64_t available = 0;
     std::optional<Error> failure;
-    OffsetsReply offsets;
+    TableOffsets offsets;
     CompressProgress progress;
     bool done = false;
 
-    std::vector<std::uint32_t> partitions() const {
-        std::vector<std::uint32_t> list;
-        for (const auto& entry : from)
-            list.push_back(entry.first);
+    std::vector<PartitionId> partitions() const {
+        std::vector<PartitionId> list;
+        for (const auto& position : positions)
+            list.push_back(position.partition);
         return list;
     }
 };
@@ -44,7 +45,7 @@ Result<std::vector<Part>> split(const TableRoutes& routes, const OffsetMap& from
         auto& part = by_node[route.node];
         part.node = std::move(route.address);
         part.slave = std::move(route.slave);
-        part.from[partition] = offset;
+        part.positions.push_back({PartitionId{partition}, route.epoch, offset});
     }
     std::vector<Part> parts;
     for (auto& entry : by_node)
@@ -61,20 +62,24 @@ OffsetMap all_partitions(const TableMeta& table) {
 
 // One wait RPC; the answer is stored in the part. The slave keeps the time, the deadline only guards against
 // silence.
-asio::awaitable<void> wait_on(TableId table, Part& part, std::uint64_t min_rows, rpc::Deadline until) {
-    const auto wait_ms = milliseconds_until(until, 0);
-    auto reply =
-        co_await part.slave->call(rpc::Method::wait, encode_wait(table, part.from, min_rows, wait_ms), {},
-                                  steady_clock::now() + milliseconds(wait_ms) + std::chrono::seconds(5));
+asio::awaitable<void> wait_on(TablePtr table, Part& part, std::uint64_t min_rows, rpc::Deadline until) {
+    rpc::WaitRequest request;
+    request.table = rpc::table_ref(*table);
+    request.partitions = part.positions;
+    request.min_rows = min_rows;
+    request.wait_ms = milliseconds_until(until, 0);
+    auto reply = co_await part.slave->call(
+        rpc::Method::wait, rpc::encode(request), {},
+        steady_clock::now() + milliseconds(request.wait_ms) + std::chrono::seconds(5));
     if (reply.has_error()) {
         part.failure = std::move(reply).error();
         co_return;
     }
-    auto available = decode_wait_reply(reply->end_json);
-    if (available.has_error())
-        part.failure = std::move(available).error();
+    auto decoded = rpc::decode_reply<rpc::WaitReply>(reply->end_json);
+    if (decoded.has_error())
+        part.failure = std::move(decoded).error();
     else
-        part.available = *available;
+        part.available = decoded->available;
 }
 
 Result<void> first_failure(std::vector<Part>& parts) {
@@ -91,7 +96,7 @@ std::uint64_t total_available(const std::vector<Part>& parts) {
 }
 
 // Waits on all parts at once until one of them has its share of what is missing.
-asio::awaitable<void> wait_for_any(TableId table, std::vector<Part>& parts, std::uint64_t missing,
+asio::awaitable<void> wait_for_any(TablePtr table, std::vector<Part>& parts, std::uint64_t missing,
                                    rpc::Deadline until) {
     const auto share = std::max<std::uint64_t>(1, (missing + parts.size() - 1) / parts.size());
     std::vector<RaceTask> races;
@@ -125,8 +130,8 @@ asio::awaitable<Result<OpenRead>> open_read(Part& part, const TableMeta& table, 
         if (first.error().code != ErrorCode::schema_mismatch || schema_sent)
             co_return std::move(first).error();
         opened->reset();
-        auto updated =
-            co_await part.slave->call(rpc::Method::update_table, encode_update_table(table), {}, deadline);
+        auto updated = co_await part.slave->call(
+            rpc::Method::update_table, rpc::encode(rpc::UpdateTableRequest{table, {}}), {}, deadline);
         if (updated.has_error()) co_return std::move(updated).error();
     }
 }
@@ -138,17 +143,16 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMa
     auto parts = split(routes_.of(*table), from);
     if (parts.has_error()) co_return std::move(parts).error();
     if (parts->size() == 1) {
-        co_await wait_on(table->id, parts->front(), min_rows, until);
+        co_await wait_on(table, parts->front(), min_rows, until);
         co_return first_failure(*parts);
     }
     const auto state = co_await asio::this_coro::cancellation_state;
     for (;;) {
         std::vector<Task> checks;
         for (auto& part : *parts) {
-            checks.emplace_back(
-                [id = table->id, &part, now = steady_clock::now()]() -> asio::awaitable<void> {
-                    co_await wait_on(id, part, 1, now);
-                });
+            checks.emplace_back([table, &part, now = steady_clock::now()]() -> asio::awaitable<void> {
+                co_await wait_on(table, part, 1, now);
+            });
         }
         co_await run_all(std::move(checks));
         auto failed = first_failure(*parts);
@@ -157,7 +161,7 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMa
         if (total >= min_rows || steady_clock::now() >= until) co_return Result<void>();
         if (state.cancelled() != asio::cancellation_type::none)
             co_return make_error(ErrorCode::cancelled, "the client has gone away");
-        co_await wait_for_any(table->id, *parts, min_rows - total, until);
+        co_await wait_for_any(table, *parts, min_rows - total, until);
         failed = first_failure(*parts);
         if (failed.has_error()) co_return failed;
     }
@@ -176,8 +180,8 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
     if (parts.empty()) co_return Result<void>();
     std::vector<Task> tasks;
     for (auto& part : parts) {
-        tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
-            co_await wait_on(id, part, 1, deadline);
+        tasks.emplace_back([table, &part, deadline]() -> asio::awaitable<void> {
+            co_await wait_on(table, part, 1, deadline);
         });
     }
     co_await run_all(std::move(tasks));
@@ -186,9 +190,9 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
     std::string missing;
     for (const auto& part : parts) {
         if (part.available != 0) continue;
-        const auto& [partition, offset] = *part.from.begin();
-        missing +=
-            (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset + 1);
+        const auto& position = part.positions.front();
+        missing += (missing.empty() ? "" : ", ") + std::to_string(position.partition.value) + " at " +
+                   std::to_string(position.offset + 1);
     }
     if (missing.empty()) co_return Result<void>();
     co_return make_error(ErrorCode::timeout, "table '" + table->name +
@@ -207,7 +211,14 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     std::vector<Task> tasks;
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
-        auto json = encode_read(table->id, table->schema.id, part.from, read_count, format, bytes_each);
+        rpc::ReadRequest request;
+        request.table = rpc::table_ref(*table);
+        request.schema = table->schema.id;
+        request.partitions = part.positions;
+        request.read_count = read_count;
+        request.format = format;
+        request.bytes_max = bytes_each;
+        auto json = rpc::encode(request);
         tasks.emplace_back([&part, &table, &stream = streams[i], json = std::move(json),
                             deadline]() -> asio::awaitable<void> {
             auto opened = co_await open_read(part, *table, json, deadline);
@@ -221,6 +232,7 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
     auto failed = first_failure(*parts);
     if (failed.has_error()) co_return std::move(failed).error();
     OffsetMap next = std::move(from);
+    std::optional<Error> broken;  // one partition's; the others are read to their end
     for (auto& stream : streams) {
         auto frame = std::move(stream.first);
         while (frame) {
@@ -230,35 +242,45 @@ asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap fr
             if (next_frame.has_error()) co_return std::move(next_frame).error();
             frame = std::move(*next_frame);
         }
-        auto reached = decode_read_reply(stream.stream->end_json());
+        auto reached = rpc::decode_reply<rpc::ReadReply>(stream.stream->end_json());
         if (reached.has_error()) co_return std::move(reached).error();
-        for (const auto& [partition, offset] : *reached)
-            next[partition] = offset;
+        for (auto& result : reached->partitions) {
+            next[result.partition.value] = result.next;
+            if (result.error && !broken) broken = std::move(result.error);
+        }
         stream.stream.reset();
     }
+    if (broken) co_return std::move(*broken);
     co_return next;
 }
 
-asio::awaitable<Result<OffsetsReply>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
+asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
     auto parts = split(routes_.of(*table), all_partitions(*table));
     if (parts.has_error()) co_return std::move(parts).error();
     std::vector<Task> tasks;
     for (auto& part : *parts) {
-        tasks.emplace_back([id = table->id, &part, deadline]() -> asio::awaitable<void> {
-            auto reply = co_await part.slave->call(rpc::Method::offsets,
-                                                   encode_partitions(id, part.partitions()), {}, deadline);
-            auto decoded = reply.has_error() ? Result<OffsetsReply>(std::move(reply).error())
-                                             : decode_offsets_reply(reply->end_json);
-            if (decoded.has_error())
+        rpc::OffsetsRequest request;
+        request.table = rpc::table_ref(*table);
+        for (const auto& position : part.positions)
+            request.partitions.push_back({position.partition, position.leader_epoch});
+        tasks.emplace_back([&part, json = rpc::encode(request), deadline]() -> asio::awaitable<void> {
+            auto reply = co_await part.slave->call(rpc::Method::offsets, json, {}, deadline);
+            auto decoded = reply.has_error() ? Result<rpc::OffsetsReply>(std::move(reply).error())
+                                             : rpc::decode_reply<rpc::OffsetsReply>(reply->end_json);
+            if (decoded.has_error()) {
                 part.failure = std::move(decoded).error();
-            else
-                part.offsets = std::move(*decoded);
+                co_return;
+            }
+            for (const auto& [partition, first, end] : decoded->partitions) {
+                part.offsets.first[partition.value] = first;
+                part.offsets.end[partition.value] = end;
+            }
         });
     }
     co_await run_all(std::move(tasks));
     auto failed = first_failure(*parts);
     if (failed.has_error()) co_return std::move(failed).error();
-    OffsetsReply all;
+    TableOffsets all;
     for (auto& part : *parts) {
         all.first.merge(part.offsets.first);
         all.end.merge(part.offsets.end);
@@ -277,7 +299,7 @@ class ProgressSum {
     // A report that is not understood is left out: the work itself goes on.
     asio::awaitable<void> report(Part& part, std::string_view json, bool last) {
         if (!sink_) co_return;
-        auto now = decode_compress_progress(json);
+        auto now = rpc::decode_reply<CompressProgress>(json);
         if (now.has_value()) part.progress = *now;
         const auto time = steady_clock::now();
         if (last || sending_ || time < next_) co_return;
@@ -307,9 +329,9 @@ class ProgressSum {
     steady_clock::time_point next_{};
 };
 
-asio::awaitable<void> compress_on(TableId table, Part& part, rpc::Deadline deadline, ProgressSum& sum) {
-    auto stream = co_await part.slave->open(rpc::Method::compress,
-                                            encode_partitions(table, part.partitions()), {}, deadline);
+asio::awaitable<void> compress_on(TablePtr table, Part& part, rpc::Deadline deadline, ProgressSum& sum) {
+    const rpc::CompressRequest request{rpc::table_ref(*table), part.partitions()};
+    auto stream = co_await part.slave->open(rpc::Method::compress, rpc::encode(request), {}, deadline);
     if (stream.has_error()) {
         part.failure = std::move(stream).error();
         co_return;
@@ -338,8 +360,8 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
     ProgressSum sum(*parts, std::move(progress));
     std::vector<Task> tasks;
     for (auto& part : *parts) {
-        tasks.emplace_back([id = table->id, &part, deadline, &sum]() -> asio::awaitable<void> {
-            co_await compress_on(id, part, deadline, sum);
+        tasks.emplace_back([table, &part, deadline, &sum]() -> asio::awaitable<void> {
+            co_await compress_on(table, part, deadline, sum);
         });
     }
     co_await run_all(std::move(tasks));
@@ -354,6 +376,26 @@ asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline
     co_return failed;
 }
 
+namespace {
+
+// As clients get it: with the slave's address.
+std::string check_row_json(const rpc::CheckRow& row, const std::string& node) {
+    std::string json = "{\"partition\":" + std::to_string(row.partition.value) + ",\"slave\":";
+    append_json_string(json, node);
+    json += ",\"live_rows\":" + std::to_string(row.live_rows) +
+            ",\"records\":" + std::to_string(row.records) + ",\"bytes\":" + std::to_string(row.bytes) +
+            ",\"hash\":";
+    append_json_string(json, row.hash);
+    json += ",\"problems\":[";
+    for (std::size_t i = 0; i < row.problems.size(); ++i) {
+        if (i != 0) json += ',';
+        append_json_string(json, row.problems[i]);
+    }
+    return json + "]}";
+}
+
+}  // namespace
+
 asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, RowSink sink,
                                                 rpc::Deadline deadline) {
     auto parts = split(routes_.of(*table), all_partitions(*table));
@@ -361,8 +403,9 @@ asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, Row
     std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
     for (std::size_t i = 0; i < parts->size(); ++i) {
         auto& part = (*parts)[i];
-        const auto json = encode_check(table->id, part.partitions(), repair, milliseconds_until(deadline, 1));
-        auto opened = co_await part.slave->open(rpc::Method::check, json, {}, deadline);
+        const rpc::CheckRequest request{rpc::table_ref(*table), part.partitions(), repair,
+                                        milliseconds_until(deadline, 1)};
+        auto opened = co_await part.slave->open(rpc::Method::check, rpc::encode(request), {}, deadline);
         if (opened.has_error()) co_return std::move(opened).error();
         streams[i] = std::move(*opened);
     }
@@ -371,9 +414,9 @@ asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, Row
             auto frame = co_await streams[i]->next(deadline);
             if (frame.has_error()) co_return std::move(frame).error();
             if (!frame->has_value()) break;
-            auto row = check_row((*frame)->view(), (*parts)[i].node);
+            auto row = rpc::decode_reply<rpc::CheckRow>((*frame)->view());
             if (row.has_error()) co_return std::move(row).error();
-            auto passed = co_await sink(std::move(*row));
+            auto passed = co_await sink(check_row_json(*row, (*parts)[i].node));
             if (passed.has_error()) co_return std::move(passed).error();
         }
         streams[i].reset();

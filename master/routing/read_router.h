@@ -13,12 +13,20 @@
 
 #include "common/base/error.h"
 #include "common/base/shared_bytes.h"
+#include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog_cache.h"
 #include "master/routing/route_table.h"
-#include "master/routing/rpc_codec.h"
 
 namespace dl::master {
+
+using rpc::CompressProgress;
+
+// Of the partitions of a table.
+struct TableOffsets {
+    OffsetMap first;  // of the oldest stored record
+    OffsetMap end;    // of the next record
+};
 
 class ReadRouter {
   public:
@@ -43,7 +51,7 @@ class ReadRouter {
     boost::asio::awaitable<Result<void>> wait_for_offsets(TablePtr table, OffsetMap min_offsets,
                                                           rpc::Deadline deadline);
     // First stored and next offset of every partition of the table.
-    boost::asio::awaitable<Result<OffsetsReply>> offsets(TablePtr table, rpc::Deadline deadline);
+    boost::asio::awaitable<Result<TableOffsets>> offsets(TablePtr table, rpc::Deadline deadline);
     // Completes when every partition is compacted. `progress` (may be empty) gets the sum over all slaves now
     // and then, one call at a time, and once at the end; when it fails it is not called again.
     using ProgressSink = std::function<boost::asio::awaitable<Result<void>>(CompressProgress now)>;

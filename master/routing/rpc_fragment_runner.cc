@@ -6,8 +6,7 @@
 
 #include "common/async/blocking_call.h"
 #include "common/async/run_all.h"
-#include "master/routing/pin_tables.h"
-#include "master/routing/rpc_codec.h"
+#include "master/routing/pin_routes.h"
 #include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
@@ -34,26 +33,26 @@ struct PinSlot {
     std::shared_ptr<rpc::RpcClient> slave;
     std::string json;
     std::vector<std::shared_ptr<const TableMeta>> tables;
-    std::optional<Result<PinReply>> reply;
+    std::optional<Result<rpc::PinReply>> reply;
 };
 
 // A slave that was away while a table was altered is told its schema first.
-asio::awaitable<Result<PinReply>> pin_one(PinSlot& slot, rpc::Deadline deadline) {
+asio::awaitable<Result<rpc::PinReply>> pin_one(PinSlot& slot, rpc::Deadline deadline) {
     for (bool schemas_sent = false;; schemas_sent = true) {
         auto reply = co_await slot.slave->call(rpc::Method::pin, slot.json, {}, deadline);
-        if (reply.has_value()) co_return decode_pin_reply(reply->end_json);
+        if (reply.has_value()) co_return rpc::decode_reply<rpc::PinReply>(reply->end_json);
         const bool is_older = reply.error().code == ErrorCode::schema_mismatch;
         if (!is_older || schemas_sent) co_return std::move(reply).error();
         for (const auto& table : slot.tables) {
-            auto updated = co_await slot.slave->call(rpc::Method::update_table, encode_update_table(*table),
-                                                     {}, deadline);
+            auto updated = co_await slot.slave->call(
+                rpc::Method::update_table, rpc::encode(rpc::UpdateTableRequest{*table, {}}), {}, deadline);
             if (updated.has_error()) co_return std::move(updated).error();
         }
     }
 }
 
 asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint64_t view) {
-    (void)co_await slave->call(rpc::Method::unpin, encode_unpin(view), {},
+    (void)co_await slave->call(rpc::Method::unpin, rpc::encode(rpc::UnpinRequest{view}), {},
                                steady_clock::now() + kUnpinPatience);
 }
 
@@ -77,18 +76,18 @@ class RpcFragmentStream final : public FragmentStream {
         });
     }
 
-    // The first frame, which names the columns.
-    Result<SharedBytes> read_columns() {
+    // The first frame, which names the columns; the cut, when one was taken for this query.
+    Result<rpc::Cut> read_head() {
         read_ahead();
         DL_TRY_ASSIGN(auto frame, take_frame());
         if (!frame)
             return make_error(ErrorCode::internal,
                               "slave " + node_ + " ended a query without naming its columns");
-        DL_TRY_ASSIGN(auto named, decode_query_columns(frame->view()));
-        for (auto& column : named)
+        DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(frame->view()));
+        for (auto& column : head.columns)
             columns_.push_back({std::move(column.name), column.type});
         read_ahead();
-        return std::move(*frame);
+        return std::move(head.cut);
     }
 
     const std::vector<ResultColumn>& columns() const override { return columns_; }
@@ -101,7 +100,7 @@ class RpcFragmentStream final : public FragmentStream {
             return std::optional<ColumnBatch>();
         }
         read_ahead();
-        DL_TRY_ASSIGN(auto batch, decode_query_rows(*frame, node_));
+        DL_TRY_ASSIGN(auto batch, rpc::decode_rows_frame(*frame, node_));
         return std::optional<ColumnBatch>(std::move(batch));
     }
 
@@ -133,6 +132,16 @@ class RpcFragmentStream final : public FragmentStream {
     bool ended_ = false;
 };
 
+rpc::QueryRequest query_request(const std::string& sql, const std::map<std::string, TableId>& names,
+                                const FragmentCall& call) {
+    rpc::QueryRequest request;
+    request.sql = sql;
+    for (const auto& [name, table] : names)
+        request.names.push_back({name, table});
+    request.timeout_ms = milliseconds_until(call.deadline, 1);
+    return request;
+}
+
 }  // namespace
 
 Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<FragmentPin>& pins,
@@ -141,9 +150,12 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
     auto slots = std::make_shared<std::vector<PinSlot>>(pins.size());
     for (std::size_t i = 0; i < pins.size(); ++i) {
         DL_TRY_ASSIGN((*slots)[i].slave, slaves_.client(pins[i].node));
+        rpc::PinRequest request;
+        request.lease_ms = lease.count();
+        DL_TRY_ASSIGN(request.tables, tables_to_pin(routes_, pins[i]));
         for (const auto& table : pins[i].tables)
-            if (table.meta) (*slots)[i].tables.push_back(table.meta);
-        (*slots)[i].json = encode_pin(to_pin_tables(pins[i]), lease.count());
+            (*slots)[i].tables.push_back(table.meta);
+        (*slots)[i].json = rpc::encode(request);
     }
     using Done = std::monostate;
     BackgroundCall<Done> pinning(
@@ -167,7 +179,7 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
     for (std::size_t i = 0; i < pins.size(); ++i) {
         auto& reply = *(*slots)[i].reply;
         if (reply.has_value())
-            pinned.push_back(to_pinned(pins[i].node, std::move(*reply)));
+            pinned.push_back({pins[i].node, reply->view, std::move(reply->cut)});
         else if (!failure)
             failure = std::move(reply).error();
     }
@@ -179,30 +191,27 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
 Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned,
                                                                  const FragmentStatement& statement,
                                                                  const FragmentCall& call) {
-    auto json = encode_query(pinned.view, statement.sql, statement.names, statement.broadcasts,
-                             milliseconds_until(call.deadline, 1));
+    auto request = query_request(statement.sql, statement.names, call);
+    request.view = pinned.view;
     std::vector<SharedBytes> attached;
-    for (const auto& table : statement.broadcasts)
+    for (const auto& table : statement.broadcasts) {
+        request.broadcasts.push_back(rpc::broadcast_header(*table));
         for (const auto& batch : table->batches)
             attached.push_back(batch.body());
-    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, std::move(json), std::move(attached), call));
+    }
+    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, rpc::encode(request), std::move(attached), call));
     return std::unique_ptr<FragmentStream>(std::move(opened.stream));
 }
 
 Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, const std::string& sql,
                                                       const std::map<std::string, TableId>& names,
                                                       const FragmentCall& call) {
-    const auto tables = to_pin_tables(pin);
     for (bool schemas_sent = false;; schemas_sent = true) {
-        auto json = encode_pinned_query(tables, sql, names, milliseconds_until(call.deadline, 1));
-        auto opened = open_query(pin.node, std::move(json), {}, call);
-        if (opened.has_value()) {
-            DL_TRY_ASSIGN(auto head, decode_query_head(opened->first_frame.view()));
-            PinnedStream started;
-            started.cut = to_pinned(pin.node, std::move(head.cut));
-            started.stream = std::move(opened->stream);
-            return started;
-        }
+        auto request = query_request(sql, names, call);
+        DL_TRY_ASSIGN(request.tables, tables_to_pin(routes_, pin));
+        auto opened = open_query(pin.node, rpc::encode(request), {}, call);
+        if (opened.has_value())
+            return PinnedStream{{pin.node, 0, std::move(opened->cut)}, std::move(opened->stream)};
         if (opened.error().code != ErrorCode::schema_mismatch || schemas_sent)
             return std::move(opened).error();
         DL_TRY(send_schemas(pin, call));
@@ -214,10 +223,9 @@ Result<void> RpcFragmentRunner::send_schemas(const FragmentPin& pin, const Fragm
     using Done = std::monostate;
     DL_TRY_ASSIGN(auto slave, slaves_.client(pin.node));
     for (const auto& table : pin.tables) {
-        if (table.meta == nullptr) continue;
         BackgroundCall<Done> sending(
             pick_(),
-            [slave, json = encode_update_table(*table.meta),
+            [slave, json = rpc::encode(rpc::UpdateTableRequest{*table.meta, {}}),
              deadline = call.deadline]() -> asio::awaitable<Result<Done>> {
                 auto updated = co_await slave->call(rpc::Method::update_table, json, {}, deadline);
                 if (updated.has_error()) co_return std::move(updated).error();
@@ -247,7 +255,7 @@ Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(const std::st
     DL_TRY_ASSIGN(auto opened, with_reason(opening.wait(), call));
     auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(*opened), call, node);
     OpenQuery query;
-    DL_TRY_ASSIGN(query.first_frame, stream->read_columns());
+    DL_TRY_ASSIGN(query.cut, stream->read_head());
     query.stream = std::move(stream);
     return query;
 }

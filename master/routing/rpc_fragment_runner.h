@@ -35,7 +35,7 @@ class RpcFragmentRunner final : public FragmentRunner {
 
   private:
     struct OpenQuery {
-        SharedBytes first_frame;
+        rpc::Cut cut;
         std::unique_ptr<FragmentStream> stream;
     };
     Result<OpenQuery> open_query(const std::string& node, std::string json, std::vector<SharedBytes> attached,

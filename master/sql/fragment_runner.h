@@ -18,6 +18,7 @@
 #include "common/duck/duck_database.h"
 #include "common/meta/table_meta.h"
 #include "common/record/broadcast_table.h"
+#include "common/rpc/messages/query_messages.h"
 
 namespace dl::master {
 
@@ -30,13 +31,8 @@ struct FragmentCall {
 // What to pin on one slave.
 struct FragmentPin {
     struct Table {
-        TableId id;
-        std::shared_ptr<const TableMeta>
-            meta;  // as planned; the slave learns it when it has an older one. May be null.
-        std::vector<PartitionId> partitions;
-        std::map<std::uint32_t, Offset> min_offsets;  // partition -> next offset that must be visible first
-        std::map<std::uint32_t, Offset> as_of;        // partition -> next offset of the cut; empty: of now
-        std::vector<std::string> keys;  // text forms; not empty: only the rows of these keys are wanted
+        std::shared_ptr<const TableMeta> meta;  // as planned; the slave learns it when it has an older one
+        rpc::PinTable asked;                    // the epochs are set by who sends it
     };
     std::string node;
     std::vector<Table> tables;
@@ -46,11 +42,7 @@ struct FragmentPin {
 struct PinnedFragment {
     std::string node;
     std::uint64_t view = 0;
-    std::map<TableId, std::map<std::uint32_t, Offset>>
-        offsets;                              // table -> partition -> next offset of the cut
-    std::map<TableId, std::uint64_t> behind;  // records that were visible beyond the cut
-    // Live rows of the cut on this slave, about. A table that is missing: the slave does not tell.
-    std::map<TableId, std::uint64_t> rows;
+    rpc::Cut cut;
 };
 
 // What a slave runs on a pinned cut.

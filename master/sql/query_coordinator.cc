@@ -103,10 +103,12 @@ class RunningStream final : public QueryStream {
 
     void note_cut(const QueryTables& tables, const PinnedFragment& fragment) {
         for (const auto& [name, meta] : tables) {
-            if (const auto found = fragment.offsets.find(meta->id); found != fragment.offsets.end())
-                cut[name].insert(found->second.begin(), found->second.end());
-            if (const auto found = fragment.behind.find(meta->id); found != fragment.behind.end())
-                records_behind[name] += found->second;
+            for (const auto& seen : fragment.cut) {
+                if (seen.table != meta->id) continue;
+                for (const auto& [partition, offset] : seen.partitions)
+                    cut[name][partition.value] = offset;
+                records_behind[name] += seen.behind;
+            }
         }
     }
 
@@ -270,11 +272,12 @@ class Coordinator final : public QueryCoordinator {
         for (const auto& [name, meta] : tables) {
             std::uint64_t total = 0;
             bool known = true;
-            for (const auto& cut : pinned) {
-                if (!cut.offsets.contains(meta->id)) continue;
-                const auto told = cut.rows.find(meta->id);
-                known = known && told != cut.rows.end();
-                if (known) total += told->second;
+            for (const auto& fragment : pinned) {
+                for (const auto& seen : fragment.cut) {
+                    if (seen.table != meta->id) continue;
+                    known = known && seen.rows;
+                    total += seen.rows.value_or(0);
+                }
             }
             if (known) rows.emplace(name, total);
         }

@@ -16,10 +16,11 @@ std::string describe_lookup(const QueryPlan& plan, const std::string& table, con
     for (const auto position : plan.pins_of.at(table)) {
         const auto& pin = plan.pins[position];
         for (const auto& share : pin.tables) {
-            if (share.meta == nullptr || share.meta->name != table) continue;
-            text += share.partitions.size() == 1 ? ", partition" : ", partitions";
-            for (const auto partition : share.partitions)
-                text += ' ' + std::to_string(partition.value);
+            if (share.meta->name != table) continue;
+            const auto& parts = share.asked.partitions;
+            text += parts.size() == 1 ? ", partition" : ", partitions";
+            for (const auto& part : parts)
+                text += ' ' + std::to_string(part.partition.value);
         }
         text += " on slave " + pin.node;
     }
@@ -105,14 +106,16 @@ Result<QueryPlan> plan_query(const QueryTables& tables, const LeaderLookup& lead
             const auto [entry, fresh] = by_node.try_emplace(leader, plan.pins.size());
             if (fresh) plan.pins.push_back({std::move(leader), {}});
             auto& share = shares[entry->second];
-            share.id = meta->id;
             share.meta = meta;
-            share.partitions.push_back(PartitionId{p});
-            if (lookup != plan.lookups.end()) share.keys = lookup->second.keys;
-            if (wanted != cut.min_offsets.end()) share.min_offsets.insert(*wanted);
-            if (cut.as_of) share.as_of.insert(*cut.as_of->find(p));
+            auto& part = share.asked.partitions.emplace_back();
+            part.partition = PartitionId{p};
+            if (wanted != cut.min_offsets.end()) part.min_offset = wanted->second;
+            if (cut.as_of) part.as_of = cut.as_of->at(p);
         }
         for (auto& [position, share] : shares) {
+            share.asked.table = rpc::table_ref(*meta);
+            share.asked.schema = meta->schema.id;
+            if (lookup != plan.lookups.end()) share.asked.keys = lookup->second.keys;
             plan.pins[position].tables.push_back(std::move(share));
             plan.pins_of[name].push_back(position);
         }

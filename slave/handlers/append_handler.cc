@@ -3,6 +3,7 @@
 
 #include "common/async/async_event.h"
 #include "common/async/run_on.h"
+#include "common/rpc/messages/append_messages.h"
 #include "slave/handlers/append_planner.h"
 #include "slave/handlers/handlers.h"
 
@@ -39,37 +40,19 @@ std::shared_ptr<Answers> start_appends(AppendPlan& plan) {
     return answers;
 }
 
-// All good: the offsets. All failed with nothing done: the first error. Else what holds is spelled out by
-// partition.
-Result<std::string> outcome(const AppendPlan& plan, const Answers& answers) {
-    std::string offsets, done, failed;
-    std::optional<Error> first_error;
-    bool unclear = false;
-    bool duplicate = true;
+rpc::AppendReply outcome(const AppendPlan& plan, const Answers& answers) {
+    rpc::AppendReply reply;
+    reply.partitions.reserve(plan.parts.size());
     for (std::size_t i = 0; i < plan.parts.size(); ++i) {
-        const auto name = std::to_string(plan.parts[i].id.value);
+        auto& result = reply.partitions.emplace_back();
+        result.partition = plan.parts[i].id;
         const auto& ack = *answers.acks[i];
-        if (ack.has_error()) {
-            if (!first_error) first_error = ack.error();
-            unclear = unclear || error_outcome(ack.error().code) != Outcome::nothing_done;
-            failed += (failed.empty() ? "" : "; ") + name + " (" + ack.error().to_text() + ")";
-            continue;
-        }
-        duplicate = duplicate && ack->duplicate;
-        done += (done.empty() ? "" : ", ") + name;
-        offsets += (offsets.empty() ? "\"" : ",\"") + name + "\":[" + std::to_string(ack->first) + "," +
-                   std::to_string(ack->last) + "]";
+        if (ack.has_error())
+            result.error = ack.error();
+        else
+            result.appended = rpc::Appended{ack->first, ack->last, ack->duplicate};
     }
-    if (!first_error)
-        return "{\"offsets\":{" + offsets + "},\"duplicate\":" + (duplicate ? "true" : "false") + "}";
-    if (!done.empty())
-        return make_error(ErrorCode::partial, "table " + plan.table->name + ": partitions " + done +
-                                                  " were written, not partitions " + failed);
-    if (plan.parts.size() == 1 || !unclear)
-        return make_error(first_error->code, "table " + plan.table->name + ", partition " +
-                                                 std::to_string(plan.parts.front().id.value) + ": " +
-                                                 first_error->message);
-    return make_error(ErrorCode::unknown_outcome, "table " + plan.table->name + ": partitions " + failed);
+    return reply;
 }
 
 }  // namespace
@@ -92,7 +75,7 @@ rpc::RpcHandler make_append_handler(HandlerContext& context) {
         if (!complete)
             co_return make_error(ErrorCode::unknown_outcome,
                                  "the peer went away while the append was under way");
-        co_return outcome(*plan, *answers);
+        co_return rpc::encode(outcome(*plan, *answers));
     };
 }
 

@@ -22,8 +22,9 @@ struct AppendPlan {
     std::vector<AppendPart> parts;
 };
 
-// SCHEMA_MISMATCH when the sender's schema is newer than the one known here; INVALID_REQUEST and CORRUPT_DATA
-// name partition and cause. `attachment` holds the bodies one after the other; the plan refers to them.
+// SCHEMA_MISMATCH when the sender's schema is newer than the one known here, NOT_LEADER when a partition is
+// in another epoch; INVALID_REQUEST and CORRUPT_DATA name partition and cause. `attachment` holds the bodies
+// one after the other; the plan refers to them.
 Result<AppendPlan> plan_append(const TableRegistry& tables, std::string_view json,
                                const SharedBytes& attachment);
 

@@ -2,8 +2,9 @@
 #include <optional>
 
 #include "common/async/async_event.h"
+#include "common/rpc/messages/upkeep_messages.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/request_json.h"
+#include "slave/handlers/request_target.h"
 
 namespace dl::slave {
 namespace {
@@ -13,7 +14,7 @@ constexpr auto kProgressInterval = std::chrono::milliseconds(500);
 // One request's compactions, one partition after the other, so that requests take turns on the compaction
 // pool. Goes on to its end when the peer has gone.
 struct Compaction : std::enable_shared_from_this<Compaction> {
-    std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>> partitions;
+    FoundPartitions partitions;
     std::mutex mutex;
     std::size_t at = 0;       // under way
     CompressProgress before;  // of the partitions that are done
@@ -45,21 +46,16 @@ struct Compaction : std::enable_shared_from_this<Compaction> {
         const std::lock_guard lock(mutex);
         CompressProgress current;
         if (at < partitions.size()) current = partitions[at].second->compress_progress();
-        return "{\"rows_done\":" + std::to_string(before.rows_done + current.rows_done) +
-               ",\"rows_total\":" + std::to_string(before.rows_total + current.rows_total) +
-               ",\"bytes\":" + std::to_string(before.bytes_done + current.bytes_done) + "}";
+        return rpc::encode(rpc::CompressProgress{before.rows_done + current.rows_done,
+                                                 before.rows_total + current.rows_total,
+                                                 before.bytes_done + current.bytes_done});
     }
 };
 
 Result<std::shared_ptr<Compaction>> parse(const TableRegistry& tables, std::string_view json) {
-    DL_TRY_ASSIGN(const auto request, RequestJson::parse("compress", json));
-    DL_TRY_ASSIGN(const auto table_id, request.table_id());
-    DL_TRY_ASSIGN(const auto ids, request.partition_ids());
+    DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::CompressRequest>(json));
     auto compaction = std::make_shared<Compaction>();
-    for (const auto id : ids) {
-        DL_TRY_ASSIGN(auto partition, tables.partition(table_id, id));
-        compaction->partitions.emplace_back(id, std::move(partition));
-    }
+    DL_TRY_ASSIGN(compaction->partitions, find_partitions(tables, request.table, request.partitions));
     return compaction;
 }
 

@@ -1,24 +1,21 @@
 #include "common/async/run_on.h"
+#include "common/rpc/messages/table_messages.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/request_json.h"
 
 namespace dl::slave {
-namespace {
-
-Result<TableId> parse(std::string_view json) {
-    DL_TRY_ASSIGN(const auto request, RequestJson::parse("drop_table", json));
-    return request.table_id();
-}
-
-}  // namespace
 
 rpc::RpcHandler make_drop_table_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
-        DL_CO_TRY_ASSIGN(const auto table, parse(call.json()));
-        auto work = [tables = context.tables, table] { return tables->drop(table); };
+        DL_CO_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::DropTableRequest>(call.json()));
+        // Goes on to its end when the peer has gone, and tells who waits all the same.
+        auto work = [tables = context.tables, drops = context.drops, id = request.table.id] {
+            auto dropped = tables->drop(id);
+            if (tables->table(id).has_error()) drops->dropped(id);
+            return dropped;
+        };
         auto dropped = co_await run_on(*context.work_pool, work);
         DL_CO_TRY(std::move(dropped));
-        co_return std::string("{}");
+        co_return rpc::encode(rpc::DropTableReply{});
     };
 }
 

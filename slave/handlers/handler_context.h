@@ -6,6 +6,7 @@
 #include "common/async/worker_pool.h"
 #include "common/net/byte_budget.h"
 #include "slave/handlers/query_service.h"
+#include "slave/handlers/table_drops.h"
 #include "slave/handlers/table_registry.h"
 #include "slave/partition/wait_list.h"
 
@@ -33,6 +34,7 @@ struct HandlerContext {
     WorkerPool* query_pool = nullptr;        // one thread a running query
     net::ByteBudget* query_slots = nullptr;  // counts running queries
     std::shared_ptr<WaitList> stopping = std::make_shared<WaitList>(0);  // passes 0 when the node stops
+    std::shared_ptr<TableDrops> drops = std::make_shared<TableDrops>();
     NodeIdentity node;
     NodeMembership* membership = nullptr;
 };

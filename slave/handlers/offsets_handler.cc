@@ -1,20 +1,19 @@
+#include "common/rpc/messages/read_messages.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/request_json.h"
+#include "slave/handlers/request_target.h"
 
 namespace dl::slave {
 namespace {
 
 Result<std::string> answer(const TableRegistry& tables, std::string_view json) {
-    DL_TRY_ASSIGN(const auto request, RequestJson::parse("offsets", json));
-    DL_TRY_ASSIGN(const auto table_id, request.table_id());
-    DL_TRY_ASSIGN(const auto ids, request.partition_ids());
-    std::map<PartitionId, Offset> first, end;
-    for (const auto id : ids) {
-        DL_TRY_ASSIGN(const auto partition, tables.partition(table_id, id));
-        first[id] = partition->first_offset();
-        end[id] = partition->end_offset();
+    DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::OffsetsRequest>(json));
+    DL_TRY(find_table(tables, request.table));
+    rpc::OffsetsReply reply;
+    for (const auto& [id, epoch] : request.partitions) {
+        DL_TRY_ASSIGN(const auto partition, find_led_partition(tables, request.table, id, epoch));
+        reply.partitions.push_back({id, partition->first_offset(), partition->end_offset()});
     }
-    return "{\"first\":" + offsets_json(first) + ",\"end\":" + offsets_json(end) + "}";
+    return rpc::encode(reply);
 }
 
 }  // namespace

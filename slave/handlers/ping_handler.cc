@@ -1,20 +1,18 @@
-#include "common/types/value_text.h"
+#include "common/rpc/messages/table_messages.h"
 #include "slave/handlers/handlers.h"
 
 namespace dl::slave {
 
 rpc::RpcHandler make_ping_handler(HandlerContext& context) {
-    return [&context](rpc::RpcCall&) -> boost::asio::awaitable<Result<std::string>> {
-        std::string json = "{\"node\":";
-        append_json_string(json, context.node.node);
-        json += ",\"version\":";
-        append_json_string(json, context.node.version);
-        json += ",\"incarnation\":";
-        append_json_string(json, context.node.incarnation);
-        if (context.membership != nullptr)
-            json += ",\"node_id\":" + std::to_string(context.membership->node_id().value);
-        json += ",\"tables\":" + std::to_string(context.tables->table_count()) + "}";
-        co_return json;
+    return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
+        DL_CO_TRY(rpc::decode_request<rpc::PingRequest>(call.json()));
+        rpc::PingReply reply;
+        reply.node = context.node.node;
+        reply.version = context.node.version;
+        reply.incarnation = context.node.incarnation;
+        if (context.membership != nullptr) reply.node_id = context.membership->node_id();
+        reply.tables = context.tables->table_count();
+        co_return rpc::encode(reply);
     };
 }
 

@@ -13,26 +13,17 @@
 #include "common/async/query_cancel.h"
 #include "common/base/error.h"
 #include "common/record/broadcast_table.h"
+#include "common/rpc/messages/query_messages.h"
 #include "slave/partition/partition.h"
 
 namespace dl::slave {
 
-struct PinTable {
+// What to pin of one table, found.
+struct TableToPin {
     std::shared_ptr<const TableMeta> table;
     std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>> partitions;
     std::map<PartitionId, Offset> as_of;           // cuts of the past, for those of `partitions` it names
     std::optional<std::vector<std::string>> keys;  // text forms; set: only the rows of these keys are wanted
-};
-
-struct PinnedCut {
-    std::map<TableId, std::map<PartitionId, Offset>> offsets;  // next offset
-    std::map<TableId, std::uint64_t> behind;                   // records that were visible beyond it
-    std::map<TableId, std::uint64_t> rows;  // live ones in it, before any filter; of keys at most these
-};
-
-struct PinResult {
-    std::uint64_t view = 0;
-    PinnedCut cut;
 };
 
 struct QueryStatement {
@@ -45,11 +36,7 @@ struct QueryStatement {
 class QueryRun {
   public:
     virtual ~QueryRun() = default;
-    struct Column {
-        std::string name;
-        DataType type;
-    };
-    virtual const std::vector<Column>& columns() const = 0;
+    virtual const std::vector<rpc::NamedType>& columns() const = 0;
     // nullopt at the end.
     virtual Result<std::optional<ColumnBatch>> next() = 0;
     // All rows are found already and are few: next() costs nothing.
@@ -57,7 +44,7 @@ class QueryRun {
 };
 
 struct PinnedRun {
-    PinnedCut cut;
+    rpc::Cut cut;
     std::unique_ptr<QueryRun> run;
 };
 
@@ -65,7 +52,8 @@ class QueryService {
   public:
     virtual ~QueryService() = default;
     // Blocks (query pool) when a table has `as_of`; INVALID_REQUEST and NOT_FOUND as Partition::pin_at().
-    virtual Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds lease) = 0;
+    virtual Result<rpc::PinReply> pin(const std::vector<TableToPin>& tables,
+                                      std::chrono::milliseconds lease) = 0;
     // An unknown view is fine: its lease may be over.
     virtual void unpin(std::uint64_t view) = 0;
 
@@ -75,7 +63,7 @@ class QueryService {
                                                     std::chrono::steady_clock::time_point deadline,
                                                     const std::shared_ptr<QueryCancel>& cancel) = 0;
     // A cut for this query alone, let go with it.
-    virtual Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables,
+    virtual Result<PinnedRun> start_pinned(const std::vector<TableToPin>& tables,
                                            const QueryStatement& statement,
                                            std::chrono::steady_clock::time_point deadline,
                                            const std::shared_ptr<QueryCancel>& cancel) = 0;

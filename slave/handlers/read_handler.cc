@@ -4,8 +4,9 @@
 #include "common/async/async_event.h"
 #include "common/base/limits.h"
 #include "common/record/columnar_frame.h"
+#include "common/rpc/messages/read_messages.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/pin_request.h"
+#include "slave/handlers/request_target.h"
 #include "slave/stream/stream_reader.h"
 
 namespace dl::slave {
@@ -25,28 +26,17 @@ struct ReadRequest {
 };
 
 Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
-    DL_TRY_ASSIGN(const auto request, RequestJson::parse("read", json));
-    DL_TRY_ASSIGN(const auto table_id, request.table_id());
+    DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::ReadRequest>(json));
     ReadRequest read;
-    DL_TRY_ASSIGN(read.table, tables.table(table_id));
-    DL_TRY_ASSIGN(const auto schema,
-                  request.integer_or("schema_id", 0, std::numeric_limits<std::uint32_t>::max(), 0));
-    DL_TRY(check_schema(*read.table, schema, "read"));
-    DL_TRY_ASSIGN(const auto positions, request.partition_offsets());
-    DL_TRY_ASSIGN(const auto count,
-                  request.integer("read_count", 1, std::numeric_limits<std::int64_t>::max()));
-    DL_TRY_ASSIGN(const auto bytes_max,
-                  request.integer_or("bytes_max", 1, std::int64_t{1} << 40, limits::stream_reply_bytes_max));
-    DL_TRY_ASSIGN(const auto format, request.text("format"));
-    DL_TRY_ASSIGN(read.format, parse_stream_format(format));
-    read.read_count = static_cast<std::uint64_t>(count);
-    read.bytes_max = static_cast<std::size_t>(bytes_max);
-    for (const auto& [id, offset] : positions) {
-        ReadRequest::Position position;
-        position.id = id;
-        position.offset = offset;
-        DL_TRY_ASSIGN(position.partition, tables.partition(table_id, id));
-        read.positions.push_back(std::move(position));
+    DL_TRY_ASSIGN(read.table, find_table(tables, request.table));
+    DL_TRY(check_schema(*read.table, request.schema, "read"));
+    DL_TRY_ASSIGN(read.format, parse_stream_format(request.format));
+    read.read_count = request.read_count;
+    read.bytes_max = static_cast<std::size_t>(request.bytes_max);
+    read.positions.reserve(request.partitions.size());
+    for (const auto& [id, epoch, offset] : request.partitions) {
+        DL_TRY_ASSIGN(auto partition, find_led_partition(tables, request.table, id, epoch));
+        read.positions.push_back({id, offset, std::move(partition)});
     }
     return read;
 }
@@ -89,24 +79,27 @@ boost::asio::awaitable<Result<void>> send(rpc::RpcCall& call, StreamChunk& chunk
 }
 
 // Records of one partition up to about `bytes_max`, at least one while there are some; adds what was sent to
-// `sent`.
-boost::asio::awaitable<Result<Offset>> read_partition(HandlerContext& context, rpc::RpcCall& call,
-                                                      const ReadRequest& request, std::size_t index,
-                                                      std::size_t bytes_max, std::size_t& sent) {
+// `sent`. An error of the partition itself is in the result; others mean that nobody reads on.
+boost::asio::awaitable<Result<rpc::ReadResult>> read_partition(HandlerContext& context, rpc::RpcCall& call,
+                                                               const ReadRequest& request, std::size_t index,
+                                                               std::size_t bytes_max, std::size_t& sent) {
     const auto& position = request.positions[index];
     StreamReader reader(position.partition, request.table, position.id, position.offset, request.read_count,
                         request.format);
     auto ahead = std::make_shared<Prefetch>(std::move(reader), bytes_max);
     std::size_t used = 0;
-    Offset next = position.offset;
+    rpc::ReadResult result{position.id, position.offset, {}};
     Prefetch::start(ahead, *context.work_pool);
     for (;;) {
         const bool made = co_await ahead->ready->wait(std::chrono::steady_clock::time_point::max());
         if (!made) co_return make_error(ErrorCode::cancelled, "the reader has gone");
-        if (ahead->chunk->has_error()) co_return std::move(*ahead->chunk).error();
+        if (ahead->chunk->has_error()) {
+            result.error = std::move(*ahead->chunk).error();
+            break;
+        }
         auto chunk = std::move(**ahead->chunk);
         if (chunk.empty()) break;
-        next = ahead->reader.next_offset();
+        const auto next = ahead->reader.next_offset();
         used += chunk.bytes;
         const bool more = used < bytes_max;
         if (more) {
@@ -115,10 +108,11 @@ boost::asio::awaitable<Result<Offset>> read_partition(HandlerContext& context, r
         }
         auto written = co_await send(call, chunk, request.format);
         if (written.has_error()) co_return std::move(written).error();
+        result.next = next;
         if (!more) break;
     }
     sent += used;
-    co_return next;
+    co_return result;
 }
 
 }  // namespace
@@ -131,7 +125,7 @@ rpc::RpcHandler make_read_handler(HandlerContext& context) {
             auto written = co_await call.send_data(std::string_view(schema));
             DL_CO_TRY(std::move(written));
         }
-        std::map<PartitionId, Offset> next;
+        rpc::ReadReply reply;
         std::size_t sent = 0;
         for (std::size_t i = 0; i < request.positions.size(); ++i) {
             // What is left is shared by the partitions still to come, so that none is starved.
@@ -139,9 +133,9 @@ rpc::RpcHandler make_read_handler(HandlerContext& context) {
             const auto share = std::max<std::size_t>(left / (request.positions.size() - i), 1);
             auto reached = co_await read_partition(context, call, request, i, share, sent);
             if (reached.has_error()) co_return std::move(reached).error();
-            next[request.positions[i].id] = *reached;
+            reply.partitions.push_back(std::move(*reached));
         }
-        co_return "{\"next\":" + offsets_json(next) + "}";
+        co_return rpc::encode(reply);
     };
 }
 

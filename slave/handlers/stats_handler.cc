@@ -1,54 +1,40 @@
+#include "common/rpc/messages/upkeep_messages.h"
 #include "slave/handlers/handlers.h"
-#include "slave/handlers/request_json.h"
+#include "slave/handlers/request_target.h"
 
 namespace dl::slave {
 namespace {
 
-struct Counter {
-    const char* name;
-    std::uint64_t PartitionStats::*value;
-};
-
-constexpr Counter kCounters[] = {
-    {"segments", &PartitionStats::segments},
-    {"log_bytes", &PartitionStats::log_bytes},
-    {"files", &PartitionStats::files},
-    {"file_rows", &PartitionStats::file_rows},
-    {"file_dead_rows", &PartitionStats::file_dead_rows},
-    {"file_bytes", &PartitionStats::file_bytes},
-    {"tail_rows", &PartitionStats::tail_rows},
-    {"tail_bytes", &PartitionStats::tail_bytes},
-    {"index_bytes_resident", &PartitionStats::index_bytes_resident},
-    {"index_bytes_mapped", &PartitionStats::index_bytes_mapped},
-    {"appends", &PartitionStats::appends},
-    {"appended_rows", &PartitionStats::appended_rows},
-    {"syncs", &PartitionStats::syncs},
-    {"flushes", &PartitionStats::flushes},
-    {"compactions", &PartitionStats::compactions},
-};
+void add(rpc::StatsReply& sum, const PartitionStats& stats) {
+    sum.rows += stats.end_offset - stats.first_offset;
+    sum.flushed += stats.flushed_end;
+    sum.segments += stats.segments;
+    sum.log_bytes += stats.log_bytes;
+    sum.files += stats.files;
+    sum.file_rows += stats.file_rows;
+    sum.file_dead_rows += stats.file_dead_rows;
+    sum.file_bytes += stats.file_bytes;
+    sum.tail_rows += stats.tail_rows;
+    sum.tail_bytes += stats.tail_bytes;
+    sum.index_bytes_resident += stats.index_bytes_resident;
+    sum.index_bytes_mapped += stats.index_bytes_mapped;
+    sum.appends += stats.appends;
+    sum.appended_rows += stats.appended_rows;
+    sum.syncs += stats.syncs;
+    sum.flushes += stats.flushes;
+    sum.compactions += stats.compactions;
+}
 
 Result<std::string> answer(const TableRegistry& tables, std::string_view json) {
-    DL_TRY_ASSIGN(const auto request, RequestJson::parse("stats", json));
-    DL_TRY_ASSIGN(const auto table_id, request.table_id());
-    DL_TRY_ASSIGN(const auto ids, request.partition_ids());
-    PartitionStats sum;
-    std::int64_t rows = 0, flushed = 0;
-    std::map<PartitionId, Offset> first, end;
-    for (const auto id : ids) {
-        DL_TRY_ASSIGN(const auto partition, tables.partition(table_id, id));
+    DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::StatsRequest>(json));
+    DL_TRY_ASSIGN(const auto partitions, find_partitions(tables, request.table, request.partitions));
+    rpc::StatsReply reply;
+    for (const auto& [id, partition] : partitions) {
         const auto stats = partition->stats();
-        for (const auto& counter : kCounters)
-            sum.*counter.value += stats.*counter.value;
-        rows += stats.end_offset - stats.first_offset;
-        flushed += stats.flushed_end;
-        first[id] = stats.first_offset;
-        end[id] = stats.end_offset;
+        add(reply, stats);
+        reply.partitions.push_back({id, stats.first_offset, stats.end_offset});
     }
-    std::string out = "{\"rows\":" + std::to_string(rows) + ",\"partitions\":" + std::to_string(ids.size()) +
-                      ",\"flushed\":" + std::to_string(flushed);
-    for (const auto& counter : kCounters)
-        out += ",\"" + std::string(counter.name) + "\":" + std::to_string(sum.*counter.value);
-    return out + ",\"first\":" + offsets_json(first) + ",\"end\":" + offsets_json(end) + "}";
+    return rpc::encode(reply);
 }
 
 }  // namespace

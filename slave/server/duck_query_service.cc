@@ -13,13 +13,13 @@ class Run final : public QueryRun {
         for (const auto& column : rows_->columns())
             columns_.push_back({column.name, column.type});
     }
-    const std::vector<Column>& columns() const override { return columns_; }
+    const std::vector<rpc::NamedType>& columns() const override { return columns_; }
     Result<std::optional<ColumnBatch>> next() override { return rows_->next(); }
     bool is_whole() const override { return rows_->is_whole(); }
 
   private:
     std::unique_ptr<QueryRows> rows_;
-    std::vector<Column> columns_;
+    std::vector<rpc::NamedType> columns_;
 };
 
 std::uint64_t live_rows(const ReadView& view) {
@@ -30,7 +30,7 @@ std::uint64_t live_rows(const ReadView& view) {
 }
 
 // Takes one cut of each partition.
-Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) {
+Result<QueryView> take_cut(const std::vector<TableToPin>& tables, rpc::Cut* cut) {
     QueryView view;
     for (const auto& table : tables) {
         auto& pinned = view.tables[table.table->id];
@@ -38,9 +38,9 @@ Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) 
         if (table.keys) {
             DL_TRY_ASSIGN(pinned.keys, hash_key_texts(*table.table, *table.keys));
         }
-        auto& offsets = cut->offsets[table.table->id];
-        auto& behind = cut->behind[table.table->id];
-        auto& rows = cut->rows[table.table->id];
+        auto& told = cut->emplace_back();
+        told.table = table.table->id;
+        std::uint64_t rows = 0;
         for (const auto& [id, partition] : table.partitions) {
             std::shared_ptr<const ReadView> taken;
             if (const auto past = table.as_of.find(id); past != table.as_of.end()) {
@@ -48,13 +48,13 @@ Result<QueryView> take_cut(const std::vector<PinTable>& tables, PinnedCut* cut) 
             } else {
                 taken = partition->pin();
             }
-            offsets[id] = taken->end_offset();
+            told.partitions.push_back({id, taken->end_offset()});
             // A lookup by key does not need the list of the files, which is made when it is asked for.
             if (!pinned.keys) rows += live_rows(*taken);
-            behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
+            told.behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
             pinned.partitions[id] = std::move(taken);
         }
-        if (pinned.keys) rows = pinned.keys->size();
+        told.rows = pinned.keys ? pinned.keys->size() : rows;
     }
     return view;
 }
@@ -70,15 +70,15 @@ FragmentQuery fragment_of(const QueryStatement& statement, std::shared_ptr<const
 
 }  // namespace
 
-Result<PinResult> DuckQueryService::pin(const std::vector<PinTable>& tables,
-                                        std::chrono::milliseconds lease) {
-    PinResult result;
+Result<rpc::PinReply> DuckQueryService::pin(const std::vector<TableToPin>& tables,
+                                            std::chrono::milliseconds lease) {
+    rpc::PinReply result;
     DL_TRY_ASSIGN(auto view, take_cut(tables, &result.cut));
     DL_TRY_ASSIGN(result.view, views_.add(std::move(view), lease));
     return result;
 }
 
-Result<PinnedRun> DuckQueryService::start_pinned(const std::vector<PinTable>& tables,
+Result<PinnedRun> DuckQueryService::start_pinned(const std::vector<TableToPin>& tables,
                                                  const QueryStatement& statement,
                                                  std::chrono::steady_clock::time_point deadline,
                                                  const std::shared_ptr<QueryCancel>& cancel) {

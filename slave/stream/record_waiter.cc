@@ -1,7 +1,6 @@
 #include "slave/stream/record_waiter.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "common/async/async_event.h"
 
@@ -17,30 +16,40 @@ std::uint64_t available_records(const std::vector<WaitPosition>& positions) {
     return available;
 }
 
+namespace {
+
+bool any_passed(const std::vector<std::shared_ptr<WaitList>>& ends) {
+    return std::any_of(ends.begin(), ends.end(), [](const auto& end) { return end->end() > 0; });
+}
+
+void wake_at(const std::vector<std::shared_ptr<WaitList>>& ends, const std::shared_ptr<AsyncEvent>& event,
+             std::vector<std::shared_ptr<void>>& subscriptions) {
+    for (const auto& end : ends)
+        subscriptions.push_back(end->add(0, [event] { event->set(); }));
+}
+
+}  // namespace
+
 boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition> positions,
                                                        std::uint64_t rows_min,
                                                        std::chrono::steady_clock::time_point deadline,
-                                                       std::shared_ptr<WaitList> stopping) {
-    auto stopped = std::make_shared<std::atomic<bool>>(false);
+                                                       std::vector<std::shared_ptr<WaitList>> ends) {
     for (;;) {
         auto event = std::make_shared<AsyncEvent>();
         std::vector<std::shared_ptr<void>> subscriptions;
         // Ends before the count: what comes between the two wakes us at once.
-        std::vector<Offset> ends;
-        ends.reserve(positions.size());
+        std::vector<Offset> offsets;
+        offsets.reserve(positions.size());
         for (const auto& position : positions)
-            ends.push_back(position.partition->end_offset());
+            offsets.push_back(position.partition->end_offset());
         const auto available = available_records(positions);
-        if (available >= rows_min || stopped->load()) co_return available;
-        subscriptions.push_back(stopping->add(0, [event, stopped] {
-            stopped->store(true);
-            event->set();
-        }));
+        if (available >= rows_min || any_passed(ends)) co_return available;
+        wake_at(ends, event, subscriptions);
         const auto missing = static_cast<Offset>(std::min<std::uint64_t>(rows_min - available, 1u << 30));
         for (std::size_t i = 0; i < positions.size(); ++i) {
             // One partition alone has to bring all that is missing; of several each may bring the first.
             const auto step = positions.size() == 1 ? missing : 1;
-            const auto beyond = std::max(ends[i], positions[i].from) + step - 1;
+            const auto beyond = std::max(offsets[i], positions[i].from) + step - 1;
             subscriptions.push_back(positions[i].partition->notify_beyond(beyond, [event] { event->set(); }));
         }
         const bool woken = co_await event->wait(deadline);
@@ -50,14 +59,18 @@ boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition>
 }
 
 boost::asio::awaitable<bool> wait_for_offsets(std::vector<WaitPosition> positions,
-                                              std::chrono::steady_clock::time_point deadline) {
+                                              std::chrono::steady_clock::time_point deadline,
+                                              std::vector<std::shared_ptr<WaitList>> ends) {
     for (const auto& position : positions) {
         while (position.partition->end_offset() < position.from) {
+            if (any_passed(ends)) co_return false;
             auto event = std::make_shared<AsyncEvent>();
-            const auto subscription =
-                position.partition->notify_beyond(position.from - 1, [event] { event->set(); });
-            const bool reached = co_await event->wait(deadline);
-            if (!reached) co_return false;
+            std::vector<std::shared_ptr<void>> subscriptions;
+            wake_at(ends, event, subscriptions);
+            subscriptions.push_back(
+                position.partition->notify_beyond(position.from - 1, [event] { event->set(); }));
+            const bool woken = co_await event->wait(deadline);
+            if (!woken) co_return false;
         }
     }
     co_return true;

@@ -28,7 +28,8 @@ void append_success(std::string& out, const ReplyForm& form, steady_clock::time_
         const auto elapsed =
             std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started);
         if (!fields.empty()) fields += ',';
-        append_frame(out, "{\"meta\":{" + fields + "\"elapsed_ms\":" + std::to_string(elapsed.count()) + "}}");
+        append_frame(out,
+                     "{\"meta\":{" + fields + "\"elapsed_ms\":" + std::to_string(elapsed.count()) + "}}");
     }
     append_code(out, kReplySuccess);
 }
@@ -89,7 +90,8 @@ std::string bytes_of(const Reply& reply, const ReplyForm& form, steady_clock::ti
                    },
                    [&](const TableDescription& description) {
                        if (!form.metadata) {
-                           append_coded_text(out, kReplyDesc, desc_json(*description.table, description.routes));
+                           append_coded_text(out, kReplyDesc,
+                                             desc_json(*description.table, description.routes));
                            return;
                        }
                        append_frame(out, metadata_json(*description.table, description.routes));

@@ -39,8 +39,7 @@ class BinaryRows final : public RowSource {
   public:
     explicit BinaryRows(SharedBytes compressed) : compressed_(std::move(compressed)) {}
     Result<std::string> table() override {
-        DL_TRY_ASSIGN(plain_,
-                      snappy_uncompress_checked(compressed_.view(), limits::batch_plain_bytes_max));
+        DL_TRY_ASSIGN(plain_, snappy_uncompress_checked(compressed_.view(), limits::batch_plain_bytes_max));
         compressed_ = SharedBytes();
         return binary_batch_table(plain_);
     }
@@ -124,10 +123,9 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
         case Kind::metadata:
             return Body(DescribeTable{request.table_name()});
         case Kind::sql:
-            return command_of_sql(request.text(), {{options.min_offsets, options.as_of},
-                                                   options.batch_id,
-                                                   options.progress,
-                                                   options.repair});
+            return command_of_sql(
+                request.text(),
+                {{options.min_offsets, options.as_of}, options.batch_id, options.progress, options.repair});
     }
     DL_CHECK(false, "every kind of request is a command");
 }
@@ -160,7 +158,8 @@ Result<Command> NativeStatement::read() {
     form_.meta = request.options().meta;
     form_.metadata = request.kind() == JsonRequest::Kind::metadata;
     Command command;
-    if (request.options().timeout_ms) command.timeout = std::chrono::milliseconds(*request.options().timeout_ms);
+    if (request.options().timeout_ms)
+        command.timeout = std::chrono::milliseconds(*request.options().timeout_ms);
     DL_TRY_ASSIGN(command.body, body_of(std::move(request), std::move(batch_)));
     return command;
 }

@@ -23,7 +23,8 @@ class NativeStatement {
     // What cannot be read: its error is the reply.
     explicit NativeStatement(Error error) : request_(std::move(error)) {}
 
-    // Its rows come in a second frame, also when the first is refused: they must not be taken for a statement.
+    // Its rows come in a second frame, also when the first is refused: they must not be taken for a
+    // statement.
     bool awaits_batch() const { return awaits_batch_; }
     void set_batch(SharedBytes batch) { batch_ = std::move(batch); }
 

@@ -22,8 +22,8 @@ void append_coded_text(std::string& out, std::int32_t code, std::string_view tex
 
 std::string error_reply(const Error& error) {
     std::string out;
-    const bool internal_code =
-        error.code == ErrorCode::schema_mismatch || error.code == ErrorCode::stale_epoch;
+    const bool internal_code = error.code == ErrorCode::schema_mismatch ||
+                               error.code == ErrorCode::stale_epoch || error.code == ErrorCode::not_leader;
     append_coded_text(out, kReplyError,
                       internal_code
                           ? make_error(ErrorCode::unavailable, error.message + "; try again").to_text()

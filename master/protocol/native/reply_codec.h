@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/base/error.h"
-#include "master/routing/rpc_codec.h"
+#include "master/routing/offsets.h"
 
 namespace dl::master {
 

@@ -232,7 +232,8 @@ asio::awaitable<void> ClientSession::answer(Item item) {
         done = co_await run(reply, std::move(item.statement));
     } catch (const std::exception& e) {
         done = make_error(ErrorCode::internal, std::string("the statement failed: ") + e.what());
-        log_error(kComponent, "a statement failed unexpectedly", {{"connection", id_}, {"error", done.error()}});
+        log_error(kComponent, "a statement failed unexpectedly",
+                  {{"connection", id_}, {"error", done.error()}});
     }
     running_.reset();
     running_reads_only_ = running_waits_ = writing_ = false;

@@ -1,11 +1,12 @@
-// One connection of the native protocol. A reader coroutine takes frames off the socket, ahead of the statement that runs, so
-// that it notices when the client leaves; a second one, there only while there is work, answers statement by
-// statement, in order. Both on one event loop: no locks. An idle session holds no buffers beyond its
-// connection's.
+// One connection of the native protocol. A reader coroutine takes frames off the socket, ahead of the
+// statement that runs, so that it notices when the client leaves; a second one, there only while there is
+// work, answers statement by statement, in order. Both on one event loop: no locks. An idle session holds no
+// buffers beyond its connection's.
 //
 // Bad content: -2, and the session goes on. Bad framing (negative length, over the limit): -2 behind the
 // replies that are still due, then close. A client that closes its side is still answered, but what only
-// reads (queries, long polls) is cancelled. Draining cancels that too, with UNAVAILABLE, and answers the rest.
+// reads (queries, long polls) is cancelled. Draining cancels that too, with UNAVAILABLE, and answers the
+// rest.
 #pragma once
 
 #include <atomic>

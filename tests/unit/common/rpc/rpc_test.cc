@@ -311,8 +311,8 @@ TEST_F(RpcTest, LostAfterSendingIsUnknownForChangesAndUnavailableForReads) {
 // A peer that answers with something else.
 TEST_F(RpcTest, GarbageAndOversizeRepliesAreErrors) {
     for (const auto& bytes :
-         {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("\xff\xff\xff\xff\x01\x80\0\0", 8),
-          std::string("\x04\0\0\0\x01\x07\0\0", 8), std::string("\x04\0\0", 3)}) {
+         {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("\xff\xff\xff\xff\x02\x80\0\0", 8),
+          std::string("\x04\0\0\0\x02\x07\0\0", 8), std::string("\x04\0\0", 3)}) {
         auto listener = test::serve(pool_, [bytes](net::Connection& connection) -> asio::awaitable<void> {
             char request[14];
             (void)co_await connection.read_exactly(request, sizeof request, net::kNoDeadline);
@@ -355,9 +355,9 @@ class RawPeer {
 
 TEST_F(RpcTest, ServerAnswersGarbageWithAnErrorAndCloses) {
     serve(0, {.request_bytes_max = 1u << 20});
-    const std::string header_2mb("\x04\0\x20\0\x01\x01\0\0", 8);
-    const std::string json_too_long("\x0a\0\0\0\x01\x01\0\0\xff\0\0\0{}", 14);
-    const std::string wrong_version("\x0a\0\0\0\x02\x01\0\0\x02\0\0\0{}", 14);
+    const std::string header_2mb("\x04\0\x20\0\x02\x01\0\0", 8);
+    const std::string json_too_long("\x0a\0\0\0\x02\x01\0\0\xff\0\0\0{}", 14);
+    const std::string wrong_version("\x0a\0\0\0\x03\x01\0\0\x02\0\0\0{}", 14);
     for (const auto& bytes : {std::string("GET / HTTP/1.1\r\n\r\n"), header_2mb, json_too_long, wrong_version,
                               std::string(8, '\0'), std::string(8, '\xff')}) {
         RawPeer peer(server_->port());

@@ -25,6 +25,9 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/crc32c.h"
+#include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/query_messages.h"
+#include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_server.h"
 #include "master/control/health_monitor.h"
 #include "master/server/master_server.h"
@@ -61,6 +64,11 @@ class FakeSlave {
         std::lock_guard lock(mutex_);
         failures_[method] = {std::move(error), after};
     }
+    // Appends to and reads of this partition fail, those of others do not.
+    void break_partition(std::uint32_t partition, Error error) {
+        std::lock_guard lock(mutex_);
+        broken_[partition] = std::move(error);
+    }
     int calls(rpc::Method method) const {
         std::lock_guard lock(mutex_);
         const auto found = calls_.find(method);
@@ -91,96 +99,99 @@ class FakeSlave {
             }
         }
         if (failure && !failure->second) co_return failure->first;
-        const auto request = json::parse(call.json());
-        if (method == rpc::Method::wait) co_return co_await wait(request, call);
-        if (method == rpc::Method::read) co_return co_await read(request, call);
-        if (method == rpc::Method::query) co_return co_await lookup(request, call);
-        auto reply = answer(method, request, call);
+        if (method == rpc::Method::wait) co_return co_await wait(call);
+        if (method == rpc::Method::read) co_return co_await read(call);
+        if (method == rpc::Method::query) co_return co_await lookup(call);
+        auto reply = answer(method, call);
         if (failure) co_return failure->first;
         co_return reply;
     }
 
-    std::string answer(rpc::Method method, const json& request, rpc::RpcCall& call) {
+    // A message the master should not have sent fails the test.
+    template <class M>
+    static M decode(rpc::RpcCall& call) {
+        auto request = rpc::decode_request<M>(call.json());
+        if (request.has_value()) return std::move(*request);
+        ADD_FAILURE() << request.error().to_text();
+        return M{};
+    }
+
+    std::string answer(rpc::Method method, rpc::RpcCall& call) {
         std::lock_guard lock(mutex_);
         switch (method) {
             case rpc::Method::ping:
-                return R"({"node":"fake","version":"1","incarnation":"1","node_id":)" +
-                       std::to_string(node_id_) + R"(,"tables":0})";
+                return rpc::encode(rpc::PingReply{"fake", "1", "1", NodeId{node_id_}, 0});
             case rpc::Method::register_node:
-                node_id_ = request.at("node_id").get<std::uint32_t>();
+                node_id_ = decode<rpc::RegisterNodeRequest>(call).node.value;
                 return "{}";
-            case rpc::Method::create_table: {
-                const auto meta = table_meta_from_json(request.at("table").dump());
-                if (meta.has_error()) ADD_FAILURE() << meta.error().to_text();
-                tables_.insert(meta->id.value);
+            case rpc::Method::create_table:
+                tables_.insert(decode<rpc::CreateTableRequest>(call).table.id.value);
                 return "{}";
-            }
             case rpc::Method::drop_table:
-                tables_.erase(request.at("table_id").get<std::uint64_t>());
+                tables_.erase(decode<rpc::DropTableRequest>(call).table.id.value);
                 return "{}";
+            case rpc::Method::compress:
+                return rpc::encode(rpc::CompressProgress{});
             case rpc::Method::append:
-                return append(request, call);
+                return append(decode<rpc::AppendRequest>(call), call);
             case rpc::Method::offsets: {
-                json first = json::object();
-                json ends = json::object();
-                for (const std::uint32_t p : request.at("partitions")) {
-                    first[std::to_string(p)] = 0;
-                    ends[std::to_string(p)] = ends_[p];
-                }
-                return json{{"first", first}, {"end", ends}}.dump();
+                rpc::OffsetsReply reply;
+                for (const auto& part : decode<rpc::OffsetsRequest>(call).partitions)
+                    reply.partitions.push_back({part.partition, 0, ends_[part.partition.value]});
+                return rpc::encode(reply);
             }
             default:
                 return "{}";
         }
     }
 
-    std::string append(const json& request, rpc::RpcCall& call) {
-        last_schema_ = request.at("schema_id").get<std::uint32_t>();
-        const auto id = request.value("batch_id", std::string());
+    std::string append(const rpc::AppendRequest& request, rpc::RpcCall& call) {
+        last_schema_ = request.schema.value;
+        const auto& id = request.batch_id;
         if (!id.empty() && replies_.contains(id)) {
-            auto reply = json::parse(replies_[id]);
-            reply["duplicate"] = true;
-            return reply.dump();
+            auto reply = replies_[id];
+            for (auto& result : reply.partitions)
+                result.appended->duplicate = true;
+            return rpc::encode(reply);
         }
-        json offsets = json::object();
+        rpc::AppendReply reply;
         std::size_t at = 0;
-        for (const auto& part : request.at("partitions")) {
-            const auto p = part.at("partition").get<std::uint32_t>();
-            const auto count = part.at("count").get<std::int64_t>();
-            const auto bytes = part.at("bytes").get<std::size_t>();
-            EXPECT_EQ(crc32c(0, call.attachment().view().substr(at, bytes).data(), bytes),
-                      part.at("crc").get<std::uint32_t>());
-            at += bytes;
-            offsets[std::to_string(p)] = {ends_[p], ends_[p] + count - 1};
-            ends_[p] += count;
+        for (const auto& part : request.partitions) {
+            EXPECT_EQ(crc32c(0, call.attachment().view().substr(at, part.bytes).data(), part.bytes),
+                      part.crc);
+            at += part.bytes;
+            auto& result = reply.partitions.emplace_back();
+            result.partition = part.partition;
+            if (const auto broken = broken_.find(part.partition.value); broken != broken_.end()) {
+                result.error = broken->second;
+                continue;
+            }
+            auto& end = ends_[part.partition.value];
+            result.appended = rpc::Appended{end, end + part.count - 1, false};
+            end += part.count;
         }
         EXPECT_EQ(at, call.attachment().size());
-        auto reply = json{{"offsets", offsets}, {"duplicate", false}}.dump();
         if (!id.empty()) replies_[id] = reply;
-        return reply;
+        return rpc::encode(reply);
     }
 
-    std::int64_t available(const json& request) {
+    std::uint64_t available(const rpc::WaitRequest& request) {
         std::lock_guard lock(mutex_);
         std::int64_t total = 0;
-        for (const auto& part : request.at("partitions")) {
-            const auto left =
-                ends_[part.at("partition").get<std::uint32_t>()] - part.at("offset").get<std::int64_t>();
-            total += std::max<std::int64_t>(left, 0);
-        }
-        return total;
+        for (const auto& part : request.partitions)
+            total += std::max<std::int64_t>(ends_[part.partition.value] - part.offset, 0);
+        return static_cast<std::uint64_t>(total);
     }
 
-    asio::awaitable<Result<std::string>> wait(json request, rpc::RpcCall& call) {
-        const auto until = std::chrono::steady_clock::now() +
-                           std::chrono::milliseconds(request.at("wait_ms").get<std::int64_t>());
-        const auto wanted = request.at("min_rows").get<std::int64_t>();
+    asio::awaitable<Result<std::string>> wait(rpc::RpcCall& call) {
+        const auto request = decode<rpc::WaitRequest>(call);
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(request.wait_ms);
         auto executor = co_await asio::this_coro::executor;
         asio::steady_timer timer(executor);
         for (;;) {
             const auto total = available(request);
-            if (total >= wanted || std::chrono::steady_clock::now() >= until)
-                co_return json{{"available", total}}.dump();
+            if (total >= request.min_rows || std::chrono::steady_clock::now() >= until)
+                co_return rpc::encode(rpc::WaitReply{total});
             if (call.cancelled()) {
                 wait_cancelled_ = true;
                 co_return make_error(ErrorCode::cancelled, "the master has gone");
@@ -192,12 +203,12 @@ class FakeSlave {
     }
 
     // One row a key: the key. Key 404 has none, 500 hangs.
-    asio::awaitable<Result<std::string>> lookup(json request, rpc::RpcCall& call) {
-        const auto& table = request.at("tables").at(0);
+    asio::awaitable<Result<std::string>> lookup(rpc::RpcCall& call) {
+        const auto request = decode<rpc::QueryRequest>(call);
+        const auto& table = request.tables.at(0);
         const DataType key_type{TypeKind::int32};
         ColumnBatchBuilder builder({{FieldId{1}, key_type}});
-        for (const auto& key : table.at("keys")) {
-            const auto text = key.get<std::string>();
+        for (const auto& text : table.keys) {
             if (text == "500") {
                 asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::seconds(20));
                 boost::system::error_code ignored;
@@ -208,35 +219,51 @@ class FakeSlave {
             builder.append_fixed(0, static_cast<std::int32_t>(std::stoi(text)));
             builder.finish_row(false);
         }
-        const auto id = table.at("table_id").dump();
-        const auto partition = table.at("partitions").at(0).dump();
+        rpc::QueryHead head;
+        head.columns.push_back({"the id", key_type});
+        auto& cut = head.cut.emplace_back();
+        cut.table = table.table.id;
+        cut.partitions.push_back({table.partitions.at(0).partition, 12});
+        cut.behind = 2;
         std::vector<SharedBytes> frames;
-        frames.push_back(
-            SharedBytes::from_string(R"({"columns":[{"name":"the id","type":"int"}],"offsets":{")" + id +
-                                     R"(":{")" + partition + R"(":12}},"behind":{")" + id + R"(":2}})"));
+        frames.push_back(SharedBytes::from_string(rpc::encode(head)));
         if (builder.rows() > 0) {
             const auto rows = builder.rows();
             std::string frame(reinterpret_cast<const char*>(&rows), sizeof rows);
             frames.push_back(SharedBytes::from_string(frame + builder.encode()));
         }
         call.send_with_end(std::move(frames));
-        co_return "{\"rows\":" + std::to_string(builder.rows()) + "}";
+        co_return rpc::encode(rpc::QueryReply{builder.rows()});
     }
 
     // One frame per partition that has records: "<partition>:<from>-<to>".
-    asio::awaitable<Result<std::string>> read(json request, rpc::RpcCall& call) {
-        json next = json::object();
-        for (const auto& part : request.at("partitions")) {
-            const auto p = part.at("partition").get<std::uint32_t>();
-            const auto from = part.at("offset").get<std::int64_t>();
-            const auto to = std::min(end(p), from + request.at("read_count").get<std::int64_t>());
-            next[std::to_string(p)] = std::max(from, to);
-            if (to <= from) continue;
-            const auto frame = std::to_string(p) + ":" + std::to_string(from) + "-" + std::to_string(to);
+    asio::awaitable<Result<std::string>> read(rpc::RpcCall& call) {
+        const auto request = decode<rpc::ReadRequest>(call);
+        rpc::ReadReply reply;
+        for (const auto& part : request.partitions) {
+            const auto p = part.partition.value;
+            auto& result = reply.partitions.emplace_back();
+            result.partition = part.partition;
+            result.next = part.offset;
+            if (auto error = broken(p)) {
+                result.error = std::move(error);
+                continue;
+            }
+            const auto to = std::min(end(p), part.offset + static_cast<std::int64_t>(request.read_count));
+            if (to <= part.offset) continue;
+            result.next = to;
+            const auto frame =
+                std::to_string(p) + ":" + std::to_string(part.offset) + "-" + std::to_string(to);
             auto sent = co_await call.send_data(std::string_view(frame));
             if (sent.has_error()) co_return std::move(sent).error();
         }
-        co_return json{{"next", next}}.dump();
+        co_return rpc::encode(reply);
+    }
+
+    std::optional<Error> broken(std::uint32_t partition) const {
+        std::lock_guard lock(mutex_);
+        const auto found = broken_.find(partition);
+        return found == broken_.end() ? std::nullopt : std::optional(found->second);
     }
 
     std::shared_ptr<rpc::RpcServer> server_;
@@ -245,7 +272,8 @@ class FakeSlave {
     std::map<rpc::Method, int> calls_;
     std::map<std::uint32_t, std::int64_t> ends_;
     std::set<std::uint64_t> tables_;
-    std::map<std::string, std::string> replies_;
+    std::map<std::string, rpc::AppendReply> replies_;
+    std::map<std::uint32_t, Error> broken_;
     std::uint32_t node_id_ = 0;
     std::atomic<std::uint32_t> last_schema_{0};
     std::atomic<bool> wait_cancelled_{false};

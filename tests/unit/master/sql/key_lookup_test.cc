@@ -143,8 +143,9 @@ TEST_F(KeyLookupTest, OnlyThePartitionsOfTheKeysAreAsked) {
         EXPECT_EQ(plan->way, QueryPlan::Way::whole);
         ASSERT_EQ(plan->pins.size(), 1u);
         EXPECT_EQ(plan->pins[0].node, expected.value < 2 ? "a:1" : "b:1");
-        EXPECT_EQ(plan->pins[0].tables[0].partitions, std::vector{expected});
-        EXPECT_EQ(plan->pins[0].tables[0].keys, std::vector<std::string>{std::to_string(key)});
+        ASSERT_EQ(plan->pins[0].tables[0].asked.partitions.size(), 1u);
+        EXPECT_EQ(plan->pins[0].tables[0].asked.partitions[0].partition, expected);
+        EXPECT_EQ(plan->pins[0].tables[0].asked.keys, std::vector<std::string>{std::to_string(key)});
         EXPECT_EQ(plan->describe(), "key index: 1 key, partition " + std::to_string(expected.value) +
                                         " on slave " + plan->pins[0].node);
         all.insert(expected.value);

@@ -41,11 +41,11 @@ TEST(PointPlanTest, IsWhatTheCoordinatorWouldPlan) {
         nodes.insert(point->pin.node);
         ASSERT_EQ(point->pin.tables.size(), 1u);
         const auto& pinned = point->pin.tables.front();
-        EXPECT_EQ(pinned.id, TableId{7});
+        EXPECT_EQ(pinned.asked.table.id, TableId{7});
         ASSERT_NE(pinned.meta, nullptr);
-        EXPECT_EQ(pinned.keys, std::vector<std::string>{std::to_string(id)});
-        ASSERT_EQ(pinned.partitions.size(), 1u);
-        EXPECT_EQ(point->pin.node, pinned.partitions[0].value < 2 ? "a:1" : "b:1");
+        EXPECT_EQ(pinned.asked.keys, std::vector<std::string>{std::to_string(id)});
+        ASSERT_EQ(pinned.asked.partitions.size(), 1u);
+        EXPECT_EQ(point->pin.node, pinned.asked.partitions[0].partition.value < 2 ? "a:1" : "b:1");
     }
     EXPECT_EQ(nodes.size(), 2u);
 }

@@ -59,11 +59,14 @@ class FakeSlaves : public FragmentRunner {
         for (const auto& pin : pins) {
             PinnedFragment one{pin.node, next_view++, {}};
             for (const auto& share : pin.tables) {
-                for (const auto partition : share.partitions)
-                    one.offsets[share.id][partition.value] = 100 + partition.value;
-                if (const auto told = table_rows.find(share.id.value); told != table_rows.end())
-                    one.rows[share.id] = told->second;
-                min_offsets.insert(share.min_offsets.begin(), share.min_offsets.end());
+                auto& cut = one.cut.emplace_back();
+                cut.table = share.asked.table.id;
+                for (const auto& part : share.asked.partitions) {
+                    cut.partitions.push_back({part.partition, 100 + Offset{part.partition.value}});
+                    if (part.min_offset) min_offsets[part.partition.value] = *part.min_offset;
+                }
+                if (const auto told = table_rows.find(cut.table.value); told != table_rows.end())
+                    cut.rows = told->second;
             }
             pinned.push_back(one);
             ++pinned_now;
@@ -410,7 +413,10 @@ TEST(QueryPlanner, GroupsPartitionsBySlave) {
     EXPECT_EQ(plan->pins[0].node, "b:1");
     EXPECT_EQ(plan->pins[1].node, "a:1");
     EXPECT_EQ(plan->pins[0].tables.size(), 2u);
-    EXPECT_EQ(plan->pins[1].tables[0].partitions, (std::vector{PartitionId{0}, PartitionId{2}}));
+    const auto& asked = plan->pins[1].tables[0].asked.partitions;
+    ASSERT_EQ(asked.size(), 2u);
+    EXPECT_EQ(asked[0].partition, PartitionId{0});
+    EXPECT_EQ(asked[1].partition, PartitionId{2});
     EXPECT_EQ(plan_query({{"cities", tables.at("cities")}}, leader_of, {})->way, QueryPlan::Way::whole);
     EXPECT_EQ(plan_query({}, leader_of, {})->way, QueryPlan::Way::local);
     const auto lost = plan_query({{"x", table(3, "x", {"a:1", ""})}}, leader_of, {});

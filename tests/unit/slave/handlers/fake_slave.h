@@ -297,28 +297,33 @@ class FakeRegistry final : public TableRegistry {
 // A "query" gives `batches` batches of 10 rows; "slow" blocks in next() until it is cancelled.
 class FakeQueries final : public QueryService {
   public:
-    Result<PinResult> pin(const std::vector<PinTable>& tables, std::chrono::milliseconds) override {
-        PinResult result;
+    Result<rpc::PinReply> pin(const std::vector<TableToPin>& tables, std::chrono::milliseconds) override {
+        rpc::PinReply result;
         result.view = 7;
-        for (const auto& table : tables)
+        for (const auto& table : tables) {
+            auto& cut = result.cut.emplace_back();
+            cut.table = table.table->id;
             for (const auto& [id, partition] : table.partitions)
-                result.cut.offsets[table.table->id][id] = partition->end_offset();
+                cut.partitions.push_back({id, partition->end_offset()});
+        }
         ++pinned;
         return result;
     }
-    Result<PinnedRun> start_pinned(const std::vector<PinTable>& tables, const QueryStatement& statement,
+    Result<PinnedRun> start_pinned(const std::vector<TableToPin>& tables, const QueryStatement& statement,
                                    std::chrono::steady_clock::time_point deadline,
                                    const std::shared_ptr<QueryCancel>& cancel) override {
         PinnedRun started;
         for (const auto& table : tables) {
+            auto& cut = started.cut.emplace_back();
+            cut.table = table.table->id;
             for (const auto& [id, partition] : table.partitions) {
                 DL_TRY_ASSIGN(const auto view,
                               partition->pin_at(table.as_of.contains(id) ? table.as_of.at(id)
                                                                          : partition->end_offset()));
-                started.cut.offsets[table.table->id][id] = view->end_offset();
+                cut.partitions.push_back({id, view->end_offset()});
             }
-            started.cut.behind[table.table->id] = 3;
-            started.cut.rows[table.table->id] = 5;
+            cut.behind = 3;
+            cut.rows = 5;
             if (table.keys) keys = *table.keys;
         }
         DL_TRY_ASSIGN(started.run, start(7, statement, deadline, cancel));
@@ -347,13 +352,13 @@ class FakeQueries final : public QueryService {
         Run(FakeQueries& owner, std::shared_ptr<QueryCancel> cancel, bool whole)
             : owner_(owner), cancel_(std::move(cancel)), whole_(whole) {
             ++owner_.running;
-            Column id;
+            rpc::NamedType id;
             id.name = "a \"b\"";
             id.type.kind = TypeKind::int64;
             columns_.push_back(id);
         }
         ~Run() override { --owner_.running; }
-        const std::vector<Column>& columns() const override { return columns_; }
+        const std::vector<rpc::NamedType>& columns() const override { return columns_; }
         bool is_whole() const override { return whole_; }
         Result<std::optional<ColumnBatch>> next() override {
             if (cancel_) {
@@ -371,7 +376,7 @@ class FakeQueries final : public QueryService {
         FakeQueries& owner_;
         std::shared_ptr<QueryCancel> cancel_;
         const bool whole_;
-        std::vector<Column> columns_;
+        std::vector<rpc::NamedType> columns_;
         int given_ = 0;
     };
 };

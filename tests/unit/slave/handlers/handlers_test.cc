@@ -7,6 +7,8 @@
 
 #include "common/net/process.h"
 #include "common/record/columnar_frame.h"
+#include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "tests/unit/common/net/run_coroutine.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
@@ -73,16 +75,17 @@ class HandlersTest : public ::testing::Test {
     };
     static std::pair<std::string, std::vector<SharedBytes>> append_request(const std::vector<Part>& parts,
                                                                            int schema = 1) {
-        std::string json = "{\"table_id\":1,\"schema_id\":" + std::to_string(schema) + ",\"partitions\":[";
+        rpc::AppendRequest request;
+        request.table = {TableId{1}, "t1"};
+        request.schema = SchemaId{static_cast<std::uint32_t>(schema)};
         std::vector<SharedBytes> attached;
         for (const auto& part : parts) {
-            json += (attached.empty() ? "" : ",") + std::string("{\"partition\":") +
-                    std::to_string(part.partition) + ",\"count\":" + std::to_string(part.rows) +
-                    ",\"bytes\":" + std::to_string(part.body.size()) +
-                    ",\"crc\":" + std::to_string(crc32c(0, part.body.data(), part.body.size())) + "}";
+            request.partitions.push_back({PartitionId{part.partition}, LeaderEpoch{1}, part.rows,
+                                          static_cast<std::uint32_t>(part.body.size()),
+                                          crc32c(0, part.body.data(), part.body.size())});
             attached.push_back(SharedBytes::from_string(part.body));
         }
-        return {json + "]}", attached};
+        return {rpc::encode(request), attached};
     }
     std::string append(const std::vector<Part>& parts, int schema = 1) {
         auto [json, attached] = append_request(parts, schema);
@@ -106,6 +109,24 @@ class HandlersTest : public ::testing::Test {
     std::shared_ptr<rpc::RpcClient> client_;
 };
 
+std::string offsets_request(std::uint64_t table, std::vector<std::uint32_t> partitions,
+                            std::uint32_t epoch = 1) {
+    rpc::OffsetsRequest request;
+    request.table = {TableId{table}, "t" + std::to_string(table)};
+    for (const auto partition : partitions)
+        request.partitions.push_back({PartitionId{partition}, LeaderEpoch{epoch}});
+    return rpc::encode(request);
+}
+
+std::string position(std::uint32_t partition, Offset offset) {
+    return rpc::encode(rpc::PartitionPosition{PartitionId{partition}, LeaderEpoch{1}, offset});
+}
+
+std::string wait_request(std::uint32_t partition, std::uint64_t min_rows, std::int64_t wait_ms) {
+    return rpc::encode(rpc::WaitRequest{
+        {TableId{1}, "t1"}, {{PartitionId{partition}, LeaderEpoch{1}, 0}}, min_rows, wait_ms});
+}
+
 bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
@@ -117,31 +138,35 @@ TEST_F(HandlersTest, PingNamesTheNode) {
 
 TEST_F(HandlersTest, TablesComeChangeAndGo) {
     auto table = test::make_table(9, 2);
-    const auto request = "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":[0,1]}";
+    const auto request = rpc::encode(
+        rpc::CreateTableRequest{table, {{PartitionId{0}, LeaderEpoch{1}}, {PartitionId{1}, LeaderEpoch{1}}}});
     EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
     EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
-    EXPECT_EQ(call(Method::offsets, "{\"table_id\":9,\"partitions\":[0,1]}")->end_json,
-              "{\"first\":{\"0\":0,\"1\":0},\"end\":{\"0\":0,\"1\":0}}");
+    EXPECT_EQ(call(Method::offsets, offsets_request(9, {0, 1}))->end_json,
+              R"({"partitions":[{"partition":0,"first":0,"end":0},{"partition":1,"first":0,"end":0}]})");
     table.schema.id = SchemaId{2};
     EXPECT_EQ(call(Method::update_table, "{\"table\":" + table_meta_to_json(table) + "}")->end_json, "{}");
     EXPECT_EQ((*registry_.table(TableId{9}))->schema.id.value, 2u);
     EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9}")->end_json, "{}");
     EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9}")->end_json, "{}");
     EXPECT_TRUE(
-        contains(error_of(Method::offsets, "{\"table_id\":9,\"partitions\":[0]}"), "TABLE_NOT_FOUND"));
+        contains(error_of(Method::offsets, offsets_request(9, {0})), "TABLE_NOT_FOUND: table 't9' is not"));
     EXPECT_TRUE(contains(
-        error_of(Method::create_table, "{\"table\":" + table_meta_to_json(table) + ",\"partitions\":[2]}"),
-        "INVALID_REQUEST: create_table: partition 2 of table t9, which has 2"));
+        error_of(Method::create_table, "{\"table\":" + table_meta_to_json(table) +
+                                           ",\"partitions\":[{\"partition\":2,\"leader_epoch\":1}]}"),
+        "INVALID_REQUEST: create_table: the message names partition 2 of table t9, which has 2"));
     EXPECT_TRUE(contains(error_of(Method::create_table, "{\"table\":{},\"partitions\":[0]}"), ": "));
 }
 
 TEST_F(HandlersTest, AppendsToSeveralPartitionsAndAnswersWithOffsets) {
     EXPECT_EQ(append({{0, make_body(0, 10), 10}, {2, make_body(50, 3), 3}}),
-              "{\"offsets\":{\"0\":[0,9],\"2\":[0,2]},\"duplicate\":false}");
-    EXPECT_EQ(append({{2, make_body(90, 1), 1}}), "{\"offsets\":{\"2\":[3,3]},\"duplicate\":false}");
+              R"({"partitions":[{"partition":0,"appended":{"first":0,"last":9}},)"
+              R"({"partition":2,"appended":{"first":0,"last":2}}]})");
+    EXPECT_EQ(append({{2, make_body(90, 1), 1}}),
+              R"({"partitions":[{"partition":2,"appended":{"first":3,"last":3}}]})");
     // Large ones are checked on the work pool.
     EXPECT_EQ(append({{1, make_body(0, 20000, 20), 20000}}),
-              "{\"offsets\":{\"1\":[0,19999]},\"duplicate\":false}");
+              R"({"partitions":[{"partition":1,"appended":{"first":0,"last":19999}}]})");
     EXPECT_EQ(call(Method::stats, "{\"table_id\":1,\"partitions\":[0,1,2,3]}")->end_json.substr(0, 14),
               "{\"rows\":20014,");
 }
@@ -156,12 +181,12 @@ TEST_F(HandlersTest, BadAppendsChangeNothing) {
         EXPECT_EQ(end_of_all(), 0);
     };
     refused({{0, good, 10}, {9, good, 10}}, "PARTITION_NOT_FOUND");
-    refused({{0, good, 10}, {0, good, 10}}, "given twice");
+    refused({{0, good, 10}, {0, good, 10}}, "names a partition twice");
     refused({{0, good, 10}, {1, good, 11}}, "CORRUPT_DATA");
     refused({{0, good, 10}, {1, good.substr(0, good.size() - 8), 10}}, "CORRUPT_DATA");
     refused({{0, good, 10}, {1, "x", 1}},
             "CORRUPT_DATA: append: batch for partition 1 of table t1 is malformed");
-    EXPECT_TRUE(contains(append({{0, good, 10}}, 2), "SCHEMA_MISMATCH: append to table t1 with schema 2"));
+    EXPECT_TRUE(contains(append({{0, good, 10}}, 2), "SCHEMA_MISMATCH: append of table t1 with schema 2"));
     // A flipped bit behind a good CRC.
     auto [json, attached] = append_request({{0, good, 10}, {1, good, 10}});
     flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 4);
@@ -200,38 +225,37 @@ TEST_F(HandlersTest, ColumnsOfAnAppendAreCheckedAgainstTheTable) {
     EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, number}, {FieldId{7}, text}}, false), 1}}),
                          "unknown column 7"));
     EXPECT_EQ(end_of_all(), 0);
-    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, number}}, false), 1}}), "\"0\":[0,0]"));
+    EXPECT_TRUE(contains(append({{0, body_of({{FieldId{1}, number}}, false), 1}}), R"("first":0,"last":0)"));
 }
 
-TEST_F(HandlersTest, AppendSaysWhichOfTheThreeOutcomesHolds) {
+TEST_F(HandlersTest, AppendTellsTheOutcomeOfEachPartition) {
     registry_.fake(1, 1)->fail_with = make_error(ErrorCode::overloaded, "queue full");
-    EXPECT_EQ(append({{1, make_body(0, 1), 1}}), "OVERLOADED: table t1, partition 1: queue full");
-    const auto partial = append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}, {2, make_body(2, 1), 1}});
-    EXPECT_EQ(partial,
-              "PARTIAL: table t1: partitions 0, 2 were written, not partitions 1 (OVERLOADED: queue full)");
-    registry_.fake(1, 0)->fail_with = make_error(ErrorCode::disk_full, "full");
-    EXPECT_EQ(append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}}),
-              "DISK_FULL: table t1, partition 0: full");
-    registry_.fake(1, 0)->fail_with = make_error(ErrorCode::io_error, "fsync");
-    EXPECT_TRUE(contains(append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}}),
-                         "UNKNOWN_OUTCOME: table t1: partitions 0"));
+    EXPECT_EQ(append({{1, make_body(0, 1), 1}}),
+              R"({"partitions":[{"partition":1,"error":"OVERLOADED: queue full"}]})");
+    registry_.fake(1, 2)->fail_with = make_error(ErrorCode::io_error, "fsync of \xff");
+    EXPECT_EQ(append({{0, make_body(0, 1), 1}, {1, make_body(1, 1), 1}, {2, make_body(2, 1), 1}}),
+              R"({"partitions":[{"partition":0,"appended":{"first":0,"last":0}},)"
+              R"({"partition":1,"error":"OVERLOADED: queue full"},)"
+              R"({"partition":2,"error":"IO_ERROR: fsync of ?"}]})");
 }
 
 TEST_F(HandlersTest, BadJsonIsRefusedWithTheKey) {
-    EXPECT_TRUE(contains(error_of(Method::append, "not json"),
-                         "INVALID_REQUEST: append: the request is not a JSON object"));
+    EXPECT_TRUE(
+        contains(error_of(Method::append, "not json"), "INVALID_REQUEST: append: the message is no JSON"));
     EXPECT_TRUE(contains(error_of(Method::offsets, "{\"table_id\":-1,\"partitions\":[]}"), "'table_id'"));
+    EXPECT_TRUE(contains(error_of(Method::offsets, offsets_request(1, {0, 0})), "names a partition twice"));
     EXPECT_TRUE(
-        contains(error_of(Method::offsets, "{\"table_id\":1,\"partitions\":[0,0]}"), "each partition once"));
-    EXPECT_TRUE(
-        contains(error_of(Method::offsets, "{\"table_id\":1,\"partitions\":[99999]}"), "'partitions'"));
+        contains(error_of(Method::offsets, offsets_request(1, {99999})), "'partitions[0].partition'"));
     EXPECT_TRUE(contains(
-        error_of(Method::read, "{\"table_id\":1,\"partitions\":[],\"read_count\":0,\"format\":\"rows\"}"),
+        error_of(
+            Method::read,
+            R"({"table_id":1,"schema_id":1,"partitions":[],"read_count":0,"format":"rows","bytes_max":1})"),
         "'read_count'"));
     EXPECT_TRUE(
-        contains(error_of(Method::wait, "{\"table_id\":1,\"partitions\":[],\"wait_ms\":1e99}"), "'wait_ms'"));
+        contains(error_of(Method::wait, R"({"table_id":1,"partitions":[],"min_rows":1,"wait_ms":1e99})"),
+                 "'wait_ms'"));
     EXPECT_TRUE(contains(error_of(Method::ping, "{}"), "no error"));
-    EXPECT_TRUE(contains(error_of(Method::stats, std::string(100000, '[')), "nested too deeply"));
+    EXPECT_TRUE(contains(error_of(Method::stats, std::string(100000, '[')), "nested deeper"));
 }
 
 std::uint32_t rows_of_frame(const SharedBytes& frame) {
@@ -245,26 +269,26 @@ TEST_F(HandlersTest, ReadGivesExactlyReadCountFromEachPartition) {
         registry_.fake(1, 0)->append_rows(i * 100, 100);
     registry_.fake(1, 2)->append_rows(0, 30);
     const auto read = [&](const std::string& partitions, int count, const std::string& format = "rows") {
-        return *call(Method::read, "{\"table_id\":1,\"partitions\":[" + partitions +
+        return *call(Method::read, "{\"table_id\":1,\"schema_id\":1,\"partitions\":[" + partitions +
                                        "],\"read_count\":" + std::to_string(count) + ",\"format\":\"" +
                                        format + "\",\"bytes_max\":67108864}");
     };
-    auto reply = read(
-        "{\"partition\":0,\"offset\":150},{\"partition\":2,\"offset\":-5},{\"partition\":3,\"offset\":0}",
-        333);
+    auto reply = read(position(0, 150) + "," + position(2, -5) + "," + position(3, 0), 333);
     ASSERT_EQ(reply.data.size(), 2u);
     EXPECT_EQ(rows_of_frame(reply.data[0]), 333u);
     EXPECT_EQ(rows_of_frame(reply.data[1]), 30u);
-    EXPECT_EQ(reply.end_json, "{\"next\":{\"0\":483,\"2\":30,\"3\":0}}");
-    reply = read("{\"partition\":0,\"offset\":1000}", 10);
+    EXPECT_EQ(
+        reply.end_json,
+        R"({"partitions":[{"partition":0,"next":483},{"partition":2,"next":30},{"partition":3,"next":0}]})");
+    reply = read(position(0, 1000), 10);
     EXPECT_EQ(reply.data.size(), 0u);
-    EXPECT_EQ(reply.end_json, "{\"next\":{\"0\":1000}}");
+    EXPECT_EQ(reply.end_json, R"({"partitions":[{"partition":0,"next":1000}]})");
 
-    reply = read("{\"partition\":0,\"offset\":98}", 3, "json");
+    reply = read(position(0, 98), 3, "json");
     ASSERT_EQ(reply.data.size(), 3u);
     EXPECT_TRUE(contains(std::string(reply.data[2].view()), "\"offset\":100")) << reply.data[2].view();
 
-    reply = read("{\"partition\":0,\"offset\":150}", 100, "columnar");
+    reply = read(position(0, 150), 100, "columnar");
     ASSERT_EQ(reply.data.size(), 3u);
     EXPECT_EQ(reply.data[0].view(), columnar_schema_frame(*(*registry_.table(TableId{1}))));
     std::uint32_t rows = 0;
@@ -278,7 +302,9 @@ TEST_F(HandlersTest, ReadGivesExactlyReadCountFromEachPartition) {
     }
     EXPECT_EQ(rows, 100u);
     EXPECT_TRUE(contains(
-        error_of(Method::read, "{\"table_id\":1,\"partitions\":[],\"read_count\":1,\"format\":\"xml\"}"),
+        error_of(
+            Method::read,
+            R"({"table_id":1,"schema_id":1,"partitions":[],"read_count":1,"format":"xml","bytes_max":1})"),
         "'xml' is not one of rows, json, columnar"));
 }
 
@@ -292,12 +318,10 @@ TEST_F(HandlersTest, ByteLimitCutsAtARecordAndReadingOnLosesNothing) {
             Offset next[2] = {0, 0};
             std::uint64_t rows = 0;
             for (int round = 0; round < 3000 && (next[0] < 1000 || next[1] < 7); ++round) {
-                const auto reply = call(
-                    Method::read,
-                    "{\"table_id\":1,\"partitions\":[{\"partition\":0,\"offset\":" + std::to_string(next[0]) +
-                        "},{\"partition\":1,\"offset\":" + std::to_string(next[1]) +
-                        "}],\"read_count\":100000,\"format\":\"" + format +
-                        "\",\"bytes_max\":" + std::to_string(limit) + "}");
+                const auto reply = call(Method::read, "{\"table_id\":1,\"schema_id\":1,\"partitions\":[" +
+                                                          position(0, next[0]) + "," + position(1, next[1]) +
+                                                          "],\"read_count\":100000,\"format\":\"" + format +
+                                                          "\",\"bytes_max\":" + std::to_string(limit) + "}");
                 ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
                 std::size_t bytes = 0;
                 for (const auto& frame : reply->data) {
@@ -305,9 +329,10 @@ TEST_F(HandlersTest, ByteLimitCutsAtARecordAndReadingOnLosesNothing) {
                     bytes += frame.size();
                 }
                 EXPECT_LE(bytes, static_cast<std::size_t>(limit) + 2 * 4096 + 210000);
-                ASSERT_EQ(std::sscanf(reply->end_json.c_str(), "{\"next\":{\"0\":%ld,\"1\":%ld}}", &next[0],
-                                      &next[1]),
-                          2);
+                const auto end = rpc::decode_reply<rpc::ReadReply>(reply->end_json);
+                ASSERT_TRUE(end.has_value()) << end.error().to_text();
+                next[0] = end->partitions.at(0).next;
+                next[1] = end->partitions.at(1).next;
             }
             EXPECT_EQ(rows, 1007u) << format << " " << limit;
         }
@@ -316,11 +341,9 @@ TEST_F(HandlersTest, ByteLimitCutsAtARecordAndReadingOnLosesNothing) {
 
 TEST_F(HandlersTest, WaitReturnsWhenRecordsComeOrTimeIsOver) {
     const auto wait = [&](int rows, int ms) {
-        return call(Method::wait,
-                    "{\"table_id\":1,\"partitions\":[{\"partition\":0,\"offset\":0},{\"partition\":1,"
-                    "\"offset\":0}],"
-                    "\"min_rows\":" +
-                        std::to_string(rows) + ",\"wait_ms\":" + std::to_string(ms) + "}")
+        return call(Method::wait, "{\"table_id\":1,\"partitions\":[" + position(0, 0) + "," + position(1, 0) +
+                                      "],\"min_rows\":" + std::to_string(rows) +
+                                      ",\"wait_ms\":" + std::to_string(ms) + "}")
             ->end_json;
     };
     EXPECT_EQ(wait(1, 20), "{\"available\":0}");
@@ -337,6 +360,49 @@ TEST_F(HandlersTest, WaitReturnsWhenRecordsComeOrTimeIsOver) {
     EXPECT_EQ(registry_.fake(1, 0)->waiters(), 0u);
 }
 
+TEST_F(HandlersTest, ALongPollEndsWhenItsTableIsDropped) {
+    auto waiting =
+        std::async(std::launch::async, [&] { return error_of(Method::wait, wait_request(0, 1, 20000)); });
+    EXPECT_TRUE(eventually([&] { return registry_.fake(1, 0)->waiters() == 1; }));
+    const auto pin =
+        R"({"tables":[{"table_id":1,"table":"t1","schema_id":1,"partitions":[{"partition":1,"leader_epoch":1,)"
+        R"("min_offset":4}]}],"lease_ms":1000})";
+    auto pinning = std::async(std::launch::async, [&] { return error_of(Method::pin, pin); });
+    EXPECT_TRUE(eventually([&] { return registry_.fake(1, 1)->waiters() == 1; }));
+    const auto held = registry_.fake(1, 0), also_held = registry_.fake(1, 1);
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(call(Method::drop_table, R"({"table_id":1})")->end_json, "{}");
+    EXPECT_EQ(waiting.get(), "TABLE_NOT_FOUND: table 't1' was dropped meanwhile");
+    EXPECT_EQ(pinning.get(), "TABLE_NOT_FOUND: table 't1' was dropped meanwhile");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+    EXPECT_EQ(error_of(Method::wait, wait_request(0, 1, 20000)),
+              "TABLE_NOT_FOUND: table 't1' is not on this slave");
+}
+
+TEST_F(HandlersTest, RequestsOfAnotherLeaderEpochAreRefused) {
+    EXPECT_EQ(error_of(Method::offsets, offsets_request(1, {0, 1}, 2)), "NOT_LEADER: another leader epoch");
+    EXPECT_TRUE(contains(error_of(Method::offsets, offsets_request(1, {0}, 0)),
+                         "'partitions[0].leader_epoch' must be a number from 1"));
+    const auto other = [](std::string json) {
+        for (auto at = json.find("_epoch\":1"); at != std::string::npos; at = json.find("_epoch\":1"))
+            json.replace(at, 9, "_epoch\":7");
+        return json;
+    };
+    auto [append, attached] = append_request({{0, make_body(0, 1), 1}});
+    EXPECT_TRUE(contains(error_of(Method::append, other(append), attached), "NOT_LEADER"));
+    EXPECT_TRUE(contains(error_of(Method::wait, other(wait_request(0, 1, 9))), "NOT_LEADER"));
+    const std::string tables =
+        R"({"tables":[{"table_id":1,"schema_id":1,"partitions":[{"partition":1,"leader_epoch":1}]}],)";
+    EXPECT_TRUE(contains(error_of(Method::pin, other(tables + R"("lease_ms":9})")), "NOT_LEADER"));
+    EXPECT_TRUE(contains(error_of(Method::query, other(tables + R"("sql":"","names":[],"timeout_ms":9})")),
+                         "NOT_LEADER"));
+    EXPECT_TRUE(contains(
+        error_of(Method::read, other(R"({"table_id":1,"schema_id":1,"partitions":[)" + position(0, 0) +
+                                     R"(],"read_count":1,"format":"rows","bytes_max":9})")),
+        "NOT_LEADER"));
+    EXPECT_EQ(end_of_all(), 0);
+}
+
 TEST_F(HandlersTest, ManyWaitersAreWokenTogether) {
     net::raise_file_limit();
     constexpr int kWaiters = 1000;
@@ -345,10 +411,8 @@ TEST_F(HandlersTest, ManyWaitersAreWokenTogether) {
         waiting.push_back(asio::co_spawn(
             pool_.executor_of(1),
             [&]() -> asio::awaitable<std::string> {
-                auto reply = co_await client_->call(
-                    Method::wait,
-                    "{\"table_id\":1,\"partitions\":[{\"partition\":3,\"offset\":0}],\"wait_ms\":20000}", {},
-                    in_ms(25000));
+                auto reply =
+                    co_await client_->call(Method::wait, wait_request(3, 1, 20000), {}, in_ms(25000));
                 co_return reply.has_value() ? reply->end_json : reply.error().to_text();
             },
             asio::use_future));
@@ -365,14 +429,14 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
     });
     const auto pinned = call(
         Method::pin,
-        "{\"tables\":[{\"table_id\":1,\"partitions\":[0,1],\"min_offsets\":{\"1\":4}}],\"lease_ms\":1000}");
+        R"({"tables":[{"table_id":1,"table":"t1","schema_id":1,"partitions":[{"partition":0,"leader_epoch":1},)"
+        R"({"partition":1,"leader_epoch":1,"min_offset":4}]}],"lease_ms":1000})");
     writer.join();
-    EXPECT_EQ(pinned->end_json,
-              "{\"view\":7,\"offsets\":{\"1\":{\"0\":0,\"1\":4}},\"behind\":{},"
-              "\"rows\":{}}");
+    EXPECT_EQ(pinned->end_json, R"({"view":7,"cut":[{"table_id":1,"partitions":[{"partition":0,"offset":0},)"
+                                R"({"partition":1,"offset":4}],"behind":0}]})");
     const auto query = [](const std::string& sql, int view = 7) {
         return "{\"view\":" + std::to_string(view) + ",\"sql\":\"" + sql +
-               "\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";
+               "\",\"names\":[{\"name\":\"t1\",\"table_id\":1}],\"timeout_ms\":10000}";
     };
     const auto reply = call(Method::query, query("select"));
     ASSERT_EQ(reply->data.size(), 4u);
@@ -395,33 +459,33 @@ TEST_F(HandlersTest, PinWaitsForOffsetsAndQueriesStream) {
 
 TEST_F(HandlersTest, AQueryMayPinItsOwnCut) {
     registry_.fake(1, 1)->append_rows(0, 9);
-    const auto query = [](const std::string& table) {
-        return "{\"tables\":[{\"table_id\":1,\"partitions\":[1]" + table +
-               "}],\"sql\":\"select\",\"names\":{\"t1\":1},\"timeout_ms\":10000}";
+    const auto query = [](const std::string& partition, const std::string& table = {}, int schema = 1) {
+        return "{\"tables\":[{\"table_id\":1,\"schema_id\":" + std::to_string(schema) +
+               ",\"partitions\":[{\"partition\":1,\"leader_epoch\":1" + partition + "}]" + table +
+               "}],\"sql\":\"select\",\"names\":[{\"name\":\"t1\",\"table_id\":1}],\"timeout_ms\":10000}";
     };
-    const auto reply = call(Method::query, query(",\"as_of\":{\"1\":7},\"keys\":[\"1\",\"2\"]"));
+    const auto reply = call(Method::query, query(R"(,"as_of":7)", R"(,"keys":["1","2"])"));
     ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
-    EXPECT_EQ(reply->data[0].view(),
-              "{\"columns\":[{\"name\":\"a \\\"b\\\"\",\"type\":\"long\"}],\"offsets\":{\"1\":{\"1\":7}},"
-              "\"behind\":{\"1\":3},\"rows\":{\"1\":5}}");
+    EXPECT_EQ(reply->data[0].view(), R"({"columns":[{"name":"a \"b\"","type":"long"}],"cut":[{"table_id":1,)"
+                                     R"("partitions":[{"partition":1,"offset":7}],"behind":3,"rows":5}]})");
     EXPECT_EQ(queries_.keys, (std::vector<std::string>{"1", "2"}));
     EXPECT_EQ(queries_.pinned, 0);
-    EXPECT_TRUE(contains(error_of(Method::query, query(",\"as_of\":{\"1\":4}")), "NOT_FOUND"));
-    EXPECT_TRUE(contains(error_of(Method::query, query(",\"keys\":[1]")), "a list of strings"));
-    EXPECT_TRUE(contains(error_of(Method::query, query(",\"schema_id\":99")), "SCHEMA_MISMATCH"));
-    EXPECT_TRUE(contains(error_of(Method::read,
-                                  "{\"table_id\":1,\"schema_id\":99,\"partitions\":[],"
-                                  "\"read_count\":1,\"format\":\"rows\"}"),
+    EXPECT_TRUE(contains(error_of(Method::query, query(R"(,"as_of":4)")), "NOT_FOUND"));
+    EXPECT_TRUE(contains(error_of(Method::query, query("", R"(,"keys":[1])")),
+                         "'tables[0].keys[0]' must be a string"));
+    EXPECT_TRUE(contains(error_of(Method::query, query("", "", 99)), "SCHEMA_MISMATCH"));
+    EXPECT_TRUE(contains(error_of(Method::read, R"({"table_id":1,"schema_id":99,"partitions":[],)"
+                                                R"("read_count":1,"format":"rows","bytes_max":1})"),
                          "SCHEMA_MISMATCH"));
     // Waiting for records takes no slot.
-    EXPECT_EQ(call(Method::query, query(",\"min_offsets\":{\"1\":1000}"), {}, 60).error().code,
-              ErrorCode::timeout);
+    EXPECT_EQ(call(Method::query, query(R"(,"min_offset":1000)"), {}, 60).error().code, ErrorCode::timeout);
     EXPECT_TRUE(eventually([&] { return slots_.in_use() == 0; }));
 }
 
 TEST_F(HandlersTest, AQueryMayBringTablesAlong) {
     const auto query = [](const std::string& broadcasts) {
-        return "{\"view\":7,\"sql\":\"select\",\"names\":{\"t1\":1},\"timeout_ms\":10000,\"broadcasts\":" +
+        return "{\"view\":7,\"sql\":\"select\",\"names\":[{\"name\":\"t1\",\"table_id\":1}],\"timeout_ms\":"
+               "10000,\"broadcasts\":" +
                broadcasts + "}";
     };
     const std::string columns = R"("columns":[{"name":"k","type":"long"},{"name":"Städte","type":"string"}])";
@@ -505,7 +569,7 @@ TEST_F(HandlersTest, AQueryMayBringTablesAlong) {
          "INVALID_REQUEST"},
         {R"([{"name":"dl_broadcast_1","columns":)" + many_columns + R"(],"batches":[]}])",
          {},
-         "INVALID_REQUEST"},
+         "LIMIT_EXCEEDED"},
         {many_tables + "]", {}, "LIMIT_EXCEEDED"},
         {"[" + table("dl_broadcast_1", batch(100'001, body.size())) + "]", {one}, "LIMIT_EXCEEDED"},
         {"[" + table("dl_broadcast_1", batch(10, big.size())) + "]",
@@ -530,7 +594,7 @@ TEST_F(HandlersTest, AQueryMayBringTablesAlong) {
 }
 
 TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
-    const auto query = std::string("{\"view\":7,\"sql\":\"slow\",\"names\":{},\"timeout_ms\":10000}");
+    const auto query = std::string("{\"view\":7,\"sql\":\"slow\",\"names\":[],\"timeout_ms\":10000}");
     for (int i = 0; i < 3; ++i)
         EXPECT_EQ(call(Method::query, query, {}, 40).error().code, ErrorCode::timeout);
     EXPECT_TRUE(eventually([&] { return queries_.cancelled == 3 && queries_.running == 0; }));
@@ -538,11 +602,11 @@ TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
 }
 
 TEST_F(HandlersTest, CheckAnswersARowPerPartitionAndEndsWithTheCaller) {
-    const auto request = [](int repair) {
-        return "{\"table_id\":1,\"partitions\":[0,2],\"repair\":" + std::to_string(repair) +
+    const auto request = [](bool repair) {
+        return "{\"table_id\":1,\"partitions\":[0,2],\"repair\":" + std::string(repair ? "true" : "false") +
                ",\"timeout_ms\":10000}";
     };
-    const auto reply = call(Method::check, request(1));
+    const auto reply = call(Method::check, request(true));
     ASSERT_TRUE(reply.has_value()) << reply.error().to_text();
     ASSERT_EQ(reply->data.size(), 2u);
     EXPECT_EQ(reply->data[1].view(),
@@ -550,7 +614,7 @@ TEST_F(HandlersTest, CheckAnswersARowPerPartitionAndEndsWithTheCaller) {
               "\"problems\":[\"repaired: a \\\"quoted\\\" file\"]}");
     EXPECT_EQ(registry_.fake(1, 1)->checks, 0);
     registry_.fake(1, 0)->check_until_stopped = true;
-    EXPECT_EQ(call(Method::check, request(0), {}, 40).error().code, ErrorCode::timeout);
+    EXPECT_EQ(call(Method::check, request(false), {}, 40).error().code, ErrorCode::timeout);
     EXPECT_TRUE(eventually([&] { return registry_.fake(1, 0)->checks == 2 && slots_.in_use() == 0; }));
     EXPECT_EQ(registry_.fake(1, 2)->checks, 1) << "nothing is begun for a caller that has gone";
 }

@@ -14,14 +14,14 @@ TEST(DuckQueryService, APinOfKeysDoesNotListFiles) {
     DuckQueryService service(*database);
     const auto partition = std::make_shared<test::FakePartition>(TableId{1}, PartitionId{0});
     partition->append_rows(0, 100);
-    PinTable table;
+    TableToPin table;
     table.table = std::make_shared<const TableMeta>(test::make_table(1, 1));
     table.partitions = {{PartitionId{0}, partition}};
     table.keys = std::vector<std::string>{"1", "2"};
     const auto lookup = service.pin({table}, std::chrono::seconds(1));
     ASSERT_TRUE(lookup.has_value()) << lookup.error().to_text();
-    EXPECT_EQ(lookup->cut.rows.at(TableId{1}), 2u);
-    EXPECT_EQ(lookup->cut.offsets.at(TableId{1}).at(PartitionId{0}), 100);
+    EXPECT_EQ(lookup->cut.at(0).rows, 2u);
+    EXPECT_EQ(lookup->cut[0].partitions.at(0).offset, 100);
     EXPECT_EQ(partition->files_listed, 0);
     table.keys.reset();
     ASSERT_TRUE(service.pin({table}, std::chrono::seconds(1)).has_value());

@@ -8,6 +8,9 @@
 #include <fstream>
 
 #include "common/record/record_batch.h"
+#include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/query_messages.h"
+#include "common/rpc/messages/read_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/server/data_directory.h"
 #include "tests/unit/common/net/run_coroutine.h"
@@ -64,27 +67,40 @@ class SlaveNodeTest : public ::testing::Test {
         return reply.has_error() ? reply.error().to_text() : reply->end_json;
     }
     void create(std::uint64_t id, std::uint32_t partitions) {
-        std::string list;
+        rpc::CreateTableRequest request{test::make_table(id, partitions), {}};
         for (std::uint32_t i = 0; i < partitions; ++i)
-            list += (i == 0 ? "" : ",") + std::to_string(i);
-        EXPECT_EQ(text_of(Method::create_table,
-                          "{\"table\":" + table_meta_to_json(test::make_table(id, partitions)) +
-                              ",\"partitions\":[" + list + "]}"),
-                  "{}");
+            request.partitions.push_back({PartitionId{i}, LeaderEpoch{1}});
+        EXPECT_EQ(text_of(Method::create_table, rpc::encode(request)), "{}");
     }
-    std::string append(std::uint64_t id, std::uint32_t partition, std::int64_t first, std::uint32_t rows) {
+    std::string append(std::uint64_t id, std::uint32_t partition, std::int64_t first, std::uint32_t rows,
+                       std::uint32_t epoch = 1) {
         const auto body = make_body(first, rows);
-        return text_of(Method::append,
-                       "{\"table_id\":" + std::to_string(id) +
-                           ",\"schema_id\":1,\"partitions\":[{\"partition\":" + std::to_string(partition) +
-                           ",\"count\":" + std::to_string(rows) +
-                           ",\"bytes\":" + std::to_string(body.size()) +
-                           ",\"crc\":" + std::to_string(crc32c(0, body.data(), body.size())) + "}]}",
-                       {SharedBytes::from_string(body)});
+        rpc::AppendRequest request;
+        request.table.id = TableId{id};
+        request.schema = SchemaId{1};
+        request.partitions.push_back({PartitionId{partition}, LeaderEpoch{epoch}, rows,
+                                      static_cast<std::uint32_t>(body.size()),
+                                      crc32c(0, body.data(), body.size())});
+        const auto text = text_of(Method::append, rpc::encode(request), {SharedBytes::from_string(body)});
+        const auto reply = rpc::decode_reply<rpc::AppendReply>(text);
+        if (reply.has_error() || !reply->partitions.at(0).appended) return text;
+        return std::to_string(reply->partitions[0].appended->first) + "-" +
+               std::to_string(reply->partitions[0].appended->last);
     }
-    std::string offsets(std::uint64_t id, const std::string& partitions) {
-        return text_of(Method::offsets,
-                       "{\"table_id\":" + std::to_string(id) + ",\"partitions\":[" + partitions + "]}");
+    // "0:<first>-<end> 1:..."
+    std::string offsets(std::uint64_t id, const std::vector<std::uint32_t>& partitions) {
+        rpc::OffsetsRequest request;
+        request.table = {TableId{id}, "t" + std::to_string(id)};
+        for (const auto partition : partitions)
+            request.partitions.push_back({PartitionId{partition}, LeaderEpoch{1}});
+        const auto text = text_of(Method::offsets, rpc::encode(request));
+        const auto reply = rpc::decode_reply<rpc::OffsetsReply>(text);
+        if (reply.has_error()) return text;
+        std::string list;
+        for (const auto& [partition, first, end] : reply->partitions)
+            list += (list.empty() ? "" : " ") + std::to_string(partition.value) + ":" +
+                    std::to_string(first) + "-" + std::to_string(end);
+        return list;
     }
 
     // The epoch in the header of the newest record batch of a partition's log.
@@ -115,26 +131,31 @@ class SlaveNodeTest : public ::testing::Test {
 TEST_F(SlaveNodeTest, AcknowledgedRowsSurviveARestartAndAreQueried) {
     start();
     create(7, 3);
-    EXPECT_EQ(append(7, 0, 0, 10), "{\"offsets\":{\"0\":[0,9]},\"duplicate\":false}");
-    EXPECT_EQ(append(7, 2, 100, 5), "{\"offsets\":{\"2\":[0,4]},\"duplicate\":false}");
-    EXPECT_EQ(append(7, 0, 5, 10), "{\"offsets\":{\"0\":[10,19]},\"duplicate\":false}");
+    EXPECT_EQ(append(7, 0, 0, 10), "0-9");
+    EXPECT_EQ(append(7, 2, 100, 5), "0-4");
+    EXPECT_EQ(append(7, 0, 5, 10), "10-19");
     stop();
     start();
-    EXPECT_EQ(offsets(7, "0,1,2"),
-              "{\"first\":{\"0\":0,\"1\":0,\"2\":0},\"end\":{\"0\":20,\"1\":0,\"2\":5}}");
+    EXPECT_EQ(offsets(7, {0, 1, 2}), "0:0-20 1:0-0 2:0-5");
 
-    const auto pinned =
-        call(Method::pin, "{\"tables\":[{\"table_id\":7,\"partitions\":[0,1,2]}],\"lease_ms\":60000}");
+    rpc::PinTable asked;
+    asked.table = {TableId{7}, "t7"};
+    asked.schema = SchemaId{1};
+    for (std::uint32_t i = 0; i < 3; ++i)
+        asked.partitions.push_back({PartitionId{i}, LeaderEpoch{1}, {}, {}});
+    const auto answer = call(Method::pin, rpc::encode(rpc::PinRequest{{asked}, 60000}));
+    ASSERT_TRUE(answer.has_value()) << answer.error().to_text();
+    const auto pinned = rpc::decode_reply<rpc::PinReply>(answer->end_json);
     ASSERT_TRUE(pinned.has_value()) << pinned.error().to_text();
-    unsigned long view = 0;
-    ASSERT_EQ(std::sscanf(pinned->end_json.c_str(), "{\"view\":%lu,", &view), 1);
-    EXPECT_NE(pinned->end_json.find("\"offsets\":{\"7\":{\"0\":20,\"1\":0,\"2\":5}}"), std::string::npos)
-        << pinned->end_json;
-    EXPECT_EQ(append(7, 0, 1000, 1), "{\"offsets\":{\"0\":[20,20]},\"duplicate\":false}");
-    const auto query = call(
-        Method::query, "{\"view\":" + std::to_string(view) +
-                           ",\"sql\":\"select count(*) as n, max(id) as m from t7\",\"names\":{\"t7\":7},"
-                           "\"timeout_ms\":20000}");
+    const auto view = pinned->view;
+    ASSERT_EQ(pinned->cut.at(0).partitions.size(), 3u);
+    EXPECT_EQ(pinned->cut[0].partitions[0].offset, 20);
+    EXPECT_EQ(pinned->cut[0].partitions[2].offset, 5);
+    EXPECT_EQ(append(7, 0, 1000, 1), "20-20");
+    const auto query = call(Method::query, "{\"view\":" + std::to_string(view) +
+                                               ",\"sql\":\"select count(*) as n, max(id) as m from "
+                                               "t7\",\"names\":[{\"name\":\"t7\",\"table_id\":7}],"
+                                               "\"timeout_ms\":20000}");
     ASSERT_TRUE(query.has_value()) << query.error().to_text();
     ASSERT_EQ(query->data.size(), 2u);
     const auto row = ColumnBatch::decode(query->data[1].slice(4, query->data[1].size() - 4), 1);
@@ -145,14 +166,15 @@ TEST_F(SlaveNodeTest, AcknowledgedRowsSurviveARestartAndAreQueried) {
     const auto bad =
         call(Method::query,
              "{\"view\":" + std::to_string(view) +
-                 ",\"sql\":\"select * from read_csv('/etc/passwd')\",\"names\":{},\"timeout_ms\":20000}");
+                 ",\"sql\":\"select * from read_csv('/etc/passwd')\",\"names\":[],\"timeout_ms\":20000}");
     EXPECT_TRUE(bad.has_error());
     EXPECT_EQ(text_of(Method::unpin, "{\"view\":" + std::to_string(view) + "}"), "{}");
 
-    const auto read =
-        call(Method::read,
-             "{\"table_id\":7,\"partitions\":[{\"partition\":0,\"offset\":19}],\"read_count\":5,"
-             "\"format\":\"json\",\"bytes_max\":1000000}");
+    const auto read = call(
+        Method::read,
+        "{\"table_id\":7,\"schema_id\":1,\"partitions\":[{\"partition\":0,\"leader_epoch\":1,\"offset\":19}],"
+        "\"read_count\":5,"
+        "\"format\":\"json\",\"bytes_max\":1000000}");
     ASSERT_EQ(read->data.size(), 2u);
     EXPECT_NE(read->data[1].view().find("\"offset\":20"), std::string::npos);
 }
@@ -173,8 +195,8 @@ TEST_F(SlaveNodeTest, PartitionsAreSpreadOverTheDirectories) {
     EXPECT_EQ(text_of(Method::drop_table, "{\"table_id\":1}"), "{}");
     EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1"));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t1"));
-    EXPECT_NE(offsets(1, "0").find("TABLE_NOT_FOUND"), std::string::npos);
-    EXPECT_NE(offsets(2, "0").find("\"end\""), std::string::npos);
+    EXPECT_EQ(offsets(1, {0}), "TABLE_NOT_FOUND: table 't1' is not on this slave");
+    EXPECT_EQ(offsets(2, {0}), "0:0-0");
 }
 
 TEST_F(SlaveNodeTest, ADamagedPartitionIsNamedAndTheOthersServe) {
@@ -193,10 +215,10 @@ TEST_F(SlaveNodeTest, ADamagedPartitionIsNamedAndTheOthersServe) {
     }
     ASSERT_GT(damaged, 0);
     start();
-    const auto refused = offsets(1, "0");
+    const auto refused = offsets(1, {0});
     EXPECT_NE(refused.find("partition 0 of table t1 could not be opened"), std::string::npos) << refused;
-    EXPECT_EQ(offsets(1, "1"), "{\"first\":{\"1\":0},\"end\":{\"1\":10}}");
-    EXPECT_EQ(append(1, 1, 50, 1), "{\"offsets\":{\"1\":[10,10]},\"duplicate\":false}");
+    EXPECT_EQ(offsets(1, {1}), "1:0-10");
+    EXPECT_EQ(append(1, 1, 50, 1), "10-10");
 }
 
 TEST_F(SlaveNodeTest, ASecondInstanceOnTheSameDataIsRefused) {
@@ -223,7 +245,7 @@ TEST_F(SlaveNodeTest, HalfDoneTablesAreCleanedUp) {
     EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1/p5.new"));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t4.dropped"));
     EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t01"));
-    EXPECT_EQ(offsets(1, "0"), "{\"first\":{\"0\":0},\"end\":{\"0\":3}}");
+    EXPECT_EQ(offsets(1, {0}), "0:0-3");
 }
 
 TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
@@ -245,7 +267,7 @@ TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
         EXPECT_EQ((*opened)->read_table(TableId{1})->meta.schema.id.value, 2u);
     }
     start();
-    EXPECT_EQ(append(1, 0, 0, 1), "{\"offsets\":{\"0\":[0,0]},\"duplicate\":false}");
+    EXPECT_EQ(append(1, 0, 0, 1), "0-0");
 }
 
 // An epoch says who may write: told once it is never forgotten and never lowered, with or without a new
@@ -253,21 +275,27 @@ TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
 TEST_F(SlaveNodeTest, LeaderEpochsAreKeptAndNeverGoBack) {
     start();
     create(1, 2);
-    const auto table = "{\"table\":" + table_meta_to_json(test::make_table(1, 2));
-    EXPECT_EQ(text_of(Method::update_table, table + ",\"epochs\":{\"0\":4}}"), "{}");
-    append(1, 0, 0, 3);
-    append(1, 1, 0, 3);
+    const auto update = [&](std::vector<rpc::PartitionEpoch> epochs) {
+        return text_of(Method::update_table,
+                       rpc::encode(rpc::UpdateTableRequest{test::make_table(1, 2), std::move(epochs)}));
+    };
+    EXPECT_EQ(update({{PartitionId{0}, LeaderEpoch{4}}}), "{}");
+    EXPECT_EQ(append(1, 0, 0, 3, 4), "0-2");
+    EXPECT_EQ(append(1, 1, 0, 3), "0-2");
+    EXPECT_TRUE(append(1, 0, 0, 3).starts_with("NOT_LEADER: "));
     EXPECT_EQ(epoch_in_log(1, 0), 4u);
     EXPECT_EQ(epoch_in_log(1, 1), 1u);
     stop();
     start();
-    EXPECT_EQ(text_of(Method::update_table, table + ",\"epochs\":{\"0\":2,\"1\":3,\"9\":7}}"), "{}");
-    append(1, 0, 10, 3);
-    append(1, 1, 10, 3);
+    EXPECT_EQ(update({{PartitionId{0}, LeaderEpoch{2}},
+                      {PartitionId{1}, LeaderEpoch{3}},
+                      {PartitionId{9}, LeaderEpoch{7}}}),
+              "{}");
+    EXPECT_EQ(append(1, 0, 10, 3, 4), "3-5");
+    EXPECT_EQ(append(1, 1, 10, 3, 3), "3-5");
     EXPECT_EQ(epoch_in_log(1, 0), 4u);
     EXPECT_EQ(epoch_in_log(1, 1), 3u);
-    EXPECT_NE(text_of(Method::update_table, table + ",\"epochs\":{\"0\":0}}").find("INVALID_REQUEST"),
-              std::string::npos);
+    EXPECT_TRUE(update({{PartitionId{0}, LeaderEpoch{0}}}).starts_with("INVALID_REQUEST: "));
 }
 
 TEST_F(SlaveNodeTest, AFlippedBitInTheFilesAboutATableIsNoticed) {
@@ -293,7 +321,7 @@ TEST_F(SlaveNodeTest, AFlippedBitInTheFilesAboutATableIsNoticed) {
 
 TEST_F(SlaveNodeTest, ANodeKeepsTheIdItWasGiven) {
     start();
-    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":0"), std::string::npos);
+    EXPECT_EQ(text_of(Method::ping, "{}").find("\"node_id\""), std::string::npos);
     EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":3}"), "{}");
     EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":3}"), "{}");
     EXPECT_NE(text_of(Method::register_node, "{\"node_id\":4}").find("cannot become node 4"),
@@ -318,12 +346,12 @@ TEST_F(SlaveNodeTest, ADirectoryOfTheLastReleaseOpens) {
     ASSERT_EQ(std::system(unpack.c_str()), 0);
     std::filesystem::rename(root_ + "/slave-a", root_ + "/a");
     start();
-    EXPECT_EQ(offsets(2, "0,2"), "{\"first\":{\"0\":0,\"2\":0},\"end\":{\"0\":5,\"2\":1}}");
+    EXPECT_EQ(offsets(2, {0, 2}), "0:0-5 2:0-1");
     EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":1}"), "{}");
     stop();
     start();
     EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":1"), std::string::npos);
-    EXPECT_EQ(offsets(2, "0,2"), "{\"first\":{\"0\":0,\"2\":0},\"end\":{\"0\":5,\"2\":1}}");
+    EXPECT_EQ(offsets(2, {0, 2}), "0:0-5 2:0-1");
 }
 
 TEST_F(SlaveNodeTest, DirectoriesOfDifferentSlavesAreRefused) {

@@ -1,15 +1,13 @@
-#include "slave/handlers/broadcast_request.h"
+#include "common/rpc/messages/query_messages.h"
 
 #include <algorithm>
 #include <set>
 
 #include "common/base/ascii.h"
-#include "common/base/limits.h"
+#include "common/base/byte_io.h"
 
-namespace dl::slave {
+namespace dl::rpc {
 namespace {
-
-constexpr std::int64_t kAnyNumber = std::int64_t{1} << 62;
 
 Error wrong(const std::string& what) {
     return make_error(ErrorCode::invalid_request, "query: 'broadcasts' " + what);
@@ -24,24 +22,17 @@ bool is_broadcast_name(std::string_view name) {
            number.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-Result<std::vector<BroadcastTable::Column>> parse_columns(const RequestJson& table) {
-    DL_TRY_ASSIGN(const auto items, table.objects("columns"));
-    if (items.empty() || items.size() > limits::columns_max)
+Result<std::vector<BroadcastTable::Column>> read_columns(const std::vector<NamedType>& named) {
+    if (named.empty())
         return wrong("must name 1 to " + std::to_string(limits::columns_max) + " columns a table");
     std::vector<BroadcastTable::Column> columns;
     std::set<std::string> seen;
-    for (const auto& item : items) {
-        BroadcastTable::Column column;
-        DL_TRY_ASSIGN(column.name, item.text("name"));
-        DL_TRY_ASSIGN(const auto type, item.text("type"));
-        if (column.name.empty() || column.name.size() > limits::name_bytes_max ||
-            column.name.find('\0') != std::string::npos)
+    for (const auto& [name, type] : named) {
+        if (name.empty() || name.size() > limits::name_bytes_max || name.find('\0') != std::string::npos)
             return wrong("has a column name of no or too many bytes");
-        if (!seen.insert(ascii_lowercase(column.name)).second) return wrong("names a column twice");
-        auto parsed = parse_type(type);
-        if (parsed.has_error()) return wrong("has a column of an unknown type");
-        column.type = *parsed;
-        columns.push_back(std::move(column));
+        if (!seen.insert(ascii_lowercase(name)).second) return wrong("names a column twice");
+        if (type.kind == TypeKind::json) return wrong("has a column of a type that no column has");
+        columns.push_back({name, type});
     }
     return columns;
 }
@@ -58,23 +49,21 @@ struct Budget {
     std::size_t bytes = limits::broadcast_bytes_max;
 };
 
-Result<ColumnBatch> take_batch(const RequestJson& item, const BroadcastTable& table, Budget& left,
-                               Rest& rest) {
-    DL_TRY_ASSIGN(const auto rows, item.integer("rows", 1, kAnyNumber));
-    DL_TRY_ASSIGN(const auto bytes, item.integer("bytes", 1, kAnyNumber));
-    const auto count = static_cast<std::size_t>(rows), length = static_cast<std::size_t>(bytes);
-    if (count > left.rows || length > left.bytes)
+Result<ColumnBatch> take_batch(const BroadcastHeader::Batch& header, const BroadcastTable& table,
+                               Budget& left, Rest& rest) {
+    if (header.rows > left.rows || header.bytes > left.bytes)
         return make_error(ErrorCode::limit_exceeded,
                           "query: the broadcast table " + table.name + " has more than " +
                               std::to_string(limits::broadcast_rows_max) + " rows or " +
                               std::to_string(limits::broadcast_bytes_max) + " bytes");
-    left.rows -= count;
+    const auto length = static_cast<std::size_t>(header.bytes);
+    left.rows -= static_cast<std::size_t>(header.rows);
     left.bytes -= length;
     if (length > rest.bytes.size() - rest.begin)
         return wrong("reaches beyond the " + std::to_string(rest.bytes.size()) + " bytes sent");
     const auto body = rest.bytes.slice(rest.begin, length);
     rest.begin += length;
-    auto batch = ColumnBatch::decode(body, static_cast<std::uint32_t>(count), true);
+    auto batch = ColumnBatch::decode(body, static_cast<std::uint32_t>(header.rows), true);
     if (batch.has_error())
         return make_error(ErrorCode::corrupt_data, "query: a batch of the broadcast table " + table.name +
                                                        " is malformed: " + batch.error().message);
@@ -88,15 +77,14 @@ Result<ColumnBatch> take_batch(const RequestJson& item, const BroadcastTable& ta
     return batch;
 }
 
-Result<BroadcastTable> parse_table(const RequestJson& item, Rest& rest) {
+Result<BroadcastTable> read_table(const BroadcastHeader& header, Rest& rest) {
     BroadcastTable table;
-    DL_TRY_ASSIGN(table.name, item.text("name"));
+    table.name = header.name;
     if (!is_broadcast_name(table.name))
         return wrong("must be named " + std::string(limits::broadcast_name_prefix) + "1 and so on");
-    DL_TRY_ASSIGN(table.columns, parse_columns(item));
-    DL_TRY_ASSIGN(const auto batches, item.objects("batches"));
+    DL_TRY_ASSIGN(table.columns, read_columns(header.columns));
     Budget left;
-    for (const auto& each : batches) {
+    for (const auto& each : header.batches) {
         DL_TRY_ASSIGN(auto batch, take_batch(each, table, left, rest));
         table.batches.push_back(std::move(batch));
     }
@@ -105,24 +93,27 @@ Result<BroadcastTable> parse_table(const RequestJson& item, Rest& rest) {
 
 }  // namespace
 
-Result<std::vector<BroadcastTable>> parse_broadcasts(const RequestJson& request,
-                                                     const std::map<std::string, TableId>& names,
-                                                     const SharedBytes& attachment) {
+BroadcastHeader broadcast_header(const BroadcastTable& table) {
+    BroadcastHeader header;
+    header.name = table.name;
+    for (const auto& column : table.columns)
+        header.columns.push_back({column.name, column.type});
+    for (const auto& batch : table.batches)
+        header.batches.push_back({batch.rows(), batch.body().size()});
+    return header;
+}
+
+Result<std::vector<BroadcastTable>> read_broadcasts(const std::vector<BroadcastHeader>& headers,
+                                                    const std::vector<NamedTable>& names,
+                                                    const SharedBytes& attachment) {
     std::vector<BroadcastTable> tables;
     Rest rest{attachment};
-    if (request.has("broadcasts")) {
-        DL_TRY_ASSIGN(const auto items, request.objects("broadcasts"));
-        if (items.size() > limits::broadcast_tables_max)
-            return make_error(
-                ErrorCode::limit_exceeded,
-                "query: more than " + std::to_string(limits::broadcast_tables_max) + " broadcast tables");
-        for (const auto& item : items) {
-            DL_TRY_ASSIGN(auto table, parse_table(item, rest));
-            const auto same = [&](const BroadcastTable& other) { return other.name == table.name; };
-            if (names.contains(table.name) || std::any_of(tables.begin(), tables.end(), same))
-                return wrong("gives a name that another table has");
-            tables.push_back(std::move(table));
-        }
+    for (const auto& header : headers) {
+        DL_TRY_ASSIGN(auto table, read_table(header, rest));
+        const auto same = [&](const auto& other) { return other.name == table.name; };
+        if (std::any_of(names.begin(), names.end(), same) || std::any_of(tables.begin(), tables.end(), same))
+            return wrong("gives a name that another table has");
+        tables.push_back(std::move(table));
     }
     if (rest.begin != attachment.size())
         return make_error(ErrorCode::invalid_request,
@@ -131,4 +122,20 @@ Result<std::vector<BroadcastTable>> parse_broadcasts(const RequestJson& request,
     return tables;
 }
 
-}  // namespace dl::slave
+std::vector<SharedBytes> rows_frame(const ColumnBatch& batch) {
+    char count[sizeof(std::uint32_t)];
+    store_le(count, batch.rows());
+    return {SharedBytes::copy_of(count, sizeof count), batch.body()};
+}
+
+Result<ColumnBatch> decode_rows_frame(const SharedBytes& frame, const std::string& node) {
+    constexpr std::size_t kCountBytes = sizeof(std::uint32_t);
+    if (frame.size() < kCountBytes)
+        return make_error(ErrorCode::internal, "slave " + node + " sent a frame without a row count");
+    const auto rows = load_le<std::uint32_t>(frame.data());
+    auto batch = ColumnBatch::decode(frame.slice(kCountBytes, frame.size() - kCountBytes), rows);
+    if (batch.has_error()) return std::move(batch).error().in("rows of slave " + node);
+    return batch;
+}
+
+}  // namespace dl::rpc

@@ -1,0 +1,128 @@
+// Tables as requests name them; ping; tables that come, change and go.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/rpc/messages/message_codec.h"
+
+namespace dl::rpc {
+
+// The id decides; the name is for the words of errors. A drop of a table whose name nobody knows any more has
+// none.
+struct TableRef {
+    TableId id;
+    std::string name;
+    // Members of the request itself.
+    template <class Self, class Visitor>
+    static void members(Self& m, Visitor& v) {
+        v("table_id", m.id);
+        v.maybe("table", m.name, at_most(limits::name_bytes_max));
+    }
+};
+inline TableRef table_ref(const TableMeta& table) {
+    return {table.id, table.name};
+}
+
+// An empty reply.
+template <Method M>
+struct Done {
+    static constexpr Method kMethod = M;
+    template <class Self, class Visitor>
+    static void fields(Self&, Visitor&) {}
+};
+
+struct PingRequest {
+    static constexpr Method kMethod = Method::ping;
+    template <class Self, class Visitor>
+    static void fields(Self&, Visitor&) {}
+};
+
+struct PingReply {
+    static constexpr Method kMethod = Method::ping;
+    std::string node;         // address as configured
+    std::string version;      // of the program
+    std::string incarnation;  // new with every empty data directory
+    NodeId node_id;           // 0: not registered yet
+    std::uint64_t tables = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("node", m.node);
+        v("version", m.version);
+        v("incarnation", m.incarnation);
+        v.maybe("node_id", m.node_id);
+        v("tables", m.tables);
+    }
+};
+
+// The node is this one of the catalog, from now on; idempotent. INVALID_REQUEST when it is another one.
+struct RegisterNodeRequest {
+    static constexpr Method kMethod = Method::register_node;
+    NodeId node;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("node_id", m.node, from_to(1, std::numeric_limits<std::uint32_t>::max()));
+    }
+};
+using RegisterNodeReply = Done<Method::register_node>;
+
+struct PartitionEpoch {
+    PartitionId partition;
+    LeaderEpoch leader_epoch;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("partition", m.partition);
+        v("leader_epoch", m.leader_epoch);
+    }
+};
+std::vector<PartitionEpoch> partition_epochs(const LeaderEpochs& epochs);
+LeaderEpochs leader_epochs(const std::vector<PartitionEpoch>& epochs);
+
+// Creates the partitions on this node, with their leader epochs. Idempotent.
+struct CreateTableRequest {
+    static constexpr Method kMethod = Method::create_table;
+    TableMeta table;
+    std::vector<PartitionEpoch> partitions;  // each once, below table.partition_count
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("table", m.table);
+        v("partitions", m.partitions);
+    }
+    std::string complaint() const {
+        for (const auto& part : partitions)
+            if (part.partition.value >= table.partition_count)
+                return "names partition " + std::to_string(part.partition.value) + " of table " + table.name +
+                       ", which has " + std::to_string(table.partition_count);
+        return names_each_once(partitions) ? "" : "names a partition twice";
+    }
+};
+using CreateTableReply = Done<Method::create_table>;
+
+// A newer schema of a table and newer leader epochs of partitions here, durable before the answer.
+// Idempotent; older ones and those of partitions that are not here are ignored.
+struct UpdateTableRequest {
+    static constexpr Method kMethod = Method::update_table;
+    TableMeta table;
+    std::vector<PartitionEpoch> epochs;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("table", m.table);
+        v.maybe("epochs", m.epochs);
+    }
+    std::string complaint() const { return names_each_once(epochs) ? "" : "names a partition twice"; }
+};
+using UpdateTableReply = Done<Method::update_table>;
+
+// Removes all partitions of the table. Idempotent; who waits for its records is told.
+struct DropTableRequest {
+    static constexpr Method kMethod = Method::drop_table;
+    TableRef table;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        TableRef::members(m.table, v);
+    }
+};
+using DropTableReply = Done<Method::drop_table>;
+
+}  // namespace dl::rpc

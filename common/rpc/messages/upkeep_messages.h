@@ -1,0 +1,117 @@
+// Upkeep of partitions: compress, check, stats.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/rpc/messages/read_messages.h"
+
+namespace dl::rpc {
+
+inline constexpr std::int64_t kUpkeepTimeMsMax = 24 * 3600 * 1000;
+
+// -> data frames CompressProgress as JSON, twice a second.
+struct CompressRequest {
+    static constexpr Method kMethod = Method::compress;
+    TableRef table;
+    std::vector<PartitionId> partitions;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        TableRef::members(m.table, v);
+        v("partitions", m.partitions);
+    }
+    std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
+};
+
+// All partitions of the request together; also the end of the reply.
+struct CompressProgress {
+    static constexpr Method kMethod = Method::compress;
+    std::uint64_t rows_done = 0, rows_total = 0, bytes = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("rows_done", m.rows_done);
+        v("rows_total", m.rows_total);
+        v("bytes", m.bytes);
+    }
+};
+
+// -> a data frame CheckRow as JSON for each partition, in this order.
+struct CheckRequest {
+    static constexpr Method kMethod = Method::check;
+    TableRef table;
+    std::vector<PartitionId> partitions;
+    bool repair = false;
+    std::int64_t timeout_ms = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        TableRef::members(m.table, v);
+        v("partitions", m.partitions);
+        v("repair", m.repair);
+        v("timeout_ms", m.timeout_ms, from_to(1, kUpkeepTimeMsMax));
+    }
+    std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
+};
+
+struct CheckRow {
+    static constexpr Method kMethod = Method::check;
+    PartitionId partition;
+    std::uint64_t live_rows = 0, records = 0, bytes = 0;
+    std::string hash;                   // 16 hex digits
+    std::vector<std::string> problems;  // what is wrong
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("partition", m.partition);
+        v("live_rows", m.live_rows);
+        v("records", m.records);
+        v("bytes", m.bytes);
+        v("hash", m.hash, at_most(16));
+        v("problems", m.problems, ListOfTexts{1u << 20, 1u << 20});
+    }
+};
+using CheckReply = Done<Method::check>;
+
+struct StatsRequest {
+    static constexpr Method kMethod = Method::stats;
+    TableRef table;
+    std::vector<PartitionId> partitions;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        TableRef::members(m.table, v);
+        v("partitions", m.partitions);
+    }
+    std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
+};
+
+// Counters for monitoring and tests, all partitions of the request together.
+struct StatsReply {
+    static constexpr Method kMethod = Method::stats;
+    std::int64_t rows = 0;     // offsets between the first and the end
+    std::int64_t flushed = 0;  // offsets below which records are in files
+    std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
+    std::uint64_t tail_rows = 0, tail_bytes = 0, index_bytes_resident = 0, index_bytes_mapped = 0;
+    std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
+    std::vector<PartitionOffsets> partitions;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("rows", m.rows);
+        v("flushed", m.flushed);
+        v("segments", m.segments);
+        v("log_bytes", m.log_bytes);
+        v("files", m.files);
+        v("file_rows", m.file_rows);
+        v("file_dead_rows", m.file_dead_rows);
+        v("file_bytes", m.file_bytes);
+        v("tail_rows", m.tail_rows);
+        v("tail_bytes", m.tail_bytes);
+        v("index_bytes_resident", m.index_bytes_resident);
+        v("index_bytes_mapped", m.index_bytes_mapped);
+        v("appends", m.appends);
+        v("appended_rows", m.appended_rows);
+        v("syncs", m.syncs);
+        v("flushes", m.flushes);
+        v("compactions", m.compactions);
+        v("partitions", m.partitions);
+    }
+};
+
+}  // namespace dl::rpc

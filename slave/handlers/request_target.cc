@@ -1,0 +1,54 @@
+#include "slave/handlers/request_target.h"
+
+namespace dl::slave {
+namespace {
+
+// The registry knows the id alone.
+Error named(Error error, const rpc::TableRef& table) {
+    if (error.code != ErrorCode::table_not_found) return error;
+    const auto name = table.name.empty() ? "the table" : "table '" + table.name + "'";
+    return make_error(ErrorCode::table_not_found, name + " is not on this slave");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TableMeta>> find_table(const TableRegistry& tables, const rpc::TableRef& table) {
+    auto found = tables.table(table.id);
+    if (found.has_error()) return named(std::move(found).error(), table);
+    return found;
+}
+
+Result<std::shared_ptr<Partition>> find_partition(const TableRegistry& tables, const rpc::TableRef& table,
+                                                  PartitionId id) {
+    auto found = tables.partition(table.id, id);
+    if (found.has_error()) return named(std::move(found).error(), table);
+    return found;
+}
+
+Result<std::shared_ptr<Partition>> find_led_partition(const TableRegistry& tables, const rpc::TableRef& table,
+                                                      PartitionId id, LeaderEpoch epoch) {
+    DL_TRY_ASSIGN(auto partition, find_partition(tables, table, id));
+    DL_TRY(partition->check_epoch(epoch));
+    return partition;
+}
+
+Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::TableRef& table,
+                                        const std::vector<PartitionId>& ids) {
+    FoundPartitions found;
+    found.reserve(ids.size());
+    for (const auto id : ids) {
+        DL_TRY_ASSIGN(auto partition, find_partition(tables, table, id));
+        found.emplace_back(id, std::move(partition));
+    }
+    return found;
+}
+
+Result<void> check_schema(const TableMeta& table, SchemaId schema, std::string_view what) {
+    if (schema <= table.schema.id) return {};
+    return make_error(ErrorCode::schema_mismatch, std::string(what) + " of table " + table.name +
+                                                      " with schema " + std::to_string(schema.value) +
+                                                      ", this slave knows " +
+                                                      std::to_string(table.schema.id.value));
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,29 @@
+// The tables and partitions that requests name. Errors name them as users do, never by their ids:
+// TABLE_NOT_FOUND, PARTITION_NOT_FOUND, or why a partition could not be opened.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/rpc/messages/table_messages.h"
+#include "slave/handlers/table_registry.h"
+
+namespace dl::slave {
+
+Result<std::shared_ptr<const TableMeta>> find_table(const TableRegistry& tables, const rpc::TableRef& table);
+Result<std::shared_ptr<Partition>> find_partition(const TableRegistry& tables, const rpc::TableRef& table,
+                                                  PartitionId id);
+// The same, led here in that epoch; else NOT_LEADER, which says the epoch that is known here.
+Result<std::shared_ptr<Partition>> find_led_partition(const TableRegistry& tables, const rpc::TableRef& table,
+                                                      PartitionId id, LeaderEpoch epoch);
+
+using FoundPartitions = std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>>;
+Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::TableRef& table,
+                                        const std::vector<PartitionId>& ids);
+
+// SCHEMA_MISMATCH when `schema` is newer than what is known here.
+Result<void> check_schema(const TableMeta& table, SchemaId schema, std::string_view what);
+
+}  // namespace dl::slave

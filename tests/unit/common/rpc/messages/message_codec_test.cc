@@ -1,0 +1,126 @@
+#include "common/rpc/messages/message_codec.h"
+
+#include <gtest/gtest.h>
+
+#include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/query_messages.h"
+
+namespace dl::rpc {
+namespace {
+
+AppendRequest small_append() {
+    return {{TableId{7}, "städte"}, SchemaId{3}, "", {{PartitionId{5}, LeaderEpoch{2}, 10, 640, 0xffffffff}}};
+}
+
+const std::string kSmallAppend =
+    R"({"table_id":7,"table":"städte","schema_id":3,)"
+    R"("partitions":[{"partition":5,"leader_epoch":2,"count":10,"bytes":640,"crc":4294967295}]})";
+
+std::string refusal(std::string_view json) {
+    const auto decoded = decode_request<AppendRequest>(json);
+    return decoded.has_error() ? decoded.error().to_text() : "taken";
+}
+
+std::string with(const std::string& from, const std::string& to) {
+    auto text = kSmallAppend;
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+}
+
+TEST(MessageCodec, OneDescriptionWritesAndReads) {
+    EXPECT_EQ(encode(small_append()), kSmallAppend);
+    const auto read = decode_request<AppendRequest>(kSmallAppend);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(read->table.name, "städte");
+    EXPECT_EQ(read->partitions.at(0).crc, 0xffffffffu);
+    EXPECT_EQ(encode(*read), kSmallAppend);
+    // The order of members and blanks mean nothing.
+    const auto shuffled = decode_request<AppendRequest>(
+        R"( {"partitions": [{"crc":1,"bytes":2,"count":3,"leader_epoch":4,"partition":5}], "batch_id":"\u00e4\"",
+             "schema_id":1, "table_id":18446744073709551615} )");
+    ASSERT_TRUE(shuffled.has_value()) << shuffled.error().to_text();
+    EXPECT_EQ(shuffled->batch_id, "ä\"");
+    EXPECT_EQ(shuffled->table.id.value, 18446744073709551615u);
+    EXPECT_EQ(shuffled->partitions[0].partition, PartitionId{5});
+}
+
+TEST(MessageCodec, ErrorsNameMessageAndField) {
+    EXPECT_EQ(refusal(with("\"crc\":4294967295", "\"crc\":4294967296")),
+              "INVALID_REQUEST: append: 'partitions[0].crc' must be a number from 0 to 4294967295");
+    EXPECT_EQ(refusal(with("\"crc\":4294967295", "\"crc\":1.5")),
+              "INVALID_REQUEST: append: 'partitions[0].crc' must be a number from 0 to 4294967295");
+    EXPECT_EQ(refusal(with("\"leader_epoch\":2", "\"leader_epoch\":0")),
+              "INVALID_REQUEST: append: 'partitions[0].leader_epoch' must be a number from 1 to 4294967295");
+    EXPECT_EQ(refusal(with("\"partition\":5", "\"partition\":4096")),
+              "INVALID_REQUEST: append: 'partitions[0].partition' must be a number from 0 to 4095");
+    EXPECT_EQ(refusal(with("\"schema_id\":3,", "")), "INVALID_REQUEST: append: 'schema_id' is missing");
+    EXPECT_EQ(refusal(with("\"schema_id\":3,", "\"schema_id\":\"3\",")),
+              "INVALID_REQUEST: append: 'schema_id' must be a number from 1 to 4294967295");
+    EXPECT_EQ(refusal(with("\"table\":\"städte\"", "\"table\":7")),
+              "INVALID_REQUEST: append: 'table' must be a string");
+    EXPECT_EQ(refusal(with("\"count\":10", "\"count\":10,\"sum\":1")),
+              "INVALID_REQUEST: append: 'partitions[0]' has the unknown member 'sum'");
+    EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"schema_id\":4")),
+              "INVALID_REQUEST: append: the message has the member 'schema_id' twice");
+    EXPECT_EQ(refusal(R"({"table_id":7,"schema_id":3,"partitions":{}})"),
+              "INVALID_REQUEST: append: 'partitions' must be a list");
+    EXPECT_EQ(refusal(R"({"table_id":7,"schema_id":3,"partitions":[]})"),
+              "INVALID_REQUEST: append: the message names no partition");
+    EXPECT_EQ(refusal("[]"), "INVALID_REQUEST: append: the message must be a JSON object");
+    EXPECT_TRUE(refusal("{\"table_id\":7").starts_with("INVALID_REQUEST: append: the message is no JSON"));
+    // A reply that is not understood is nobody's bad request.
+    const auto reply = decode_reply<AppendReply>(R"({"partitions":[{"partition":1}]})");
+    ASSERT_TRUE(reply.has_error());
+    EXPECT_EQ(
+        reply.error().to_text(),
+        "INTERNAL: the reply to append is not understood: 'partitions[0]' has not one of 'appended' and "
+        "'error'; do the versions differ?");
+}
+
+TEST(MessageCodec, ListsAndTextsAreBounded) {
+    std::string many = R"({"table_id":1,"schema_id":1,"partitions":[)";
+    for (std::size_t i = 0; i <= limits::partitions_max; ++i)
+        many += (i == 0 ? "" : ",") + encode(AppendPart{PartitionId{0}, LeaderEpoch{1}, 1, 1, 1});
+    EXPECT_EQ(refusal(many + "]}"), "LIMIT_EXCEEDED: append: 'partitions' has more than 4096 elements");
+    const std::string batch_id(limits::batch_id_bytes_max, 'x');
+    EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"batch_id\":\"" + batch_id + "\"")), "taken");
+    EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"batch_id\":\"" + batch_id + "x\"")),
+              "LIMIT_EXCEEDED: append: 'batch_id' has more than 64 bytes");
+    std::string escaped;
+    for (std::size_t i = 0; i < limits::batch_id_bytes_max; ++i)
+        escaped += "\\u0041";
+    EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"batch_id\":\"" + escaped + "\"")), "taken");
+}
+
+TEST(MessageCodec, ErrorsTravelWhateverTheyQuote) {
+    const AppendReply reply{{{PartitionId{1}, {}, make_error(ErrorCode::io_error, "\"a\xff\"\nb")}}};
+    const auto read = decode_reply<AppendReply>(encode(reply));
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(read->partitions.at(0).error->to_text(), "IO_ERROR: \"a?\" b");
+}
+
+TEST(MessageCodec, FramesOfRowsAreCheckedAndNameTheSlave) {
+    ColumnBatchBuilder builder({{FieldId{1}, {TypeKind::int64}}});
+    for (std::int64_t i = 0; i < 3; ++i) {
+        builder.append_fixed(0, i);
+        builder.finish_row(false);
+    }
+    auto batch = ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 3);
+    ASSERT_TRUE(batch.has_value());
+    std::string frame;
+    for (const auto& part : rows_frame(*batch))
+        frame += part.view();
+    const auto rows = decode_rows_frame(SharedBytes::from_string(frame), "a:1");
+    ASSERT_TRUE(rows.has_value()) << rows.error().to_text();
+    EXPECT_EQ(rows->rows(), 3u);
+    EXPECT_EQ(rows->columns()[0].fixed<std::int64_t>(2), 2);
+    for (const auto& bad : {std::string(), frame.substr(0, 3), frame.substr(0, frame.size() - 8)}) {
+        const auto refused = decode_rows_frame(SharedBytes::from_string(bad), "a:1");
+        ASSERT_TRUE(refused.has_error()) << bad.size();
+        EXPECT_NE(refused.error().message.find("slave a:1"), std::string::npos) << refused.error().to_text();
+    }
+}
+
+}  // namespace
+}  // namespace dl::rpc
