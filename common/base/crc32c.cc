@@ -27,4 +27,8 @@ std::uint32_t crc32c(std::uint32_t crc, const void* data, std::size_t size) {
     return ~state;
 }
 
+std::uint32_t crc32_gzip(std::uint32_t crc, const void* data, std::size_t size) {
+    return crc32_gzip_refl(crc, static_cast<const unsigned char*>(data), size);
+}
+
 }  // namespace dl

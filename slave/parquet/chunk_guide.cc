@@ -4,20 +4,16 @@
 
 #include "common/base/byte_io.h"
 #include "slave/parquet/hybrid_reader.h"
-#include "slave/parquet/thrift_reader.h"
+#include "slave/parquet/parquet_page_header.h"
 
 namespace dl::slave {
 namespace {
-
-using Kind = ThriftReader::Kind;
 
 // Numbers as in the Parquet format.
 enum PageKind : std::uint8_t { kDataPage = 0, kDictionaryPage = 2 };
 enum Encoding : std::uint8_t { kPlain = 0, kPlainDictionary = 2, kRle = 3, kRleDictionary = 8 };
 
-// A page of a file we wrote is never larger; keeps a damaged size from taking memory.
-constexpr std::uint32_t kPageBytesMax = 1u << 30;
-// Nor are there so many: a guide would be larger than what it guides through.
+// A chunk of a file we wrote never has so many: a guide would be larger than what it guides through.
 constexpr std::size_t kPagesMax = 4096;
 
 Error damaged(const std::string& what) {
@@ -25,51 +21,6 @@ Error damaged(const std::string& what) {
 }
 Error foreign(const std::string& what) {
     return make_error(ErrorCode::not_supported, "Parquet page: " + what);
-}
-
-struct PageHeader {
-    std::int64_t kind = -1;
-    std::int64_t plain_bytes = -1;
-    std::int64_t stored_bytes = -1;
-    std::int64_t values = -1;
-    std::int64_t encoding = -1;
-    std::int64_t level_encoding = kRle;
-    std::size_t header_bytes = 0;
-};
-
-Result<PageHeader> read_header(std::string_view bytes) {
-    PageHeader header;
-    ThriftReader reader(bytes);
-    reader.structure_fields([&](std::int16_t id, Kind kind) {
-        if (id == 1 && kind == Kind::i32) {
-            header.kind = reader.integer();
-        } else if (id == 2 && kind == Kind::i32) {
-            header.plain_bytes = reader.integer();
-        } else if (id == 3 && kind == Kind::i32) {
-            header.stored_bytes = reader.integer();
-        } else if ((id == 5 || id == 7) && kind == Kind::structure) {  // data page, dictionary page
-            reader.structure_fields([&](std::int16_t member, Kind member_kind) {
-                if (member == 1 && member_kind == Kind::i32)
-                    header.values = reader.integer();
-                else if (member == 2 && member_kind == Kind::i32)
-                    header.encoding = reader.integer();
-                else if (id == 5 && member == 3 && member_kind == Kind::i32)
-                    header.level_encoding = reader.integer();
-                else
-                    reader.skip(member_kind);
-            });
-        } else {
-            reader.skip(kind);
-        }
-    });
-    header.header_bytes = reader.position();
-    if (reader.failed() || header.stored_bytes < 0 || header.plain_bytes < 0 || header.values < 0 ||
-        header.plain_bytes > kPageBytesMax || header.values > kPageBytesMax ||
-        static_cast<std::uint64_t>(header.stored_bytes) > bytes.size() - header.header_bytes) {
-        if (!reader.failed() && header.kind == 3) return foreign("version 2");
-        return damaged("the header cannot be read");
-    }
-    return header;
 }
 
 // The content of a whole page; points into `stored` or into memory that `keep` holds.
@@ -111,7 +62,7 @@ Result<void> survey_byte_arrays(PageGuide& page, std::string_view content) {
     return {};
 }
 
-Result<void> survey_content(PageGuide& page, const PageHeader& header, std::string_view stored,
+Result<void> survey_content(PageGuide& page, const ParquetPageHeader& header, std::string_view stored,
                             const ParquetColumn& column) {
     const bool is_dictionary = header.kind == kDictionaryPage;
     const bool has_levels = column.optional && !is_dictionary;
@@ -170,7 +121,7 @@ Result<ChunkGuide> survey_chunk(std::string_view chunk, const ParquetColumn& col
     ChunkGuide guide;
     std::uint64_t first_row = 0;
     for (std::size_t at = 0; at < chunk.size();) {
-        DL_TRY_ASSIGN(const auto header, read_header(chunk.substr(at)));
+        DL_TRY_ASSIGN(const auto header, read_page_header(chunk.substr(at), chunk.size() - at));
         const bool is_dictionary = header.kind == kDictionaryPage;
         if (!is_dictionary && header.kind != kDataPage)
             return foreign("of kind " + std::to_string(header.kind));
@@ -189,6 +140,7 @@ Result<ChunkGuide> survey_chunk(std::string_view chunk, const ParquetColumn& col
             return foreign("encoding " + std::to_string(header.encoding));
         if (page.indexed && !guide.dictionary) return damaged("has no dictionary");
         const auto stored = chunk.substr(page.stored_begin, page.stored_bytes);
+        if (!page_is_whole(header, stored)) return damaged("the checksum of the content does not match");
         DL_TRY(survey_content(page, header, stored, column));
         at = page.stored_begin + page.stored_bytes;
         if (is_dictionary) {

@@ -1,5 +1,6 @@
 #include "slave/parquet/parquet_footer.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "common/base/byte_io.h"
@@ -11,6 +12,7 @@ namespace {
 using Kind = ThriftReader::Kind;
 
 constexpr std::string_view kMagic = "PAR1";
+constexpr std::string_view kOwnName = "DataLakeDB";
 constexpr std::size_t kTrailerBytes = 8;  // u32 length of the metadata, magic
 
 Error damaged(const std::string& what) {
@@ -90,7 +92,7 @@ RowGroup read_group(ThriftReader& reader) {
     return group;
 }
 
-Result<ParquetChunk> locate(const ChunkInfo& info, std::size_t file_bytes) {
+Result<ParquetChunk> locate(const ChunkInfo& info, std::uint64_t file_bytes) {
     if (info.codec != 0 && info.codec != 1) return foreign("codec " + std::to_string(info.codec));
     ParquetChunk chunk;
     chunk.codec = static_cast<ParquetCodec>(info.codec);
@@ -107,12 +109,14 @@ Result<ParquetChunk> locate(const ChunkInfo& info, std::size_t file_bytes) {
 
 }  // namespace
 
-Result<ParquetFooter> read_parquet_footer(std::string_view file) {
-    if (file.size() < kMagic.size() + kTrailerBytes || !file.ends_with(kMagic))
+Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t file_bytes) {
+    if (file_bytes < kMagic.size() + kTrailerBytes || end.size() < kTrailerBytes || !end.ends_with(kMagic))
         return damaged("does not end with PAR1");
-    const auto length = load_le<std::uint32_t>(file.data() + file.size() - kTrailerBytes);
-    if (length > file.size() - kTrailerBytes - kMagic.size()) return damaged("is longer than the file");
-    ThriftReader reader(file.substr(file.size() - kTrailerBytes - length, length));
+    const auto length = load_le<std::uint32_t>(end.data() + end.size() - kTrailerBytes);
+    if (length > file_bytes - kTrailerBytes - kMagic.size() || length > end.size() - kTrailerBytes)
+        return damaged("is longer than the file");
+    ThriftReader reader(end.substr(end.size() - kTrailerBytes - length, length));
+    std::string_view created_by;
     std::vector<SchemaElement> schema;
     std::vector<RowGroup> groups;
     reader.structure_fields([&](std::int16_t id, Kind kind) {
@@ -120,12 +124,22 @@ Result<ParquetFooter> read_parquet_footer(std::string_view file) {
             reader.list_elements([&](Kind) { schema.push_back(read_element(reader)); });
         else if (id == 4 && kind == Kind::list)
             reader.list_elements([&](Kind) { groups.push_back(read_group(reader)); });
+        else if (id == 6 && kind == Kind::binary)
+            created_by = reader.text();
         else
             reader.skip(kind);
     });
     if (reader.failed() || schema.empty()) return damaged("cannot be read");
 
     ParquetFooter footer;
+    if (created_by == kOwnName) {
+        footer.version = 1;
+    } else if (created_by == kParquetCreatedBy) {
+        footer.version = 2;
+    } else if (created_by.starts_with(kOwnName)) {
+        return foreign("the file is of \"" + std::string(created_by) + "\", this program knows \"" +
+                       std::string(kParquetCreatedBy) + "\"");
+    }
     for (std::size_t i = 1; i < schema.size(); ++i) {  // the first is the root
         if (!schema[i].has_type || schema[i].repetition > 1)
             return foreign("column " + schema[i].column.name + " is nested");
@@ -139,12 +153,27 @@ Result<ParquetFooter> read_parquet_footer(std::string_view file) {
         footer.first_rows.push_back(rows);
         rows += static_cast<std::uint64_t>(group.rows);
         for (const auto& info : group.chunks) {
-            DL_TRY_ASSIGN(const auto chunk, locate(info, file.size()));
+            DL_TRY_ASSIGN(const auto chunk, locate(info, file_bytes));
             footer.chunks.push_back(chunk);
         }
     }
     footer.first_rows.push_back(rows);
     return footer;
+}
+
+Result<ParquetFooter> read_parquet_footer(const ReadableFile& file) {
+    constexpr std::uint64_t kFirstRead = 64u << 10;  // nearly always all of it
+    DL_TRY_ASSIGN(const auto file_bytes, file.size());
+    auto wanted = std::min(file_bytes, kFirstRead);
+    DL_TRY_ASSIGN(auto end, file.read(file_bytes - wanted, wanted));
+    if (end.size() == wanted && wanted >= kTrailerBytes) {
+        const auto length = load_le<std::uint32_t>(end.view().data() + wanted - kTrailerBytes);
+        if (length > wanted - kTrailerBytes && length <= file_bytes - kTrailerBytes) {
+            wanted = length + kTrailerBytes;
+            DL_TRY_ASSIGN(end, file.read(file_bytes - wanted, wanted));
+        }
+    }
+    return read_parquet_footer(end.view(), file_bytes);
 }
 
 }  // namespace dl::slave

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/io/file_system.h"
 
 namespace dl::slave {
 
@@ -37,7 +38,12 @@ struct ParquetChunk {
     ParquetCodec codec = ParquetCodec::plain;
 };
 
+// What our writer calls itself, with the version of docs/formats/snapshot-file.md. Files of version 1 say
+// "DataLakeDB" alone.
+inline constexpr std::string_view kParquetCreatedBy = "DataLakeDB version 2";
+
 struct ParquetFooter {
+    std::uint32_t version = 0;  // of our format; 0: another program wrote the file
     std::vector<ParquetColumn> columns;
     std::vector<std::uint64_t> first_rows;  // of the row groups, and the number of all rows
     std::vector<ParquetChunk> chunks;       // row group by row group, one per column
@@ -47,7 +53,14 @@ struct ParquetFooter {
     }
 };
 
-// CORRUPT_DATA when it is damaged, NOT_SUPPORTED for what our own files do not contain.
-Result<ParquetFooter> read_parquet_footer(std::string_view file);
+// CORRUPT_DATA when it is damaged, NOT_SUPPORTED for what our own files do not contain and for versions of
+// our format that are not known. `end` is the file, or as much of its end as holds the footer; `file_bytes`
+// its size.
+Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t file_bytes);
+inline Result<ParquetFooter> read_parquet_footer(std::string_view file) {
+    return read_parquet_footer(file, file.size());
+}
+// The same of a file that is read, not mapped.
+Result<ParquetFooter> read_parquet_footer(const ReadableFile& file);
 
 }  // namespace dl::slave

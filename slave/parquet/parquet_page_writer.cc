@@ -6,6 +6,7 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "slave/parquet/hybrid_writer.h"
 #include "slave/parquet/thrift_writer.h"
 
@@ -15,13 +16,14 @@ namespace {
 // A chunk is stored compressed when that takes away a tenth at least.
 constexpr double kCompressedMax = 0.9;
 
-std::string page_header(ParquetPageKind kind, std::size_t plain_bytes, std::size_t stored_bytes,
+std::string page_header(ParquetPageKind kind, std::size_t plain_bytes, std::string_view stored,
                         std::size_t values, ParquetEncoding encoding) {
     std::string bytes;
     ThriftWriter header(bytes);
     header.i32(1, static_cast<std::int32_t>(kind));
     header.i32(2, static_cast<std::int32_t>(plain_bytes));
-    header.i32(3, static_cast<std::int32_t>(stored_bytes));
+    header.i32(3, static_cast<std::int32_t>(stored.size()));
+    header.i32(4, static_cast<std::int32_t>(crc32_gzip(0, stored.data(), stored.size())));
     header.begin_structure(kind == ParquetPageKind::data ? 5 : 7);
     header.i32(1, static_cast<std::int32_t>(values));
     header.i32(2, encoding);
@@ -87,8 +89,7 @@ void append_pages(std::string& out, std::span<ParquetPageDraft> pages, ParquetCh
     for (const auto& page : pages) {
         const auto& stored = compressed ? page.packed : page.content;
         if (page.kind == ParquetPageKind::data) info.data_page = out.size() - begin;
-        const auto header =
-            page_header(page.kind, page.content.size(), stored.size(), page.values, page.encoding);
+        const auto header = page_header(page.kind, page.content.size(), stored, page.values, page.encoding);
         out += header;
         out += stored;
         info.plain_bytes += header.size() + page.content.size();

@@ -21,7 +21,6 @@ enum ConvertedType : std::int32_t {
     kInt64 = 18
 };
 constexpr std::string_view kMagic = "PAR1";
-constexpr std::string_view kCreatedBy = "DataLakeDB";
 
 void write_logical_type(ThriftWriter& out, const ParquetWriter::Column& column) {
     const auto converted = [&](std::int32_t type) { out.i32(6, type); };
@@ -178,7 +177,7 @@ std::string ParquetWriter::footer() const {
         out.i64(6, static_cast<std::int64_t>(stored_bytes));
         out.end_structure();
     }
-    out.text(6, kCreatedBy);
+    out.text(6, kParquetCreatedBy);
     // Minima and maxima are in the order of the column's type.
     out.begin_list(7, Kind::structure, columns_.size());
     for (std::size_t i = 0; i < columns_.size(); ++i) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "slave/partition/file_repair.h"
+
 namespace dl::slave {
 namespace {
 
@@ -82,7 +84,19 @@ class Scan {
                     " does not name the newest record of each key of its file");
             found_.wrong_indexes.insert(info.stem());
         }
-        if (!info.compacted && info.first_offset >= log_from_) in_files_[info.first_offset] = all;
+        if (info.compacted || info.first_offset < log_from_) return {};
+        in_files_[info.first_offset] = all;
+        return compare_values(*entry.file);
+    }
+
+    Result<void> compare_values(const SnapshotFile& file) {
+        const auto differs =
+            compare_with_log(core_, file, [&] { return check_still_wanted(*pass_.options, core_); });
+        if (differs.has_error() && differs.error().code == ErrorCode::not_found &&
+            file.info().first_offset < core_.log().first_offset())
+            return {};  // a compaction has removed that log; the pass finds out by itself
+        if (differs.has_error()) return note(differs.error());
+        if (*differs) problem("snapshot file " + file.parquet_path() + ": " + **differs);
         return {};
     }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "common/base/failpoint.h"
+#include "slave/partition/file_repair.h"
 
 namespace dl::slave {
 namespace {
@@ -118,15 +119,20 @@ void CompactionRunner::consider() {
     start(Scope::flushed, nullptr);
 }
 
-Result<void> CompactionRunner::run(Run& own) {
-    const Offset log_start =
-        log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs);
-    if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
-    DL_TRY(flushes_.flush_closed_segments(core_.state()->end_offset));
-    const auto state = core_.state();
-    if (!needs_compaction(policy_files(*state->files), core_.options.compaction.dead_percent))
-        return remove_log(log_start);
+// Nothing is merged out of a file that is not what was written: its damage would get a right checksum, and
+// the log that has the right values would be removed.
+Result<bool> CompactionRunner::rewrote_inputs() {
+    DL_TRY_ASSIGN(const auto damaged, find_damaged_files(core_, *core_.state(), [&]() -> Result<void> {
+                      const std::lock_guard lock(mutex_);
+                      if (closing_) return closing_error(core_);
+                      return {};
+                  }));
+    DL_TRY(rewrite_damaged_files(core_, damaged));
+    return !damaged.empty();
+}
 
+Result<CompactionOutput> CompactionRunner::merge(Run& own) {
+    const auto state = core_.state();
     CompactionInput input;
     input.files = core_.context.files;
     input.database = core_.context.compaction_database.get();
@@ -142,9 +148,25 @@ Result<void> CompactionRunner::run(Run& own) {
         if (closing_) return closing_error(core_);
         own.job = job;
     }
-    auto ran = job->run();
+    return job->run();
+}
+
+Result<void> CompactionRunner::run(Run& own) {
+    const std::lock_guard replacing(core_.files_mutex);
+    const Offset log_start =
+        log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs);
+    if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
+    DL_TRY(flushes_.flush_closed_segments(core_.state()->end_offset));
+    if (!needs_compaction(policy_files(*core_.state()->files), core_.options.compaction.dead_percent))
+        return remove_log(log_start);
+    auto ran = merge(own);
     // What is kept for readers of the past may be the space that is missing.
     if (ran.has_error() && ran.error().code == ErrorCode::disk_full) core_.earlier.clear();
+    if (ran.has_error() && ran.error().code != ErrorCode::disk_full &&
+        ran.error().code != ErrorCode::cancelled) {
+        DL_TRY_ASSIGN(const bool rewrote, rewrote_inputs());
+        if (rewrote) ran = merge(own);
+    }
     DL_TRY_ASSIGN(const auto output, std::move(ran));
     if (output.unchanged) return remove_log(log_start);
     DL_TRY(commit(output, log_start));

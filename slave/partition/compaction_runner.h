@@ -48,6 +48,9 @@ class CompactionRunner {
     bool may_start();
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
+    Result<CompactionOutput> merge(Run& own);
+    // Some of the files were damaged and have been written anew.
+    Result<bool> rewrote_inputs();
     Result<void> commit(const CompactionOutput& output, Offset log_start);
     Offset removable(Offset below) const;
     Result<void> remove_log(Offset below);

@@ -4,6 +4,7 @@
 
 #include "slave/partition/check_scan.h"
 #include "slave/partition/derived_repair.h"
+#include "slave/partition/file_repair.h"
 #include "slave/snapshot/derived_files.h"
 
 namespace dl::slave {
@@ -15,6 +16,7 @@ struct Checked {
     CheckReport report;
     std::set<std::string> wrong_indexes;
     bool wrong_vectors = false;
+    DamagedFiles damaged_files;
 };
 
 class Checker {
@@ -61,14 +63,10 @@ class Checker {
     }
 
     Result<void> check_parquet(const SnapshotFile& file) {
-        ManifestFile found;
-        const auto read = measure_parquet(*core_.context.files, file.parquet_path(), &found);
-        if (read.has_error())
-            problem(read.error().message);
-        else if (found.parquet_bytes != file.info().parquet_bytes ||
-                 found.parquet_crc != file.info().parquet_crc)
-            problem("snapshot file " + file.parquet_path() +
-                    " does not match size and checksum in the manifest");
+        const auto whole = check_parquet_file(*core_.context.files, file.parquet_path(), file.info());
+        if (whole.has_value()) return {};
+        problem(whole.error().message);
+        checked_.damaged_files[file.info().stem()] = whole.error();
         return {};
     }
 
@@ -221,14 +219,24 @@ void limit_problems(std::vector<std::string>* problems) {
     problems->push_back("and " + std::to_string(more) + " more");
 }
 
+// Files first: indexes are made of them.
+Result<void> repair(PartitionCore& core, const Checked& checked, const CheckOptions& options) {
+    if (!checked.damaged_files.empty()) {
+        const std::unique_lock replacing(core.files_mutex, options.deadline);
+        if (!replacing) return check_still_wanted(options, core);
+        DL_TRY(rewrite_damaged_files(core, checked.damaged_files));
+    }
+    if (!checked.wrong_vectors) return {};
+    return repair_derived(core, checked.wrong_indexes, [&] { return check_still_wanted(options, core); });
+}
+
 }  // namespace
 
 Result<CheckReport> check_partition(PartitionCore& core, const CheckOptions& options,
                                     std::uint64_t keys_at_once) {
     DL_TRY_ASSIGN(auto checked, Checker(core, options, keys_at_once).run());
-    if (options.repair && checked.wrong_vectors) {
-        const auto repaired =
-            repair_derived(core, checked.wrong_indexes, [&] { return check_still_wanted(options, core); });
+    if (options.repair && (checked.wrong_vectors || !checked.damaged_files.empty())) {
+        const auto repaired = repair(core, checked, options);
         DL_TRY_ASSIGN(auto again, Checker(core, options, keys_at_once).run());
         std::vector<std::string> problems;
         for (const auto& text : checked.report.problems)

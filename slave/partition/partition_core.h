@@ -1,8 +1,8 @@
 // What the parts of one partition share: configuration, log, published state and the locks between them.
 //
-// Locks, always taken in this order: a Commit (one flush, compaction or repair makes its files the
-// partition's), a Hold of the exclusion (one thread appends, applies or exchanges files), the state's own.
-// What they guard can be reached through them only.
+// Locks, always taken in this order: files_mutex (a compaction or the repair of a file), a Commit (one flush,
+// compaction or repair makes its files the partition's), a Hold of the exclusion (one thread appends, applies
+// or exchanges files), the state's own. What they guard can be reached through them only.
 #pragma once
 
 #include <atomic>
@@ -88,6 +88,9 @@ class PartitionCore {
     const PartitionId id;
     const PartitionOptions options;
     const PartitionContext context;
+
+    // Of who replaces files by others, from choosing the old ones to the commit.
+    std::timed_mutex files_mutex;
 
   private:
     LogProgress progress_;

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "slave/partition/applier.h"
+#include "slave/partition/file_repair.h"
 #include "slave/snapshot/snapshot_loader.h"
 
 namespace dl::slave {
@@ -109,6 +110,11 @@ Result<void> recover_partition(PartitionCore& core) {
         "INV-2 the log is replayed to its end");
     core.set_publisher(
         std::make_unique<SnapshotPublisher>(files, core.directory, loaded.manifest, *loaded.files));
+    {
+        // The repair takes the exclusion by itself.
+        const auto given_back = std::move(hold);
+    }
+    DL_TRY(rewrite_damaged_files(core, loaded.damaged));
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
     spdlog::info(

@@ -15,15 +15,6 @@ Error closing_error(const PartitionCore& core) {
     return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
 }
 
-void remove_unfinished(const FlushInput& input) {
-    ManifestFile info;
-    info.first_offset = input.segment->first_offset();
-    info.end_offset = input.segment->end_offset();
-    info.edition = input.edition;
-    for (const auto& name : {info.parquet_name(), info.index_name()})
-        (void)input.files->remove(input.snapshots_directory + "/" + name);
-}
-
 }  // namespace
 
 void SnapshotMaintainer::make_room() {
@@ -121,7 +112,7 @@ Result<void> SnapshotMaintainer::flush_segment(const std::shared_ptr<const TailS
     auto written = run_flush_job(input);
     if (written.has_error()) {
         // It is tried again under another name; on a full disk every byte counts.
-        remove_unfinished(input);
+        remove_unfinished_flush(input);
         return written.error();
     }
     auto file = std::move(*written);

@@ -58,6 +58,8 @@ Result<std::shared_ptr<const KeyIndex>> rebuild_key_index(const DerivedFrom& fro
     const std::string parquet = from.snapshots_directory + "/" + info.parquet_name();
     const std::string path = from.snapshots_directory + "/" + info.index_name();
     const KeyIndexInfo identity{info.first_offset, info.end_offset, info.rows, from.table->index_hash_seed};
+    if (const auto whole = check_parquet_file(*from.files, parquet, info); whole.has_error())
+        return whole.error();
     DL_FAILPOINT("rebuild.before-write");
     DL_TRY_ASSIGN(const auto fresh, fresh_name(*from.files, path));
     {

@@ -61,6 +61,15 @@ Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input) {
                                           std::move(index));
 }
 
+void remove_unfinished_flush(const FlushInput& input) {
+    ManifestFile info;
+    info.first_offset = input.segment->first_offset();
+    info.end_offset = input.segment->end_offset();
+    info.edition = input.edition;
+    for (const auto& name : {info.parquet_name(), info.index_name()})
+        (void)input.files->remove(input.snapshots_directory + "/" + name);
+}
+
 std::shared_ptr<const DeleteVector> segment_delete_vector(const TailSegment& segment, Offset cut) {
     RowBits dead(segment.rows());
     for (const auto& chunk : segment.chunks()) {

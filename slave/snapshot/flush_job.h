@@ -22,6 +22,8 @@ struct FlushInput {
 };
 
 Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input);
+// After an error: what it has written so far, which nothing names.
+void remove_unfinished_flush(const FlushInput& input);
 
 // Rows of the segment that are dead for a view with this cut: deletes, and those that a record below the cut
 // replaced.

@@ -103,15 +103,6 @@ void append_times(ParquetColumnEncoder& column, const Slice& slice) {
     }
 }
 
-// A batch of one row with the value of rows that lack the field; without rows it is NULL.
-Result<ColumnBatch> default_row(const Field& field) {
-    if (!field.default_text) return ColumnBatch{};
-    ColumnBatchBuilder builder({{field.id, field.type}});
-    DL_TRY(append_parsed_text(builder, 0, field.type, *field.default_text));
-    builder.finish_row(false);
-    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
-}
-
 Result<void> append_field(ParquetColumnEncoder& column, const Slice& slice, const Field& field,
                           const ColumnBatch& default_value) {
     const auto* const view = slice.chunk->batch.find(field.id);
@@ -130,6 +121,14 @@ Result<void> append_field(ParquetColumnEncoder& column, const Slice& slice, cons
 }
 
 }  // namespace
+
+Result<ColumnBatch> default_row(const Field& field) {
+    if (!field.default_text) return ColumnBatch{};
+    ColumnBatchBuilder builder({{field.id, field.type}});
+    DL_TRY(append_parsed_text(builder, 0, field.type, *field.default_text));
+    builder.finish_row(false);
+    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
+}
 
 std::vector<Field> segment_fields(const TailSegment& segment, const Schema& schema, FieldId next_field) {
     std::vector<Field> fields;

@@ -15,6 +15,9 @@ namespace dl::slave {
 // batches newer than `schema` (id >= next_field). Fields dropped since are left out.
 std::vector<Field> segment_fields(const TailSegment& segment, const Schema& schema, FieldId next_field);
 
+// A batch of one row with the value of records that lack the field; without rows it is NULL.
+Result<ColumnBatch> default_row(const Field& field);
+
 // Writes and syncs the file, which must not exist; the caller syncs the directory. Batches that lack a field
 // give its default. Blocking; memory: that of a row group (kParquetRowGroupBytes, or one longer row).
 Result<void> write_segment_file(FileSystem& files, const std::string& path, const TailSegment& segment,

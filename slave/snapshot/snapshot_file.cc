@@ -25,12 +25,53 @@ Result<std::shared_ptr<const ParquetRowReader>> SnapshotFile::row_reader() const
     return row_reader_;
 }
 
+namespace {
+
+struct Measured {
+    std::uint64_t bytes = 0;
+    std::uint32_t crc = 0;
+};
+
+// Read, not mapped: an error of the disk comes back as one.
+Result<Measured> measure(const ReadableFile& file) {
+    Measured measured;
+    for (;;) {
+        DL_TRY_ASSIGN(const auto part, file.read(measured.bytes, kCheckReadBytes));
+        if (part.empty()) return measured;
+        measured.crc = crc32c(measured.crc, part.data(), part.size());
+        measured.bytes += part.size();
+    }
+}
+
+}  // namespace
+
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info) {
     DL_TRY_ASSIGN(const auto file, files.open_read(path));
-    DL_TRY_ASSIGN(const auto bytes, file->map());
-    info->parquet_bytes = bytes.size();
-    info->parquet_crc = crc32c(0, bytes.data(), bytes.size());
+    if (const auto checked = check_parquet_pages(*file); checked.has_error())
+        return checked.error().in("snapshot file " + path);
+    DL_TRY_ASSIGN(const auto measured, measure(*file));
+    info->parquet_bytes = measured.bytes;
+    info->parquet_crc = measured.crc;
     return {};
+}
+
+Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info) {
+    const auto named = "snapshot file " + path;
+    auto file = files.open_read(path);
+    if (file.has_error()) return file.error().in(named);
+    const auto found = measure(**file);
+    if (found.has_error()) return found.error().in(named);
+    if (found->bytes == info.parquet_bytes && found->crc == info.parquet_crc) return {};
+    if (found->bytes != info.parquet_bytes)
+        return make_error(ErrorCode::corrupt_data, named + " has " + std::to_string(found->bytes) +
+                                                       " bytes, the manifest says " +
+                                                       std::to_string(info.parquet_bytes));
+    const auto pages = check_parquet_pages(**file);
+    return make_error(ErrorCode::corrupt_data,
+                      named + " is damaged: " +
+                          (pages.has_error() ? pages.error().message
+                                             : std::string("its bytes do not match the checksum in the "
+                                                           "manifest, outside its pages")));
 }
 
 }  // namespace dl::slave

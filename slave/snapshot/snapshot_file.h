@@ -12,6 +12,7 @@
 
 #include "common/io/file_system.h"
 #include "slave/index/key_index_file.h"
+#include "slave/parquet/parquet_check.h"
 #include "slave/parquet/parquet_row_reader.h"
 #include "slave/snapshot/manifest.h"
 
@@ -63,7 +64,11 @@ class SnapshotFile {
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };
 
-// Size and CRC-32C of a Parquet file as it lies on disk, into `info`.
+// Size and CRC-32C of a Parquet file as it lies on disk, into `info`. CORRUPT_DATA when a page is not what
+// its writer made.
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info);
+// Reads all of a column file and compares it with size and checksum in the manifest. CORRUPT_DATA names file,
+// and where they can be told column, row group and byte offset. Blocking; memory: one read.
+Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info);
 
 }  // namespace dl::slave

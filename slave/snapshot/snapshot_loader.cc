@@ -9,20 +9,6 @@
 namespace dl::slave {
 namespace {
 
-// The Parquet file as the manifest describes it.
-Result<void> check_parquet(const DerivedFrom& from, const ManifestFile& info) {
-    const std::string path = from.snapshots_directory + "/" + info.parquet_name();
-    ManifestFile found;
-    DL_TRY(measure_parquet(*from.files, path, &found));
-    if (found.parquet_bytes != info.parquet_bytes || found.parquet_crc != info.parquet_crc)
-        return make_error(
-            ErrorCode::corrupt_data,
-            "snapshot file " + path + " (" + std::to_string(found.parquet_bytes) +
-                " bytes) does not match the size (" + std::to_string(info.parquet_bytes) +
-                ") and checksum in the manifest; restore the partition's directory from a copy");
-    return {};
-}
-
 // Only what is missing or damaged is made again; a disk that cannot be read is an error.
 bool can_be_rebuilt(const Error& error) {
     return error.code == ErrorCode::corrupt_data || error.code == ErrorCode::not_found;
@@ -54,6 +40,11 @@ Result<std::shared_ptr<const DeleteVector>> load_vector(const DerivedFrom& from,
     spdlog::error("snapshot: delete vector {} is rebuilt from the key indexes: {}", path,
                   vector.error().to_text());
     return std::shared_ptr<const DeleteVector>();
+}
+
+Error with_way_out(Error error) {
+    error.message += "; restore the partition's directory from a copy";
+    return error;
 }
 
 // INV-6: what the manifest does not name was never committed, or was replaced.
@@ -88,16 +79,23 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
     const DerivedFrom from{&files, &database, snapshots_directory(directory), &table};
     std::vector<std::shared_ptr<const SnapshotFile>> opened;
     for (const auto& info : loaded.manifest.files) {
-        DL_TRY(check_parquet(from, info));
+        const auto path = from.snapshots_directory + "/" + info.parquet_name();
+        if (const auto whole = check_parquet_file(files, path, info); whole.has_error()) {
+            // Of compacted files and those of removed log segments there are no other records.
+            if (info.compacted || info.first_offset < loaded.manifest.log_start)
+                return with_way_out(whole.error());
+            loaded.damaged[info.stem()] = whole.error();
+        }
         DL_TRY_ASSIGN(auto index, load_index(from, info, &loaded.rebuilt));
         opened.push_back(
             std::make_shared<SnapshotFile>(files, from.snapshots_directory, info, std::move(index)));
     }
     std::vector<FileEntry> entries;
     std::vector<std::shared_ptr<const DeleteVector>> derived;
+    const bool indexes_doubted = loaded.rebuilt != 0;
     for (std::size_t i = 0; i < opened.size(); ++i) {
         DL_TRY_ASSIGN(auto vector, load_vector(from, opened[i]->info()));
-        if (vector == nullptr) {
+        if (vector == nullptr || indexes_doubted) {
             if (derived.empty()) derived = derive_vectors(opened);
             vector = derived[i];
             DL_TRY(replace_vector(from, opened[i]->info(), *vector));

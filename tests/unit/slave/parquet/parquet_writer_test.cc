@@ -3,10 +3,13 @@
 #include "slave/parquet/parquet_writer.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include "slave/parquet/hybrid_reader.h"
 #include "slave/parquet/hybrid_writer.h"
+#include "slave/parquet/parquet_check.h"
 #include "slave/parquet/parquet_row_reader.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/unit/slave/parquet/parquet_test_rows.h"
@@ -326,7 +329,7 @@ TEST_F(ParquetWriterTest, AFileWithoutRowsCanBeRead) {
 
 // docs/formats/snapshot-file.md describes this file byte by byte.
 TEST_F(ParquetWriterTest, WritesTheGoldenFile) {
-    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v1.parquet";
+    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v2.parquet";
     auto writer = ParquetWriter::create(posix_file_system(), path_,
                                         {{"_offset", type_of("long"), false, true},
                                          {"_delete", type_of("boolean"), false},
@@ -351,6 +354,56 @@ TEST_F(ParquetWriterTest, WritesTheGoldenFile) {
               (Rows{{"7", "false", "2026-01-02 03:04:05", "1", "a"},
                     {"8", "true", "2026-01-02 03:04:05", "2", "~"},
                     {"10", "false", "2026-01-02 03:04:06", "3", "a"}}));
+}
+
+TEST_F(ParquetWriterTest, VersionOneStaysReadable) {
+    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v1.parquet";
+    EXPECT_TRUE(check_parquet_pages(**posix_file_system().open_read(golden)).has_value());
+    const auto reader = ParquetRowReader::open(posix_file_system(), golden);
+    ASSERT_TRUE(reader) << reader.error().to_text();
+    const std::vector<Field> fields{{FieldId{1}, "k", type_of("long")}, {FieldId{2}, "s", type_of("string")}};
+    const std::vector<std::uint32_t> wanted{1, 2};
+    const auto read = (*reader)->read(wanted, fields, nullptr);
+    ASSERT_TRUE(read) << read.error().to_text();
+    EXPECT_EQ(rows_of(*read), (Rows{{"2", "~"}, {"3", "a"}}));
+    // A later version is refused by its name.
+    auto bytes = *posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/snapshot-v2.parquet");
+    bytes[bytes.find("DataLakeDB version 2") + 19] = '3';
+    const auto refused = read_parquet_footer(bytes);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, ErrorCode::not_supported);
+    EXPECT_NE(refused.error().message.find("version 3"), std::string::npos) << refused.error().message;
+}
+
+// Any flipped bit of the pages is found, by the walk and by who reads the row, and the place is named.
+TEST_F(ParquetWriterTest, EveryFlippedBitOfAPageIsFound) {
+    std::mt19937 random(21);
+    const auto fields = fields_of_all_types();
+    write_batch(path_, fields, random_batch(fields, 400, 1, random), 200);
+    const auto bytes = *posix_file_system().read_all(path_);
+    EXPECT_TRUE(check_parquet_pages(**posix_file_system().open_read(path_)).has_value());
+    const auto footer = read_parquet_footer(bytes);
+    ASSERT_TRUE(footer);
+    const auto damaged = folder_.path("damaged");
+    for (std::size_t group = 0; group < 2; ++group) {
+        for (std::size_t column = 0; column < footer->columns.size(); ++column) {
+            const auto& chunk = footer->chunk(group, column);
+            for (int i = 0; i < 12; ++i) {
+                // The header is about 30 bytes; the last bytes are content.
+                const auto at = chunk.begin + chunk.bytes - 1 - random() % (chunk.bytes / 4 + 1);
+                auto flipped = bytes;
+                flipped[at] = static_cast<char>(flipped[at] ^ (1 << (random() % 8)));
+                std::filesystem::remove(damaged);
+                std::ofstream(damaged, std::ios::binary) << flipped;
+                const auto found = check_parquet_pages(**posix_file_system().open_read(damaged));
+                ASSERT_TRUE(found.has_error()) << "column " << column << " byte " << at;
+                EXPECT_EQ(found.error().code, ErrorCode::corrupt_data);
+                const auto place = "column " + footer->columns[column].name + " of row group " +
+                                   std::to_string(group) + ", the page at byte ";
+                EXPECT_TRUE(found.error().message.starts_with(place)) << found.error().message;
+            }
+        }
+    }
 }
 
 TEST_F(ParquetWriterTest, ErrorsOfTheDiskAreReported) {

@@ -4,6 +4,7 @@
 #include <random>
 #include <thread>
 
+#include "common/base/crc32c.h"
 #include "slave/partition/record_census.h"
 #include "slave/snapshot/derived_files.h"
 #include "slave/snapshot/snapshot_publisher.h"
@@ -275,20 +276,126 @@ TEST_F(CheckTest, DamageWhileItServesIsFoundAndDerivedFilesComeBack) {
     expect_found_and_repaired(now.stem() + ".dv");
 }
 
-TEST_F(CheckTest, DamagedParquetAndLogAreNamedAndNotRepaired) {
+// A column file is named with the place, and written anew while the log has its records.
+TEST_F(CheckTest, DamagedColumnFilesComeBackFromTheLog) {
     write_history();
+    const auto before = live();
     const auto file = manifest().files.back();
+    ASSERT_FALSE(file.compacted);
     const auto parquet = snapshot(file.parquet_name());
+    flip(parquet, posix_file_system().file_size(parquet).value() / 3);
+    const auto found = check(false);
+    ASSERT_FALSE(found.problems.empty());
+    for (const auto* word : {file.parquet_name().c_str(), "column", "row group", "byte"})
+        EXPECT_NE(found.problems.front().find(word), std::string::npos) << found.problems.front();
+    const auto repaired = check(true);
+    ASSERT_FALSE(repaired.problems.empty());
+    for (const auto& problem : repaired.problems)
+        EXPECT_TRUE(problem.starts_with("repaired: ")) << problem;
+    EXPECT_FALSE(posix_file_system().exists(parquet));
+    expect_sound();
+    EXPECT_EQ(live(), before);
+    close();
+    open();
+    EXPECT_EQ(live(), before);
+    expect_sound();
+}
+
+// Where a text lies in a file, uncompressed or as a literal of Snappy.
+void flip_text(const std::string& path, const std::string& text) {
+    auto bytes = *posix_file_system().read_all(path);
+    const auto at = bytes.find(text);
+    ASSERT_NE(at, std::string::npos);
+    bytes[at + 3] = static_cast<char>(bytes[at + 3] ^ 1);
+    std::filesystem::remove(path);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+TEST_F(CheckTest, CompactionReadsDamagedFilesAnewFromTheLog) {
+    write_history();
+    append({{1000, "the value that the disk will get wrong"}});
+    model_[1000] = "the value that the disk will get wrong";
+    some_batches(30);
+    ASSERT_TRUE(partition_->flush().has_value());
+    std::string parquet;
+    for (const auto& file : manifest().files)
+        if (posix_file_system().read_all(snapshot(file.parquet_name()))->find(model_[1000]) !=
+            std::string::npos)
+            parquet = snapshot(file.parquet_name());
+    flip_text(parquet, model_[1000]);
+    const auto compressed = partition_->compress(nullptr);
+    ASSERT_TRUE(compressed.has_value()) << compressed.error().to_text();
+    expect_sound();
+    reopen();
+    expect_sound();
+}
+
+TEST_F(CheckTest, CompactionNeverTakesOverDamage) {
+    append({{1000, "the value that the disk will get wrong"}});
+    model_[1000] = "the value that the disk will get wrong";
+    write_history();
+    const auto before = manifest();
+    const auto file = before.files.front();
+    ASSERT_TRUE(file.compacted);
+    const auto good = *posix_file_system().read_all(snapshot(file.parquet_name()));
+    flip_text(snapshot(file.parquet_name()), model_[1000]);
+    for (int i = 0; i < 2; ++i) {
+        const auto refused = partition_->compress(nullptr);
+        ASSERT_TRUE(refused.has_error());
+        EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
+        for (const auto* word :
+             {file.parquet_name().c_str(), "column f2 of row group 0", "at byte", "restore"})
+            EXPECT_NE(refused.error().message.find(word), std::string::npos) << refused.error().message;
+    }
+    EXPECT_EQ(manifest().log_start, before.log_start);
+    write(snapshot(file.parquet_name()), good);
+    expect_sound();
+    const auto compressed = partition_->compress(nullptr);
+    ASSERT_TRUE(compressed.has_value()) << compressed.error().to_text();
+    expect_sound();
+}
+
+// With right checksums everywhere: the log says what the values were.
+TEST_F(CheckTest, ValuesAreComparedWithTheLog) {
+    write_history();
+    append({{1000, "the value that somebody else wrote"}});
+    model_[1000] = "the value that somebody else wrote";
+    some_batches(30);
+    ASSERT_TRUE(partition_->flush().has_value());
+    close();
+    auto changed = manifest();
+    for (auto& file : changed.files) {
+        const auto path = snapshot(file.parquet_name());
+        if (posix_file_system().read_all(path)->find(model_[1000]) == std::string::npos) continue;
+        flip_text(path, model_[1000]);
+        const auto bytes = *posix_file_system().read_all(path);
+        file.parquet_crc = crc32c(0, bytes.data(), bytes.size());
+    }
+    ++changed.edition;
+    ASSERT_TRUE(ManifestStore(posix_file_system(), directory_).replace(changed, "test").has_value());
+    open();
+    const auto report = check();
+    ASSERT_EQ(report.problems.size(), 1u);
+    EXPECT_NE(report.problems.front().find("column f2 at offset"), std::string::npos)
+        << report.problems.front();
+}
+
+TEST_F(CheckTest, DamagedCompactedFilesAndLogAreNamedAndNotRepaired) {
+    write_history();
+    const auto compacted = manifest().files.front();
+    ASSERT_TRUE(compacted.compacted);
+    const auto parquet = snapshot(compacted.parquet_name());
     const auto good = *posix_file_system().read_all(parquet);
-    flip(parquet, good.size() / 2);
+    flip(parquet, good.size() / 3);
     for (const bool repair : {false, true}) {
         const auto report = check(repair);
         ASSERT_FALSE(report.problems.empty());
-        EXPECT_NE(report.problems.front().find(file.parquet_name()), std::string::npos);
+        EXPECT_NE(report.problems.front().find(compacted.parquet_name()), std::string::npos);
         EXPECT_FALSE(report.problems.front().starts_with("repaired"));
     }
     write(parquet, good);
     expect_sound();
+    const auto file = manifest().files.back();
     // A closed log segment, which a start trusts by its index.
     char name[32];
     std::snprintf(name, sizeof name, "%020lld.log", static_cast<long long>(file.first_offset));
