@@ -180,16 +180,17 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
     log_info(kComponent, "altered", {{"table", table->name}, {"schema", table->schema.id.value}});
     const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
     std::vector<Task> tasks;
-    for (const auto& node : nodes_of(*table)) {
+    const auto placement = catalog_.tables().placement(table->id);
+    for (const auto node : placement == nullptr ? std::vector<NodeId>() : nodes_of(*placement)) {
         tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
-            auto slave = slaves_.client(node);
-            if (slave.has_error()) co_return;
+            auto route = routes_.node(node);
+            if (route.has_error()) co_return;
             auto reply =
-                co_await (*slave)->call(rpc::Method::update_table, encode_update_table(*table), {}, until);
+                co_await route->slave->call(rpc::Method::update_table, encode_update_table(*table), {}, until);
             // It learns the schema with the next batch, or when it comes back.
             if (reply.has_error())
                 log_warn(kComponent, "a slave does not know the new schema yet",
-                         {{"slave", node}, {"table", table->name}, {"error", reply.error()}});
+                         {{"slave", route->address}, {"table", table->name}, {"error", reply.error()}});
         });
     }
     co_await run_all(std::move(tasks));
