@@ -1,6 +1,6 @@
 #include "master/protocol/native/table_text.h"
 
-#include "common/types/value_text.h"
+#include "common/json/json_writer.h"
 
 namespace dl::master {
 namespace {
