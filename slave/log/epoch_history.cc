@@ -25,12 +25,15 @@ void EpochHistory::remove_before(Offset first) {
     // The one that `first` lies in stays.
     starts_.erase(starts_.begin(), behind - 1);
     starts_.front().first_offset = first;
+    DL_CHECK(starts_.size() == 1 || starts_[1].first_offset > first, "INV-2 epochs ascend with the offsets");
 }
 
 std::optional<EpochEnd> EpochHistory::end_of(LeaderEpoch epoch, Offset log_end) const {
     const auto behind = std::upper_bound(starts_.begin(), starts_.end(), epoch,
                                          [](LeaderEpoch e, const EpochStart& s) { return e < s.epoch; });
     if (behind == starts_.begin()) return std::nullopt;
+    DL_CHECK((behind - 1)->epoch <= epoch && (behind - 1)->first_offset < log_end,
+             "INV-8 an epoch of the log has batches");
     return EpochEnd{(behind - 1)->epoch, behind == starts_.end() ? log_end : behind->first_offset};
 }
 

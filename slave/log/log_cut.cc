@@ -1,5 +1,8 @@
 #include "slave/log/log_cut.h"
 
+#include <algorithm>
+
+#include "common/base/check.h"
 #include "slave/log/segment_scanner.h"
 
 namespace dl::slave {
@@ -19,6 +22,8 @@ Result<SegmentIndex> plan_log_cut(std::shared_ptr<ReadableFile> file, const LogI
         if (header.end_offset() > end || header.epoch > epoch) break;
         kept.add(header);
     }
+    DL_CHECK(kept.end_offset <= std::max(end, kept.first_offset) && kept.bytes <= segment.index.bytes,
+             "INV-2 a cut leaves a part of what was there");
     return kept;
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/limits.h"
 #include "slave/log/segment_scanner.h"
@@ -60,6 +61,12 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
         DL_TRY(recover_closed(firsts_[i], firsts_[i + 1]));
     DL_TRY(recover_last(firsts_.back()));
     DL_TRY(apply_changes());
+    const auto& segments = outcome_.segments;
+    for (std::size_t i = 0; i + 1 < segments.size(); ++i)
+        DL_CHECK(segments[i]->closed && segments[i]->index.end_offset == segments[i + 1]->index.first_offset,
+                 "INV-2 offsets of neighbouring segments meet");
+    DL_CHECK(!segments.back()->closed && segments.back()->index.end_offset == outcome_.summary.end_offset,
+             "INV-2 the log ends where its last segment does");
     DL_TRY(collect_epochs());
     collect_batch_ids();
     return std::move(outcome_);
@@ -240,6 +247,7 @@ Result<void> LogRecovery::check_epoch(const RecordBatchHeader& header) {
 // A segment whose first batch is of the same epoch as the first one behind it holds no other.
 Result<void> LogRecovery::collect_epochs() {
     auto& epochs = outcome_.epochs;
+    DL_CHECK(first_epochs_.size() == outcome_.segments.size(), "every segment was asked for its epoch");
     for (std::size_t i = 0; i < outcome_.segments.size(); ++i) {
         const auto& segment = *outcome_.segments[i];
         if (first_epochs_[i] <= epochs.newest()) {
@@ -293,6 +301,7 @@ void LogRecovery::collect_batch_ids() {
         if (segment.closed) segment.index.batch_ids = {};
     }
     std::reverse(ids.begin(), ids.end());
+    DL_CHECK(ids.size() <= limits::batch_ids_per_partition_max, "INV-13 batch ids are bounded");
 }
 
 }  // namespace dl::slave

@@ -135,6 +135,9 @@ class PartitionLog : public SharedLog {
     // nothing is changed.
     virtual Result<Offset> truncate_from(Offset offset, LeaderEpoch epoch) = 0;
     virtual bool failed() const = 0;
+    // False: it failed and bytes that were never synced are still in its files, where a later reader of the
+    // page cache would take them for synced.
+    virtual bool failed_cleanly() const = 0;
     // Ends writing for good and lets go of the active file, which gives back what was allocated ahead of its
     // end: that must not happen later, when another owner may have appended to it. Writer calls fail from
     // here on, with UNAVAILABLE unless the log had failed before; reads go on.

@@ -1,5 +1,7 @@
 #include "slave/log/retention_floors.h"
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 
 class RetentionFloors::Hold final : public RetentionHold {
@@ -14,6 +16,7 @@ class RetentionFloors::Hold final : public RetentionHold {
     }
     void advance(Offset floor) override {
         const std::lock_guard lock(owner_->mutex_);
+        DL_CHECK(!owner_->floors_.empty(), "a floor stays as long as its holder");
         if (floor <= *at_) return;
         owner_->floors_.erase(at_);
         at_ = owner_->floors_.insert(floor);

@@ -25,6 +25,7 @@ Error corrupt(std::string what) {
 
 void SegmentIndex::add(const RecordBatchHeader& header) {
     DL_CHECK(header.base_offset == end_offset, "INV-2 offsets are dense");
+    DL_CHECK(header.count > 0, "INV-2 a batch has records");
     if (entries.empty() || bytes - entries.back().position >= limits::segment_index_interval_bytes)
         entries.push_back({header.base_offset, bytes, newest_time_us});
     if (header.has_batch_id()) {
@@ -46,6 +47,7 @@ const IndexEntry& SegmentIndex::at_or_before(Offset offset) const {
 }
 
 const IndexEntry& SegmentIndex::at_or_before_time(std::int64_t time_us) const {
+    DL_CHECK(!entries.empty() && time_us <= newest_time_us, "a time looked up lies in its segment");
     // time_before_us never falls, so the batch looked for lies before the first entry that already has the
     // time.
     const auto behind = std::partition_point(entries.begin(), entries.end(), [&](const IndexEntry& entry) {
@@ -55,6 +57,8 @@ const IndexEntry& SegmentIndex::at_or_before_time(std::int64_t time_us) const {
 }
 
 std::string SegmentIndex::encode() const {
+    DL_CHECK(!entries.empty() && entries.front().offset == first_offset && end_offset > first_offset,
+             "INV-2 a closed segment holds batches from its first offset on");
     const auto ids_kept = std::min(batch_ids.size(), limits::batch_ids_per_partition_max);
     std::string out;
     out.reserve(kHeaderBytes + entries.size() * kEntryBytes + ids_kept * kBatchIdBytes);

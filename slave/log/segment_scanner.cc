@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/byte_io.h"
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 
 namespace dl::slave {
@@ -49,7 +50,9 @@ Result<void> check_batch_body(const RecordBatchHeader& header, std::string_view 
 
 SegmentScanner::SegmentScanner(std::shared_ptr<ReadableFile> file, std::string path, BatchPlace place,
                                std::uint64_t position, std::uint64_t end)
-    : file_(std::move(file)), path_(std::move(path)), place_(place), position_(position), end_(end) {}
+    : file_(std::move(file)), path_(std::move(path)), place_(place), position_(position), end_(end) {
+    DL_CHECK(position <= end, "a scan begins within its file");
+}
 
 Result<std::string_view> SegmentScanner::bytes_at(std::uint64_t position, std::uint64_t length) {
     length = std::min(length, end_ - position);
@@ -81,6 +84,8 @@ Result<bool> SegmentScanner::next() {
         return bad(body.error());
     batch_ = {*header, buffer_.slice(position_ - buffer_position_ + kHeaderBytes, header->body_bytes)};
     batch_position_ = position_;
+    DL_CHECK(header->base_offset == place_.offset && batch_.body.size() == header->body_bytes,
+             "INV-4 a batch handed on is the one that was checked");
     position_ += total;
     place_.offset = header->end_offset();
     return true;

@@ -73,6 +73,7 @@ SegmentedLog::SegmentedLog(FileSystem& files, LogIdentity identity, const LogOpt
       segments_(std::move(recovered.segments)),
       epochs_(std::move(recovered.epochs)) {
     const auto& active = active_->index;
+    DL_CHECK(!active_->closed && active_file_ != nullptr, "the last segment takes what is appended");
     synced_end_ = active.end_offset;
     synced_bytes_ = active.bytes;
     end_offset_ = active.end_offset;
@@ -177,6 +178,10 @@ Result<void> SegmentedLog::write_run(std::span<const StoredBatch> run) {
                             piece.size);
         total += piece.size;
     }
+    std::uint64_t expected = 0;
+    for (const auto& batch : run)
+        expected += batch.header.total_bytes();
+    DL_CHECK(total == expected, "INV-4 the bytes written are those the headers name");
     if (auto written = write_parts(total); written.has_error()) {
         if (written.error().code == ErrorCode::disk_full && take_back_run()) return written;
         return fail(std::move(written).error(), true);
@@ -270,6 +275,7 @@ Result<void> SegmentedLog::sync() {
 
 Result<void> SegmentedLog::sync_active() {
     if (synced_end_ == end_offset()) return {};
+    DL_CHECK(synced_end_ < end_offset(), "INV-1 what is synced was appended");
     if (DL_FAILPOINT_ERROR("append.before-fsync")) return fail(injected("append.before-fsync"), false);
     if (auto synced = active_file_->sync(); synced.has_error()) return fail(std::move(synced).error(), false);
     synced_end_ = end_offset();
@@ -378,6 +384,7 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
     auto file = files_.open_read(last->path);
     if (file.has_error()) return file.error();
     DL_TRY_ASSIGN(auto kept, plan_log_cut(std::move(*file), identity_, *last, wanted, epoch));
+    DL_CHECK(kept.end_offset <= wanted, "INV-2 a cut takes all that was to go");
     if (DL_FAILPOINT_ERROR("truncate.before")) return injected("truncate.before");
     end_offset_.store(kept.end_offset, std::memory_order_release);
     auto cut = cut_files(last, kept.bytes);
@@ -445,9 +452,12 @@ void SegmentedLog::forget_opened(const std::shared_ptr<LogSegment>& segment) {
 }
 
 Error SegmentedLog::fail(Error cause, bool disk_is_known) {
+    DL_CHECK(synced_bytes_ <= active_->index.bytes && synced_end_ <= active_->index.end_offset,
+             "INV-1 what is synced is not cut off");
     // What was written and will never be acknowledged must not come back: not after this error says "nothing
     // was done", and not from the page cache, where a failed sync leaves it looking well.
     bool clean = active_file_->truncate(synced_bytes_).has_value();
+    clean_.store(clean, std::memory_order_release);
     if (!clean)
         cause.message += "; what was not synced could not be taken back: check the disk before restarting";
     if (clean && disk_is_known) clean = active_file_->sync().has_value();
@@ -475,7 +485,7 @@ Error SegmentedLog::out_of_service() const {
                               "try again when the partition is served again");
     return make_error(ErrorCode::io_error, "log \"" + identity_.directory +
                                                "\" is out of service after an earlier failure (" +
-                                               failure_->message + "); restart the slave");
+                                               failure_->message + ")");
 }
 
 // --- retention ---
@@ -562,6 +572,8 @@ std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset) const {
     const auto& index = segment->index;
     if (offset >= index.end_offset) return std::nullopt;
     Place place{segment, index.at_or_before(offset), index.bytes, index.end_offset};
+    DL_CHECK(place.entry.offset <= offset && place.entry.position < place.end_position,
+             "a read begins at or before what is asked for");
     if (!segment->closed && !recent_.empty() && recent_.front().offset <= offset) {
         const auto recent =
             std::upper_bound(recent_.begin(), recent_.end(), offset,
@@ -606,6 +618,7 @@ Result<std::vector<StoredBatch>> SegmentedLog::read(Offset from, Offset end, std
         const auto before = out.size();
         DL_TRY(read_run(*place, from, end, max_bytes, taken, out));
         if (out.size() == before) break;
+        DL_CHECK(out.back().header.end_offset() > from, "a read comes forward");
         from = out.back().header.end_offset();
         if (from < place->end_offset) break;  // stopped by max_bytes, or at the end
     }

@@ -24,6 +24,7 @@ class SegmentedLog final : public PartitionLog {
     Result<void> roll() override;
     Result<Offset> truncate_from(Offset offset, LeaderEpoch epoch) override;
     bool failed() const override { return failed_.load(std::memory_order_acquire); }
+    bool failed_cleanly() const override { return clean_.load(std::memory_order_acquire); }
     void stop_writing() override;
 
     Offset first_offset() const override;
@@ -109,6 +110,7 @@ class SegmentedLog final : public PartitionLog {
     EpochHistory epochs_;
     std::atomic<Offset> end_offset_;
     std::atomic<bool> failed_ = false;
+    std::atomic<bool> clean_ = true;  // what was not synced when it failed is gone
     const std::shared_ptr<RetentionFloors> floors_ = std::make_shared<RetentionFloors>();
 };
 
