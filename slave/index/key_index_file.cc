@@ -83,6 +83,8 @@ Result<void> KeyIndexWriter::write(FileSystem& files, const std::string& path) c
     while (bucket + 1 < directory.size())
         directory[++bucket] = static_cast<std::uint32_t>(hashes_.size());
 
+    DL_CHECK(rows_.size() == hashes_.size() && directory.back() == hashes_.size(),
+             "every entry has its row and its bucket");
     static constexpr std::array<char, 64> kZeros{};
     const auto pad = [](std::uint64_t from, std::uint64_t to) { return as_text(kZeros.data(), to - from); };
     static_assert(sizeof(Hash128) == 16);
@@ -96,8 +98,12 @@ Result<void> KeyIndexWriter::write(FileSystem& files, const std::string& path) c
         as_text(rows_.data(), rows_.size() * 4),
     };
     std::uint32_t body_crc = 0;
-    for (const auto part : body)
+    std::uint64_t bytes = kHeaderBytes;
+    for (const auto part : body) {
         body_crc = crc32c(body_crc, part.data(), part.size());
+        bytes += part.size();
+    }
+    DL_CHECK(bytes == layout.end, "the sections of a key index fill its layout");
 
     std::string header;
     append_le(header, kMagic);

@@ -25,6 +25,7 @@ void KeyTable::grow(std::size_t keys) {
     shift_ = 32 - static_cast<unsigned>(std::countr_zero(wanted));
     keys_max_ = wanted * kLoadPercent / 100;
     const std::size_t mask = wanted - 1;
+    DL_CHECK(keys_ <= keys_max_, "a key table has room for its keys");
     for (const auto slot : old) {
         if (slot == 0) continue;
         std::size_t at = static_cast<std::uint32_t>(slot >> 32) >> shift_;
@@ -105,6 +106,7 @@ std::vector<KeyRow> KeyTable::sorted() const {
             entries[j] = entries[j - 1];
         entries[j] = entry;
     }
+    DL_CHECK(entries.size() == keys_, "INV-5 every key is there once");
     return entries;
 }
 

@@ -19,6 +19,7 @@ void supersede_in(TailSegment& segment, std::vector<TailSegment::FreshKey>* fres
         for (std::size_t i = start; i < stop; ++i)
             if (!segment.supersede(keys[i].hash, keys[i].offset)) keys[kept++] = keys[i];
     }
+    DL_CHECK(kept <= keys.size(), "INV-5 a key is found once");
     keys.resize(kept);
 }
 
@@ -42,6 +43,7 @@ Result<std::vector<Hash128>> hash_keys(const ColumnBatch& batch, FieldId key, st
 
 void Tail::start_segment() {
     close_segment();
+    DL_CHECK(segments_.empty() || segments_.back()->end_offset() == end_offset_, "INV-2 the tail is dense");
     segments_.push_back(std::make_shared<TailSegment>(end_offset_));
 }
 
@@ -56,6 +58,8 @@ Result<void> Tail::append(const ColumnBatch& batch, std::int64_t append_time_us,
     fresh.reserve(hashes.size());
     DL_TRY(segments_.back()->append(batch, append_time_us, hashes, &fresh));
     end_offset_ += batch.rows();
+    DL_CHECK(segments_.back()->end_offset() == end_offset_,
+             "INV-2 every record of a batch is in its segment");
     for (std::size_t i = segments_.size() - 1; i-- > 0 && !fresh.empty();)
         supersede_in(*segments_[i], &fresh);
     missing->insert(missing->end(), fresh.begin(), fresh.end());
@@ -66,6 +70,8 @@ void Tail::drop_oldest(const TailSegment& segment) {
     DL_CHECK(!segments_.empty() && segments_.front().get() == &segment && segment.closed(),
              "segments leave the tail in order, once flushed");
     segments_.erase(segments_.begin());
+    DL_CHECK((segments_.empty() ? end_offset_ : segments_.front()->first_offset()) == segment.end_offset(),
+             "INV-2 the tail begins where the flushed segment ends");
 }
 
 std::shared_ptr<const TailSnapshot> Tail::snapshot() const {
@@ -76,6 +82,9 @@ std::shared_ptr<const TailSnapshot> Tail::snapshot() const {
         snapshot->rows += segment->rows();
         snapshot->bytes += segment->body_bytes();
     }
+    DL_CHECK(segments_.empty() || snapshot->rows == static_cast<std::uint64_t>(
+                                                        end_offset_ - segments_.front()->first_offset()),
+             "INV-2 a view has every record of the tail");
     return snapshot;
 }
 

@@ -84,6 +84,8 @@ Result<void> TailSegment::append(const ColumnBatch& batch, std::int64_t append_t
              "INV-2 a tail segment grows by whole batches");
     const std::uint32_t first = keys_.rows();
     const std::uint32_t end = first + batch.rows();
+    const std::uint32_t keys_before = keys_.keys();
+    const std::size_t fresh_before = fresh->size();
     while (blocks_.size() * std::uint64_t{SupersededBlock::kRows} < end)
         blocks_.push_back(std::make_shared<SupersededBlock>());
     {
@@ -104,6 +106,9 @@ Result<void> TailSegment::append(const ColumnBatch& batch, std::int64_t append_t
                 mark(older, offset);
         }
     }
+    DL_CHECK(keys_.rows() == end, "INV-2 every record has its row");
+    DL_CHECK(fresh->size() - fresh_before == keys_.keys() - keys_before,
+             "INV-5 a record brings a new key or replaces a row");
     auto chunk = std::make_shared<TailChunk>();
     chunk->batch = batch;
     chunk->base_offset = first_offset_ + first;
@@ -129,6 +134,7 @@ std::optional<Offset> TailSegment::find_below(const Hash128& hash, Offset cut) c
     const std::shared_lock lock(keys_mutex_);
     const auto row = keys_.find_below(hash, end);
     if (row == KeyTable::kNone) return std::nullopt;
+    DL_CHECK(row < end, "INV-7 a view sees what is below its cut");
     return first_offset_ + row;
 }
 
@@ -167,6 +173,8 @@ Result<void> TailSegment::merge_small_chunks() {
             body_bytes_ -= chunks_[i]->batch.body().size();
             done += chunks_[i]->batch.rows();
         }
+        DL_CHECK(done == joined.rows() && merged->base_offset + static_cast<Offset>(done) == end_offset(),
+                 "INV-2 merged chunks hold the rows of their parts");
         body_bytes_ += joined.body().size();
         merged->batch = std::move(joined);
         chunks_.resize(first);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 namespace {
 
@@ -41,6 +43,8 @@ void ChunkGuideCache::keep(const Key& key, std::shared_ptr<const ChunkGuide> gui
     const std::lock_guard lock(shard.mutex);
     if (shard.by_key.contains(key)) return;
     while (shard.bytes + bytes > shard_bytes_max_) {
+        DL_CHECK(!shard.entries.empty() && shard.bytes >= shard.entries.back().bytes,
+                 "INV-13 the cache counts what it holds");
         shard.by_key.erase(shard.entries.back().key);
         shard.bytes -= shard.entries.back().bytes;
         dropped.splice(dropped.begin(), shard.entries, std::prev(shard.entries.end()));
@@ -48,6 +52,8 @@ void ChunkGuideCache::keep(const Key& key, std::shared_ptr<const ChunkGuide> gui
     shard.entries.push_front({key, std::move(guide), bytes});
     shard.by_key.emplace(key, shard.entries.begin());
     shard.bytes += bytes;
+    DL_CHECK(shard.bytes <= shard_bytes_max_ && shard.by_key.size() == shard.entries.size(),
+             "INV-13 the cache stays within its bytes");
 }
 
 std::size_t ChunkGuideCache::bytes() const {

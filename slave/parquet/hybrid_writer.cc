@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 namespace {
 
@@ -31,12 +33,14 @@ void append_packed(std::string& out, std::span<const std::uint16_t> values, unsi
         for (; bits >= 8; bits -= 8, pending >>= 8)
             *at++ = static_cast<char>(pending);
     }
+    DL_CHECK(at <= out.data() + out.size() - (bits != 0 ? 1 : 0), "packed values fill their groups at most");
     if (bits != 0) *at = static_cast<char>(pending);  // what is missing of the last group stays 0
 }
 
 }  // namespace
 
 void append_hybrid(std::string& out, std::span<const std::uint16_t> values, unsigned width) {
+    DL_CHECK(width > 0 && width <= 16, "numbers of a dictionary have 1 to 16 bits");
     std::size_t packed_from = 0;
     for (std::size_t at = 0; at < values.size();) {
         const auto length = run_length(values.subspan(at));
@@ -56,6 +60,7 @@ void append_hybrid(std::string& out, std::span<const std::uint16_t> values, unsi
 
 void append_hybrid_bits(std::string& out, std::span<const std::uint8_t> bits, std::uint64_t count) {
     const auto groups = (count + kGroup - 1) / kGroup;
+    DL_CHECK(bits.size() >= groups, "there are as many bits as rows");
     append_varint(out, groups << 1 | 1);
     out.append(reinterpret_cast<const char*>(bits.data()), groups);
 }

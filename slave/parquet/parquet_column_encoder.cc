@@ -60,6 +60,8 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         info.nulls = levels_.nulls();
         const bool in_dictionary = in_dictionary_ && !numbers_.empty();
         if (in_dictionary) info.encoding = kRleDictionaryEncoding;
+        DL_CHECK((in_dictionary_ ? numbers_.size() : plain_.size()) == info.values - info.nulls,
+                 "every value that is not NULL is written");
         info.range = Codec::range(in_dictionary ? dictionary_.entries() : plain_);
         auto& entries = pages_[0];
         auto& data = pages_[1];
@@ -72,6 +74,8 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
             entries.values = dictionary_.entries().size();
             entries.content.clear();
             Codec::append_plain(entries.content, dictionary_.entries());
+            DL_CHECK(entries.values > 0 && entries.values <= dictionary_.kEntriesMax,
+                     "a dictionary has the values of its chunk");
             const auto width = std::bit_width((entries.values - 1) | 1);  // 1 at least
             data.content.push_back(static_cast<char>(width));
             append_hybrid(data.content, numbers_, static_cast<unsigned>(width));
@@ -117,6 +121,7 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         if (!in_dictionary_) return;
         in_dictionary_ = false;
         plain_.reserve(numbers_.size());
+        DL_CHECK(plain_.empty(), "a dictionary is given up once");
         for (const auto number : numbers_)
             plain_.push_back(dictionary_.entries()[number]);
     }
@@ -190,6 +195,7 @@ class DeltaEncoder final : public ParquetColumnEncoder {
                 static_cast<std::uint64_t>(values_[at]) - static_cast<std::uint64_t>(values_[at - 1]);
             smallest = std::min(smallest, static_cast<std::int64_t>(deltas[at - begin]));
         }
+        DL_CHECK(begin > 0 && end - begin <= kBlock, "a block holds the differences to the value before");
         append_zigzag(page_.content, smallest);
         const auto widths_at = page_.content.size();
         page_.content.append(kBlock / kMiniblock, '\0');
@@ -263,6 +269,8 @@ class BooleanEncoder final : public ParquetColumnEncoder {
         if (values_ != 0)
             info.range = {std::string(1, some_false_ ? '\0' : '\1'),
                           std::string(1, some_true_ ? '\1' : '\0')};
+        DL_CHECK(values_ == info.values - info.nulls && bits_.size() == (values_ + 7) / 8,
+                 "every value that is not NULL is written");
         ParquetPageDraft page;
         if (optional_) levels_.append_to(page.content);
         page.values = levels_.rows();

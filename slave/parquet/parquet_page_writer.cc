@@ -51,6 +51,8 @@ void DefinitionLevels::add_nulls(std::uint32_t count) {
 }
 
 void DefinitionLevels::append_to(std::string& page) const {
+    DL_CHECK(nulls_ <= rows_ && (nulls_ == 0 || bits_.size() == (rows_ + 7) / 8),
+             "every row has its definition level");
     const auto begin = page.size();
     append_le(page, std::uint32_t{0});
     if (nulls_ == 0)
@@ -83,6 +85,7 @@ void append_pages(std::string& out, std::span<ParquetPageDraft> pages, ParquetCh
         plain_bytes += page.content.size();
         packed_bytes += page.packed.size();
     }
+    DL_CHECK(!pages.empty() && pages.back().kind == ParquetPageKind::data, "a chunk ends with its data page");
     const bool compressed =
         static_cast<double>(packed_bytes) < kCompressedMax * static_cast<double>(plain_bytes);
     info.codec = compressed ? ParquetCodec::snappy : ParquetCodec::plain;
@@ -95,6 +98,8 @@ void append_pages(std::string& out, std::span<ParquetPageDraft> pages, ParquetCh
         info.plain_bytes += header.size() + page.content.size();
     }
     info.stored_bytes = out.size() - begin;
+    DL_CHECK(info.data_page < info.stored_bytes, "the data page lies within its chunk");
+    DL_CHECK(compressed || info.stored_bytes == info.plain_bytes, "what is not compressed keeps its size");
 }
 
 }  // namespace dl::slave

@@ -139,11 +139,16 @@ Result<void> ParquetWriter::end_row_group() {
         DL_CHECK(encoders_[i]->rows() == group.rows, "every column has every row");
         group.chunk_begins.push_back(written + buffer_.size());
         const auto& info = group.chunks.emplace_back(encoders_[i]->encode(buffer_));
+        DL_CHECK(info.values == group.rows && encoders_[i]->rows() == 0, "a chunk has every row, once");
+        DL_CHECK(group.chunk_begins.back() + info.stored_bytes == written + buffer_.size(),
+                 "a chunk is as long as the footer will say");
         if (info.nulls != 0 && !columns_[i].optional)
             return make_error(ErrorCode::corrupt_data, "column " + columns_[i].name + " has " +
                                                            std::to_string(info.nulls) +
                                                            " NULLs and must not have any");
     }
+    DL_CHECK(group.chunks.size() == columns_.size() && group.chunk_begins.size() == columns_.size(),
+             "a row group has a chunk of every column");
     groups_.push_back(std::move(group));
     const std::string_view bytes = buffer_;
     DL_TRY(file_->append({&bytes, 1}));
@@ -192,6 +197,8 @@ std::string ParquetWriter::footer() const {
 
 Result<void> ParquetWriter::finish() {
     DL_TRY(end_row_group());
+    DL_CHECK(groups_.empty() ? buffer_.size() == kMagic.size() : buffer_.empty(),
+             "the footer comes behind the row groups");
     const auto metadata = footer();
     buffer_ += metadata;
     append_le(buffer_, static_cast<std::uint32_t>(metadata.size()));

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "common/base/check.h"
 #include "slave/index/tail.h"
 
 namespace dl::slave {
@@ -46,6 +47,7 @@ Result<std::vector<Hash128>> hash_key_texts(const TableMeta& table, std::span<co
     }
     DL_TRY_ASSIGN(const auto batch,
                   ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows()));
+    DL_CHECK(batch.rows() == texts.size(), "every key is looked for");
     return hash_keys(batch, key.id, table.index_hash_seed);
 }
 
@@ -58,8 +60,11 @@ Result<std::optional<std::vector<ScanUnit>>> find_rows(const PinnedTable& pinned
         if (units.has_error() && units.error().code == ErrorCode::not_supported)
             return std::optional<std::vector<ScanUnit>>{};
         if (units.has_error()) return std::move(units).error();
-        for (auto& unit : *units)
+        for (auto& unit : *units) {
+            DL_CHECK(unit.all_rows || unit.rows.empty() || unit.rows.back() < unit.batch.rows(),
+                     "rows found lie within their batch");
             all.push_back(std::move(unit));
+        }
     }
     return std::optional<std::vector<ScanUnit>>(std::move(all));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "common/duck/point_select.h"
 #include "slave/query/found_rows.h"
 
@@ -82,6 +83,7 @@ Result<std::optional<PointAnswer>> answer_point_select(const std::string& sql,
         answer.columns.push_back({field.name, field.type});
         specs.push_back({FieldId{static_cast<std::uint32_t>(specs.size() + 1)}, field.type});
     }
+    DL_CHECK(answer.columns.size() == fields->size(), "an answer has the columns asked for");
     ColumnBatchBuilder builder(std::move(specs));
     for (const auto& unit : *units) {
         const auto count = unit.all_rows ? unit.batch.rows() : static_cast<std::uint32_t>(unit.rows.size());

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 
 Result<std::uint64_t> QueryViews::add(QueryView view, std::chrono::milliseconds lease) {
@@ -16,6 +18,7 @@ Result<std::uint64_t> QueryViews::add(QueryView view, std::chrono::milliseconds 
         return make_error(ErrorCode::overloaded, std::to_string(entries_.size()) +
                                                      " cuts are pinned for queries already; try again later");
     }
+    DL_CHECK(entries_.size() < views_max_, "INV-13 pinned cuts are bounded");
     for (;;) {
         const std::uint64_t id = ((std::uint64_t{random_()} << 32) | random_()) >> 11;
         if (id != 0 && entries_.try_emplace(id, Entry{shared, lease, now_() + lease}).second) return id;
@@ -28,6 +31,7 @@ Result<std::shared_ptr<const QueryView>> QueryViews::use(std::uint64_t id) {
     const auto found = entries_.find(id);
     const auto now = now_();
     if (found != entries_.end() && found->second.ends > now) {
+        DL_CHECK(found->second.view != nullptr, "INV-7 a pinned cut holds its views");
         found->second.ends = now + found->second.lease;
         return found->second.view;
     }

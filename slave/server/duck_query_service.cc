@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "slave/query/found_rows.h"
 
 namespace dl::slave {
@@ -48,12 +49,15 @@ Result<QueryView> take_cut(const std::vector<TableToPin>& tables, rpc::Cut* cut)
             } else {
                 taken = partition->pin();
             }
+            DL_CHECK(taken != nullptr, "INV-7 every partition of a cut is pinned");
             told.partitions.push_back({id, taken->end_offset()});
             // A lookup by key does not need the list of the files, which is made when it is asked for.
             if (!pinned.keys) rows += live_rows(*taken);
             told.behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
             pinned.partitions[id] = std::move(taken);
         }
+        DL_CHECK(pinned.partitions.size() == table.partitions.size(),
+                 "INV-7 a cut has every partition it was asked for");
         told.rows = pinned.keys ? pinned.keys->size() : rows;
     }
     return view;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/record/columnar_frame.h"
 #include "slave/stream/stream_json.h"
@@ -57,7 +58,11 @@ std::size_t StreamReader::row_bytes(const ReadSlice& slice) const {
 }
 
 void StreamReader::took(const ReadSlice& slice, std::uint32_t end_row, StreamChunk& chunk) {
+    DL_CHECK(end_row > slice.first_row && end_row <= slice.end_row,
+             "a stream comes forward within its slice");
     const auto rows = end_row - slice.first_row;
+    DL_CHECK(rows <= rows_left_, "a stream gives no more than was asked for");
+    DL_CHECK(slice.offset_of(slice.first_row) >= next_offset_, "INV-3 a stream gives no record twice");
     chunk.rows += rows;
     rows_left_ -= rows;
     next_offset_ = slice.offset_of(end_row - 1) + 1;
