@@ -122,13 +122,14 @@ std::shared_ptr<const DeleteVector> CompactionOutput::vector_of(const File& outp
             if (kept[i].test(row)) dead.set(base + kept[i].rank(row));
         base += kept[i].count();
     }
+    DL_CHECK(base == output.group.rows, "INV-5 an output holds the kept rows of its inputs");
     return DeleteVector::from_bits(dead);
 }
 
 void CompactionJob::cancel() {
-    const std::lock_guard lock(mutex_);
+    const auto session = session_.lock();
     cancelled_ = true;
-    if (session_ != nullptr) session_->interrupt(ErrorCode::cancelled);
+    if (*session != nullptr) (*session)->interrupt(ErrorCode::cancelled);
 }
 
 Result<CompactionOutput> CompactionJob::run() {
@@ -187,6 +188,7 @@ Result<CompactionOutput> CompactionJob::merge() {
         output.unchanged = true;
         return output;
     }
+    DL_CHECK(output.rows_after <= output.rows_before, "INV-5 a compaction brings no rows");
     const auto groups = group_outputs(sizes);
     DL_TRY(check_disk(sizes, groups));
     DL_FAILPOINT("compaction.before-write-new");
@@ -205,6 +207,10 @@ Result<CompactionOutput> CompactionJob::merge() {
         bytes_done_ += file->info().parquet_bytes;
         output.files.push_back({std::move(file), group});
     }
+    std::uint64_t rows = 0;
+    for (const auto& file : output.files)
+        rows += file.file->info().rows;
+    DL_CHECK(rows == output.rows_after, "INV-5 the new files hold every kept row");
     return output;
 }
 
@@ -283,6 +289,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         files.push_back(&info);
         paths += (paths.empty() ? "" : ", ") + sql_literal(file.parquet_path());
     }
+    DL_CHECK(!parts.empty(), "an output has rows");
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : fields)
         columns += ", " + field_sql(files, field);
@@ -300,10 +307,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
                                                       sql_alive(session->add_row_filter(filter), "_offset")));
         return write_rows(*rows, *writer);
     }();
-    {
-        const std::lock_guard lock(mutex_);
-        session_ = nullptr;
-    }
+    *session_.lock() = nullptr;
     if (copied.has_error()) return copied.error().in("writing " + path);
     if (!filter->is_complete()) return mismatch("the rows for " + path + " did not come in their order");
     DL_FAILPOINT("compaction.before-fsync-new");
@@ -331,10 +335,7 @@ Result<void> CompactionJob::check_written(const std::string& path, ManifestFile*
             }
         }
     }();
-    {
-        const std::lock_guard lock(mutex_);
-        session_ = nullptr;
-    }
+    *session_.lock() = nullptr;
     if (read.has_error()) return read.error();
     info->last_row_offset = last;
     if (rows != info->rows)
@@ -360,16 +361,17 @@ Result<void> CompactionJob::write_index(const CompactionOutput& output, const Ou
         if (kept.test(entry.row))
             writer.add(entry.hash, static_cast<std::uint32_t>(base[input] + kept.rank(entry.row)), false);
     });
+    DL_CHECK(rows == info.rows, "INV-5 an output has the kept rows of its group");
     DL_CHECK(writer.entries() == info.rows, "INV-5 every kept row has one key index entry");
     return writer.write(*input_.files, input_.snapshots_directory + "/" + info.index_name());
 }
 
 Result<std::unique_ptr<DuckSession>> CompactionJob::start_session() {
     DL_TRY_ASSIGN(auto session, input_.database->session());
-    const std::lock_guard lock(mutex_);
+    const auto running = session_.lock();
     if (cancelled_)
         return make_error(ErrorCode::cancelled, "the compaction was stopped because the partition closes");
-    session_ = session.get();
+    *running = session.get();
     return session;
 }
 

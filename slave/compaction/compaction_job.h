@@ -6,10 +6,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "common/base/synchronized.h"
 #include "common/duck/duck_database.h"
 #include "common/meta/table_meta.h"
 #include "slave/compaction/compaction_planner.h"
@@ -81,10 +81,9 @@ class CompactionJob {
     std::atomic<std::uint64_t> rows_done_{0};
     std::atomic<std::uint64_t> rows_total_{0};
     std::atomic<std::uint64_t> bytes_done_{0};
-    std::vector<std::string> begun_;  // files of the running merge
-    std::mutex mutex_;
-    std::atomic<bool> cancelled_{false};
-    DuckSession* session_ = nullptr;  // running, under mutex_
+    std::vector<std::string> begun_;      // files of the running merge
+    std::atomic<bool> cancelled_{false};  // set with the session locked
+    Synchronized<DuckSession*> session_;  // the one that runs
 };
 
 }  // namespace dl::slave

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 
 Offset log_start_after_compaction(std::span<const SegmentInfo> segments, std::uint32_t retained_closed_logs) {
@@ -27,6 +29,7 @@ std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs, std::u
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         const auto& input = inputs[i];
+        DL_CHECK(input.kept <= input.rows, "INV-5 a file keeps no more rows than it has");
         const auto kept_bytes = static_cast<std::uint64_t>(
             static_cast<double>(input.parquet_bytes) * static_cast<double>(input.kept) /
             static_cast<double>(std::max<std::uint64_t>(input.rows, 1)));
@@ -42,6 +45,7 @@ std::vector<OutputGroup> group_outputs(std::span<const InputSize> inputs, std::u
     for (auto& group : groups)
         group.carried_over = group.end - group.begin == 1 && inputs[group.begin].compacted &&
                              inputs[group.begin].kept == inputs[group.begin].rows;
+    DL_CHECK(groups.empty() || groups.back().end == inputs.size(), "every file is in one group");
     return groups;
 }
 

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
@@ -12,17 +11,9 @@
 namespace dl::slave {
 namespace {
 
-constexpr std::int64_t kDiskCheckIntervalUs = 1'000'000;
-constexpr std::uint64_t kDiskCheckIntervalBytes = 64u << 20;
 // Unflushed rows kept in memory: beyond this the drain waits for a flush.
 constexpr std::uint64_t kTailSegmentsMax = 8;
 constexpr std::uint64_t kTailBytesFloor = 64u << 20;
-
-std::int64_t steady_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 Error closing_error(const PartitionCore& core) {
     return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
@@ -36,7 +27,11 @@ Appender::Appender(PartitionCore& core, std::shared_ptr<WaitList> waits, std::fu
       applier_(core),
       waits_(std::move(waits)),
       segment_closed_(std::move(segment_closed)),
-      make_room_(std::move(make_room)) {}
+      make_room_(std::move(make_room)),
+      disk_(core.context.disk_reserve != nullptr
+                ? core.context.disk_reserve
+                : std::make_shared<DiskReserve>(*core.context.files, core.directory,
+                                                core.options.free_disk_bytes_min)) {}
 
 void Appender::append(AppendRequest request, std::function<void(Result<AppendAck>)> done) {
     std::optional<Error> refused;
@@ -152,6 +147,7 @@ void Appender::write_group(std::vector<PendingAppend> requests) {
         if (auto checked = check_disk(bytes); checked.has_error()) error = std::move(checked).error();
     if (!error) {
         auto outcome = commit_group(requests);
+        disk_->written(bytes);
         if (outcome.has_value()) return finish(std::move(*outcome));
         error = std::move(outcome).error();
     }
@@ -202,6 +198,8 @@ Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& req
         }
         if (written.has_error()) {
             hold->progress.truncated(begin);
+            // Only bytes of the log whose fate is unknown end service; a full disk may have room again.
+            if (!log.failed()) return written.error();
             return fail_service(written.error());
         }
         ++core_.counters.syncs;
@@ -267,40 +265,27 @@ Result<void> Appender::advance_high_watermark(Offset end) {
 }
 
 Result<void> Appender::check_disk(std::size_t bytes) {
-    bytes_since_disk_check_ += bytes;
-    const auto now = steady_us();
-    const bool low = free_disk_bytes_ < core_.options.free_disk_bytes_min;
-    if (disk_checked_us_ == 0 || low || now - disk_checked_us_ > kDiskCheckIntervalUs ||
-        bytes_since_disk_check_ > kDiskCheckIntervalBytes) {
-        DL_TRY_ASSIGN(free_disk_bytes_, core_.context.files->free_bytes(core_.directory));
-        disk_checked_us_ = now;
-        bytes_since_disk_check_ = bytes;
-    }
-    // What this group writes must not take the disk below the minimum either.
-    if (free_disk_bytes_ >= core_.options.free_disk_bytes_min + bytes_since_disk_check_) return {};
+    auto taken = disk_->take(bytes);
+    if (taken.has_value() || taken.error().code != ErrorCode::disk_full) return taken;
     core_.earlier.clear();  // their files take space
-    if (free_disk_bytes_ >= core_.options.free_disk_bytes_min && bytes_since_disk_check_ != bytes) {
-        disk_checked_us_ = 0;
-        bytes_since_disk_check_ = 0;
-        return check_disk(bytes);
-    }
-    return make_error(ErrorCode::disk_full,
-                      "the disk of " + core_.directory + " has " + std::to_string(free_disk_bytes_) +
-                          " bytes free, writes need " + std::to_string(core_.options.free_disk_bytes_min) +
-                          " and their own size; free space, writing then goes on by itself");
+    return disk_->take(bytes);
 }
 
 Error Appender::fail_service(const Error& error) {
     const auto queue = queue_.lock();
     if (!queue->failed) {
-        queue->failed = make_error(ErrorCode::io_error,
-                                   core_.label() +
-                                       " takes no more writes until the node is restarted, because a write "
-                                       "failed and the state of the disk is unknown: " +
-                                       error.to_text());
+        queue->failed = make_error(
+            ErrorCode::io_error, core_.label() +
+                                     " takes no writes until it is recovered from the disk, because a write "
+                                     "of its log failed: " +
+                                     error.to_text());
         spdlog::error("partition: {}", queue->failed->to_text());
     }
     return *queue->failed;
+}
+
+std::optional<Error> Appender::failure() {
+    return queue_.lock()->failed;
 }
 
 void Appender::resume() {

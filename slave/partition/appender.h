@@ -14,6 +14,7 @@
 #include "common/base/synchronized.h"
 #include "slave/partition/append_group.h"
 #include "slave/partition/applier.h"
+#include "slave/partition/disk_reserve.h"
 #include "slave/partition/wait_list.h"
 
 namespace dl::slave {
@@ -36,6 +37,8 @@ class Appender {
     void resume();
     // A flush failed: while the tail is full nothing can be taken, so what waits is answered.
     void flush_failed(const Error& error);
+    // Why no write is taken any more.
+    std::optional<Error> failure();
     // Refuses new appends, waits until those queued are written. What is not committed by then is answered
     // with UNKNOWN_OUTCOME.
     void close();
@@ -82,10 +85,7 @@ class Appender {
     Synchronized<Queue> queue_;
     std::condition_variable idle_;
 
-    // Of the drain alone.
-    std::int64_t disk_checked_us_ = 0;
-    std::uint64_t bytes_since_disk_check_ = 0;
-    std::uint64_t free_disk_bytes_ = 0;
+    std::shared_ptr<DiskReserve> disk_;
 };
 
 }  // namespace dl::slave

@@ -3,6 +3,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "common/base/byte_io.h"
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 
 namespace dl::slave {
@@ -27,6 +28,7 @@ void BatchIdWindow::add(const BatchIdEntry& entry) {
     if (order_.size() <= entries_max_) return;
     map_->entries.erase(order_.front().id);
     order_.pop_front();
+    DL_CHECK(map_->entries.size() == order_.size(), "INV-11 the window forgets in order");
 }
 
 std::optional<BatchIdEntry> BatchIdWindow::find(const Hash128& id) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/partition/file_repair.h"
 
@@ -21,6 +22,13 @@ CompressProgress progress_of(const CompactionJob& job) {
     return {job.rows_done(), job.rows_total(), job.bytes_done()};
 }
 
+std::uint64_t live_rows(std::span<const FileEntry> entries) {
+    std::uint64_t live = 0;
+    for (const auto& entry : entries)
+        live += entry.file->info().rows - entry.dead->dead();
+    return live;
+}
+
 std::vector<PolicyFile> policy_files(const FileSet& files) {
     std::vector<PolicyFile> list;
     for (const auto& entry : files.entries()) {
@@ -35,15 +43,15 @@ std::vector<PolicyFile> policy_files(const FileSet& files) {
 void CompactionRunner::start(Scope scope, std::function<void(Result<void>)> done) {
     std::shared_ptr<Run> run;
     {
-        const std::lock_guard lock(mutex_);
-        if (!closing_ && run_ != nullptr) {
-            if (done) run_->waiting.push_back(std::move(done));
+        const auto runs = runs_.lock();
+        if (!runs->closing && runs->current != nullptr) {
+            if (done) runs->current->waiting.push_back(std::move(done));
             return;
         }
-        if (!closing_) {
-            run = run_ = std::make_shared<Run>();
+        if (!runs->closing) {
+            run = runs->current = std::make_shared<Run>();
             run->scope = scope;
-            last_progress_ = {};
+            runs->last_progress = {};
             if (done) run->waiting.push_back(std::move(done));
         }
     }
@@ -60,13 +68,14 @@ void CompactionRunner::start(Scope scope, std::function<void(Result<void>)> done
 void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void>& result) {
     std::vector<std::function<void(Result<void>)>> waiting;
     {
-        const std::lock_guard lock(mutex_);
-        if (run->job != nullptr) last_progress_ = progress_of(*run->job);
-        failures_ = result.has_error() ? std::min(failures_ + 1, kSkippedBitsMax) : 0;
-        starts_to_skip_ = result.has_error() ? std::uint64_t{1} << failures_ : 0;
+        const auto runs = runs_.lock();
+        DL_CHECK(runs->current == run, "one compaction of a partition at a time");
+        if (run->job != nullptr) runs->last_progress = progress_of(*run->job);
+        runs->failures = result.has_error() ? std::min(runs->failures + 1, kSkippedBitsMax) : 0;
+        runs->starts_to_skip = result.has_error() ? std::uint64_t{1} << runs->failures : 0;
         run->job = nullptr;
         waiting.swap(run->waiting);
-        run_ = nullptr;
+        runs->current = nullptr;
     }
     if (result.has_error() && result.error().code != ErrorCode::unavailable &&
         result.error().code != ErrorCode::cancelled)
@@ -74,33 +83,34 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
     for (const auto& done : waiting)
         done(result);
     // Last: close() may let the partition go.
-    const std::lock_guard lock(mutex_);
+    const auto runs = runs_.lock();
     changed_.notify_all();
 }
 
 CompressProgress CompactionRunner::progress() const {
-    const std::lock_guard lock(mutex_);
-    return run_ != nullptr && run_->job != nullptr ? progress_of(*run_->job) : last_progress_;
+    const auto runs = runs_.lock();
+    const auto& current = runs->current;
+    return current != nullptr && current->job != nullptr ? progress_of(*current->job) : runs->last_progress;
 }
 
 bool CompactionRunner::may_start() {
-    const std::lock_guard lock(mutex_);
-    if (closing_ || run_ != nullptr) return false;
-    if (starts_to_skip_ == 0) return true;
-    --starts_to_skip_;
+    const auto runs = runs_.lock();
+    if (runs->closing || runs->current != nullptr) return false;
+    if (runs->starts_to_skip == 0) return true;
+    --runs->starts_to_skip;
     return false;
 }
 
 void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) {
     const auto& policy = core_.options.compaction;
     {
-        const std::lock_guard lock(mutex_);
+        const auto runs = runs_.lock();
         const auto appends = core_.counters.appends.load();
-        if (appends != appends_seen_ || idle_since_ == std::chrono::steady_clock::time_point{}) {
-            appends_seen_ = appends;
-            idle_since_ = now;
+        if (appends != runs->appends_seen || runs->idle_since == std::chrono::steady_clock::time_point{}) {
+            runs->appends_seen = appends;
+            runs->idle_since = now;
         }
-        if (policy.idle.count() == 0 || now - idle_since_ < policy.idle) return;
+        if (policy.idle.count() == 0 || now - runs->idle_since < policy.idle) return;
     }
     const auto state = core_.state();
     if (!worth_when_idle(policy_files(*state->files), state->tail->rows, policy) || !may_start()) return;
@@ -144,8 +154,8 @@ Result<CompactionOutput> CompactionRunner::merge(Run& own) {
     input.free_disk_bytes_min = core_.options.free_disk_bytes_min;
     auto job = std::make_shared<CompactionJob>(std::move(input));
     {
-        const std::lock_guard lock(mutex_);
-        if (closing_) return closing_error(core_);
+        const auto runs = runs_.lock();
+        if (runs->closing) return closing_error(core_);
         own.job = job;
     }
     return job->run();
@@ -184,8 +194,12 @@ Result<std::uint64_t> CompactionRunner::write_batch_ids(Offset below) {
     }
     if (entries.empty()) return std::uint64_t{0};
     const auto edition = core_.publisher().next_edition();
-    DL_TRY(write_new_file(*core_.context.files, core_.snapshots() + "/batch-ids." + std::to_string(edition),
-                          encode_batch_ids(entries)));
+    const auto path = core_.snapshots() + "/batch-ids." + std::to_string(edition);
+    if (auto written = write_new_file(*core_.context.files, path, encode_batch_ids(entries));
+        written.has_error()) {
+        (void)core_.context.files->remove(path);
+        return written.error();
+    }
     return edition;
 }
 
@@ -219,6 +233,8 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log
     const auto committing = core_.begin_commit();
     const auto before = committing->manifest();
     const auto state = core_.state();
+    DL_CHECK(output.end_offset() <= before.flushed_end && output.end_offset() >= before.compacted_end,
+             "INV-6 flushed records are compacted, and stay so");
     DL_TRY(core_.make_log_durable(before.flushed_end));
     // The inputs are the oldest files; those flushed since the job began come behind them.
     const auto assemble = [&](const FileSet& current, const std::vector<FileEntry>* same) {
@@ -229,13 +245,32 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log
             if (same != nullptr && (*same)[at].dead->dead() == dead->dead()) dead = (*same)[at].dead;
             entries.push_back({file.file, std::move(dead)});
         }
+        const std::span<const FileEntry> inputs(current.entries());
+        DL_CHECK(inputs.size() >= output.inputs.size(),
+                 "the inputs of a compaction stay until it is committed");
         for (std::size_t i = output.inputs.size(); i < current.entries().size(); ++i)
             entries.push_back(current.entries()[i]);
         return entries;
     };
-    log_start = std::max(before.log_start, removable(log_start));
-    DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(log_start));
     const auto entries = assemble(*state->files, nullptr);
+    const auto live_in = [&](std::span<const FileEntry> all, std::size_t count) {
+        return live_rows(all.first(count));
+    };
+    // An index or vector may have been repaired while the job ran.
+    if (live_in(entries, output.files.size()) != live_in(state->files->entries(), output.inputs.size())) {
+        committing->discard(entries);
+        return make_error(
+            ErrorCode::corrupt_data,
+            "compaction refused, nothing was changed (INV-5): the files changed under it; it is "
+            "tried again");
+    }
+    log_start = std::max(before.log_start, removable(std::min(log_start, output.end_offset())));
+    auto batch_ids_written = write_batch_ids(log_start);
+    if (batch_ids_written.has_error()) {
+        committing->discard(entries);
+        return batch_ids_written.error();
+    }
+    const auto batch_ids = *batch_ids_written;
     DL_TRY(committing->commit({.operation = "compaction",
                                .files = entries,
                                .flushed_end = before.flushed_end,
@@ -245,8 +280,13 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log
     {
         auto hold = core_.exclusion.for_commit();
         const auto now = core_.state();
+        DL_CHECK(now->files->entries().size() == state->files->entries().size(),
+                 "files change under a Commit only");
         auto next = std::make_shared<PartitionState>(*now);
         next->files = std::make_shared<const FileSet>(assemble(*now->files, &entries));
+        DL_CHECK(live_in(next->files->entries(), output.files.size()) ==
+                     live_in(now->files->entries(), output.inputs.size()),
+                 "INV-5 as many rows live after a compaction as before");
         core_.publish(hold, std::move(next));
     }
     DL_FAILPOINT("compaction.before-delete-old");
@@ -281,10 +321,10 @@ void CompactionRunner::remember(const CompactionOutput& output) {
 }
 
 void CompactionRunner::close() {
-    std::unique_lock lock(mutex_);
-    closing_ = true;
-    if (run_ != nullptr && run_->job != nullptr) run_->job->cancel();
-    changed_.wait(lock, [this] { return run_ == nullptr; });
+    auto runs = runs_.lock();
+    runs->closing = true;
+    if (runs->current != nullptr && runs->current->job != nullptr) runs->current->job->cancel();
+    runs.wait(changed_, [&runs] { return runs->current == nullptr; });
 }
 
 }  // namespace dl::slave

@@ -7,9 +7,9 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "common/base/synchronized.h"
 #include "slave/compaction/compaction_job.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/snapshot_maintainer.h"
@@ -60,15 +60,17 @@ class CompactionRunner {
     PartitionCore& core_;
     SnapshotMaintainer& flushes_;
     std::weak_ptr<void> owner_;
-    mutable std::mutex mutex_;  // of what follows
+    struct Runs {
+        bool closing = false;
+        std::shared_ptr<Run> current;  // under way
+        CompressProgress last_progress;
+        unsigned failures = 0;             // one after the other
+        std::uint64_t starts_to_skip = 0;  // so often may_start() says no, whoever asks
+        std::uint64_t appends_seen = 0;
+        std::chrono::steady_clock::time_point idle_since{};
+    };
+    mutable Synchronized<Runs> runs_;
     std::condition_variable changed_;
-    bool closing_ = false;
-    std::shared_ptr<Run> run_;  // under way
-    CompressProgress last_progress_;
-    unsigned failures_ = 0;             // one after the other
-    std::uint64_t starts_to_skip_ = 0;  // so often may_start() says no, whoever asks
-    std::uint64_t appends_seen_ = 0;
-    std::chrono::steady_clock::time_point idle_since_{};
 };
 
 }  // namespace dl::slave

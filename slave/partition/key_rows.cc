@@ -28,6 +28,7 @@ void find_key(const PartitionState& state, const Hash128& key, FoundRows* found)
         DL_CHECK(after != chunks.begin(), "a record below the cut lies in a chunk of the snapshot");
         const auto position = static_cast<std::size_t>(after - chunks.begin()) - 1;
         const auto row = static_cast<std::uint32_t>(*offset - chunks[position]->base_offset);
+        DL_CHECK(row < chunks[position]->batch.rows(), "chunks of a view are dense");
         if (chunks[position]->is_live(row, state.end_offset)) found->in_chunks[position].push_back(row);
         return;
     }

@@ -81,6 +81,8 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         return check_partition(core_, options);
     }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
+    std::optional<Error> write_failure() const override { return appender_->failure(); }
+    bool can_be_reopened() override;
     PartitionStats stats() const override;
     void close() override {
         if (appender_ == nullptr) return;  // never started
@@ -114,6 +116,21 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     std::unique_ptr<CompactionRunner> compactions_;
     std::atomic<bool> serving_{false};  // everything above is there
 };
+
+bool WiredPartition::can_be_reopened() {
+    if (!appender_->failure() || !core_.exclusion.for_commit()->log->failed_cleanly()) return false;
+    auto& files = *core_.context.files;
+    const auto path = core_.directory + "/probe";
+    const auto tried = [&]() -> Result<void> {
+        if (auto removed = files.remove(path);
+            removed.has_error() && removed.error().code != ErrorCode::not_found)
+            return removed;
+        DL_TRY(write_new_file(files, path, "the disk takes writes"));
+        DL_TRY(files.sync_directory(core_.directory));
+        return files.remove(path);
+    }();
+    return tried.has_value();
+}
 
 PartitionStats WiredPartition::stats() const {
     PartitionStats stats;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,13 @@ class Partition {
     // Reads everything stored and compares it with itself (partition_checker.h). Blocks (query pool); online.
     // TIMEOUT, CANCELLED; what is wrong with the data is in the report.
     virtual Result<CheckReport> check(const CheckOptions& options) = 0;
+
+    // Why it takes no writes any more, though it serves reads: a write or sync of its log failed. nullopt: it
+    // does.
+    virtual std::optional<Error> write_failure() const { return std::nullopt; }
+    // After that: whether the disk takes and syncs writes again and nothing is left of the one that failed,
+    // so that who owns the partition may close it and open another one in its place. Blocks.
+    virtual bool can_be_reopened() { return false; }
 
     // Called every few seconds: lets go of what is held for a while only, compacts when nobody writes.
     // Removes files, does not wait for a compaction.

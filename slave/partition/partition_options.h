@@ -16,6 +16,7 @@
 namespace dl::slave {
 
 class ChunkGuideCache;
+class DiskReserve;
 class IoBudget;
 class TailBudget;
 
@@ -43,10 +44,11 @@ struct PartitionContext {
     std::shared_ptr<DuckDatabase> file_database;  // file_duck_database(), for reads of files
     // Another one of compactions alone, which must not take threads and memory from those.
     std::shared_ptr<DuckDatabase> compaction_database;
-    IoBudget* compaction_budget = nullptr;    // nullptr: no limit
-    TailBudget* tail_budget = nullptr;        // nullptr: no limit
-    ChunkGuideCache* chunk_guides = nullptr;  // for lookups by key; nullptr: nothing is kept between them
-    std::function<std::int64_t()> now_us;     // wall clock, microseconds UTC
+    IoBudget* compaction_budget = nullptr;      // nullptr: no limit
+    TailBudget* tail_budget = nullptr;          // nullptr: no limit
+    std::shared_ptr<DiskReserve> disk_reserve;  // of the partition's disk; nullptr: one of its own
+    ChunkGuideCache* chunk_guides = nullptr;    // for lookups by key; nullptr: nothing is kept between them
+    std::function<std::int64_t()> now_us;       // wall clock, microseconds UTC
 };
 
 }  // namespace dl::slave

@@ -207,6 +207,7 @@ Result<std::shared_ptr<const ReadView>> make_past_view(const PartitionCore& core
                                   " and later, not " + std::to_string(cut) + ": older records are compacted");
         state = std::move(earlier);
     }
+    DL_CHECK(cut >= oldest_cut(*state) && cut <= state->end_offset, "INV-7 the state can answer the cut");
     DL_TRY_ASSIGN(auto files, PastFiles(core, *state, cut).make());
     return std::shared_ptr<const ReadView>(
         std::make_shared<const PastView>(std::move(state), cut, std::move(files)));

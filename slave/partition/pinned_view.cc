@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "common/base/check.h"
 #include "slave/partition/key_rows.h"
 #include "slave/partition/tail_scan.h"
 
@@ -11,7 +12,10 @@ namespace {
 class PinnedView : public ReadView {
   public:
     PinnedView(std::shared_ptr<const PartitionState> state, ChunkGuideCache* guides)
-        : state_(std::move(state)), guides_(guides) {}
+        : state_(std::move(state)), guides_(guides) {
+        DL_CHECK(state_ != nullptr && state_->files != nullptr && state_->tail != nullptr,
+                 "INV-7 a view has files and tail of one instant");
+    }
     Offset end_offset() const override { return state_->end_offset; }
     // Made with the first call: lookups of keys do not ask.
     const std::vector<ViewFile>& files() const override {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 #include "common/duck/parquet_file.h"
 
@@ -44,6 +45,8 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
         const auto wanted = std::min<std::uint64_t>(slice.header.count, slice.first_row + budget->rows);
         slice.end_row = static_cast<std::uint32_t>(
             std::min<Offset>(static_cast<Offset>(wanted), end - slice.header.base_offset));
+        DL_CHECK(slice.end_row > slice.first_row, "a read comes forward");
+        DL_CHECK(slice.header.base_offset + slice.end_row <= end, "INV-9 readers see what is committed");
         *from = slice.header.base_offset + slice.end_row;
         budget->use(slice.end_row - slice.first_row, slice.stored_body.size());
         slices->push_back(std::move(slice));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 
 TailScan::TailScan(std::shared_ptr<const TailSnapshot> tail, Offset cut, std::vector<ScanColumn> columns)
@@ -22,6 +24,7 @@ void TailScan::set_projection(const std::vector<std::size_t>& positions) {
         const auto& chunk = *chunks[c];
         const auto end =
             static_cast<std::uint32_t>(std::min<Offset>(chunk.batch.rows(), cut_ - chunk.base_offset));
+        DL_CHECK(end > 0 && !chunk.times.empty(), "a chunk of a view has rows and their times");
         const std::size_t runs = times ? chunk.times.size() : 1;
         for (std::size_t r = 0; r < runs && chunk.times[r].first_row < end; ++r) {
             const bool last = r + 1 == runs;

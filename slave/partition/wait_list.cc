@@ -32,6 +32,7 @@ void WaitList::advance(Offset end) {
     std::vector<std::function<void()>> wakes;
     {
         const std::lock_guard lock(mutex_);
+        if (end <= end_) return;  // another thread was ahead
         end_ = end;
         while (!waiting_.empty() && waiting_.begin()->first.first < end) {
             wakes.push_back(std::move(waiting_.begin()->second));

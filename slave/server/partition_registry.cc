@@ -11,6 +11,7 @@ namespace dl::slave {
 namespace {
 
 constexpr auto kComponent = "slave.registry";
+constexpr unsigned kReopenBitsMax = 6;  // at most 2^6 - 1 ticks between two attempts
 constexpr auto kProgressInterval = std::chrono::seconds(2);
 
 // Adds what is newer; tells whether anything was.
@@ -99,7 +100,9 @@ PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
     Slot slot;
     slot.directory = found.directory;
     const auto path = directories_[found.directory]->partition_path(found.meta->id, found.id);
-    auto opened = Partition::open(path, *found.meta, found.id, options_, context_, found.epoch);
+    auto context = context_;
+    context.disk_reserve = reserves_[found.directory];
+    auto opened = Partition::open(path, *found.meta, found.id, options_, context, found.epoch);
     if (opened.has_value()) {
         slot.partition = std::move(*opened);
         return slot;
@@ -146,6 +149,7 @@ Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t thre
 }
 
 void PartitionRegistry::close() {
+    stop_reopening();
     std::map<TableId, Table> closing;
     {
         std::lock_guard guard(changing_);
@@ -159,14 +163,72 @@ void PartitionRegistry::close() {
 
 void PartitionRegistry::tick() {
     std::vector<std::shared_ptr<Partition>> all;
+    std::vector<Failed> failed;
     {
         std::shared_lock lock(mutex_);
         for (const auto& [id, table] : tables_)
             for (const auto& [partition, slot] : table.slots)
-                if (slot.partition) all.push_back(slot.partition);
+                if (slot.partition) {
+                    all.push_back(slot.partition);
+                    if (slot.partition->write_failure()) failed.push_back({id, partition, slot.partition});
+                }
     }
     for (const auto& partition : all)
         partition->tick();
+    if (!failed.empty()) start_reopening(std::move(failed));
+}
+
+void PartitionRegistry::start_reopening(std::vector<Failed> failed) {
+    const auto reopening = reopening_.lock();
+    if (reopening->closing || reopening->running) return;
+    if (reopening->ticks_to_wait > 0) {
+        --reopening->ticks_to_wait;
+        return;
+    }
+    reopening->running = true;
+    // The one before has ended.
+    reopening->thread = std::jthread([this, failed = std::move(failed)] {
+        bool all = true;
+        for (const auto& one : failed)
+            all = reopen(one) && all;
+        const auto ended = reopening_.lock();
+        ended->running = false;
+        ended->failures = all ? 0 : std::min(ended->failures + 1, kReopenBitsMax);
+        ended->ticks_to_wait = all ? 0 : (std::uint64_t{1} << ended->failures) - 1;
+    });
+}
+
+void PartitionRegistry::stop_reopening() {
+    std::jthread last;
+    {
+        const auto reopening = reopening_.lock();
+        reopening->closing = true;
+        last.swap(reopening->thread);
+    }
+    if (last.joinable()) last.join();
+}
+
+bool PartitionRegistry::reopen(const Failed& failed) {
+    if (!failed.partition->can_be_reopened()) return false;
+    const std::lock_guard guard(changing_);
+    Found place;
+    {
+        const std::shared_lock lock(mutex_);
+        const auto table = tables_.find(failed.table);
+        if (table == tables_.end()) return true;
+        const auto slot = table->second.slots.find(failed.id);
+        if (slot == table->second.slots.end() || slot->second.partition != failed.partition) return true;
+        place = {table->second.meta, failed.id, epoch_of(table->second.epochs, failed.id),
+                 slot->second.directory};
+    }
+    failed.partition->close();  // it goes on serving reads
+    auto slot = open(place);
+    if (slot.failure) return false;
+    const std::unique_lock lock(mutex_);
+    tables_[failed.table].slots[failed.id] = std::move(slot);
+    log_info(kComponent, "partition takes writes again",
+             {{"table", place.meta->name}, {"partition", failed.id.value}});
+    return true;
 }
 
 Result<std::shared_ptr<const TableMeta>> PartitionRegistry::table(TableId id) const {

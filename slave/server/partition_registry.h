@@ -9,9 +9,12 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <thread>
 #include <vector>
 
+#include "common/base/synchronized.h"
 #include "slave/handlers/table_registry.h"
+#include "slave/partition/disk_reserve.h"
 #include "slave/server/data_directory.h"
 
 namespace dl::slave {
@@ -20,7 +23,12 @@ class PartitionRegistry final : public TableRegistry {
   public:
     PartitionRegistry(std::vector<std::shared_ptr<DataDirectory>> directories, PartitionOptions options,
                       PartitionContext context)
-        : directories_(std::move(directories)), options_(options), context_(std::move(context)) {}
+        : directories_(std::move(directories)), options_(options), context_(std::move(context)) {
+        for (const auto& directory : directories_)
+            reserves_.push_back(std::make_shared<DiskReserve>(*context_.files, directory->path(),
+                                                              options_.free_disk_bytes_min));
+    }
+    ~PartitionRegistry() override { stop_reopening(); }
 
     struct Recovered {
         std::size_t tables = 0, partitions = 0, failed = 0;
@@ -29,7 +37,8 @@ class PartitionRegistry final : public TableRegistry {
     // Opens everything in the directories, `threads` partitions at a time. Errors only of the directories
     // themselves.
     Result<Recovered> recover(std::size_t threads);
-    // Partition::tick() of all.
+    // Partition::tick() of all. What takes no writes after an error of its disk is closed and recovered, on a
+    // thread of its own, once the disk answers again; until then it serves reads.
     void tick();
     // Closes all partitions; nothing is found any more.
     void close();
@@ -60,6 +69,16 @@ class PartitionRegistry final : public TableRegistry {
         std::size_t directory = 0;
     };
 
+    // A partition that has left service for writes.
+    struct Failed {
+        TableId table;
+        PartitionId id;
+        std::shared_ptr<Partition> partition;
+    };
+    void stop_reopening();
+    void start_reopening(std::vector<Failed> failed);
+    // False: it is tried again later.
+    bool reopen(const Failed& failed);
     Result<std::vector<Found>> scan();
     Slot open(const Found& found) const;
     std::size_t emptiest_directory() const;
@@ -72,6 +91,16 @@ class PartitionRegistry final : public TableRegistry {
     std::mutex changing_;              // create, update, drop; taken before mutex_
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
+    std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
+
+    struct Reopening {
+        std::jthread thread;
+        bool running = false;
+        bool closing = false;
+        unsigned failures = 0;  // one after the other
+        std::uint64_t ticks_to_wait = 0;
+    };
+    Synchronized<Reopening> reopening_;
 };
 
 }  // namespace dl::slave

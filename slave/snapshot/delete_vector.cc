@@ -44,6 +44,7 @@ std::shared_ptr<const DeleteVector> DeleteVector::from_bits(const RowBits& dead)
         vector->chunks_[c] = std::move(chunk);
         vector->dead_ += count;
     }
+    DL_CHECK(vector->dead_ <= vector->rows_, "a file has no more dead rows than rows");
     return vector;
 }
 
@@ -72,6 +73,7 @@ std::shared_ptr<const DeleteVector> DeleteVector::with(std::span<const std::uint
         word |= bit;
         ++next->dead_;
     }
+    DL_CHECK(next->dead_ >= dead_ && next->dead_ <= rows_, "INV-5 dead rows stay dead");
     if (next->dead_ == dead_) return nullptr;
     return next;
 }
@@ -126,6 +128,7 @@ void DeleteVector::filter(const std::int64_t* row_numbers, std::size_t count, bo
 }
 
 void DeleteVector::keep_live(std::uint64_t first, std::size_t count, bool* keep) const {
+    DL_CHECK(first + count <= rows_, "rows asked for lie within their file");
     for (std::size_t i = 0; i < count;) {
         const std::uint64_t row = first + i;
         const auto* chunk = chunks_[row / kChunkRows].get();
@@ -152,6 +155,7 @@ std::string DeleteVector::encode(Offset first, Offset end) const {
     Roaring bitmap;
     for (const auto row : rows_since(DeleteVector(rows_)))
         bitmap.add(row);
+    DL_CHECK(bitmap.cardinality() == dead_, "INV-5 what is written of a delete vector has every dead row");
     bitmap.runOptimize();
     std::string payload(bitmap.getSizeInBytes(), '\0');
     bitmap.write(payload.data());

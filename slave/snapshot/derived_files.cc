@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/snapshot/keep_set.h"
 #include "slave/snapshot/snapshot_publisher.h"
@@ -88,6 +89,7 @@ std::vector<std::shared_ptr<const DeleteVector>> derive_vectors(
     std::vector<std::shared_ptr<const DeleteVector>> vectors;
     for (const auto& kept : find_kept_rows(indexes))
         vectors.push_back(dead_rows_of(kept));
+    DL_CHECK(vectors.size() == files.size(), "every file gets its vector");
     return vectors;
 }
 

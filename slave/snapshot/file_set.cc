@@ -1,6 +1,19 @@
 #include "slave/snapshot/file_set.h"
 
+#include "common/base/check.h"
+
 namespace dl::slave {
+
+FileSet::FileSet(std::vector<FileEntry> entries) : entries_(std::move(entries)) {
+    Offset end = 0;
+    for (const auto& entry : entries_) {
+        const auto& info = entry.file->info();
+        DL_CHECK(entry.dead->rows() == info.rows, "INV-5 a delete vector is of its file");
+        DL_CHECK(info.first_offset >= end && info.end_offset > info.first_offset,
+                 "INV-6 files ascend and do not overlap");
+        end = info.end_offset;
+    }
+}
 
 const FileEntry* FileSet::find(std::string_view stem) const {
     for (const auto& entry : entries_)
@@ -25,10 +38,12 @@ std::shared_ptr<const FileSet> FileSet::superseded_by(std::vector<TailSegment::F
             else
                 dead.push_back(rows[i]);  // older files hold only rows that were dead before
         }
+        DL_CHECK(left + dead.size() == hashes.size(), "INV-5 every key is looked for in every file");
         hashes.resize(left);
         if (dead.empty()) continue;
         auto vector = entries_[f].dead->with(dead);
         if (vector == nullptr) continue;
+        DL_CHECK(vector->dead() > entries_[f].dead->dead(), "INV-5 a new version has more dead rows");
         if (next == nullptr) next = std::make_shared<FileSet>(entries_);
         next->entries_[f].dead = std::move(vector);
     }

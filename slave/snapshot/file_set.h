@@ -20,7 +20,8 @@ struct FileEntry {
 class FileSet {
   public:
     FileSet() = default;
-    explicit FileSet(std::vector<FileEntry> entries) : entries_(std::move(entries)) {}
+    // Ascending, not overlapping, each with a vector of as many rows as the file has.
+    explicit FileSet(std::vector<FileEntry> entries);
     const std::vector<FileEntry>& entries() const { return entries_; }  // ascending offsets
     const FileEntry* find(std::string_view stem) const;
 

@@ -54,6 +54,7 @@ Result<std::shared_ptr<SnapshotFile>> run_flush_job(const FlushInput& input) {
         const DeleteLookup is_delete(segment);
         for (const auto& key : segment.keys().sorted())
             writer.add(key.hash, key.row, is_delete(key.row));
+        DL_CHECK(writer.entries() == segment.keys().keys(), "INV-5 every key has one key index entry");
         DL_TRY(writer.write(*input.files, index_path));
     }
     DL_TRY_ASSIGN(auto index, KeyIndex::open(*input.files, index_path, index_info));
@@ -72,12 +73,17 @@ void remove_unfinished_flush(const FlushInput& input) {
 
 std::shared_ptr<const DeleteVector> segment_delete_vector(const TailSegment& segment, Offset cut) {
     RowBits dead(segment.rows());
+    std::uint64_t rows = 0;
     for (const auto& chunk : segment.chunks()) {
+        rows += chunk->batch.rows();
         const auto base = static_cast<std::uint64_t>(chunk->base_offset - segment.first_offset());
         for (std::uint32_t row = 0; row < chunk->batch.rows(); ++row)
             if (!chunk->is_live(row, cut)) dead.set(base + row);
     }
-    return DeleteVector::from_bits(dead);
+    DL_CHECK(rows == segment.rows(), "INV-2 the chunks hold every row of their segment");
+    auto vector = DeleteVector::from_bits(dead);
+    DL_CHECK(rows - vector->dead() <= segment.keys().keys(), "INV-5 a key has one live row at most");
+    return vector;
 }
 
 }  // namespace dl::slave

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 namespace {
 
@@ -26,6 +28,7 @@ KeptRows::KeptRows(RowBits bits) : bits_(std::move(bits)) {
         before_word_.push_back(static_cast<std::uint32_t>(count_));
         count_ += static_cast<std::uint64_t>(std::popcount(word));
     }
+    DL_CHECK(count_ <= bits_.rows(), "a file keeps no more rows than it has");
 }
 
 std::uint64_t KeptRows::rank(std::uint64_t row) const {
@@ -38,7 +41,9 @@ std::shared_ptr<const DeleteVector> dead_rows_of(const KeptRows& kept) {
     RowBits dead(kept.rows());
     for (std::uint64_t row = 0; row < kept.rows(); ++row)
         if (!kept.test(row)) dead.set(row);
-    return DeleteVector::from_bits(dead);
+    auto vector = DeleteVector::from_bits(dead);
+    DL_CHECK(vector->dead() + kept.count() == kept.rows(), "INV-5 a row is kept or dead");
+    return vector;
 }
 
 void merge_indexes(std::span<const KeepInput> inputs,
@@ -77,10 +82,12 @@ std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs) {
     std::vector<KeptRows> kept;
     for (auto& b : bits)
         kept.emplace_back(std::move(b));
+    DL_CHECK(kept.size() == inputs.size(), "every file is told which rows it keeps");
     return kept;
 }
 
 std::uint64_t live_rows_not_kept(const DeleteVector& dead, const KeptRows& kept) {
+    DL_CHECK(dead.rows() == kept.rows(), "INV-5 vector and kept rows are of one file");
     std::uint64_t wrong = 0;
     for (std::uint64_t row = 0; row < kept.rows(); ++row)
         if (!kept.test(row) && !dead.is_dead(row)) ++wrong;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
 #include "slave/parquet/parquet_writer.h"
@@ -94,13 +95,16 @@ void append_operations(ParquetColumnEncoder& column, const Slice& slice) {
 void append_times(ParquetColumnEncoder& column, const Slice& slice) {
     const auto& runs = slice.chunk->times;
     const auto end = slice.begin + slice.rows;
+    std::uint32_t timed = 0;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const auto from = std::max(slice.begin, runs[i].first_row);
         const auto to = std::min(end, i + 1 < runs.size() ? runs[i + 1].first_row : end);
         if (from >= to) continue;
         const std::vector<std::int64_t> time{runs[i].append_time_us};
         column.append_repeated(view_of(time), 0, to - from);
+        timed += to - from;
     }
+    DL_CHECK(timed == slice.rows, "every row has one append time");
 }
 
 Result<void> append_field(ParquetColumnEncoder& column, const Slice& slice, const Field& field,
@@ -168,6 +172,7 @@ Result<void> write_segment_file(FileSystem& files, const std::string& path, cons
         default_values.push_back(std::move(value));
     }
     DL_TRY_ASSIGN(const auto writer, ParquetWriter::create(files, path, std::move(columns)));
+    DL_CHECK(default_values.size() == fields.size(), "every field has its default");
     RowGroups groups(segment);
     std::uint64_t rows = 0;
     for (auto slices = groups.next(); !slices.empty(); slices = groups.next()) {
@@ -182,6 +187,7 @@ Result<void> write_segment_file(FileSystem& files, const std::string& path, cons
         DL_TRY(writer->end_row_group());
         if (rows >= segment.rows() / 2) DL_FAILPOINT("flush.mid");
     }
+    DL_CHECK(rows == segment.rows(), "INV-5 a flush writes every row of its segment");
     DL_FAILPOINT("flush.before-footer");
     return writer->finish();
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/check.h"
 #include "common/io/file_system.h"
 #include "slave/index/key_index_file.h"
 #include "slave/parquet/parquet_check.h"
@@ -35,11 +36,13 @@ class SnapshotFile {
     const KeyIndex& index() const { return *index_.load(std::memory_order_acquire); }
     // A repaired one with the same identity takes over.
     void replace_index(std::shared_ptr<const KeyIndex> index) const {
+        DL_CHECK(index != nullptr, "a snapshot file has its key index");
         const std::lock_guard lock(mutex_);
         index_.store(index.get(), std::memory_order_release);
         indexes_.push_back(std::move(index));
     }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
+    std::string index_path() const { return directory_ + "/" + info_.index_name(); }
     // For single rows; opened with the first call and kept.
     Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
     std::string vector_path(std::uint64_t version) const {
@@ -48,7 +51,7 @@ class SnapshotFile {
     // The manifest no longer names it: the files go when the last handle goes.
     void make_obsolete(std::uint64_t vector_version) const {
         last_vector_version_.store(vector_version);
-        obsolete_.store(true);
+        DL_CHECK(!obsolete_.exchange(true), "INV-6 a file is replaced once");
     }
 
   private:

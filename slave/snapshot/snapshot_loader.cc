@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "common/base/check.h"
 #include "slave/snapshot/snapshot_publisher.h"
 
 namespace dl::slave {
@@ -103,6 +104,7 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
         }
         entries.push_back({opened[i], std::move(vector)});
     }
+    DL_CHECK(entries.size() == loaded.manifest.files.size(), "INV-6 what the manifest names is loaded");
     loaded.files = std::make_shared<const FileSet>(std::move(entries));
     DL_TRY(remove_garbage(files, from.snapshots_directory, loaded.manifest));
     return loaded;

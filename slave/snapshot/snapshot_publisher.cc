@@ -2,7 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include <set>
+#include "common/base/check.h"
 
 namespace dl::slave {
 
@@ -40,54 +40,96 @@ Result<void> SnapshotPublisher::rewrite_vectors(std::vector<FileEntry> files) {
                    .batch_ids_edition = same.batch_ids_edition});
 }
 
-Result<void> SnapshotPublisher::commit(const Change& change) {
-    Manifest next = manifest();
-    next.edition = next_edition();
-    next.flushed_end = change.flushed_end;
-    next.compacted_end = change.compacted_end;
-    next.log_start = change.log_start;
-    next.batch_ids_edition = change.batch_ids_edition;
-    next.files.clear();
-    std::map<std::string, Persisted> persisted;
-    std::vector<std::string> replaced;
+Result<void> SnapshotPublisher::write(const Change& change, Draft* draft) {
+    auto& next = draft->manifest;
     for (const auto& entry : change.files) {
         ManifestFile info = entry.file->info();
         const auto stem = info.stem();
         const auto known = persisted_.find(stem);
-        if (known != persisted_.end() && known->second.vector == entry.dead) {
-            persisted[stem] = known->second;
-        } else {
-            persisted[stem] = {next.edition, entry.dead};
-            DL_TRY(write_new_file(files_, entry.file->vector_path(next.edition),
-                                  entry.dead->encode(info.first_offset, info.end_offset)));
-            if (known != persisted_.end()) replaced.push_back(entry.file->vector_path(known->second.version));
+        if (known == persisted_.end()) {
+            draft->brought.push_back(entry.file->parquet_path());
+            draft->brought.push_back(entry.file->index_path());
         }
-        info.vector_version = persisted[stem].version;
+        if (known != persisted_.end() && known->second.vector == entry.dead) {
+            draft->persisted[stem] = known->second;
+        } else {
+            const auto path = entry.file->vector_path(next.edition);
+            draft->persisted[stem] = {next.edition, entry.dead};
+            draft->brought.push_back(path);
+            DL_TRY(write_new_file(files_, path, entry.dead->encode(info.first_offset, info.end_offset)));
+            if (known != persisted_.end())
+                draft->replaced.push_back(entry.file->vector_path(known->second.version));
+        }
+        info.vector_version = draft->persisted[stem].version;
         next.files.push_back(std::move(info));
     }
     // Refusing an inconsistent manifest here is better than at the next start.
     if (auto checked = decode_manifest(encode_manifest(next)); checked.has_error())
         return checked.error().in("a new manifest is not consistent and was not written");
     DL_TRY(files_.sync_directory(snapshots_directory(directory_)));
-    DL_TRY(store_.replace(next, change.operation));
+    return store_.replace(next, change.operation);
+}
 
-    std::set<std::string> kept;
-    for (const auto& file : next.files)
-        kept.insert(file.stem());
-    if (const auto before = manifest();
-        before.batch_ids_edition != next.batch_ids_edition && before.batch_ids_edition != 0)
-        replaced.push_back(snapshots_directory(directory_) + "/" + before.batch_ids_name());
-    persisted_ = std::move(persisted);
+Result<void> SnapshotPublisher::commit(const Change& change) {
+    const auto before = manifest();
+    DL_CHECK(change.flushed_end >= before.flushed_end && change.compacted_end >= before.compacted_end &&
+                 change.log_start >= before.log_start,
+             "INV-6 what is flushed, compacted or removed stays so");
+    Draft draft;
+    auto& next = draft.manifest;
+    next = before;
+    next.edition = next_edition();
+    next.flushed_end = change.flushed_end;
+    next.compacted_end = change.compacted_end;
+    next.log_start = change.log_start;
+    next.batch_ids_edition = change.batch_ids_edition;
+    next.files.clear();
+    const auto batch_ids = [&](const Manifest& manifest) {
+        return snapshots_directory(directory_) + "/" + manifest.batch_ids_name();
+    };
+    if (before.batch_ids_edition != next.batch_ids_edition) {
+        if (next.batch_ids_edition != 0) draft.brought.push_back(batch_ids(next));
+        if (before.batch_ids_edition != 0) draft.replaced.push_back(batch_ids(before));
+    }
+    if (auto written = write(change, &draft); written.has_error()) {
+        // The rename may have been made although what came after it failed.
+        const auto on_disk = store_.load();
+        if (on_disk.has_value() && on_disk->edition == before.edition)
+            remove(draft.brought, "a file of a commit that failed");
+        else
+            doubtful_.insert(doubtful_.end(), draft.brought.begin(), draft.brought.end());
+        return written;
+    }
+    DL_CHECK(next.edition > before.edition && next.files.size() == change.files.size() &&
+                 draft.persisted.size() == change.files.size(),
+             "INV-6 a manifest names every file of its change, once");
+    persisted_ = std::move(draft.persisted);
     {
         const std::lock_guard lock(mutex_);
         manifest_ = std::move(next);
     }
-    for (const auto& path : replaced)
+    // Names are used once, so none of these is among the new ones.
+    draft.replaced.insert(draft.replaced.end(), doubtful_.begin(), doubtful_.end());
+    doubtful_.clear();
+    remove(draft.replaced, "a replaced file");
+    return {};
+}
+
+void SnapshotPublisher::discard(const std::vector<FileEntry>& files) {
+    std::vector<std::string> paths;
+    for (const auto& entry : files) {
+        if (persisted_.contains(entry.file->info().stem())) continue;
+        paths.push_back(entry.file->parquet_path());
+        paths.push_back(entry.file->index_path());
+    }
+    remove(paths, "a file of a commit that was refused");
+}
+
+void SnapshotPublisher::remove(const std::vector<std::string>& paths, const char* what) {
+    for (const auto& path : paths)
         if (const auto removed = files_.remove(path);
             removed.has_error() && removed.error().code != ErrorCode::not_found)
-            spdlog::warn("snapshot: a replaced file stays until the next start: {}",
-                         removed.error().to_text());
-    return {};
+            spdlog::warn("snapshot: {} stays until the next start: {}", what, removed.error().to_text());
 }
 
 }  // namespace dl::slave

@@ -33,9 +33,11 @@ class SnapshotPublisher {
         std::uint64_t batch_ids_edition = 0;
     };
     // Durable on return. New files and the batch id file are already synced; the directory is synced here.
-    // After an error the change is not made, and the new files must stay where they are: a manifest naming
-    // them may be on disk.
+    // After an error the change is not made and the files it would have brought are removed, unless a
+    // manifest that names them may be on disk: then they stay until the next commit.
     Result<void> commit(const Change& change);
+    // Removes those of these files that no manifest names yet.
+    void discard(const std::vector<FileEntry>& files);
     // The same files with these vectors, every one of them written anew: one on disk may be damaged. As
     // durable as commit(), under the same mutex.
     Result<void> rewrite_vectors(std::vector<FileEntry> files);
@@ -45,6 +47,15 @@ class SnapshotPublisher {
         std::uint64_t version = 0;
         std::shared_ptr<const DeleteVector> vector;
     };
+    // Of a commit under way.
+    struct Draft {
+        Manifest manifest;
+        std::map<std::string, Persisted> persisted;
+        std::vector<std::string> brought;   // paths that the manifest before does not name
+        std::vector<std::string> replaced;  // paths that this one does not name any more
+    };
+    Result<void> write(const Change& change, Draft* draft);
+    void remove(const std::vector<std::string>& paths, const char* what);
     FileSystem& files_;
     std::string directory_;
     ManifestStore store_;
@@ -52,6 +63,7 @@ class SnapshotPublisher {
     mutable std::mutex mutex_;  // of manifest_
     Manifest manifest_;
     std::map<std::string, Persisted> persisted_;  // by stem
+    std::vector<std::string> doubtful_;           // paths that a manifest on the disk may name, or may not
 };
 
 // Writes and syncs one file that does not exist yet.

@@ -72,7 +72,7 @@ class PartitionFixture : public ::testing::Test {
         options_.segment_bytes = 4096;
         options_.free_disk_bytes_min = 0;
         ASSERT_TRUE(posix_file_system().create_directories(root_).has_value());
-        const auto created = Partition::create(posix_file_system(), directory_, table_, PartitionId{0});
+        const auto created = Partition::create(*files_, directory_, table_, PartitionId{0});
         ASSERT_TRUE(created.has_value()) << created.error().to_text();
         open();
     }
@@ -83,7 +83,7 @@ class PartitionFixture : public ::testing::Test {
     }
     Result<std::shared_ptr<Partition>> try_open() {
         PartitionContext context;
-        context.files = &posix_file_system();
+        context.files = files_;
         context.storage_pool = &storage_;
         context.background_pool = &background_;
         context.compaction_pool = &compaction_;
@@ -219,6 +219,7 @@ class PartitionFixture : public ::testing::Test {
         return rows;
     }
 
+    FileSystem* files_ = &posix_file_system();
     std::string root_;
     std::string directory_;
     TableMeta table_ = make_table();
