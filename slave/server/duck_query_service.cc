@@ -56,7 +56,7 @@ Result<QueryView> take_cut(const std::vector<TableToPin>& tables, rpc::Cut* cut)
             told.behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
             pinned.partitions[id] = std::move(taken);
         }
-        DL_CHECK(pinned.partitions.size() == table.partitions.size(),
+        DL_CHECK(told.partitions.size() == table.partitions.size(),
                  "INV-7 a cut has every partition it was asked for");
         told.rows = pinned.keys ? pinned.keys->size() : rows;
     }
