@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/check.h"
+
 namespace dl {
 
 class SharedBytes {
@@ -37,6 +39,7 @@ class SharedBytes {
     std::string_view view() const { return {reinterpret_cast<const char*>(data_), size_}; }
     // offset + length must lie within this slice.
     SharedBytes slice(std::size_t offset, std::size_t length) const {
+        DL_CHECK(offset <= size_ && length <= size_ - offset, "a slice lies within its bytes");
         return SharedBytes(owner_, data_ + offset, length);
     }
 

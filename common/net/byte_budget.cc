@@ -40,6 +40,7 @@ struct ByteBudget::State {
             waiter->granted = true;
             ready.push_back(std::move(waiter));
         }
+        DL_CHECK(used <= total, "shares together are no more than the budget");
         return ready;
     }
 

@@ -117,12 +117,17 @@ Result<ColumnBatch> concat_batches(std::span<const ColumnBatch> batches) {
         else
             joiner.join_fixed(c, physical_width(physical));
         const auto data_bytes = static_cast<std::uint32_t>(out.size()) - data_at;
+        DL_CHECK(data_bytes == (physical == PhysicalType::bytes ? (joiner.rows + 1) * 4
+                                                                : joiner.rows * physical_width(physical)),
+                 "a joined column has a value for each row");
         std::uint32_t heap_at = 0;
         if (physical == PhysicalType::bytes) {
             pad8(out);
             heap_at = static_cast<std::uint32_t>(out.size());
             for (const auto& batch : batches)
                 out.append(batch.columns()[c].heap, batch.columns()[c].heap_bytes);
+            DL_CHECK(out.size() - heap_at == heap_bytes,
+                     "the offsets of a joined column end where its heap does");
         }
         char* entry = out.data() + 8 + c * kDirectoryEntryBytes;
         store_le(entry, columns[c].field.value);
