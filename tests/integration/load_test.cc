@@ -349,10 +349,15 @@ TEST_F(LoadTest, ParquetIsNotReinterpreted) {
     EXPECT_EQ(run.status, 0) << run.output;
     EXPECT_EQ(select("select tags, \"at\" from p order by id"),
               R"({"at":"07:05:00","tags":"[\"a\",\"b\"]"}{"at":null,"tags":null})");
-    run = load(golden + "nanoseconds.parquet", "--table ns --key id --create");
+    run = load(golden + "nanoseconds.parquet", "--table ns --key id --create --rejects " + path("ns.csv"));
     EXPECT_EQ(run.status, 4);
-    EXPECT_THAT(run.output, HasSubstr("line 2, column at: finer than microseconds"));
+    EXPECT_THAT(
+        run.output,
+        HasSubstr("line 2, column at, value \"2023-11-14 22:13:20.123456789\": finer than microseconds"));
     EXPECT_EQ(select("select \"at\" from ns"), R"({"at":"2023-11-14 22:13:20.123456"})");
+    std::ifstream rejects(path("ns.csv"));
+    EXPECT_THAT(std::string((std::istreambuf_iterator<char>(rejects)), {}),
+                HasSubstr("{\"\"id\"\":\"\"2\"\",\"\"at\"\":\"\"2023-11-14 22:13:20.123456789\"\"}"));
     create("create table narrow(id int primary key, price decimal(10,2))");
     run = load(golden + "decimal50.parquet", "--table narrow");
     EXPECT_THAT(run.output, HasSubstr("more than 38 digits"));

@@ -306,7 +306,8 @@ Result<std::unique_ptr<ByteSource>> decoded(const std::string& name, std::unique
     if (from.empty() || from == "utf-8") return std::unique_ptr<ByteSource>(std::move(source));
     if (from == "utf-16") from = "utf-16le";
     if (from == "latin-1") from = "latin1";
-    const auto converter = ::iconv_open("UTF-8", from.c_str());
+    const bool is_name = from.find('/') == std::string::npos;
+    const auto converter = is_name ? ::iconv_open("UTF-8", from.c_str()) : iconv_t(-1);
     if (converter == iconv_t(-1))
         return failed(name,
                       "the encoding " + encoding +

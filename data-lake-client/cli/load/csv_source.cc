@@ -113,7 +113,7 @@ Result<bool> CsvSource::next(SourceRow& row) {
     } while (width > 1 && record_.fields.size() == 1 && record_.text.empty());
     row.line = record_.line;
     row.text = record_.text;
-    row.problem = {};
+    row.problem.clear();
     row.unknown_field.clear();
     row.crud = {};
     row.fields.assign(columns_->size(), {});

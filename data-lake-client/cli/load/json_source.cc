@@ -83,7 +83,7 @@ Result<bool> JsonSource::next(SourceRow& row) {
                                                     : error;
     }
     if (!*more) return false;
-    row.problem = {};
+    row.problem.clear();
     row.unknown_field.clear();
     row.crud = {};
     row.fields.assign(columns_.size(), {});

@@ -6,6 +6,7 @@
 #include <deque>
 #include <thread>
 
+#include "common/types/value_text.h"
 #include "data-lake-client/cli/load/load_batch.h"
 #include "data-lake-client/cli/load/row_source.h"
 
@@ -162,6 +163,24 @@ double Loader::done(const FileSet& files, std::size_t file, const RowSource* sou
     return (static_cast<double>(before) + here) / static_cast<double>(total);
 }
 
+// As the file has it; of a Parquet row its values as JSON.
+std::string Loader::text_of(const SourceRow& row) const {
+    if (!row.text.empty()) return std::string(row.text);
+    std::string out;
+    for (std::size_t column = 0; column < row.fields.size(); ++column) {
+        const auto& field = row.fields[column];
+        if (field.kind == FieldKind::absent) continue;
+        out += out.empty() ? "{" : ",";
+        dl::append_json_string(out, columns_.name(column));
+        out += ':';
+        if (field.kind == FieldKind::null)
+            out += "null";
+        else
+            dl::append_json_string(out, field.text);
+    }
+    return out.empty() ? out : out + "}";
+}
+
 // The row into the batch, or why not. Nothing of a row that is refused stays in the batch.
 bool Loader::convert(const SourceRow& row, std::uint64_t number, LoadBatch& batch, const RowOrigin& origin,
                      RowProblem& problem) {
@@ -270,11 +289,11 @@ Result<void> Loader::read_files(const FileSet& files, Shared& shared, LoadResult
             if (!*more) break;
             const auto number = ++result.rows_read;
             const RowOrigin origin{static_cast<std::uint32_t>(file), row.line, number};
-            problem = {};
+            problem.clear();
             if (!convert(row, number, *batch, origin, problem)) {
                 std::lock_guard lock(shared.mutex);
                 shared.refused.push_back({origin, files.files()[file].name, std::move(problem),
-                                          shared.keep_texts ? std::string(row.text) : ""});
+                                          shared.keep_texts ? text_of(row) : ""});
                 if (shared.refused.size() > shared.refused_max && !shared.error)
                     shared.error =
                         Error(ErrorCode::limit_exceeded,

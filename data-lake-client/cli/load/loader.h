@@ -89,6 +89,7 @@ class Loader {
                            const Progress& on_progress);
     Result<void> read_files(const FileSet& files, Shared& shared, LoadResult& result,
                             const Progress& on_progress);
+    std::string text_of(const SourceRow& row) const;
     bool convert(const SourceRow& row, std::uint64_t number, LoadBatch& batch, const RowOrigin& origin,
                  RowProblem& problem);
     Result<void> fill_preview(const FileSet& files, LoadResult& result);

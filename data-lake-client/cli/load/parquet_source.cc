@@ -143,14 +143,15 @@ Reader decimal_reader(std::uint8_t scale, FieldKind kind) {
 
 bool read_nanoseconds(const void* data, idx_t row, std::string& scratch, std::string& reason) {
     const auto ns = static_cast<const std::int64_t*>(data)[row];
-    if (ns % 1000 != 0) {
-        reason = "finer than microseconds, which is what a timestamp holds (" + std::to_string(ns) +
-                 " ns since 1970)";
-        return false;
-    }
+    const auto us = ns / 1000 - (ns % 1000 < 0 ? 1 : 0);
     scratch.clear();
-    dl::append_timestamp(scratch, ns / 1000);
-    return true;
+    dl::append_timestamp(scratch, us);
+    if (us * 1000 == ns) return true;
+    if (us % 1'000'000 == 0) scratch += ".000000";
+    const auto rest = std::to_string(ns - us * 1000);
+    scratch.append(3 - rest.size(), '0').append(rest);
+    reason = "finer than microseconds, which is what a timestamp holds";
+    return false;
 }
 
 void append_int32(std::string& out, std::int32_t value) {
@@ -503,7 +504,7 @@ Result<bool> ParquetSource::next(SourceRow& row) {
     const auto at = impl.chunk_row++;
     row.line = ++impl.rows_read;
     row.text = {};
-    row.problem = {};
+    row.problem.clear();
     row.unknown_field.clear();
     row.crud = {};
     row.fields.resize(impl.targets->size());
@@ -513,6 +514,7 @@ Result<bool> ParquetSource::next(SourceRow& row) {
             field = {{}, FieldKind::null};
         } else if (!output.read(output.data, at, output.scratch, field, row.problem.reason)) {
             row.problem.column = impl.targets->name(output.target);
+            row.problem.value = field.text;
         }
     }
     return true;

@@ -31,6 +31,11 @@ struct RowProblem {
     std::string column;  // empty: the row as a whole
     std::string value;
     std::string reason;  // empty: no problem
+    void clear() {
+        column.clear();
+        value.clear();
+        reason.clear();
+    }
 };
 
 struct SourceRow {

@@ -112,7 +112,7 @@ void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions&
         case FieldKind::null:
             return;
         case FieldKind::number:
-            return see_number(field.text, false, options);
+            return see_number(field.text, false, {});
         case FieldKind::boolean:
             seen_ |= kBoolean;
             return;

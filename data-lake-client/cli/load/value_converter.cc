@@ -27,6 +27,12 @@ bool finer_than_microseconds(std::string_view timestamp) {
     return false;
 }
 
+// The numbers of JSON are written in one way, whatever the options are.
+const TextOptions& ValueConverter::separators(const Field& field) const {
+    static const TextOptions plain;
+    return field.kind == FieldKind::number ? plain : options_;
+}
+
 bool ValueConverter::not_a(std::string& reason) const {
     switch (type_.kind) {
         case dl::TypeKind::int32:
@@ -56,16 +62,17 @@ bool ValueConverter::not_a(std::string& reason) const {
     return false;
 }
 
-bool ValueConverter::whole(std::string_view text, std::string& scratch, std::string_view& out,
+bool ValueConverter::whole(const Field& field, std::string& scratch, std::string_view& out,
                            std::string& reason) const {
     std::int64_t value = 0;
     const bool small = type_.kind == dl::TypeKind::int32;
     std::int32_t value32 = 0;
-    if (options_.thousands == '\0' && (small ? dl::scan_int32(text, value32) : dl::scan_int64(text, value))) {
-        out = text;
+    const bool grouped = options_.thousands != '\0' && field.kind != FieldKind::number;
+    if (!grouped && (small ? dl::scan_int32(field.text, value32) : dl::scan_int64(field.text, value))) {
+        out = field.text;
         return true;
     }
-    const auto plain = plain_number(text, options_, scratch);
+    const auto plain = plain_number(field.text, separators(field), scratch);
     // 5.0 and 1e3 are whole numbers, as they are in a JSON batch.
     if (!plain || (!dl::scan_int64(*plain, value) && !dl::scan_whole_number(*plain, value)))
         return not_a(reason);
@@ -76,14 +83,14 @@ bool ValueConverter::whole(std::string_view text, std::string& scratch, std::str
     return true;
 }
 
-bool ValueConverter::floating(std::string_view text, std::string& scratch, std::string_view& out,
+bool ValueConverter::floating(const Field& field, std::string& scratch, std::string_view& out,
                               std::string& reason) const {
-    text = trimmed(text);
+    const auto text = trimmed(field.text);
     if (text == "nan" || text == "inf" || text == "-inf") {
         out = text;
         return true;
     }
-    const auto plain = plain_number(text, options_, scratch);
+    const auto plain = plain_number(field.text, separators(field), scratch);
     NumberShape shape;
     if (!plain || !number_shape(*plain, shape)) return not_a(reason);
     const bool is_float = type_.kind == dl::TypeKind::float32;
@@ -95,9 +102,9 @@ bool ValueConverter::floating(std::string_view text, std::string& scratch, std::
     return false;
 }
 
-bool ValueConverter::decimal(std::string_view text, std::string& scratch, std::string_view& out,
+bool ValueConverter::decimal(const Field& field, std::string& scratch, std::string_view& out,
                              std::string& reason) const {
-    const auto plain = plain_number(text, options_, scratch);
+    const auto plain = plain_number(field.text, separators(field), scratch);
     NumberShape shape;
     if (!plain || !number_shape(*plain, shape)) return not_a(reason);
     if (!decimal_keeps(shape, type_.precision, type_.scale)) {
@@ -145,7 +152,7 @@ bool ValueConverter::timestamp(const Field& field, std::string& scratch, std::st
         return true;
     }
     NumberShape shape;
-    const auto plain = plain_number(text, options_, scratch);
+    const auto plain = plain_number(field.text, separators(field), scratch);
     if (!plain || !number_shape(*plain, shape)) return not_a(reason);
     if (!options_.timestamp_unit) {
         reason = "a number, and not said what it counts; --timestamp-unit s, ms, us or ns says it";
@@ -206,12 +213,12 @@ bool ValueConverter::convert(const Field& field, std::string& scratch, std::stri
     switch (kind) {
         case dl::TypeKind::int32:
         case dl::TypeKind::int64:
-            return whole(field.text, scratch, out, reason);
+            return whole(field, scratch, out, reason);
         case dl::TypeKind::float32:
         case dl::TypeKind::float64:
-            return floating(field.text, scratch, out, reason);
+            return floating(field, scratch, out, reason);
         case dl::TypeKind::decimal:
-            return decimal(field.text, scratch, out, reason);
+            return decimal(field, scratch, out, reason);
         case dl::TypeKind::boolean:
             return boolean(field, out, reason);
         case dl::TypeKind::timestamp:

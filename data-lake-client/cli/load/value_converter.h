@@ -20,15 +20,14 @@ class ValueConverter {
     dl::DataType type() const { return type_; }
 
   private:
-    bool whole(std::string_view text, std::string& scratch, std::string_view& out, std::string& reason) const;
-    bool floating(std::string_view text, std::string& scratch, std::string_view& out,
-                  std::string& reason) const;
-    bool decimal(std::string_view text, std::string& scratch, std::string_view& out,
-                 std::string& reason) const;
+    bool whole(const Field& field, std::string& scratch, std::string_view& out, std::string& reason) const;
+    bool floating(const Field& field, std::string& scratch, std::string_view& out, std::string& reason) const;
+    bool decimal(const Field& field, std::string& scratch, std::string_view& out, std::string& reason) const;
     bool boolean(const Field& field, std::string_view& out, std::string& reason) const;
     bool timestamp(const Field& field, std::string& scratch, std::string_view& out,
                    std::string& reason) const;
     bool date(const Field& field, std::string& scratch, std::string_view& out, std::string& reason) const;
+    const TextOptions& separators(const Field& field) const;
     bool not_a(std::string& reason) const;
 
     dl::DataType type_;

@@ -115,6 +115,7 @@ TEST(ValueConverter, SeparatorsOfNumbers) {
     for (const auto* text : {"1.23", "12.3456", ".123", "1..234", "1.234.5", "1234.567,8.9"})
         EXPECT_TRUE(refused("double", text, options)) << text;
     EXPECT_EQ(converted("string", "1.234,5", options), "1.234,5");
+    EXPECT_EQ(converted("double", "1.25", options, FieldKind::number), "1.25") << "a number of JSON";
 }
 
 TEST(TimeFormats, LettersAndWhatTheyTake) {
