@@ -133,8 +133,7 @@ void CompactionRunner::consider() {
 // the log that has the right values would be removed.
 Result<bool> CompactionRunner::rewrote_inputs() {
     DL_TRY_ASSIGN(const auto damaged, find_damaged_files(core_, *core_.state(), [&]() -> Result<void> {
-                      const std::lock_guard lock(mutex_);
-                      if (closing_) return closing_error(core_);
+                      if (runs_.lock()->closing) return closing_error(core_);
                       return {};
                   }));
     DL_TRY(rewrite_damaged_files(core_, damaged));
