@@ -104,11 +104,11 @@ TEST_F(OptionsTest, MinOffsetsWaitOrTimeOut) {
               with_options(query("select count(*) from t"), R"({"min_offsets":{"0":1000},"timeout_ms":300})"),
               "TIMEOUT");
     EXPECT_GE(steady_clock::now() - started, milliseconds(250));
-    EXPECT_LT(steady_clock::now() - started, milliseconds(5000));
+    EXPECT_LT(steady_clock::now() - started, std::chrono::seconds(20));
     const auto offsets = max_offsets(client, "t");
     must(client, with_options(query("select count(*) from t"),
                               json{{"min_offsets", {{"0", offsets.at(0) + 1}, {"1", offsets.at(1) + 1}}},
-                                   {"timeout_ms", 5000}}
+                                   {"timeout_ms", 30000}}
                                   .dump()));
 }
 
@@ -136,19 +136,19 @@ TEST_F(OptionsTest, LongPollReturnsAsSoonAsARecordIsThere) {
     auto client = connect();
     const auto poll = with_options(
         R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":0},{"patition_code":1,"offset":0}],"read_count":10}})",
-        R"({"max_wait_ms":10000})");
+        R"({"max_wait_ms":60000})");
+    const auto started = steady_clock::now();
     std::thread later([&] {
         std::this_thread::sleep_for(milliseconds(300));
         auto writer = connect();
         writer.request(batch(1, 2));
     });
-    const auto started = steady_clock::now();
     const auto reply = must(client, poll);
     const auto waited = steady_clock::now() - started;
     later.join();
     EXPECT_EQ(reply.frames.size(), 1u);
     EXPECT_GE(waited, milliseconds(250));
-    EXPECT_LT(waited, milliseconds(5000)) << "it did not wait to the end";
+    EXPECT_LT(waited, std::chrono::seconds(30)) << "it did not wait to the end";
 }
 
 TEST_F(OptionsTest, LongPollIsEmptyWhenNothingComes) {
@@ -176,7 +176,7 @@ TEST_F(OptionsTest, LongPollWaitsForMinRows) {
             client,
             with_options(
                 R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":0},{"patition_code":1,"offset":0}],"read_count":10}})",
-                R"({"max_wait_ms":10000,"min_rows":8})"))
+                R"({"max_wait_ms":60000,"min_rows":8})"))
             .frames)
         records += decode_stream_frame(frame).size();
     later.join();
@@ -194,14 +194,14 @@ TEST_F(OptionsTest, UnknownOptionsAndWrongTypesAreRefused) {
 
 TEST_F(OptionsTest, TimeoutEndsALongQuery) {
     auto client = connect();
-    const auto started = steady_clock::now();
     must(client, batch(0, 1000));
+    const auto started = steady_clock::now();
     must_fail(
         client,
         with_options(query("select count(*) from t a, t b, t c, t d where a.id + b.id + c.id + d.id = 17"),
                      R"({"timeout_ms":500})"),
         "TIMEOUT");
-    EXPECT_LT(steady_clock::now() - started, std::chrono::seconds(10));
+    EXPECT_LT(steady_clock::now() - started, std::chrono::seconds(30));
     EXPECT_EQ(value(client, "select count(*) from t"), 1000) << "the connection and the slave go on";
 }
 

@@ -246,12 +246,12 @@ TEST(Signals, FirstIsGracefulSecondForced) {
         SignalHandler handler(
             pool.executor_of(0), [&] { ++graceful; }, [&] { ++forced; });
         ::kill(::getpid(), SIGTERM);
-        for (int i = 0; i < 200 && graceful == 0; ++i)
+        for (int i = 0; i < 5000 && graceful == 0; ++i)
             std::this_thread::sleep_for(2ms);
         EXPECT_EQ(graceful, 1);
         EXPECT_EQ(forced, 0);
         ::kill(::getpid(), SIGINT);
-        for (int i = 0; i < 200 && forced == 0; ++i)
+        for (int i = 0; i < 5000 && forced == 0; ++i)
             std::this_thread::sleep_for(2ms);
         EXPECT_EQ(forced, 1);
     }

@@ -51,7 +51,7 @@ class Peer {
 // Polls until the condition holds or five seconds have passed.
 template <class Condition>
 bool eventually(Condition condition) {
-    for (int i = 0; i < 2500; ++i) {
+    for (int i = 0; i < 15000; ++i) {
         if (condition()) return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }

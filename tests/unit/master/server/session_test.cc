@@ -143,7 +143,7 @@ TEST_F(ClientSessionTest, AClientThatDiesWithinAFrameHarmsNobody) {
 TEST_F(ClientSessionTest, AClientThatLeavesCancelsItsQuery) {
     RawClient client(port());
     client.send_frame("{\"query\":\"select hang\"}");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_TRUE(eventually([&] { return coordinator_.hanging == 1; }));
     EXPECT_EQ(coordinator_.cancelled, 0);
     client.close();
     EXPECT_TRUE(eventually([&] { return coordinator_.cancelled == 1 && server_->sessions() == 0; }));
@@ -155,7 +155,7 @@ TEST_F(ClientSessionTest, AClientThatLeavesEndsItsLongPoll) {
     RawClient client(port());
     client.send_frame(
         R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":1},"options":{"max_wait_ms":60000}})");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_TRUE(eventually([&] { return slaves_[0]->calls(rpc::Method::wait) > 0; }));
     client.close();
     EXPECT_TRUE(eventually([&] { return slaves_[0]->wait_was_cancelled() && server_->sessions() == 1; }));
 }
@@ -186,7 +186,7 @@ TEST_F(ClientSessionTest, StoppingAnswersWhatRunsAndClosesWhatIdles) {
     RawClient busy(port());
     create_t(idle, 1);
     busy.send_frame(R"({"stream_read":{"table_name":"t","read_count":1},"options":{"max_wait_ms":60000}})");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_TRUE(eventually([&] { return slaves_[0]->calls(rpc::Method::wait) > 0; }));
     EXPECT_TRUE(server_->stop(std::chrono::seconds(5)));
     EXPECT_TRUE(busy.reply().starts_with("UNAVAILABLE: this master is stopping"));
     EXPECT_TRUE(busy.at_end());
@@ -196,10 +196,10 @@ TEST_F(ClientSessionTest, StoppingAnswersWhatRunsAndClosesWhatIdles) {
 TEST_F(ClientSessionTest, StoppingDoesNotWaitForEver) {
     RawClient client(port());
     client.send_frame("{\"query\":\"select hang\"}");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_TRUE(eventually([&] { return coordinator_.hanging == 1; }));
     const auto begin = std::chrono::steady_clock::now();
     EXPECT_TRUE(server_->stop(std::chrono::milliseconds(50)));
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
     EXPECT_EQ(coordinator_.cancelled, 1);
 }
 

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 template <class Condition>
 bool eventually(Condition condition) {
-    for (int i = 0; i < 2500; ++i) {
+    for (int i = 0; i < 15000; ++i) {
         if (condition()) return true;
         std::this_thread::sleep_for(2ms);
     }
