@@ -1,7 +1,10 @@
 #include "common/duck/duck_database.h"
 
+#include <cstdlib>
+
 #include "common/duck/duck_registry.h"
 #include "common/duck/duck_result.h"
+#include "common/duck/duck_types.h"
 #include "common/duck/parquet_file.h"
 #include "common/duck/select_parser.h"
 
@@ -24,6 +27,34 @@ Result<void> run_statement(duckdb_connection connection, const std::string& sql)
         return query_error(duckdb_result_error(result.get()), duckdb_result_error_type(result.get()));
     }
     return {};
+}
+
+PreparedSelect described(duckdb_prepared_statement statement) {
+    PreparedSelect select;
+    select.parameters.resize(duckdb_nparams(statement));
+    for (idx_t i = 1; i <= select.parameters.size(); ++i) {
+        const char* name = duckdb_parameter_name(statement, i);
+        const std::size_t number = name == nullptr ? i : std::strtoul(name, nullptr, 10);
+        duckdb_free(const_cast<char*>(name));
+        const auto kind = duckdb_param_type(statement, i);
+        const bool known = kind != DUCKDB_TYPE_INVALID && kind < DUCKDB_TYPE_ANY;
+        if (!known || number == 0 || number > select.parameters.size()) continue;
+        const LogicalType type(duckdb_param_logical_type(statement, i));
+        select.parameters[number - 1] = result_mapping(type.get()).type;
+    }
+    const auto columns = duckdb_prepared_statement_column_count(statement);
+    for (idx_t i = 0; i < columns; ++i) {
+        const char* name = duckdb_prepared_statement_column_name(statement, i);
+        const LogicalType type(duckdb_prepared_statement_column_logical_type(statement, i));
+        const auto kind = duckdb_get_type_id(type.get());
+        select.columns_known = select.columns_known && kind != DUCKDB_TYPE_INVALID;
+        const bool known = kind != DUCKDB_TYPE_INVALID && kind != DUCKDB_TYPE_SQLNULL;
+        PreparedSelect::Column column{name == nullptr ? "" : name, {}};
+        if (known) column.type = result_mapping(type.get()).type;
+        select.columns.push_back(std::move(column));
+        duckdb_free(const_cast<char*>(name));
+    }
+    return select;
 }
 
 class Session final : public ChunkSession {
@@ -56,6 +87,15 @@ class Session final : public ChunkSession {
     Result<std::unique_ptr<DuckResult>> query(const std::string& sql) override {
         DL_TRY_ASSIGN(auto stream, select(sql));
         return batches_of(std::move(stream));
+    }
+
+    Result<PreparedSelect> prepare(const std::string& sql) override {
+        if (state_->interrupt_reason()) return statement_error(*state_, nullptr);
+        Prepared statement;
+        if (duckdb_prepare(connection_.get(), sql.c_str(), statement.out()) != DuckDBSuccess) {
+            return statement_error(*state_, duckdb_prepare_error(statement.get()));
+        }
+        return described(statement.get());
     }
 
     Result<std::unique_ptr<SelectStream>> select(const std::string& sql) override {

@@ -35,6 +35,18 @@ struct ResultColumn {
     DataType type;
 };
 
+// What a SELECT gives and takes, without running it.
+struct PreparedSelect {
+    struct Column {
+        std::string name;
+        std::optional<DataType> type;  // as DuckResult has it; absent where nothing tells (NULL)
+    };
+    std::vector<Column> columns;
+    bool columns_known = true;  // false while a parameter leaves them open
+    // Of `$1`, `$2`, ...; absent where the statement does not tell.
+    std::vector<std::optional<DataType>> parameters;
+};
+
 // A streaming result. next() blocks while DuckDB works; nullopt is the end. FieldIds in the batches are 1, 2,
 // ... in select order. Types our table types do not have are turned: other integers and HUGEINT widen to long
 // or decimal(38,0), nested types become json, everything else (uuid, interval, time, enum...) its text.
@@ -58,6 +70,8 @@ class DuckSession {
     virtual std::uint64_t add_row_filter(std::shared_ptr<const RowFilter> filter) = 0;
     // Runs one SELECT; QUERY_ERROR with DuckDB's message. The result dies before the session.
     virtual Result<std::unique_ptr<DuckResult>> query(const std::string& sql) = 0;
+    // Names and types of one SELECT; QUERY_ERROR as query(). Parameters are numbered without gaps.
+    virtual Result<PreparedSelect> prepare(const std::string& sql) = 0;
     // Runs a statement without a result that our own code wrote (COPY ... TO).
     virtual Result<void> execute(const std::string& sql) = 0;
     // From any thread: stops the running query, which then fails with CANCELLED or TIMEOUT (`why`).

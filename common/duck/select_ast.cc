@@ -1,7 +1,10 @@
 #include "common/duck/select_ast.h"
 
+#include "common/base/limits.h"
 #include "common/duck/parquet_file.h"
 #include "common/duck/sql_limits.h"
+#include "common/duck/sql_token.h"
+#include "common/types/value_text.h"
 
 namespace dl {
 
@@ -33,6 +36,19 @@ bool take_word(std::string_view& text, std::string_view word) {
     }
     text.remove_prefix(word.size());
     return true;
+}
+
+// A number written into the statement that no double can hold.
+std::optional<Error> endless_number(std::string_view sql) {
+    while (!sql.empty()) {
+        const auto token = take_sql_token(sql);
+        if (token.kind != SqlToken::Kind::number || parse_float64(token.text).has_value()) continue;
+        return make_error(ErrorCode::query_error,
+                          "the number " + std::string(token.text.substr(0, limits::error_value_bytes_max)) +
+                              " is beyond the largest double, about 1.8e308; write a smaller one, or "
+                              "'inf'::DOUBLE");
+    }
+    return std::nullopt;
 }
 
 Error parse_error(const nlohmann::json& answer, const std::string& text) {
@@ -75,7 +91,11 @@ Result<SelectAst> SelectAst::parse(DuckDatabase& database, std::string_view sql)
         return make_error(ErrorCode::limit_exceeded, "the statement has too many parts; split it");
     }
     ast.tree_ = nlohmann::json::parse(json, nullptr, false);
-    if (!ast.tree_.is_object()) return make_error(ErrorCode::internal, "DuckDB gave a tree that is not JSON");
+    if (!ast.tree_.is_object()) {
+        // The one thing in a tree that JSON has no form for.
+        if (auto number = endless_number(ast.text_)) return *number;
+        return make_error(ErrorCode::internal, "DuckDB gave a tree that is not JSON");
+    }
     if (ast.tree_.value("error", true)) return parse_error(ast.tree_, ast.text_);
     if (!ast.tree_.contains("statements") || ast.tree_["statements"].size() != 1) {
         return make_error(ErrorCode::not_supported, "one statement at a time; send them one after the other");

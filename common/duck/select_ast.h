@@ -41,8 +41,10 @@ struct GateReport {
 
 // Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest),
 // and refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the
-// function and says why). `table_exists` answers for lower-case names; TABLE_NOT_FOUND names the table.
+// function and says why), and parameters, unless their values come later. `table_exists` answers for
+// lower-case names; TABLE_NOT_FOUND names the table.
 Result<GateReport> check_select(const SelectAst& ast,
-                                const std::function<bool(const std::string&)>& table_exists);
+                                const std::function<bool(const std::string&)>& table_exists,
+                                bool parameters_allowed = false);
 
 }  // namespace dl

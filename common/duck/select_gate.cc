@@ -164,8 +164,9 @@ std::int64_t made_elements(const json& node) {
 
 class Gate {
   public:
-    Gate(const std::function<bool(const std::string&)>& table_exists, GateReport& report)
-        : table_exists_(table_exists), report_(report) {}
+    Gate(const std::function<bool(const std::string&)>& table_exists, bool parameters_allowed,
+         GateReport& report)
+        : table_exists_(table_exists), parameters_allowed_(parameters_allowed), report_(report) {}
 
     Result<void> walk(const json& node, const std::set<std::string>& ctes, std::size_t depth) {
         if (depth > kDepthMax)
@@ -210,8 +211,10 @@ class Gate {
     Result<void> check_expression(const json& node) {
         const auto kind = text_of(node, "class");
         if (kind == "PARAMETER") {
-            return refused("a parameter (? or $" + text_of(node, "identifier") + ")",
-                           "cannot be given a value here; write the value into the statement");
+            if (parameters_allowed_) return {};
+            return refused(
+                "the parameter $" + text_of(node, "identifier"),
+                "has no value here; parameters are written $1, $2, ..., their values are options.params");
         }
         if (!kExpressionClasses.contains(kind)) return refused("the expression " + kind, "is not supported");
         if (kind == "FUNCTION" || kind == "WINDOW") return check_function(node);
@@ -338,6 +341,7 @@ class Gate {
     }
 
     const std::function<bool(const std::string&)>& table_exists_;
+    const bool parameters_allowed_;
     GateReport& report_;
     const json* in_from_ = nullptr;  // the table function in FROM: it streams
 };
@@ -345,7 +349,8 @@ class Gate {
 }  // namespace
 
 Result<GateReport> check_select(const SelectAst& ast,
-                                const std::function<bool(const std::string&)>& table_exists) {
+                                const std::function<bool(const std::string&)>& table_exists,
+                                bool parameters_allowed) {
     GateReport report;
     report.explain = ast.explain();
     const auto& tree = ast.tree();
@@ -353,7 +358,7 @@ Result<GateReport> check_select(const SelectAst& ast,
         !tree["statements"][0].contains("node")) {
         return make_error(ErrorCode::not_supported, "one SELECT at a time");
     }
-    DL_TRY(Gate(table_exists, report).walk(tree["statements"][0]["node"], {}, 0));
+    DL_TRY(Gate(table_exists, parameters_allowed, report).walk(tree["statements"][0]["node"], {}, 0));
     return report;
 }
 

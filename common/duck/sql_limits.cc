@@ -98,6 +98,8 @@ Result<void> check_sql_text(std::string_view sql) {
                 break;
             case SqlToken::Kind::literal:
             case SqlToken::Kind::quoted_name:
+            case SqlToken::Kind::number:
+            case SqlToken::Kind::parameter:
                 check.other();
                 break;
             case SqlToken::Kind::symbol: {

@@ -85,6 +85,31 @@ std::size_t dollar_quoted_bytes(std::string_view text) {
     return end == std::string_view::npos ? text.size() : end + delimiter.size();
 }
 
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+std::size_t digits_at(std::string_view text, std::size_t from) {
+    std::size_t at = from;
+    while (at < text.size() && is_digit(text[at]))
+        ++at;
+    return at - from;
+}
+
+// Bytes of the number at the front: digits, a point, an exponent; 0 if there is none.
+std::size_t number_bytes(std::string_view text) {
+    std::size_t at = digits_at(text, 0);
+    if (at < text.size() && text[at] == '.') {
+        const auto fraction = digits_at(text, at + 1);
+        if (at == 0 && fraction == 0) return 0;
+        at += 1 + fraction;
+    }
+    if (at == 0 || at >= text.size() || (text[at] | 0x20) != 'e') return at;
+    const std::size_t sign = at + 1 < text.size() && (text[at + 1] == '+' || text[at + 1] == '-') ? 1 : 0;
+    const auto exponent = digits_at(text, at + 1 + sign);
+    return exponent == 0 ? at : at + 1 + sign + exponent;
+}
+
 SqlToken token_at_front(std::string_view text) {
     using Kind = SqlToken::Kind;
     const char c = text.front();
@@ -96,7 +121,10 @@ SqlToken token_at_front(std::string_view text) {
     if (c == '$') {
         const auto quoted = dollar_quoted_bytes(text);
         if (quoted != 0) return {Kind::literal, text.substr(0, quoted)};
+        const auto digits = digits_at(text, 1);
+        if (digits != 0) return {Kind::parameter, text.substr(0, 1 + digits)};
     }
+    if (const auto number = number_bytes(text); number != 0) return {Kind::number, text.substr(0, number)};
     if (!starts_word(static_cast<unsigned char>(c))) return {Kind::symbol, text.substr(0, 1)};
     std::size_t end = 1;
     while (end < text.size() && in_word(static_cast<unsigned char>(text[end])) &&

@@ -11,6 +11,8 @@ struct SqlToken {
         word,         // keyword or name
         quoted_name,  // with its quotes
         literal,      // 'text', e'text', $tag$text$tag$
+        number,       // without its sign
+        parameter,    // $ and digits
         symbol,       // any other byte
     };
     Kind kind;

@@ -42,11 +42,13 @@ std::size_t terminal_columns() {
 
 }  // namespace
 
-std::string error_text(const Error& error, const std::string& address) {
+std::string error_text(const Error& error, const std::string& address, bool only_reads) {
     auto text = "ERROR " + error.to_text() + "\n";
     if (error.code() == ErrorCode::connect_failed) {
         text +=
             "HINT: is the master running at " + address + "? Start it with: cd build/master && ./master\n";
+    } else if (only_reads) {
+        return text;
     } else if (error.outcome() == Outcome::maybe_done) {
         text += "HINT: it may have been done\n";
     } else if (error.outcome() == Outcome::done_in_part) {
@@ -99,7 +101,7 @@ Shell::Next Shell::run(const Statement& statement) {
     }
     if (done.ok()) return next;
     output_.flush();
-    const auto text = error_text(done.error(), client_.address());
+    const auto text = error_text(done.error(), client_.address(), only_reads(statement));
     std::fwrite(text.data(), 1, text.size(), stderr);
     exit_code_ = done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
     return next;

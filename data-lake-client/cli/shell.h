@@ -58,6 +58,7 @@ class Shell {
 };
 
 // "ERROR CODE: message", then hints: what a maybe means, what to do when nothing listens.
-std::string error_text(const Error& error, const std::string& address);
+// `only_reads`: of a statement that changes nothing.
+std::string error_text(const Error& error, const std::string& address, bool only_reads = false);
 
 }  // namespace datalake::cli

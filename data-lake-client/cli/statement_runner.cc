@@ -64,6 +64,15 @@ bool asks_for_meta(const std::string& json) {
 
 }  // namespace
 
+bool only_reads(const Statement& statement) {
+    if (statement.kind == Statement::Kind::sql) return is_select(statement.text);
+    if (statement.kind != Statement::Kind::json) return false;
+    for (const char* name : {"query", "stream_read", "metadata"})
+        if (json_member(statement.text, name)) return true;
+    const auto sql = json_member(statement.text, "sql");
+    return sql && is_select(sql->text());
+}
+
 std::string format_elapsed(std::chrono::nanoseconds elapsed) {
     const double ms = std::chrono::duration<double, std::milli>(elapsed).count();
     if (ms < 10) return fmt::format("{:.2f} ms", ms);

@@ -21,6 +21,9 @@ struct PrintSettings {
     bool progress = false;  // long statements draw how far they are; stderr is a terminal
 };
 
+// A query or a read: whatever becomes of it, nothing was changed.
+bool only_reads(const Statement& statement);
+
 class StatementRunner {
   public:
     StatementRunner(Client& client, PrintSettings& settings, Output& output)

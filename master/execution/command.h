@@ -15,7 +15,9 @@
 #include "common/base/ids.h"
 #include "master/catalog/schema_change.h"
 #include "master/execution/row_source.h"
+#include "master/sql/ddl_statement.h"
 #include "master/sql/query_planner.h"
+#include "master/sql/sql_parameters.h"
 
 namespace dl::master {
 
@@ -54,6 +56,12 @@ struct AppendRows {
 struct Query {
     std::string sql;  // one SELECT, with EXPLAIN in front or not
     CutOptions cut;
+    SqlParameters params = {};
+};
+// What a statement would give and take; runs nothing.
+struct DescribeStatement {
+    SqlStatement statement;
+    SqlParameters params = {};  // as far as they are known
 };
 
 enum class RecordFormat : std::uint8_t { rows, json, columnar };  // docs/protocol.md 3.3
@@ -77,8 +85,9 @@ struct CheckTable {
 };
 
 struct Command {
-    using Body = std::variant<CreateTable, DropTable, AddColumn, DropColumn, DescribeTable, ListTables,
-                              MaxOffsets, AppendRows, Query, StreamRead, CompressTable, CheckTable>;
+    using Body =
+        std::variant<CreateTable, DropTable, AddColumn, DropColumn, DescribeTable, ListTables, MaxOffsets,
+                     AppendRows, Query, DescribeStatement, StreamRead, CompressTable, CheckTable>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

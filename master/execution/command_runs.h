@@ -22,6 +22,7 @@ CommandRun run(Services& services, CommandContext& context, ListTables command);
 CommandRun run(Services& services, CommandContext& context, MaxOffsets command);
 CommandRun run(Services& services, CommandContext& context, AppendRows command);
 CommandRun run(Services& services, CommandContext& context, Query command);
+CommandRun run(Services& services, CommandContext& context, DescribeStatement command);
 CommandRun run(Services& services, CommandContext& context, StreamRead command);
 CommandRun run(Services& services, CommandContext& context, CompressTable command);
 CommandRun run(Services& services, CommandContext& context, CheckTable command);

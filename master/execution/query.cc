@@ -20,6 +20,21 @@ TableLookup tables_of(const Services& services) {
     return [&catalog = services.catalog](const std::string& name) { return catalog.find(name); };
 }
 
+// The statement as a lookup by key would be written: its values as they are, since a key's type decides what
+// they mean. What comes to nothing with them is read again on the pool.
+std::string point_text(const Query& command) {
+    if (command.sql.size() > limits::work_here_bytes_max) return {};
+    const auto uses = find_parameters(command.sql);
+    if (!uses || parameter_count(*uses) != command.params.size()) return {};
+    std::vector<std::string> literals;
+    for (std::size_t i = 0; i < command.params.size(); ++i) {
+        auto literal = parameter_literal(static_cast<std::uint32_t>(i + 1), command.params[i], std::nullopt);
+        if (!literal) return {};
+        literals.push_back(std::move(*literal));
+    }
+    return with_literals(command.sql, *uses, literals);
+}
+
 CommandRun run_on_query_pool(Services& services, CommandContext& context, Query command) {
     auto slot = co_await services.query_slots.acquire(1, context.deadline);
     if (context.cancel->reason())
@@ -28,8 +43,9 @@ CommandRun run_on_query_pool(Services& services, CommandContext& context, Query 
         co_return make_error(ErrorCode::overloaded,
                              "as many queries as master.query.concurrent.max allows are running, "
                              "and none ended in time; ask again later");
-    const QueryOptions options{context.deadline, std::move(command.cut)};
-    auto start = [&services, sql = std::move(command.sql), options, cancel = context.cancel] {
+    QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
+    auto start = [&services, sql = std::move(command.sql), options = std::move(options),
+                  cancel = context.cancel] {
         return guarded([&] { return services.queries.run(sql, tables_of(services), options, cancel); });
     };
     auto rows = co_await run_on(services.query_pool, start);
@@ -42,12 +58,14 @@ CommandRun run_on_query_pool(Services& services, CommandContext& context, Query 
 
 CommandRun run(Services& services, CommandContext& context, Query command) {
     context.client.cancel_when_client_leaves();
+    const auto bound = command.params.empty() ? std::string() : point_text(command);
+    const auto& sql = command.params.empty() ? command.sql : bound;
     const auto leader_of = [&routes = services.routes](const TableMeta& table, PartitionId partition) {
         return routes.of(table).leader_address(partition);
     };
-    auto plan = plan_point_query(command.sql, tables_of(services), leader_of, command.cut);
+    auto plan = plan_point_query(sql, tables_of(services), leader_of, command.cut);
     if (!plan) co_return co_await run_on_query_pool(services, context, std::move(command));
-    auto answer = co_await services.points.read(std::move(*plan), command.sql, context.deadline);
+    auto answer = co_await services.points.read(std::move(*plan), sql, context.deadline);
     const bool retried = answer.has_error() && answer.error().code == ErrorCode::schema_mismatch;
     if (retried) co_return co_await run_on_query_pool(services, context, std::move(command));
     if (answer.has_error()) {

@@ -11,6 +11,7 @@
 #include "master/execution/row_cursor.h"
 #include "master/routing/append_router.h"
 #include "master/routing/route_table.h"
+#include "master/sql/query_coordinator.h"
 
 namespace dl::master {
 
@@ -41,8 +42,9 @@ struct NextOffsets {
     OffsetMap offsets;
 };
 
+// StatementShape: what a DescribeStatement is answered with.
 using Reply = std::variant<Done, RowsAppended, TableDescription, TableNames, LastOffsets, NextOffsets,
-                           std::unique_ptr<RowCursor>>;
+                           StatementShape, std::unique_ptr<RowCursor>>;
 
 template <class Alternative>
 Result<Reply> reply_with(Alternative alternative) {

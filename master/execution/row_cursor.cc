@@ -1,6 +1,5 @@
 #include "master/execution/row_cursor.h"
 
-#include <set>
 #include <utility>
 
 #include "common/async/run_sized.h"
@@ -36,7 +35,8 @@ struct RowCursor::State {
 
 RowCursor::RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCancel> cancel, Place place)
     : pool_(place.pool), state_(std::make_shared<State>()), bytes_(place.bytes) {
-    state_->columns = with_unique_names(query->columns());
+    state_->columns = query->columns();
+    make_names_unique(state_->columns);
     state_->query = std::move(query);
     state_->cancel = std::move(cancel);
     state_->slot = std::move(place.slot);
@@ -82,26 +82,6 @@ Error query_stopped(const QueryCancel& cancel, Error error) {
 
 Error query_timed_out() {
     return make_error(ErrorCode::timeout, "the query ran out of time; raise timeout_ms or ask for less");
-}
-
-std::vector<ResultColumn> with_unique_names(std::vector<ResultColumn> columns) {
-    std::set<std::string_view> given;
-    bool unique = true;
-    for (const auto& column : columns)
-        unique = given.insert(column.name).second && unique;
-    if (unique) return columns;
-    std::set<std::string> names;
-    for (const auto& column : columns)
-        names.insert(column.name);
-    std::set<std::string> seen;
-    for (auto& column : columns) {
-        if (seen.insert(column.name).second) continue;
-        std::string name;
-        for (std::size_t n = 1; name.empty() || !names.insert(name).second; ++n)
-            name = column.name + '_' + std::to_string(n);
-        column.name = std::move(name);
-    }
-    return columns;
 }
 
 }  // namespace dl::master

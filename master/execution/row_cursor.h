@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,21 @@ class RowCursor {
 // Why a query that was cut short ended: what its parts report is only how.
 Error query_stopped(const QueryCancel& cancel, Error error);
 Error query_timed_out();
-// The columns under names of which none stands twice.
-std::vector<ResultColumn> with_unique_names(std::vector<ResultColumn> columns);
+// Changes names that stand twice.
+template <class Column>
+void make_names_unique(std::vector<Column>& columns) {
+    std::set<std::string> taken;
+    for (const auto& column : columns)
+        taken.insert(column.name);
+    if (taken.size() == columns.size()) return;
+    std::set<std::string> seen;
+    for (auto& column : columns) {
+        if (seen.insert(column.name).second) continue;
+        std::string name;
+        for (std::size_t n = 1; name.empty() || !taken.insert(name).second; ++n)
+            name = column.name + '_' + std::to_string(n);
+        column.name = std::move(name);
+    }
+}
 
 }  // namespace dl::master

@@ -36,6 +36,14 @@ CreateTable create_table(CreateTableStatement sql) {
 Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
     using Body = Command::Body;
     DL_TRY_ASSIGN(auto parsed, parse_sql_statement(sql));
+    const bool takes_params = std::holds_alternative<SelectStatement>(parsed) ||
+                              std::holds_alternative<InsertStatement>(parsed) ||
+                              std::holds_alternative<DeleteStatement>(parsed);
+    if (!options.params.empty() && !takes_params)
+        return make_error(
+            ErrorCode::invalid_request,
+            "options.params is for SELECT, INSERT and DELETE; this statement has no parameters");
+    if (options.describe) return Body(DescribeStatement{std::move(parsed), std::move(options.params)});
     auto pick = Overloaded{
         [](CreateTableStatement& said) { return Body(create_table(std::move(said))); },
         [](DropTableStatement& said) {
@@ -57,13 +65,15 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(CheckTable{std::move(said.table), said.repair || options.repair});
         },
         [&](SelectStatement& said) {
-            return Body(Query{std::move(said.sql), std::move(options.cut)});
+            return Body(Query{std::move(said.sql), std::move(options.cut), std::move(options.params)});
         },
         [&](InsertStatement& said) {
-            return Body(AppendRows{rows_of(std::move(said), sql.size()), std::move(options.batch_id)});
+            return Body(AppendRows{rows_of(std::move(said), std::move(options.params), sql.size()),
+                                   std::move(options.batch_id)});
         },
         [&](DeleteStatement& said) {
-            return Body(AppendRows{rows_of(std::move(said), sql.size()), std::move(options.batch_id)});
+            return Body(AppendRows{rows_of(std::move(said), std::move(options.params), sql.size()),
+                                   std::move(options.batch_id)});
         },
     };
     return std::visit(pick, parsed);

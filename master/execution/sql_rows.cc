@@ -8,112 +8,214 @@
 namespace dl::master {
 namespace {
 
-bool put(PartitionedBatchBuilder& builder, std::uint32_t column, const SqlLiteral& value) {
+// Puts the values of rows; a parameter's is that of the client.
+class ValueWriter {
+  public:
+    ValueWriter(PartitionedBatchBuilder& builder, const SqlParameters& params)
+        : builder_(builder), params_(params) {}
+
+    Result<void> put(std::uint32_t column, const SqlLiteral& value) {
+        if (value.kind != SqlLiteral::Kind::parameter) {
+            if (!put_value(column, value)) return builder_.error();
+            return {};
+        }
+        if (!put_value(column, params_[value.parameter - 1]))
+            return parameter_error(value.parameter, builder_.error());
+        return {};
+    }
+
+  private:
+    bool put_value(std::uint32_t column, const SqlLiteral& value);
+
+    PartitionedBatchBuilder& builder_;
+    const SqlParameters& params_;
+};
+
+bool ValueWriter::put_value(std::uint32_t column, const SqlLiteral& value) {
     switch (value.kind) {
         case SqlLiteral::Kind::text:
-            return builder.put_text(column, value.text, false);
+            return builder_.put_text(column, value.text, false);
         case SqlLiteral::Kind::number:
-            return builder.put_number(column, value.text);
+            return builder_.put_number(column, value.text);
         case SqlLiteral::Kind::boolean:
-            return builder.put_boolean(column, value.text == "true");
+            return builder_.put_boolean(column, value.text == "true");
         case SqlLiteral::Kind::null:
-            return builder.put_null(column);
+            return builder_.put_null(column);
         case SqlLiteral::Kind::use_default:
+        case SqlLiteral::Kind::parameter:
             break;
     }
     return true;
 }
 
+// Columns that the values of a row are for.
+Result<std::vector<std::uint32_t>> columns_of(const InsertStatement& statement, const TableMeta& table,
+                                              const PartitionedBatchBuilder& builder) {
+    std::vector<std::uint32_t> columns;
+    for (const auto& name : statement.columns) {
+        DL_TRY_ASSIGN(const auto column, builder.resolve(name));
+        if (column == PartitionedBatchBuilder::kCrud)
+            return make_error(ErrorCode::column_not_found, "table " + quoted_value(table.name) +
+                                                               " has no column " + quoted_value(name) +
+                                                               "; rows are deleted by DELETE FROM");
+        columns.push_back(column);
+    }
+    if (!columns.empty()) return columns;
+    for (std::uint32_t i = 0; i < table.schema.fields.size(); ++i)
+        columns.push_back(i);
+    return columns;
+}
+
+Result<void> check_row(const InsertStatement& statement, std::size_t row, std::size_t columns,
+                       const TableMeta& table) {
+    const auto values = statement.rows[row].size();
+    if (values == columns) return {};
+    return make_error(ErrorCode::invalid_request, "row " + std::to_string(row) + " has " +
+                                                      std::to_string(values) + " values, table '" +
+                                                      table.name + "' has " + std::to_string(columns) +
+                                                      " columns; name the columns behind the table");
+}
+
+Result<void> check_key_column(const DeleteStatement& statement, const TableMeta& table) {
+    const auto& key = table.schema.key().name;
+    DL_TRY_ASSIGN(const auto column, normalize_name("column", statement.column));
+    if (column == key) return {};
+    return make_error(ErrorCode::not_supported, "rows of table '" + table.name +
+                                                    "' are deleted by its major key '" + key + "', not by '" +
+                                                    column + "'; query the keys first, then delete them");
+}
+
+// The parameters among the values of a statement, in any order.
+class ParameterList {
+  public:
+    void add(const SqlLiteral& value, const DataType& type) {
+        if (value.kind != SqlLiteral::Kind::parameter) return;
+        const auto number = value.parameter;
+        if (number > kSqlParametersMax) {
+            beyond_ = number;
+            return;
+        }
+        if (types_.size() < number) types_.resize(number);
+        if (!types_[number - 1]) types_[number - 1] = type;
+    }
+    Result<std::vector<std::optional<DataType>>> types() const {
+        if (beyond_ != 0)
+            return make_error(ErrorCode::invalid_request, "there is no $" + std::to_string(beyond_) +
+                                                              "; parameters are $1 to $" +
+                                                              std::to_string(kSqlParametersMax));
+        for (std::size_t i = 0; i < types_.size(); ++i)
+            if (!types_[i])
+                return make_error(ErrorCode::invalid_request,
+                                  "the statement uses $" + std::to_string(types_.size()) + ", but not $" +
+                                      std::to_string(i + 1) + "; number the parameters without gaps");
+        return types_;
+    }
+
+  private:
+    std::vector<std::optional<DataType>> types_;
+    std::uint32_t beyond_ = 0;
+};
+
+// Bytes that the values of parameters add to the text, once per use.
+std::size_t parameter_bytes(const SqlLiteral& value, const SqlParameters& params) {
+    return value.kind == SqlLiteral::Kind::parameter ? params[value.parameter - 1].text.size() : 0;
+}
+
 class InsertRows final : public RowSource {
   public:
-    InsertRows(InsertStatement statement, std::size_t input_bytes)
-        : statement_(std::move(statement)), input_bytes_(input_bytes) {}
+    InsertRows(InsertStatement statement, SqlParameters params, std::size_t input_bytes)
+        : statement_(std::move(statement)), params_(std::move(params)), input_bytes_(input_bytes) {}
 
     Result<std::string> table() override { return statement_.table; }
 
     Result<PartitionedBatch> read(const TableMeta& table) override {
-        DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, input_bytes_));
-        DL_TRY_ASSIGN(const auto columns, columns_of(table, builder));
+        DL_TRY_ASSIGN(const auto shape, shape_of(statement_, table));
+        DL_TRY(check_parameter_count(shape.parameters.size(), params_.size()));
+        auto bytes = input_bytes_;
+        for (const auto& row : statement_.rows)
+            for (const auto& value : row)
+                bytes += parameter_bytes(value, params_);
+        DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, bytes));
+        DL_TRY_ASSIGN(const auto columns, columns_of(statement_, table, builder));
+        ValueWriter writer(builder, params_);
         builder.reserve(statement_.rows.size());
         for (const auto& row : statement_.rows) {
-            if (row.size() != columns.size())
-                return miscounted(table, builder.rows(), row.size(), columns.size());
             builder.begin_row();
             for (std::size_t i = 0; i < row.size(); ++i)
-                if (!put(builder, columns[i], row[i])) return builder.error();
+                DL_TRY(writer.put(columns[i], row[i]));
             if (!builder.finish_row(false)) return builder.error();
         }
         return builder.finish();
     }
 
   private:
-    Result<std::vector<std::uint32_t>> columns_of(const TableMeta& table,
-                                                  const PartitionedBatchBuilder& builder) const {
-        std::vector<std::uint32_t> columns;
-        for (const auto& name : statement_.columns) {
-            DL_TRY_ASSIGN(const auto column, builder.resolve(name));
-            if (column == PartitionedBatchBuilder::kCrud)
-                return make_error(ErrorCode::column_not_found, "table " + quoted_value(table.name) +
-                                                                   " has no column " + quoted_value(name) +
-                                                                   "; rows are deleted by DELETE FROM");
-            columns.push_back(column);
-        }
-        if (!columns.empty()) return columns;
-        for (std::uint32_t i = 0; i < table.schema.fields.size(); ++i)
-            columns.push_back(i);
-        return columns;
-    }
-
-    static Error miscounted(const TableMeta& table, std::uint32_t row, std::size_t values,
-                            std::size_t columns) {
-        return make_error(ErrorCode::invalid_request, "row " + std::to_string(row) + " has " +
-                                                          std::to_string(values) + " values, table '" +
-                                                          table.name + "' has " + std::to_string(columns) +
-                                                          " columns; name the columns behind the table");
-    }
-
     const InsertStatement statement_;
+    const SqlParameters params_;
     const std::size_t input_bytes_;
 };
 
 class DeleteRows final : public RowSource {
   public:
-    DeleteRows(DeleteStatement statement, std::size_t input_bytes)
-        : statement_(std::move(statement)), input_bytes_(input_bytes) {}
+    DeleteRows(DeleteStatement statement, SqlParameters params, std::size_t input_bytes)
+        : statement_(std::move(statement)), params_(std::move(params)), input_bytes_(input_bytes) {}
 
     Result<std::string> table() override { return statement_.table; }
 
     Result<PartitionedBatch> read(const TableMeta& table) override {
-        const auto& key = table.schema.key().name;
-        DL_TRY_ASSIGN(const auto column, normalize_name("column", statement_.column));
-        if (column != key)
-            return make_error(ErrorCode::not_supported,
-                              "rows of table '" + table.name + "' are deleted by its major key '" + key +
-                                  "', not by '" + column + "'; query the keys first, then delete them");
-        DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, input_bytes_));
+        DL_TRY_ASSIGN(const auto shape, shape_of(statement_, table));
+        DL_TRY(check_parameter_count(shape.parameters.size(), params_.size()));
+        auto bytes = input_bytes_;
+        for (const auto& value : statement_.keys)
+            bytes += parameter_bytes(value, params_);
+        DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, bytes));
+        ValueWriter writer(builder, params_);
         builder.reserve(statement_.keys.size());
         for (const auto& value : statement_.keys) {
             builder.begin_row();
-            if (!put(builder, static_cast<std::uint32_t>(table.schema.key_index), value) ||
-                !builder.finish_row(true))
-                return builder.error();
+            DL_TRY(writer.put(static_cast<std::uint32_t>(table.schema.key_index), value));
+            if (!builder.finish_row(true)) return builder.error();
         }
         return builder.finish();
     }
 
   private:
     const DeleteStatement statement_;
+    const SqlParameters params_;
     const std::size_t input_bytes_;
 };
 
 }  // namespace
 
-std::shared_ptr<RowSource> rows_of(InsertStatement statement, std::size_t input_bytes) {
-    return std::make_shared<InsertRows>(std::move(statement), input_bytes);
+std::shared_ptr<RowSource> rows_of(InsertStatement statement, SqlParameters params, std::size_t input_bytes) {
+    return std::make_shared<InsertRows>(std::move(statement), std::move(params), input_bytes);
 }
 
-std::shared_ptr<RowSource> rows_of(DeleteStatement statement, std::size_t input_bytes) {
-    return std::make_shared<DeleteRows>(std::move(statement), input_bytes);
+std::shared_ptr<RowSource> rows_of(DeleteStatement statement, SqlParameters params, std::size_t input_bytes) {
+    return std::make_shared<DeleteRows>(std::move(statement), std::move(params), input_bytes);
+}
+
+Result<StatementShape> shape_of(const InsertStatement& statement, const TableMeta& table) {
+    DL_TRY_ASSIGN(const auto builder, PartitionedBatchBuilder::create(table, 0));
+    DL_TRY_ASSIGN(const auto columns, columns_of(statement, table, builder));
+    ParameterList parameters;
+    for (std::size_t row = 0; row < statement.rows.size(); ++row) {
+        DL_TRY(check_row(statement, row, columns.size(), table));
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            parameters.add(statement.rows[row][i], table.schema.fields[columns[i]].type);
+    }
+    StatementShape shape;
+    DL_TRY_ASSIGN(shape.parameters, parameters.types());
+    return shape;
+}
+
+Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table) {
+    DL_TRY(check_key_column(statement, table));
+    ParameterList parameters;
+    for (const auto& value : statement.keys)
+        parameters.add(value, table.schema.key().type);
+    StatementShape shape;
+    DL_TRY_ASSIGN(shape.parameters, parameters.types());
+    return shape;
 }
 
 }  // namespace dl::master

@@ -5,12 +5,16 @@
 #include <memory>
 
 #include "master/execution/row_source.h"
-#include "master/sql/ddl_statement.h"
+#include "master/sql/query_coordinator.h"
 
 namespace dl::master {
 
 // `input_bytes`: of the statement's text.
-std::shared_ptr<RowSource> rows_of(InsertStatement statement, std::size_t input_bytes);
-std::shared_ptr<RowSource> rows_of(DeleteStatement statement, std::size_t input_bytes);
+std::shared_ptr<RowSource> rows_of(InsertStatement statement, SqlParameters params, std::size_t input_bytes);
+std::shared_ptr<RowSource> rows_of(DeleteStatement statement, SqlParameters params, std::size_t input_bytes);
+
+// Types of the parameters: each that of the column it is first given to.
+Result<StatementShape> shape_of(const InsertStatement& statement, const TableMeta& table);
+Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table);
 
 }  // namespace dl::master

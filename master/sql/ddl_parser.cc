@@ -416,6 +416,7 @@ class Parser {
             value.kind = SqlLiteral::Kind::use_default;
             return value;
         }
+        if (token.kind == Kind::word && token.text.front() == '$') return parameter();
         if (token.kind == Kind::word) {
             bool known =
                 (token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string;
@@ -424,6 +425,19 @@ class Parser {
             if (!known) return fail("a value: a number, 'text', true, false, null or default");
         }
         return literal("a value: a number, 'text', true, false, null or default");
+    }
+
+    // `$1`
+    Result<SqlLiteral> parameter() {
+        const auto& text = current().text;
+        SqlLiteral value;
+        value.kind = SqlLiteral::Kind::parameter;
+        const auto [end, failed] =
+            std::from_chars(text.data() + 1, text.data() + text.size(), value.parameter);
+        if (failed != std::errc() || end != text.data() + text.size() || value.parameter == 0)
+            return fail("a parameter: $1, $2, ...");
+        advance();
+        return value;
     }
 
     Result<SqlStatement> insert() {

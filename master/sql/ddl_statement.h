@@ -57,9 +57,10 @@ struct SelectStatement {
 
 // A value as it is written; what it means its column decides.
 struct SqlLiteral {
-    enum class Kind : std::uint8_t { text, number, boolean, null, use_default };
+    enum class Kind : std::uint8_t { text, number, boolean, null, use_default, parameter };
     Kind kind = Kind::text;
-    std::string text;  // without quotes; "true" or "false"
+    std::string text;             // without quotes; "true" or "false"
+    std::uint32_t parameter = 0;  // its number, from 1
 };
 struct InsertStatement {
     std::string table;

@@ -27,6 +27,7 @@ class PlanningSession {
     static Result<std::unique_ptr<PlanningSession>> open(DuckDatabase& database, const QueryTables& tables,
                                                          const std::shared_ptr<QueryCancel>& cancel);
 
+    Result<PreparedSelect> prepare(const std::string& sql) { return session_->prepare(sql); }
     Result<std::vector<DescribedColumn>> describe(const std::string& sql);
     // SQL of a SELECT_NODE that names no other tables than these, as a slave accepts it; nullopt when it
     // would not.

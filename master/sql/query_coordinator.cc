@@ -10,6 +10,7 @@
 #include "master/sql/broadcast_reader.h"
 #include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
+#include "master/sql/planning_session.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/remote_scan.h"
 
@@ -152,12 +153,82 @@ class Coordinator final : public QueryCoordinator {
         return std::unique_ptr<QueryStream>(std::move(stream));
     }
 
+    Result<StatementShape> describe(std::string_view sql, const TableLookup& lookup,
+                                    const QueryOptions& options,
+                                    std::shared_ptr<QueryCancel> cancel) override {
+        const auto deadline = deadlines_.watch(options.deadline, cancel);
+        DL_TRY_ASSIGN(const auto uses, find_parameters(sql));
+        DL_TRY_ASSIGN(auto prepared, prepare(sql, lookup, cancel));
+        StatementShape shape{std::move(prepared.select.columns), std::move(prepared.select.parameters)};
+        shape.parameters.resize(parameter_count(uses));
+        if (!prepared.select.columns_known) {
+            auto values = options.params;
+            if (values.empty()) values.assign(shape.parameters.size(), {SqlLiteral::Kind::null, {}, 0});
+            DL_TRY(check_parameter_count(shape.parameters.size(), values.size()));
+            DL_TRY_ASSIGN(const auto literals, literals_of(values, shape.parameters));
+            DL_TRY_ASSIGN(auto bound, prepare(with_literals(sql, uses, literals), lookup, cancel));
+            shape.columns = std::move(bound.select.columns);
+        }
+        if (prepared.explain) {
+            const DataType text{TypeKind::string, 0, 0};
+            shape.columns = {{"explain_key", text}, {"explain_value", text}};
+        }
+        return shape;
+    }
+
   private:
+    struct Described {
+        PreparedSelect select;
+        bool explain = false;
+    };
+
+    Result<Described> prepare(std::string_view sql, const TableLookup& lookup,
+                              const std::shared_ptr<QueryCancel>& cancel) {
+        std::string folded;
+        if (has_names_to_fold(sql)) {
+            DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
+            sql = folded;
+        }
+        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        GateReport report;
+        DL_TRY_ASSIGN(const auto tables, gate(ast, lookup, report, true));
+        DL_TRY_ASSIGN(auto planning, PlanningSession::open(*database_, tables, cancel));
+        DL_TRY_ASSIGN(auto select, planning->prepare(ast.text()));
+        return Described{std::move(select), report.explain};
+    }
+
+    static Result<std::vector<std::string>> literals_of(const SqlParameters& values,
+                                                        const std::vector<std::optional<DataType>>& types) {
+        std::vector<std::string> literals;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            DL_TRY_ASSIGN(auto literal,
+                          parameter_literal(static_cast<std::uint32_t>(i + 1), values[i], types[i]));
+            literals.push_back(std::move(literal));
+        }
+        return literals;
+    }
+
+    // The statement with the values of its parameters, each of the type that the statement gives it.
+    Result<std::string> with_values(std::string_view sql, const TableLookup& lookup,
+                                    const QueryOptions& options, const std::shared_ptr<QueryCancel>& cancel) {
+        DL_TRY_ASSIGN(const auto uses, find_parameters(sql));
+        DL_TRY(check_parameter_count(parameter_count(uses), options.params.size()));
+        DL_TRY_ASSIGN(auto prepared, prepare(sql, lookup, cancel));
+        prepared.select.parameters.resize(options.params.size());
+        DL_TRY_ASSIGN(const auto literals, literals_of(options.params, prepared.select.parameters));
+        return with_literals(sql, uses, literals);
+    }
+
     Result<void> start(RunningStream& stream, std::string_view sql, const TableLookup& lookup,
                        const QueryOptions& options) {
         stream.deadline = deadlines_.watch(options.deadline, stream.cancel);
         if (const auto why = stream.cancel->reason())
             return make_error(*why, "the query was stopped before it began");
+        std::string bound;
+        if (!options.params.empty()) {
+            DL_TRY_ASSIGN(bound, with_values(sql, lookup, options, stream.cancel));
+            sql = bound;
+        }
         DL_TRY_ASSIGN(auto asked, read_statement(sql, lookup));
         const auto leader_of = [this](const TableMeta& table, PartitionId partition) {
             return runner_.leader_of(table, partition);
@@ -239,7 +310,7 @@ class Coordinator final : public QueryCoordinator {
     Result<std::string> with_names_as_stored(std::string_view sql, const TableLookup& lookup) {
         DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
         GateReport report;
-        DL_TRY_ASSIGN(const auto tables, gate(ast, lookup, report));
+        DL_TRY_ASSIGN(const auto tables, gate(ast, lookup, report, true));
         std::set<std::string> names;
         for (const auto& [as_written, table] : tables) {
             names.insert(table->name);
@@ -335,19 +406,23 @@ class Coordinator final : public QueryCoordinator {
         return {};
     }
 
-    Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateReport& report) {
+    Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateReport& report,
+                             bool parameters_allowed = false) {
         QueryTables tables;
         std::optional<Error> failed;
-        auto checked = check_select(ast, [&](const std::string& name) {
-            if (tables.contains(name)) return true;
-            auto found = lookup(name);
-            if (!found) {
-                failed = found.error();
-                return false;
-            }
-            tables.emplace(name, std::move(*found));
-            return true;
-        });
+        auto checked = check_select(
+            ast,
+            [&](const std::string& name) {
+                if (tables.contains(name)) return true;
+                auto found = lookup(name);
+                if (!found) {
+                    failed = found.error();
+                    return false;
+                }
+                tables.emplace(name, std::move(*found));
+                return true;
+            },
+            parameters_allowed);
         // The catalog knows names that are near, or that it cannot be reached.
         if (!checked) return failed ? *failed : checked.error();
         report = std::move(*checked);

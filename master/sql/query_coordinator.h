@@ -20,6 +20,7 @@
 #include "common/record/column_batch.h"
 #include "master/sql/fragment_runner.h"
 #include "master/sql/query_planner.h"
+#include "master/sql/sql_parameters.h"
 
 namespace dl::master {
 
@@ -29,6 +30,13 @@ using TableLookup = std::function<Result<std::shared_ptr<const TableMeta>>(const
 struct QueryOptions {
     std::chrono::steady_clock::time_point deadline;
     CutOptions cut;
+    SqlParameters params;
+};
+
+// What a statement gives and takes.
+struct StatementShape {
+    std::vector<PreparedSelect::Column> columns;      // in select order
+    std::vector<std::optional<DataType>> parameters;  // of `$1`, ...; absent where it can be any
 };
 
 // Rows of a running query. One thread pulls. Destroying it stops what still runs and unpins every slave. The
@@ -58,12 +66,18 @@ class QueryCoordinator {
     // `database` is the master's own: no readable folders. `runner` outlives the coordinator.
     static std::unique_ptr<QueryCoordinator> create(std::shared_ptr<DuckDatabase> database,
                                                     FragmentRunner& runner, CoordinatorOptions options = {});
-    // `sql` is a SELECT (or EXPLAIN SELECT), a final `;` allowed. `cancel` is never null and is shared with
+    // `sql` is a SELECT (or EXPLAIN SELECT), a final `;` allowed, with as many parameters as the options have
+    // values. `cancel` is never null and is shared with
     // the stream. The coordinator and what `lookup` gives outlive the call; the coordinator outlives the
     // stream.
     virtual Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                                      const QueryOptions& options,
                                                      std::shared_ptr<QueryCancel> cancel) = 0;
+    // The same statement without running it; no slave is asked. The parameters need no values, those given
+    // help to tell the types of columns that depend on them.
+    virtual Result<StatementShape> describe(std::string_view sql, const TableLookup& lookup,
+                                            const QueryOptions& options,
+                                            std::shared_ptr<QueryCancel> cancel) = 0;
 };
 
 }  // namespace dl::master

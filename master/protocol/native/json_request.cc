@@ -175,11 +175,43 @@ Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Inde
     return offsets;
 }
 
+Result<master::SqlParameters> parse_params(const JsonTape& tape, Index value) {
+    using master::SqlLiteral;
+    if (tape.kind(value) != TapeKind::array)
+        return invalid_request("options: \"params\" must be an array of values, the first for $1");
+    DL_TRY(check_member_count(tape, value, "options: \"params\"", master::kSqlParametersMax));
+    master::SqlParameters params;
+    for (Index i = tape.first_member(value); i < tape.members_end(value); i = tape.next(i)) {
+        SqlLiteral literal;
+        switch (tape.kind(i)) {
+            case TapeKind::string:
+                literal.text = tape.string(i);
+                break;
+            case TapeKind::number:
+                literal.kind = SqlLiteral::Kind::number;
+                literal.text = tape.raw(i);
+                break;
+            case TapeKind::boolean:
+                literal.kind = SqlLiteral::Kind::boolean;
+                literal.text = tape.raw(i);
+                break;
+            case TapeKind::null:
+                literal.kind = SqlLiteral::Kind::null;
+                break;
+            default:
+                return invalid_request("options: \"params\": $" + std::to_string(params.size() + 1) +
+                                       " must be a string, number, boolean or null");
+        }
+        params.push_back(std::move(literal));
+    }
+    return params;
+}
+
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
     DL_TRY_ASSIGN(const auto shape,
                   JsonShape::of(tape, value, "options",
                                 {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
-                                 "max_wait_ms", "min_rows", "progress", "repair"}));
+                                 "max_wait_ms", "min_rows", "progress", "repair", "params", "describe"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }
@@ -191,6 +223,10 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
     DL_TRY_ASSIGN(options.meta, shape.boolean("meta", false));
     DL_TRY_ASSIGN(options.progress, shape.boolean("progress", false));
     DL_TRY_ASSIGN(options.repair, shape.boolean("repair", false));
+    DL_TRY_ASSIGN(options.describe, shape.boolean("describe", false));
+    if (const auto params = shape.find("params")) {
+        DL_TRY_ASSIGN(options.params, parse_params(tape, *params));
+    }
     if (const auto offsets = shape.find("min_offsets")) {
         DL_TRY_ASSIGN(options.min_offsets, parse_offsets(tape, *offsets, "min_offsets"));
     }
@@ -260,7 +296,11 @@ struct JsonRequestReader {
         if (!statement)
             return invalid_request("the statement is missing; give one of " + std::string(kStatements));
         if (options) DL_TRY(parse_options(tape, *options + 1, document.options));
-        return read_statement(tape.string(*statement), *statement + 1);
+        DL_TRY(read_statement(tape.string(*statement), *statement + 1));
+        const bool is_sql = document.kind == Kind::query || document.kind == Kind::sql;
+        if (!is_sql && (document.options.describe || !document.options.params.empty()))
+            return invalid_request("options: \"describe\" and \"params\" are for query and sql");
+        return {};
     }
 
   private:

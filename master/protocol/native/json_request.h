@@ -28,8 +28,10 @@ struct StatementOptions {
     master::RecordFormat format = master::RecordFormat::rows;
     std::int64_t max_wait_ms = 0;
     std::uint64_t min_rows = 1;
-    bool progress = false;  // of compress_table: frames with how far it is
-    bool repair = false;    // of check_table
+    bool progress = false;         // of compress_table: frames with how far it is
+    bool repair = false;           // of check_table
+    master::SqlParameters params;  // of query and sql
+    bool describe = false;         // of query and sql: columns and parameters instead of running it
 };
 
 struct CreateRequest {

@@ -73,6 +73,25 @@ std::string names_json(const std::vector<std::string>& names) {
     return json + ']';
 }
 
+std::string type_json(const std::optional<DataType>& type) {
+    return type ? '"' + type_name(*type) + '"' : "null";
+}
+
+std::string shape_json(const StatementShape& shape) {
+    std::string json = "{\"columns\":[";
+    for (const auto& column : shape.columns) {
+        json += json.back() == '[' ? "{\"name\":" : ",{\"name\":";
+        append_json_string(json, column.name);
+        json += ",\"type\":" + type_json(column.type) + '}';
+    }
+    json += "],\"parameters\":[";
+    for (const auto& type : shape.parameters) {
+        json += json.back() == '[' ? "{\"type\":" : ",{\"type\":";
+        json += type_json(type) + '}';
+    }
+    return json + "]}";
+}
+
 std::string progress_json(const CompressProgress& now) {
     const auto percent = now.rows_total == 0 ? 100 : now.rows_done * 100 / now.rows_total;
     return "{\"progress\":{\"rows_done\":" + std::to_string(now.rows_done) +
@@ -108,6 +127,10 @@ std::string bytes_of(const Reply& reply, const ReplyForm& form, steady_clock::ti
                        std::string meta = "\"next\":";
                        append_offsets_json(meta, next.offsets);
                        append_success(out, form, started, std::move(meta));
+                   },
+                   [&](const StatementShape& shape) {
+                       append_frame(out, shape_json(shape));
+                       append_success(out, form, started, "");
                    },
                    [](const std::unique_ptr<RowCursor>&) {},
                },

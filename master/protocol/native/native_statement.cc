@@ -113,7 +113,9 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
         case Kind::batch_insert_binary:
             return Body(AppendRows{std::make_shared<BinaryRows>(std::move(batch)), options.batch_id});
         case Kind::query:
-            return Body(Query{request.text(), {options.min_offsets, options.as_of}});
+            if (options.describe)
+                return Body(DescribeStatement{SelectStatement{request.text()}, options.params});
+            return Body(Query{request.text(), {options.min_offsets, options.as_of}, options.params});
         case Kind::stream_read:
             return Body(stream_read(request.stream_read(), options));
         case Kind::compress_table:
@@ -123,9 +125,12 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
         case Kind::metadata:
             return Body(DescribeTable{request.table_name()});
         case Kind::sql:
-            return command_of_sql(
-                request.text(),
-                {{options.min_offsets, options.as_of}, options.batch_id, options.progress, options.repair});
+            return command_of_sql(request.text(), {{options.min_offsets, options.as_of},
+                                                   options.batch_id,
+                                                   options.progress,
+                                                   options.repair,
+                                                   options.params,
+                                                   options.describe});
     }
     DL_CHECK(false, "every kind of request is a command");
 }

@@ -64,6 +64,21 @@ TEST(Shell, ErrorsSayWhatToDo) {
     EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"),
               std::string::npos);
     EXPECT_EQ(error_text(Error(ErrorCode::syntax_error, "x"), "h:1"), "ERROR SYNTAX_ERROR: x\n");
+    EXPECT_EQ(error_text(Error(ErrorCode::timeout, "x"), "h:1", true), "ERROR TIMEOUT: x\n");
+}
+
+TEST(Shell, KnowsWhatOnlyReads) {
+    using Kind = Statement::Kind;
+    for (const char* text :
+         {"select 1", "(select 1)", "-- a\nWITH a AS (SELECT 1) FROM a", "explain select 1"})
+        EXPECT_TRUE(only_reads({Kind::sql, text})) << text;
+    for (const char* text : {"insert into t values (1)", "delete from t where id = 1", "drop t"})
+        EXPECT_FALSE(only_reads({Kind::sql, text})) << text;
+    for (const char* text : {R"({"query":"select 1"})", R"({"options":{},"sql":"select 1"})",
+                             R"({"stream_read":{"table_name":"t","read_count":1}})"})
+        EXPECT_TRUE(only_reads({Kind::json, text})) << text;
+    for (const char* text : {R"({"sql":"drop t"})", R"({"insert":{"table_name":"query","data":{}}})"})
+        EXPECT_FALSE(only_reads({Kind::json, text})) << text;
 }
 
 class Completion : public testing::Test {

@@ -285,6 +285,7 @@ class FakeCoordinator final : public QueryCoordinator {
   public:
     std::uint64_t rows = 3;
     std::atomic<int> hanging{0}, cancelled{0};  // so far
+    std::chrono::milliseconds deaf_for{0};  // how long a hanging query goes on once it is cancelled
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions&,
@@ -297,10 +298,17 @@ class FakeCoordinator final : public QueryCoordinator {
             ++hanging;
             while (!cancel->reason())
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            std::this_thread::sleep_for(deaf_for);
             ++cancelled;
             return make_error(*cancel->reason(), "the query was cancelled");
         }
         return std::unique_ptr<QueryStream>(std::make_unique<Stream>(rows));
+    }
+
+    Result<StatementShape> describe(std::string_view, const TableLookup&, const QueryOptions&,
+                                    std::shared_ptr<QueryCancel>) override {
+        const DataType number{TypeKind::int64};
+        return StatementShape{{{"n", number}, {"n", number}}, {number, std::nullopt}};
     }
 
   private:

@@ -193,7 +193,43 @@ TEST_F(ClientSessionTest, StoppingAnswersWhatRunsAndClosesWhatIdles) {
     EXPECT_TRUE(idle.at_end());
 }
 
+TEST_F(ClientSessionTest, StoppingEndsARunningQueryAtOnce) {
+    RawClient client(port());
+    client.send_frame("{\"query\":\"select hang\"}");
+    client.send_frame("{\"query\":\"select hang\"}");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(server_->stop(std::chrono::seconds(20)));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+    EXPECT_TRUE(client.reply().starts_with("UNAVAILABLE: this master is stopping"));
+    EXPECT_TRUE(client.reply().starts_with("UNAVAILABLE: this master is stopping"))
+        << "the one behind it too";
+    EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(ClientSessionTest, StoppingCutsNoFrameOfALongResult) {
+    coordinator_.rows = 3'000'000;
+    RawClient client(port());
+    client.send_frame("{\"query\":\"select n\"}");
+    EXPECT_EQ(client.read_text(), "{\"n\":0}");
+    std::thread stopper([this] { EXPECT_TRUE(server_->stop(std::chrono::seconds(20))); });
+    std::int32_t code = 0;
+    int rows = 1;
+    for (;; ++rows) {
+        code = client.read_code();
+        if (code < 0) break;
+        ASSERT_EQ(client.read_bytes(static_cast<std::size_t>(code)), "{\"n\":" + std::to_string(rows) + "}");
+    }
+    stopper.join();
+    EXPECT_EQ(code, -2);
+    EXPECT_LT(rows, 3'000'000);
+    EXPECT_TRUE(client.read_text().starts_with("UNAVAILABLE: this master is stopping"));
+    EXPECT_TRUE(client.at_end());
+}
+
+// A query that does not listen.
 TEST_F(ClientSessionTest, StoppingDoesNotWaitForEver) {
+    coordinator_.deaf_for = std::chrono::milliseconds(400);
     RawClient client(port());
     client.send_frame("{\"query\":\"select hang\"}");
     ASSERT_TRUE(eventually([&] { return coordinator_.hanging == 1; }));

@@ -326,6 +326,67 @@ TEST_F(StatementsTest, QueryMetaAndDropAndCompress) {
     EXPECT_EQ(client.sql("drop table if exists t"), "ok");
 }
 
+TEST_F(StatementsTest, DescribeRunsNothing) {
+    RawClient client(port());
+    create_t(client);
+    const auto describe = [&](const std::string& statement) {
+        return client.ask("{" + statement + ",\"options\":{\"describe\":true}}");
+    };
+    EXPECT_EQ(describe(R"x("query":"select hang")x"),
+              R"({"columns":[{"name":"n","type":"long"},{"name":"n_1","type":"long"}],)"
+              R"("parameters":[{"type":"long"},{"type":null}]}|ok)");
+    EXPECT_EQ(describe(R"x("sql":"insert into t values ($1, $2, 3)")x"),
+              R"({"columns":[],"parameters":[{"type":"int"},{"type":"string"}]}|ok)");
+    EXPECT_EQ(describe(R"x("sql":"delete from t where id = $1")x"),
+              R"({"columns":[],"parameters":[{"type":"int"}]}|ok)");
+    EXPECT_EQ(describe(R"x("sql":"drop t")x"), R"({"columns":[],"parameters":[]}|ok)");
+    EXPECT_EQ(describe(R"x("sql":"insert into t values (1, 'a', 2)")x"),
+              R"({"columns":[],"parameters":[]}|ok)");
+    EXPECT_EQ(rows_stored(), 0);
+    EXPECT_TRUE(describe(R"x("metadata":"t")x").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(describe(R"x("sql":"insert into nope values ($1)")x").starts_with("TABLE_NOT_FOUND"));
+}
+
+TEST_F(StatementsTest, ParametersHaveTheirValuesInTheOptions) {
+    RawClient client(port());
+    create_t(client);
+    const auto ask = [&](const std::string& sql, const std::string& params) {
+        return client.ask("{\"sql\":\"" + sql + "\",\"options\":{\"params\":" + params + "}}");
+    };
+    EXPECT_EQ(ask("insert into t values ($1, $2, $3), (8, $2, default)", R"([7,"it's",null])"), "ok");
+    EXPECT_EQ(ask("delete from t where id in ($1, $2)", R"(["7",8.0])"), "ok");
+    EXPECT_EQ(rows_stored(), 4);
+    // The plainest lookups go straight to their slave, with parameters too.
+    EXPECT_EQ(ask("select id from t where id = $1", "[12]"), "{\"the id\":12}|ok");
+    EXPECT_EQ(ask("select id from t where id = $1", "[\"12\"]"), "{\"the id\":12}|ok");
+    EXPECT_TRUE(
+        ask("insert into t (id) values ($1)", "[]").starts_with("INVALID_REQUEST: the statement has 1"));
+    EXPECT_TRUE(ask("insert into t (id) values ($1)", "[[]]").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(ask("insert into t (id) values ($1)", "7").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(ask("insert into t (id) values ($1)", "[true]").starts_with("INVALID_VALUE: parameter $1"));
+    EXPECT_TRUE(ask("drop t", "[1]").starts_with("INVALID_REQUEST: options.params"));
+    EXPECT_TRUE(client.ask(R"({"metadata":"t","options":{"params":[1]}})").starts_with("INVALID_REQUEST"));
+    EXPECT_EQ(rows_stored(), 4);
+}
+
+// Large batches take one turn on the work pool, within the budget of the batches in work.
+TEST_F(StatementsTest, ABatchWaitsForRoom) {
+    RawClient client(port());
+    create_t(client);
+    auto all = work_bytes_.try_acquire(work_bytes_.total());
+    ASSERT_NE(all.bytes(), 0u);
+    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","data":{"id":1}}})"), "ok") << "small ones take none";
+    const std::string batch = "{\"batch_insert\":{\"table_name\":\"t\",\"data\":[{\"id\":1,\"name\":\"" +
+                              std::string(20'000, 'x') + "\"}]}}";
+    client.send_frame(batch);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    EXPECT_EQ(rows_stored(), 1);
+    all.release();
+    EXPECT_EQ(client.reply(), "ok");
+    EXPECT_EQ(rows_stored(), 2);
+    EXPECT_TRUE(eventually([&] { return work_bytes_.in_use() == 0; }));
+}
+
 TEST_F(StatementsTest, TablesSurviveARestartOfTheMaster) {
     {
         RawClient client(port());

@@ -178,18 +178,32 @@ class QueryCoordinatorTest : public ::testing::Test {
     }
     ~QueryCoordinatorTest() override { EXPECT_EQ(slaves_.pinned_now, 0u); }
 
+    TableLookup lookup() {
+        return [this](const std::string& name) -> Result<std::shared_ptr<const TableMeta>> {
+            const auto found = tables_.find(name);
+            if (found == tables_.end())
+                return make_error(ErrorCode::table_not_found,
+                                  "no table '" + name + "', did you mean 'flights'?");
+            return std::shared_ptr<const TableMeta>(found->second);
+        };
+    }
     Result<std::unique_ptr<QueryStream>> start(const std::string& sql, std::chrono::milliseconds time = 10s,
                                                std::map<std::uint32_t, Offset> min = {}) {
         return coordinator_->run(
-            sql,
-            [this](const std::string& name) -> Result<std::shared_ptr<const TableMeta>> {
-                const auto found = tables_.find(name);
-                if (found == tables_.end())
-                    return make_error(ErrorCode::table_not_found,
-                                      "no table '" + name + "', did you mean 'flights'?");
-                return std::shared_ptr<const TableMeta>(found->second);
-            },
-            {std::chrono::steady_clock::now() + time, std::move(min)}, cancel_);
+            sql, lookup(), {std::chrono::steady_clock::now() + time, {std::move(min), {}}, params_}, cancel_);
+    }
+    // "name type, ...; type; ..." of columns and parameters.
+    std::string shape(const std::string& sql) {
+        const auto shape = coordinator_->describe(
+            sql, lookup(), {std::chrono::steady_clock::now() + 10s, {}, params_}, cancel_);
+        if (!shape) return shape.error().to_text();
+        std::string text;
+        for (const auto& column : shape->columns)
+            text += (text.empty() ? "" : ", ") + column.name + ' ' +
+                    (column.type ? type_name(*column.type) : "any");
+        for (const auto& type : shape->parameters)
+            text += "; " + (type ? type_name(*type) : "any");
+        return text;
     }
     Result<Rows> run(const std::string& sql, std::chrono::milliseconds time = 10s) {
         DL_TRY_ASSIGN(auto stream, start(sql, time));
@@ -208,6 +222,7 @@ class QueryCoordinatorTest : public ::testing::Test {
     }
 
     FakeSlaves slaves_;
+    SqlParameters params_;
     std::map<std::string, std::shared_ptr<const TableMeta>> tables_;
     std::shared_ptr<QueryCancel> cancel_ = std::make_shared<QueryCancel>();
     std::unique_ptr<QueryCoordinator> coordinator_ = QueryCoordinator::create(open_database(), slaves_);
@@ -277,6 +292,53 @@ TEST_F(QueryCoordinatorTest, ErrorsNameWhatIsWrong) {
     slaves_.breaks = "b:1";
     EXPECT_EQ(run("SELECT sum(id) FROM flights").error().to_text(), "UNAVAILABLE: slave b:1 is gone");
     EXPECT_EQ(run("SELECT * FROM cities").error().to_text(), "UNAVAILABLE: slave b:1 is gone");
+}
+
+TEST_F(QueryCoordinatorTest, DescribesWithoutRunning) {
+    EXPECT_EQ(shape("SELECT id, city AS c, count(*) n FROM flights GROUP BY ALL"),
+              "id int, c string, n long");
+    EXPECT_EQ(shape("SELECT * FROM flights WHERE id = $1 AND city IN ($2, 'x') LIMIT $3"),
+              shape("SELECT * FROM flights") + "; int; string; long");
+    EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c any, s int; any; any");
+    params_ = {{SqlLiteral::Kind::text, "x", 0}, {SqlLiteral::Kind::number, "1e0", 0}};
+    EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c string, s double; any; any");
+    params_.clear();
+    EXPECT_EQ(shape("EXPLAIN SELECT id FROM flights"), "explain_key string, explain_value string");
+    EXPECT_TRUE(shape("SELECT id FROM flihgts").starts_with("TABLE_NOT_FOUND"));
+    EXPECT_TRUE(shape("SELECT nope FROM flights").starts_with("QUERY_ERROR"));
+    EXPECT_TRUE(shape("SELECT getenv($1)").starts_with("NOT_SUPPORTED"));
+    EXPECT_TRUE(slaves_.statements.empty());
+}
+
+TEST_F(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
+    using Kind = SqlLiteral::Kind;
+    params_ = {{Kind::text, "1", 0}, {Kind::number, "2", 0}};
+    EXPECT_EQ(rows("SELECT id FROM flights WHERE id IN ($2, $1) AND '$1' = '$' || '1' ORDER BY id"),
+              (Rows{{"1"}, {"2"}}));
+    params_ = {{Kind::text, "Rome' OR 1=1 --", 0}};
+    EXPECT_EQ(rows("SELECT id FROM flights WHERE city = $1"), Rows{});
+    params_ = {{Kind::text, "abc", 0}};
+    const auto wrong = run("SELECT id FROM flights WHERE id = $1").error().to_text();
+    EXPECT_TRUE(wrong.starts_with("INVALID_VALUE: parameter $1: \"abc\" is not a valid int")) << wrong;
+    EXPECT_EQ(run("SELECT id FROM flights").error().code, ErrorCode::invalid_request);
+    EXPECT_EQ(run("SELECT id FROM flights WHERE id = $1 OR id = $2").error().code,
+              ErrorCode::invalid_request);
+    EXPECT_EQ(run("SELECT id FROM flights WHERE id = $name").error().code, ErrorCode::invalid_request);
+    params_.clear();
+    const auto open = run("SELECT id FROM flights WHERE id = $1").error().to_text();
+    EXPECT_TRUE(open.starts_with("NOT_SUPPORTED: the parameter $1 has no value here")) << open;
+    slaves_.statements.clear();
+    params_ = {{Kind::number, "1", 0}};
+    EXPECT_EQ(rows("SELECT city FROM cities WHERE id = $1"), (Rows{{"Rome"}}));
+    EXPECT_EQ(slaves_.statements, std::vector<std::string>{"b:1: SELECT city FROM cities WHERE id =  1"});
+}
+
+TEST_F(QueryCoordinatorTest, ANumberBeyondDoubleIsNamed) {
+    for (const char* sql : {"SELECT id FROM flights WHERE price < 1e400", "SELECT -1E999 FROM cities"}) {
+        const auto refused = run(sql).error().to_text();
+        EXPECT_TRUE(refused.starts_with("QUERY_ERROR: the number 1")) << refused;
+        EXPECT_NE(refused.find("beyond the largest double"), std::string::npos) << refused;
+    }
 }
 
 TEST_F(QueryCoordinatorTest, DeadlineAndCancelReachWaitingFragments) {
