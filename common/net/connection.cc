@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <tuple>
 
 #include "common/net/address.h"
 
@@ -29,6 +31,7 @@ constexpr std::size_t kBytesPerTurn = 1u << 20;  // moved without waiting before
 
 // Beyond the clock's range: kNoDeadline.
 Deadline after(std::chrono::milliseconds delay) {
+    if (delay == kNoStall) return kNoDeadline;
     const auto now = Clock::now();
     return delay > std::chrono::duration_cast<std::chrono::milliseconds>(kNoDeadline - now) ? kNoDeadline
                                                                                             : now + delay;
@@ -44,6 +47,7 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
     State(tcp::socket taken, const MakeTransport& make)
         : socket(std::move(taken)),
           transport(make(socket.native_handle())),
+          socket_is_stream(transport->socket_is_stream()),
           watchdog(socket.get_executor()) {}
 
     enum class Side : std::uint8_t { read, write };
@@ -54,12 +58,13 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
 
     tcp::socket socket;
     const std::unique_ptr<Transport> transport;
+    const bool socket_is_stream;
     asio::steady_timer watchdog;
     Deadline armed = kNoDeadline;
     std::array<WaitUnderWay, 2> waits;
     bool closed = false;
-    Transport::Wait before_read = Transport::Wait::readable;  // what the next read has to wait for
-    std::size_t turn = 0;                                     // bytes read since the reader last waited
+    Transport::Wait before_read = Transport::Wait::none;  // what the next read has to wait for
+    std::size_t turn = 0;                                 // bytes read since the reader last waited
     std::size_t begin = 0;
     std::size_t end = 0;
     std::array<char, kReadAheadBytes> ahead;
@@ -105,6 +110,7 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
         socket.close(ignored);
     }
 
+    WaitUnderWay& wait_of(Side side) { return waits[static_cast<std::size_t>(side)]; }
     const std::string& peer() const { return transport->peer(); }
     Error closed_error() const {
         return make_error(ErrorCode::unavailable, "connection to " + peer() + " was closed");
@@ -129,33 +135,34 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
         return taken;
     }
 
-    // Until the socket is what the transport asked for.
-    asio::awaitable<Result<void>> wait_for(Side side, Transport::Wait what, Deadline deadline) {
-        auto self = shared_from_this();
-        auto& wait = waits[static_cast<std::size_t>(side)];
-        const auto event =
-            what == Transport::Wait::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
-        for (;;) {
-            if (closed) co_return closed_error();
-            const auto cancellation = co_await asio::this_coro::cancellation_state;
-            if (cancellation.cancelled() != asio::cancellation_type::none) co_return cancelled_error();
+    static tcp::socket::wait_type event_of(Transport::Wait wait) {
+        return wait == Transport::Wait::writable ? tcp::socket::wait_write : tcp::socket::wait_read;
+    }
+    // Before every wait: an error when there is nothing to wait for any more.
+    std::optional<Error> begin_wait(Side side, Deadline deadline,
+                                    const asio::cancellation_state& cancellation) {
+        auto& wait = wait_of(side);
+        if (closed) return closed_error();
+        if (cancellation.cancelled() != asio::cancellation_type::none) return cancelled_error();
+        if (deadline != kNoDeadline) {
             // Looked at here too: a socket that is ready each time would always be faster than the watchdog.
-            if (wait.timed_out || (deadline != kNoDeadline && deadline <= Clock::now())) {
+            if (wait.timed_out || deadline <= Clock::now()) {
                 wait.timed_out = false;
-                co_return late_error(side);
+                return late_error(side);
             }
             wait.deadline = deadline;
             arm(deadline);
-            auto [error] = co_await socket.async_wait(event, kAwait);
-            wait.deadline = kNoDeadline;
-            if (!error) {
-                wait.timed_out = false;
-                co_return Result<void>{};
-            }
-            if (error != asio::error::operation_aborted)
-                co_return failed(make_error(ErrorCode::unavailable, error.message()));
-            // Closed, cancelled, late, or the other side is.
         }
+        return std::nullopt;
+    }
+    // After it. Without an error where it ended for another reason than an event: closed, cancelled, late, or
+    // the other side is; begin_wait() tells.
+    std::optional<Error> end_wait(Side side, const error_code& error) {
+        auto& wait = wait_of(side);
+        wait.deadline = kNoDeadline;
+        if (!error) wait.timed_out = false;
+        if (!error || error == asio::error::operation_aborted) return std::nullopt;
+        return failed(make_error(ErrorCode::unavailable, error.message()));
     }
 
     // Some bytes; 0 at end of stream. `deadline` bounds all of it, `stall` each wait.
@@ -165,7 +172,27 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
         for (;;) {
             if (before_read != Transport::Wait::none) {
                 turn = 0;
-                DL_CO_TRY(co_await wait_for(Side::read, before_read, std::min(deadline, after(stall))));
+                const auto until = std::min(deadline, after(stall));
+                for (error_code error = asio::error::operation_aborted; error;) {
+                    const auto cancellation = co_await asio::this_coro::cancellation_state;
+                    if (auto stopped = begin_wait(Side::read, until, cancellation))
+                        co_return std::move(*stopped);
+                    if (socket_is_stream && before_read == Transport::Wait::readable) {
+                        std::size_t got = 0;
+                        std::tie(error, got) =
+                            co_await socket.async_read_some(asio::buffer(out.data(), out.size()), kAwait);
+                        if (!error && got == out.size()) before_read = Transport::Wait::none;
+                        if (error == asio::error::eof) error = {};
+                        if (!error) {
+                            (void)end_wait(Side::read, error);
+                            turn = got;
+                            co_return got;
+                        }
+                    } else {
+                        std::tie(error) = co_await socket.async_wait(event_of(before_read), kAwait);
+                    }
+                    if (auto broken = end_wait(Side::read, error)) co_return std::move(*broken);
+                }
                 before_read = Transport::Wait::none;
             } else if (turn >= kBytesPerTurn) {
                 turn = 0;
@@ -178,6 +205,18 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
             turn += moved->bytes;
             if (moved->bytes > 0 || moved->wait == Transport::Wait::none) co_return moved->bytes;
         }
+    }
+
+    // Until the transport may write on.
+    asio::awaitable<Result<void>> wait_to_write(Transport::Wait what, Deadline deadline) {
+        auto self = shared_from_this();
+        for (error_code error = asio::error::operation_aborted; error;) {
+            const auto cancellation = co_await asio::this_coro::cancellation_state;
+            if (auto stopped = begin_wait(Side::write, deadline, cancellation)) co_return std::move(*stopped);
+            std::tie(error) = co_await socket.async_wait(event_of(what), kAwait);
+            if (auto broken = end_wait(Side::write, error)) co_return std::move(*broken);
+        }
+        co_return Result<void>{};
     }
 
     // Exactly all of `out`.
@@ -334,8 +373,7 @@ asio::awaitable<Result<void>> Connection::write(std::span<const std::string_view
                 until =
                     std::min(deadline, after(limits.stall + std::chrono::milliseconds(total * 1000 / rate)));
             }
-            DL_CO_TRY(co_await state->wait_for(State::Side::write, moved->wait,
-                                               std::min(until, after(limits.stall))));
+            DL_CO_TRY(co_await state->wait_to_write(moved->wait, std::min(until, after(limits.stall))));
         } else if (turn >= kBytesPerTurn) {
             turn = 0;
             co_await asio::post(state->socket.get_executor(), asio::use_awaitable);

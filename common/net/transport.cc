@@ -84,6 +84,7 @@ class PlainTransport final : public Transport {
         return ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (is_again(errno) || errno == EINTR);
     }
 
+    bool socket_is_stream() const override { return true; }
     const std::string& peer() const override { return peer_; }
 
   private:

@@ -40,6 +40,9 @@ class Transport {
     virtual void end_writing() = 0;
     // The stream is open and holds no byte that was not read. For connections kept between requests.
     virtual bool is_idle() = 0;
+    // The bytes of the stream are those of the socket: an event loop that waits to read may then let the
+    // system hand it the bytes with the event, in place of a call of read_some().
+    virtual bool socket_is_stream() const { return false; }
     // "10.0.0.7:51234", as it was at the beginning.
     virtual const std::string& peer() const = 0;
 };

@@ -269,9 +269,7 @@ asio::awaitable<Result<Leased>> Client::send(Method method, const std::string& j
         if (idle) {
             leased.connection = std::move(*idle);
         } else {
-            auto connected = co_await connect_now(deadline);
-            if (connected.has_error()) co_return std::move(connected).error();
-            leased.connection = std::move(*connected);
+            DL_CO_TRY_ASSIGN(leased.connection, co_await connect_now(deadline));
         }
         auto written = co_await leased.connection.write(parts, net::TransferLimits{}, deadline);
         if (written.has_value()) co_return std::move(leased);
@@ -286,9 +284,8 @@ asio::awaitable<Result<RpcReply>> Client::call(Method method, std::string json,
                                                std::vector<SharedBytes> attachments, Deadline deadline) {
     co_await asio::this_coro::throw_if_cancelled(false);
     for (bool fresh = false;; fresh = true) {
-        auto leased = co_await send(method, json, attachments, fresh, deadline);
-        if (leased.has_error()) co_return std::move(leased).error();
-        Stream stream(shared_from_this(), method, std::move(*leased));
+        DL_CO_TRY_ASSIGN(auto leased, co_await send(method, json, attachments, fresh, deadline));
+        Stream stream(shared_from_this(), method, std::move(leased));
         RpcReply reply;
         std::size_t bytes = 0;
         bool again = false;
@@ -321,10 +318,9 @@ asio::awaitable<Result<std::unique_ptr<RpcStream>>> Client::open(Method method, 
                                                                  std::vector<SharedBytes> attachments,
                                                                  Deadline deadline) {
     co_await asio::this_coro::throw_if_cancelled(false);
-    auto leased = co_await send(method, json, attachments, false, deadline);
-    if (leased.has_error()) co_return std::move(leased).error();
+    DL_CO_TRY_ASSIGN(auto leased, co_await send(method, json, attachments, false, deadline));
     co_return std::unique_ptr<RpcStream>(
-        std::make_unique<Stream>(shared_from_this(), method, std::move(*leased)));
+        std::make_unique<Stream>(shared_from_this(), method, std::move(leased)));
 }
 
 }  // namespace

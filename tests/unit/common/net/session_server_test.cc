@@ -7,7 +7,7 @@
 #include <sys/time.h>
 
 #include <atomic>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 #include <thread>
 
 #include "common/net/process.h"
@@ -122,19 +122,21 @@ TEST_F(SessionServerTest, ConnectionsBeyondTheLimitAreToldSoAndPlacesComeBack) {
     EXPECT_TRUE(eventually([&] { return server_->sessions() == 3; }));
 }
 
-// What a peer has sent by then does not turn the refusal into a reset.
-TEST_F(SessionServerTest, ARefusalReachesAPeerThatHasAlreadySentItsRequest) {
+// A client sends first and reads afterwards: it is not cut off while it still sends.
+TEST_F(SessionServerTest, ARefusalReachesAPeerThatIsStillSending) {
     SessionServerOptions options;
     options.sessions_max = 1;
     options.refusal = "full";
     serve(idle, options);
     auto first = connect(1);
     ASSERT_TRUE(eventually([&] { return server_->sessions() == 1; }));
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 5; ++i) {
         Peer refused(server_->port());
         refused.send(std::string(5000, 'x'));
-        std::this_thread::sleep_for(5ms);
+        std::this_thread::sleep_for(20ms);
+        refused.send(std::string(5000, 'x'));
         EXPECT_EQ(refused.receive(4), "full") << i;
+        EXPECT_EQ(refused.receive(1), "");
     }
 }
 
@@ -248,6 +250,14 @@ TEST_F(SessionServerTest, StopDrainsAndThePortIsFreeAfterwards) {
     auto next = SessionServer::start(pool_.executor_of(0), address, {}, {});
     ASSERT_TRUE(next.has_value()) << next.error().to_text();
     EXPECT_TRUE((*next)->stop(0ms));
+}
+
+// Even while the listener's loop is busy: whoever stops a server may start the next one on its port.
+TEST_F(SessionServerTest, StopReturnsWhenThePortIsClosed) {
+    serve(idle);
+    asio::post(pool_.executor_of(0), [] { std::this_thread::sleep_for(200ms); });
+    EXPECT_TRUE(server_->stop(5s));
+    EXPECT_FALSE(Peer(server_->port()).connected());
 }
 
 TEST_F(SessionServerTest, WhatDoesNotDrainIsAbortedAfterTheGrace) {

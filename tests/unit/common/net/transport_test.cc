@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <deque>
 #include <optional>
 #include <thread>
 
 #include "common/net/connection.h"
+#include "tests/unit/common/net/peer.h"
 #include "tests/unit/common/net/run_coroutine.h"
 
 namespace dl::net {
@@ -164,7 +166,7 @@ class ScriptedTransport final : public Transport {
     };
     struct Script {
         std::deque<Step> reads, writes;
-        int reads_made = 0, writes_made = 0;
+        std::atomic<int> reads_made{0}, writes_made{0};
     };
     ScriptedTransport(int socket, std::shared_ptr<Script> script)
         : plain_(plain_transport(socket)), script_(std::move(script)) {}
@@ -265,18 +267,35 @@ TEST_F(ScriptedConnectionTest, AnErrorAtAnyWriteEndsItAndPiecesArriveInOrder) {
 }
 
 // What an encrypted stream does: reading waits until it may write, writing until it may read.
-TEST_F(ScriptedConnectionTest, EitherDirectionMayWaitForTheOther) {
-    script_->reads = {Step{.instead = Wait::writable}, Step{.instead = Wait::readable}};
-    script_->writes = {Step{.instead = Wait::readable}};
-    ASSERT_EQ(::send(pair_.there, "abcd", 4, 0), 4);
+TEST_F(ScriptedConnectionTest, ReadingMayWaitUntilItCanWrite) {
+    script_->reads = {Step{.instead = Wait::writable}};
+    std::thread peer([&] {
+        // Nothing to read before the transport was called again.
+        EXPECT_TRUE(test::eventually([&] { return script_->reads_made >= 2; }));
+        EXPECT_EQ(::send(pair_.there, "abcd", 4, 0), 4);
+    });
     with_connection([&](Connection& connection) -> asio::awaitable<void> {
-        EXPECT_TRUE((co_await connection.write("ef", {}, in_ms(5000))).has_value());
         char bytes[4];
-        EXPECT_TRUE((co_await connection.read_exactly(bytes, 4, in_ms(5000))).has_value());
+        EXPECT_TRUE((co_await connection.read_exactly(bytes, 4, in_ms(8000))).has_value());
         EXPECT_EQ(std::string_view(bytes, 4), "abcd");
     });
-    EXPECT_EQ(script_->writes_made, 2);
-    EXPECT_EQ(script_->reads_made, 3);
+    peer.join();
+}
+
+TEST_F(ScriptedConnectionTest, WritingMayWaitUntilItCanRead) {
+    script_->writes = {Step{.instead = Wait::readable}};
+    std::thread peer([&] {
+        std::this_thread::sleep_for(50ms);
+        EXPECT_EQ(script_->writes_made, 1);
+        EXPECT_EQ(::send(pair_.there, "x", 1, 0), 1);
+        char bytes[2];
+        EXPECT_EQ(::recv(pair_.there, bytes, 2, MSG_WAITALL), 2);
+    });
+    with_connection([&](Connection& connection) -> asio::awaitable<void> {
+        EXPECT_TRUE((co_await connection.write("ef", {}, in_ms(8000))).has_value());
+        EXPECT_TRUE((co_await connection.wait_for_bytes(in_ms(8000))).has_value());
+    });
+    peer.join();
 }
 
 // Woken again and again without a byte: the deadline ends it, on either side.
