@@ -10,6 +10,7 @@
 #include "master/catalog/catalog_cache.h"
 #include "master/execution/row_cursor.h"
 #include "master/routing/append_router.h"
+#include "master/routing/offsets.h"
 #include "master/routing/route_table.h"
 #include "master/sql/query_coordinator.h"
 

@@ -16,6 +16,7 @@
 #include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog_cache.h"
+#include "master/routing/offsets.h"
 #include "master/routing/route_table.h"
 
 namespace dl::master {
