@@ -234,6 +234,21 @@ TEST(LogRetention, NothingGoesThatSomebodyHolds) {
     EXPECT_EQ(epochs_of(*opened.log).front(), std::make_pair(1u, Offset{8}));
 }
 
+TEST(LogEpochs, GoOnAfterAllTheirBatchesWereRemoved) {
+    SimFileSystem files;
+    auto opened = open_log(files);
+    ASSERT_OK(append_and_sync(*opened.log, batch_of(LeaderEpoch{1}, "one")));
+    ASSERT_OK(append_and_sync(*opened.log, batch_of(LeaderEpoch{2}, "two")));
+    ASSERT_OK(opened.log->roll());
+    ASSERT_OK(opened.log->remove_before(2));
+    EXPECT_EQ(opened.log->epoch_end(LeaderEpoch{2})->end_offset, 2);
+    EXPECT_EQ(append_and_sync(*opened.log, batch_of(LeaderEpoch{1}, "late")).error().code,
+              ErrorCode::stale_epoch);
+    ASSERT_OK(append_and_sync(*opened.log, batch_of(LeaderEpoch{5}, "three")));
+    EXPECT_EQ(epochs_of(*opened.log), (std::vector<std::pair<std::uint32_t, Offset>>{{5, 2}}));
+    EXPECT_EQ(opened.log->epoch_end(LeaderEpoch{9})->end_offset, 3);
+}
+
 TEST(LogRetention, AnInterruptedRemovalLeavesNoDamage) {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
         SCOPED_TRACE(seed);
