@@ -39,6 +39,8 @@ enum class ErrorCode : std::uint8_t {
     not_found,
     schema_mismatch,
     stale_epoch,
+    stale_version,
+    not_leader,
     timeout,
     unknown_outcome,
     partial,
