@@ -38,7 +38,8 @@ class ReadableFile {
     // Up to `length` bytes at `offset`; fewer only at the end of the file.
     virtual Result<SharedBytes> read(std::uint64_t offset, std::size_t length) const = 0;
     virtual Result<std::uint64_t> size() const = 0;
-    // The whole file mapped read-only (or read, where mapping does not exist).
+    // The whole file mapped read-only (or read, where mapping does not exist). Bytes that the disk cannot
+    // give later are zeros (common/io/mapped_guard.h): every reader compares checksums.
     virtual Result<SharedBytes> map() const = 0;
 };
 

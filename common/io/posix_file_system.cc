@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "common/io/file_system.h"
+#include "common/io/mapped_guard.h"
 
 namespace dl {
 namespace {
@@ -198,8 +199,14 @@ class PosixReadableFile final : public ReadableFile {
         if (length == 0) return SharedBytes();
         void* at = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd_.get(), 0);
         if (at == MAP_FAILED) return io_failure("map", path_, errno);
-        std::shared_ptr<const void> owner(
-            at, [length](const void* p) { ::munmap(const_cast<void*>(p), length); });
+        if (!guard_mapping(at, length)) {
+            ::munmap(at, length);
+            return read(0, length);
+        }
+        std::shared_ptr<const void> owner(at, [length](const void* p) {
+            stop_guarding_mapping(p);
+            ::munmap(const_cast<void*>(p), length);
+        });
         return SharedBytes(std::move(owner), at, length);
     }
 

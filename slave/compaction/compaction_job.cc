@@ -171,7 +171,7 @@ Result<CompactionOutput> CompactionJob::merge() {
         output.rows_before += entry.file->info().rows;
     }
     rows_total_ = output.rows_before;
-    output.kept = find_kept_rows(indexes);
+    DL_TRY_ASSIGN(output.kept, find_kept_rows(indexes));
 
     std::vector<InputSize> sizes;
     for (std::size_t i = 0; i < output.inputs.size(); ++i) {
@@ -356,11 +356,11 @@ Result<void> CompactionJob::write_index(const CompactionOutput& output, const Ou
     }
     KeyIndexWriter writer({info.first_offset, info.end_offset, info.rows, input_.table->index_hash_seed});
     writer.reserve(info.rows);
-    merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
+    DL_TRY(merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
         const auto& kept = output.kept[group.begin + input];
         if (kept.test(entry.row))
             writer.add(entry.hash, static_cast<std::uint32_t>(base[input] + kept.rank(entry.row)), false);
-    });
+    }));
     DL_CHECK(rows == info.rows, "INV-5 an output has the kept rows of its group");
     DL_CHECK(writer.entries() == info.rows, "INV-5 every kept row has one key index entry");
     return writer.write(*input_.files, input_.snapshots_directory + "/" + info.index_name());

@@ -1,5 +1,7 @@
 #include "slave/index/key_index_file.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -12,10 +14,17 @@ namespace dl::slave {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x584b4c44;  // "DLKX"
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr std::size_t kHeaderBytes = 128;
-constexpr std::uint64_t kBucketEntries = 8;
+constexpr std::uint64_t kHeaderLines = kHeaderBytes / kLineBytes;
+constexpr std::uint64_t kBucketEntries = 4;
 constexpr std::uint32_t kDirectoryBitsMax = 28;
+constexpr std::uint64_t kDirectoryPerLine = kLineContentBytes / 4;
+constexpr std::uint64_t kEntriesPerLine = KeyIndex::kEntriesPerLine;
+// A key lies within some entries of where the directory points: buckets are small. One that does not is
+// looked for with every line compared.
+constexpr std::uint64_t kSearchedMax = 64;
+constexpr std::size_t kHashesBytes = kEntriesPerLine * sizeof(Hash128);  // of a line; rows follow
 
 std::uint32_t directory_bits_for(std::uint64_t entries) {
     if (entries < kBucketEntries) return 0;
@@ -23,33 +32,46 @@ std::uint32_t directory_bits_for(std::uint64_t entries) {
                                    static_cast<std::uint32_t>(std::bit_width(entries / kBucketEntries)) - 1);
 }
 
-std::uint64_t bucket_of(const Hash128& hash, std::uint32_t shift) {
-    return (hash.high >> 1) >> shift;
+std::uint64_t lines_for(std::uint64_t items, std::uint64_t per_line) {
+    return (items + per_line - 1) / per_line;
 }
 
-std::uint64_t align64(std::uint64_t at) {
-    return (at + 63) & ~std::uint64_t{63};
-}
-
-// Where the sections lie follows from the counts alone.
+// Where the sections lie, in lines, follows from the counts alone.
 struct Layout {
-    std::uint32_t directory_bits = 0;
-    std::uint32_t bloom_blocks = 0;
-    std::uint64_t directory = 0, bloom = 0, hashes = 0, rows = 0, end = 0;
+    std::uint64_t bloom = 0, entries = 0, end = 0;
 
-    Layout(std::uint64_t entries, std::uint32_t bits, std::uint32_t blocks)
-        : directory_bits(bits), bloom_blocks(blocks) {
-        directory = kHeaderBytes;
-        bloom = align64(directory + ((std::uint64_t{1} << bits) + 1) * 4);
-        hashes = align64(bloom + std::uint64_t{blocks} * kBloomBlockBytes);
-        rows = align64(hashes + entries * 16);
-        end = rows + entries * 4;
+    Layout(std::uint64_t entry_count, std::uint32_t directory_bits, std::uint32_t bloom_blocks) {
+        bloom = kHeaderLines + lines_for(std::uint64_t{1} << directory_bits, kDirectoryPerLine);
+        entries = bloom + bloom_blocks;
+        end = entries + lines_for(entry_count, kEntriesPerLine);
     }
 };
 
-std::string_view as_text(const void* data, std::size_t bytes) {
-    return {static_cast<const char*>(data), bytes};
-}
+// Gives each line its checksum and appends them to the file in large parts.
+class LineWriter {
+  public:
+    LineWriter(WritableFile& file, std::uint32_t salt) : file_(file), salt_(salt) {}
+    Result<void> add(std::string_view content) {
+        const auto begin = buffer_.size();
+        buffer_.append(content);
+        buffer_.resize(begin + kLineContentBytes);
+        append_le(buffer_, line_checksum(buffer_.data() + begin, number_++, salt_));
+        return buffer_.size() < kPartBytes ? Result<void>() : flush();
+    }
+    Result<void> flush() {
+        const std::string_view part = buffer_;
+        DL_TRY(file_.append({&part, 1}));
+        buffer_.clear();
+        return {};
+    }
+
+  private:
+    static constexpr std::size_t kPartBytes = 1u << 20;
+    WritableFile& file_;
+    std::uint32_t salt_;
+    std::uint64_t number_ = kHeaderLines;
+    std::string buffer_;
+};
 
 Error corrupt(const std::string& path, const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "key index " + path + ": " + what);
@@ -71,64 +93,57 @@ void KeyIndexWriter::add(const Hash128& hash, std::uint32_t row, bool is_delete)
 
 Result<void> KeyIndexWriter::write(FileSystem& files, const std::string& path) const {
     BloomBuilder bloom(hashes_.size());
-    const Layout layout(hashes_.size(), directory_bits_for(hashes_.size()), bloom.blocks());
-    const std::uint32_t shift = 63 - layout.directory_bits;
-    std::vector<std::uint32_t> directory((std::size_t{1} << layout.directory_bits) + 1);
-    std::uint64_t bucket = 0;
+    const auto directory_bits = directory_bits_for(hashes_.size());
+    const Layout layout(hashes_.size(), directory_bits, bloom.blocks());
+    const std::uint32_t shift = 63 - directory_bits;
+    std::vector<std::uint32_t> directory(std::size_t{1} << directory_bits,
+                                         static_cast<std::uint32_t>(hashes_.size()));
+    std::uint64_t bucket = 0;  // those below are set
     for (std::size_t i = 0; i < hashes_.size(); ++i) {
         bloom.add(hashes_[i]);
-        for (const auto own = bucket_of(hashes_[i], shift); bucket < own;)
-            directory[++bucket] = static_cast<std::uint32_t>(i);
+        for (const auto own = (hashes_[i].high >> 1) >> shift; bucket <= own; ++bucket)
+            directory[bucket] = static_cast<std::uint32_t>(i);
     }
-    while (bucket + 1 < directory.size())
-        directory[++bucket] = static_cast<std::uint32_t>(hashes_.size());
-
-    DL_CHECK(rows_.size() == hashes_.size() && directory.back() == hashes_.size(),
-             "every entry has its row and its bucket");
-    static constexpr std::array<char, 64> kZeros{};
-    const auto pad = [](std::uint64_t from, std::uint64_t to) { return as_text(kZeros.data(), to - from); };
-    static_assert(sizeof(Hash128) == 16);
-    const std::array<std::string_view, 7> body = {
-        as_text(directory.data(), directory.size() * 4),
-        pad(layout.directory + directory.size() * 4, layout.bloom),
-        bloom.bytes(),
-        pad(layout.bloom + bloom.bytes().size(), layout.hashes),
-        as_text(hashes_.data(), hashes_.size() * 16),
-        pad(layout.hashes + hashes_.size() * 16, layout.rows),
-        as_text(rows_.data(), rows_.size() * 4),
-    };
-    std::uint32_t body_crc = 0;
-    std::uint64_t bytes = kHeaderBytes;
-    for (const auto part : body) {
-        body_crc = crc32c(body_crc, part.data(), part.size());
-        bytes += part.size();
-    }
-    DL_CHECK(bytes == layout.end, "the sections of a key index fill its layout");
+    DL_CHECK(rows_.size() == hashes_.size(), "every entry has its row");
 
     std::string header;
     append_le(header, kMagic);
     append_le(header, kVersion);
     append_le(header, std::uint16_t{0});
     append_le(header, std::uint32_t{0});  // header CRC, below
-    append_le(header, body_crc);
+    append_le(header, std::uint32_t{0});
     append_le(header, info_.rows);
     append_le(header, static_cast<std::uint64_t>(hashes_.size()));
     append_le(header, info_.hash_seed);
     append_le(header, info_.first_offset);
     append_le(header, info_.end_offset);
-    append_le(header, layout.directory_bits);
-    append_le(header, layout.bloom_blocks);
-    append_le(header, layout.end);
+    append_le(header, directory_bits);
+    append_le(header, bloom.blocks());
+    append_le(header, layout.end * kLineBytes);
     header.resize(kHeaderBytes, '\0');
-    store_le(header.data() + 8, crc32c(0, header.data() + 12, kHeaderBytes - 12));
+    const auto salt = crc32c(0, header.data() + 12, kHeaderBytes - 12);
+    store_le(header.data() + 8, salt);
 
     DL_TRY_ASSIGN(const auto file, files.open_append(path, true));
-    std::array<std::string_view, 8> parts;
-    parts[0] = header;
-    std::copy(body.begin(), body.end(), parts.begin() + 1);
-    DL_TRY(file->append(parts));
-    DL_TRY(file->sync());
-    return {};
+    const std::string_view head = header;
+    DL_TRY(file->append({&head, 1}));
+    LineWriter lines(*file, salt);
+    static_assert(sizeof(Hash128) == 16);
+    const std::string_view numbers(reinterpret_cast<const char*>(directory.data()), directory.size() * 4);
+    for (std::size_t at = 0; at < numbers.size(); at += kLineContentBytes)
+        DL_TRY(lines.add(numbers.substr(at, kLineContentBytes)));
+    const std::string_view blocks = bloom.bytes();
+    for (std::size_t at = 0; at < blocks.size(); at += kLineContentBytes)
+        DL_TRY(lines.add(blocks.substr(at, kLineContentBytes)));
+    for (std::size_t i = 0; i < hashes_.size(); i += kEntriesPerLine) {
+        const auto count = std::min<std::size_t>(kEntriesPerLine, hashes_.size() - i);
+        std::array<char, kLineContentBytes> content{};
+        std::memcpy(content.data(), hashes_.data() + i, count * sizeof(Hash128));
+        std::memcpy(content.data() + kHashesBytes, rows_.data() + i, count * 4);
+        DL_TRY(lines.add({content.data(), content.size()}));
+    }
+    DL_TRY(lines.flush());
+    return file->sync();
 }
 
 Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const std::string& path,
@@ -141,8 +156,10 @@ Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const 
     if (load_le<std::uint32_t>(data) != kMagic) return corrupt(path, "does not begin with DLKX");
     const auto version = load_le<std::uint16_t>(data + 4);
     if (version != kVersion || load_le<std::uint16_t>(data + 6) != 0)
-        return corrupt(path, "has format version " + std::to_string(version) + ", this program knows 1");
-    if (load_le<std::uint32_t>(data + 8) != crc32c(0, data + 12, kHeaderBytes - 12))
+        return corrupt(path, "has format version " + std::to_string(version) + ", this program writes " +
+                                 std::to_string(kVersion));
+    const auto salt = load_le<std::uint32_t>(data + 8);
+    if (salt != crc32c(0, data + 12, kHeaderBytes - 12))
         return corrupt(path, "the checksum of the header does not match");
     KeyIndexInfo info;
     info.rows = load_le<std::uint64_t>(data + 16);
@@ -160,77 +177,143 @@ Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const 
     if (entries > info.rows || bits > kDirectoryBitsMax || blocks == 0)
         return corrupt(path, "the counts in the header are out of range");
     const Layout layout(entries, bits, blocks);
-    if (layout.end != load_le<std::uint64_t>(data + 64) || layout.end != bytes.size())
+    if (layout.end * kLineBytes != load_le<std::uint64_t>(data + 64) ||
+        layout.end * kLineBytes != bytes.size())
         return corrupt(path, "is " + std::to_string(bytes.size()) + " bytes long, its header says " +
-                                 std::to_string(layout.end));
-    if (load_le<std::uint32_t>(data + 12) != crc32c(0, data + kHeaderBytes, bytes.size() - kHeaderBytes))
-        return corrupt(path, "the checksum of the content does not match");
+                                 std::to_string(layout.end * kLineBytes));
 
     auto index = std::make_shared<KeyIndex>();
+    index->path_ = path;
+    index->data_ = data;
+    index->salt_ = salt;
     index->entries_ = entries;
     index->directory_shift_ = 63 - bits;
-    index->directory_ = data + layout.directory;
-    index->hashes_ = data + layout.hashes;
-    index->rows_ = data + layout.rows;
-    index->bloom_ = BloomView(data + layout.bloom, blocks);
+    index->bloom_blocks_ = blocks;
+    index->bloom_line_ = layout.bloom;
+    index->entries_line_ = layout.entries;
     index->bytes_ = std::move(bytes);
+    DL_TRY(index->check());
     return std::shared_ptr<const KeyIndex>(std::move(index));
 }
 
-std::uint32_t KeyIndex::load_row(std::uint64_t index) const {
-    return load_le<std::uint32_t>(rows_ + index * 4);
+Error KeyIndex::damaged(std::uint64_t line) const {
+    auto error = corrupt(
+        path_, "the checksum of the 64 bytes at " + std::to_string(line * kLineBytes) + " does not match");
+    if (!doubted_.exchange(true)) spdlog::error("index: {}", error.message);
+    return error;
 }
 
-Hash128 KeyIndex::load_hash(std::uint64_t index) const {
-    return {load_le<std::uint64_t>(hashes_ + index * 16), load_le<std::uint64_t>(hashes_ + index * 16 + 8)};
+Result<void> KeyIndex::check() const {
+    for (std::uint64_t number = kHeaderLines; number < bytes_.size() / kLineBytes; ++number)
+        if (!is_whole(number)) return damaged(number);
+    return {};
 }
 
-KeyIndex::Entry KeyIndex::entry(std::uint64_t index) const {
-    DL_CHECK(index < entries_, "key index entries are read within bounds");
-    const auto row = load_row(index);
-    return {load_hash(index), row & ~kDeleteBit, (row & kDeleteBit) != 0};
+Result<bool> KeyIndex::Cursor::next(Entry* entry) {
+    if (at_ == index_.entries_) return false;
+    const auto number = index_.entries_line_ + at_ / kEntriesPerLine;
+    const auto place = at_ % kEntriesPerLine;
+    if (place == 0 && !index_.is_whole(number)) return index_.damaged(number);
+    const char* line = index_.line(number);
+    const auto row = load_le<std::uint32_t>(line + kHashesBytes + place * 4);
+    entry->hash = {load_le<std::uint64_t>(line + place * 16), load_le<std::uint64_t>(line + place * 16 + 8)};
+    entry->row = row & ~kDeleteBit;
+    entry->is_delete = (row & kDeleteBit) != 0;
+    ++at_;
+    return true;
 }
 
-std::optional<KeyIndex::Entry> KeyIndex::find(const Hash128& hash) const {
-    if (!bloom_.may_contain(hash)) return std::nullopt;
-    const char* bucket = directory_ + bucket_of(hash, directory_shift_) * 4;
-    const auto end = std::min<std::uint64_t>(load_le<std::uint32_t>(bucket + 4), entries_);
-    for (std::uint64_t at = load_le<std::uint32_t>(bucket); at < end; ++at)
-        if (load_hash(at) == hash) return entry(at);
-    return std::nullopt;
+std::uint64_t KeyIndex::directory_line(std::uint64_t bucket) const {
+    return kHeaderLines + bucket / kDirectoryPerLine;
 }
 
-void KeyIndex::find(std::span<const Hash128> hashes, std::uint32_t* rows) const {
+std::uint32_t KeyIndex::first_entry(const Hash128& hash) const {
+    const auto bucket = bucket_of(hash);
+    return load_le<std::uint32_t>(line(directory_line(bucket)) + bucket % kDirectoryPerLine * 4);
+}
+
+// That a key is there is proven by the line that holds it, however it was come upon. That it is not there
+// takes every line on the way.
+Result<std::uint32_t> KeyIndex::search(const Hash128& hash, std::uint64_t first_entry) const {
+    const auto end = std::min(entries_, first_entry + kSearchedMax);
+    for (auto at = first_entry; at < end; ++at) {
+        const auto number = entries_line_ + at / kEntriesPerLine;
+        const auto place = at % kEntriesPerLine;
+        const char* content = line(number);
+        const auto high = load_le<std::uint64_t>(content + place * 16);
+        if (high < hash.high) continue;
+        if (high != hash.high || load_le<std::uint64_t>(content + place * 16 + 8) != hash.low) break;
+        if (!is_whole(number)) return damaged(number);
+        return load_le<std::uint32_t>(content + kHashesBytes + place * 4);
+    }
+    return search_proven(hash);
+}
+
+Result<std::uint32_t> KeyIndex::search_proven(const Hash128& hash) const {
+    if (const auto directory = directory_line(bucket_of(hash)); !is_whole(directory))
+        return damaged(directory);
+    std::uint64_t proven = 0;
+    for (std::uint64_t at = first_entry(hash); at < entries_; ++at) {
+        const auto number = entries_line_ + at / kEntriesPerLine;
+        if (number != proven && !is_whole(number)) return damaged(number);
+        proven = number;
+        const auto place = at % kEntriesPerLine;
+        const char* content = line(number);
+        const Hash128 here{load_le<std::uint64_t>(content + place * 16),
+                           load_le<std::uint64_t>(content + place * 16 + 8)};
+        if (here < hash) continue;
+        if (here != hash) break;
+        return load_le<std::uint32_t>(content + kHashesBytes + place * 4);
+    }
+    return kNone;
+}
+
+Result<std::optional<KeyIndex::Entry>> KeyIndex::find(const Hash128& hash) const {
+    const auto bloom = bloom_line_ + bloom_block_of(hash, bloom_blocks_);
+    __builtin_prefetch(line(bloom));
+    const auto first = first_entry(hash);
+    if (!bloom_may_contain(line(bloom), hash)) {
+        if (!is_whole(bloom)) return damaged(bloom);
+        return std::optional<Entry>();
+    }
+    DL_TRY_ASSIGN(const auto row, search(hash, first));
+    if (row == kNone) return std::optional<Entry>();
+    return std::optional<Entry>({hash, row & ~kDeleteBit, (row & kDeleteBit) != 0});
+}
+
+Result<void> KeyIndex::find(std::span<const Hash128> hashes, std::uint32_t* rows) const {
     constexpr std::size_t kGroup = 64;
     std::array<std::uint32_t, kGroup> maybe;
-    std::array<std::pair<std::uint32_t, std::uint32_t>, kGroup> range;
+    std::array<std::uint32_t, kGroup> first;
     for (std::size_t start = 0; start < hashes.size(); start += kGroup) {
         const std::size_t count = std::min(kGroup, hashes.size() - start);
         const Hash128* group = hashes.data() + start;
         for (std::size_t i = 0; i < count; ++i)
-            bloom_.prefetch(group[i]);
+            __builtin_prefetch(line(bloom_line_ + bloom_block_of(group[i], bloom_blocks_)));
         std::size_t hits = 0;
         for (std::size_t i = 0; i < count; ++i) {
             rows[start + i] = kNone;
-            if (!bloom_.may_contain(group[i])) continue;
-            maybe[hits++] = static_cast<std::uint32_t>(i);
-            __builtin_prefetch(directory_ + bucket_of(group[i], directory_shift_) * 4);
-        }
-        for (std::size_t h = 0; h < hits; ++h) {
-            const char* bucket = directory_ + bucket_of(group[maybe[h]], directory_shift_) * 4;
-            range[h] = {load_le<std::uint32_t>(bucket), load_le<std::uint32_t>(bucket + 4)};
-            __builtin_prefetch(hashes_ + std::uint64_t{range[h].first} * 16);
-            __builtin_prefetch(hashes_ + std::uint64_t{range[h].first} * 16 + 64);
-        }
-        for (std::size_t h = 0; h < hits; ++h) {
-            const Hash128& wanted = group[maybe[h]];
-            for (std::uint64_t at = range[h].first; at < range[h].second && at < entries_; ++at) {
-                if (load_hash(at) != wanted) continue;
-                rows[start + maybe[h]] = row_at(at);
-                break;
+            const auto bloom = bloom_line_ + bloom_block_of(group[i], bloom_blocks_);
+            if (!bloom_may_contain(line(bloom), group[i])) {
+                if (!is_whole(bloom)) return damaged(bloom);
+                continue;
             }
+            maybe[hits++] = static_cast<std::uint32_t>(i);
+            __builtin_prefetch(line(directory_line(bucket_of(group[i]))));
+        }
+        for (std::size_t h = 0; h < hits; ++h) {
+            first[h] = first_entry(group[maybe[h]]);
+            const char* entries = line(entries_line_ + first[h] / kEntriesPerLine);
+            __builtin_prefetch(entries);
+            __builtin_prefetch(entries + kLineBytes);
+            __builtin_prefetch(entries + 2 * kLineBytes);
+        }
+        for (std::size_t h = 0; h < hits; ++h) {
+            DL_TRY_ASSIGN(const auto row, search(group[maybe[h]], first[h]));
+            if (row != kNone) rows[start + maybe[h]] = row & ~kDeleteBit;
         }
     }
+    return {};
 }
 
 }  // namespace dl::slave

@@ -1,10 +1,11 @@
 // The key index of one snapshot file (`.kix`, docs/formats/key-index.md): the newest record of each key of
 // the file's offset range, as sorted 128-bit hashes with their row numbers, a directory over the hashes'
-// leading bits (about eight entries a bucket) and a Bloom filter. Written once, then mapped; never changed.
+// leading bits and a Bloom filter, all in lines with a checksum each. Written once, then mapped; never
+// changed. Every answer comes from lines whose checksum was right when it was given.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,7 +27,8 @@ struct KeyIndexInfo {
     std::uint64_t hash_seed = 0;
 };
 
-// Collects entries in ascending hash order and writes the file. Memory: 20 bytes an entry.
+// Collects entries in ascending hash order and writes the file. Memory: 20 bytes an entry, and a tenth of
+// that while it writes.
 class KeyIndexWriter {
   public:
     explicit KeyIndexWriter(const KeyIndexInfo& info) : info_(info) {}
@@ -43,45 +45,71 @@ class KeyIndexWriter {
     std::vector<std::uint32_t> rows_;
 };
 
-// Thread-safe.
+// Thread-safe. CORRUPT_DATA of any call names the file and the damaged byte; the index is doubted from then
+// on.
 class KeyIndex {
   public:
     static constexpr std::uint32_t kNone = 0xffffffffu;
+    static constexpr std::uint64_t kEntriesPerLine = 3;
     struct Entry {
         Hash128 hash;
         std::uint32_t row = 0;
         bool is_delete = false;
     };
 
-    // Maps the file and checks every byte of it by CRC: CORRUPT_DATA names the file and what does not fit.
+    // Maps the file and checks all of it: CORRUPT_DATA says what does not fit.
     static Result<std::shared_ptr<const KeyIndex>> open(FileSystem& files, const std::string& path,
                                                         const KeyIndexInfo& expected);
 
     std::uint64_t entries() const { return entries_; }
     std::uint64_t mapped_bytes() const { return bytes_.size(); }
     // rows[i] = row of hashes[i], or kNone. Made for many hashes at once: the memory they need is asked for
-    // beforehand.
-    void find(std::span<const Hash128> hashes, std::uint32_t* rows) const;
+    // beforehand. After an error `rows` says nothing.
+    Result<void> find(std::span<const Hash128> hashes, std::uint32_t* rows) const;
     // One key, with whether its newest record in the file is a delete.
-    std::optional<Entry> find(const Hash128& hash) const;
-    // In hash order; `index` < entries().
-    Entry entry(std::uint64_t index) const;
+    Result<std::optional<Entry>> find(const Hash128& hash) const;
+    // Looks at every line.
+    Result<void> check() const;
+    // A line was not what was written.
+    bool is_doubted() const { return doubted_.load(std::memory_order_relaxed); }
+
+    // The entries in hash order.
+    class Cursor {
+      public:
+        explicit Cursor(const KeyIndex& index) : index_(index) {}
+        // False behind the last one.
+        Result<bool> next(Entry* entry);
+
+      private:
+        const KeyIndex& index_;
+        std::uint64_t at_ = 0;
+    };
 
   private:
-    std::uint32_t row_at(std::uint64_t index) const { return load_row(index) & ~kDeleteBit; }
-    std::uint32_t load_row(std::uint64_t index) const;
-    Hash128 load_hash(std::uint64_t index) const;
-
-    static constexpr std::uint32_t kDeleteBit = 0x80000000u;
     friend class KeyIndexWriter;
+    static constexpr std::uint32_t kDeleteBit = 0x80000000u;
 
+    const char* line(std::uint64_t number) const { return data_ + number * kLineBytes; }
+    bool is_whole(std::uint64_t number) const { return line_is_whole(line(number), number, salt_); }
+    Error damaged(std::uint64_t line) const;
+    std::uint64_t directory_line(std::uint64_t bucket) const;
+    std::uint64_t bucket_of(const Hash128& hash) const { return (hash.high >> 1) >> directory_shift_; }
+    // The row (with the delete bit) of a key whose filter line says maybe, kNone when it is not there.
+    // `first_entry` is what the directory says, which nobody has looked at yet.
+    Result<std::uint32_t> search(const Hash128& hash, std::uint64_t first_entry) const;
+    Result<std::uint32_t> search_proven(const Hash128& hash) const;
+    std::uint32_t first_entry(const Hash128& hash) const;
+
+    std::string path_;
     SharedBytes bytes_;
+    const char* data_ = nullptr;
+    std::uint32_t salt_ = 0;
     std::uint64_t entries_ = 0;
     std::uint32_t directory_shift_ = 63;  // bucket = (high >> 1) >> directory_shift_
-    const char* directory_ = nullptr;
-    const char* hashes_ = nullptr;
-    const char* rows_ = nullptr;
-    BloomView bloom_;
+    std::uint32_t bloom_blocks_ = 0;
+    std::uint64_t bloom_line_ = 0;    // first line of the filter
+    std::uint64_t entries_line_ = 0;  // and of the entries
+    mutable std::atomic<bool> doubted_{false};
 };
 
 }  // namespace dl::slave

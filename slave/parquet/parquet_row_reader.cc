@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/duck/parquet_file.h"
+#include "common/io/mapped_guard.h"
 #include "slave/parquet/parquet_page.h"
 
 namespace dl::slave {
@@ -87,8 +88,10 @@ Result<std::shared_ptr<const ParquetRowReader>> ParquetRowReader::open(FileSyste
 }
 
 Result<std::shared_ptr<const ChunkGuide>> ParquetRowReader::guide_of(std::size_t group, std::size_t column,
-                                                                     ChunkGuideCache* guides) const {
-    const ChunkGuideCache::Key key{id_, group * footer_.columns.size() + column};
+                                                                     ChunkGuideCache* guides,
+                                                                     std::uint64_t pages_lost) const {
+    constexpr unsigned kChunkBits = 40;  // guides of before a page was lost are found no more
+    const ChunkGuideCache::Key key{id_, group * footer_.columns.size() + column + (pages_lost << kChunkBits)};
     if (guides != nullptr)
         if (auto kept = guides->find(key)) return kept;
     const auto& chunk = footer_.chunk(group, column);
@@ -100,6 +103,20 @@ Result<std::shared_ptr<const ChunkGuide>> ParquetRowReader::guide_of(std::size_t
 
 Result<ColumnBatch> ParquetRowReader::read(std::span<const std::uint32_t> rows, std::span<const Field> fields,
                                            ChunkGuideCache* guides) const {
+    constexpr int kTriesMax = 10;
+    for (int tries = 1;; ++tries) {
+        const auto lost = mapped_pages_lost();
+        auto batch = read_once(rows, fields, guides, lost);
+        if (mapped_pages_lost() == lost) return batch;
+        // Somewhere zeros took the place of bytes, and maybe in what was just read.
+        if (tries == kTriesMax)
+            return make_error(ErrorCode::io_error, path_ + ": the disk cannot be read; see its errors");
+    }
+}
+
+Result<ColumnBatch> ParquetRowReader::read_once(std::span<const std::uint32_t> rows,
+                                                std::span<const Field> fields, ChunkGuideCache* guides,
+                                                std::uint64_t pages_lost) const {
     std::vector<ColumnBatchBuilder::ColumnSpec> specs;
     std::vector<Cells> cells;
     for (const auto& field : fields) {
@@ -121,7 +138,7 @@ Result<ColumnBatch> ParquetRowReader::read(std::span<const std::uint32_t> rows, 
             std::vector<std::uint32_t> within;
             for (auto i = begin; i < rows.size() && rows[i] < *after; ++i)
                 within.push_back(rows[i] - static_cast<std::uint32_t>(footer_.first_rows[group]));
-            auto guide = guide_of(group, column, guides);
+            auto guide = guide_of(group, column, guides, pages_lost);
             if (guide.has_error()) return guide.error().in(path_ + ", column " + name);
             const auto done =
                 read_parquet_values(chunk_bytes(footer_.chunk(group, column)), **guide, *found, within,

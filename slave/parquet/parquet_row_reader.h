@@ -24,13 +24,17 @@ class ParquetRowReader {
 
     // The values of `fields` (those the file has) in `rows` (ascending, each once), in that order. The types
     // are those the file was written with. `guides` may be null: then every call surveys the chunks anew.
-    // NOT_SUPPORTED: read the file another way.
+    // NOT_SUPPORTED: read the file another way. CORRUPT_DATA names file and column. Pages are compared with
+    // their checksums when a guide is made of them, and again after the disk failed to give mapped bytes.
     Result<ColumnBatch> read(std::span<const std::uint32_t> rows, std::span<const Field> fields,
                              ChunkGuideCache* guides) const;
 
   private:
+    Result<ColumnBatch> read_once(std::span<const std::uint32_t> rows, std::span<const Field> fields,
+                                  ChunkGuideCache* guides, std::uint64_t pages_lost) const;
     Result<std::shared_ptr<const ChunkGuide>> guide_of(std::size_t group, std::size_t column,
-                                                       ChunkGuideCache* guides) const;
+                                                       ChunkGuideCache* guides,
+                                                       std::uint64_t pages_lost) const;
     std::string_view chunk_bytes(const ParquetChunk& chunk) const {
         return bytes_.view().substr(chunk.begin, chunk.bytes);
     }

@@ -1,6 +1,7 @@
 #include "slave/partition/applier.h"
 
 #include "common/base/check.h"
+#include "slave/partition/derived_repair.h"
 
 namespace dl::slave {
 namespace {
@@ -56,8 +57,15 @@ Result<void> Applier::apply(WriterExclusion::Hold& hold, std::span<LogBatch> bat
     auto next = std::make_shared<PartitionState>();
     const auto before = core_.state();
     next->end_offset = tail.end_offset();
-    next->files = before->files->superseded_by(std::move(missing));
-    if (next->files == nullptr) next->files = before->files;
+    auto marked = before->files->superseded_by(missing);
+    if (marked.has_error() && before->files->has_doubted_index()) {
+        // Nothing is acknowledged on a wrong look-up: the writers wait for a right index.
+        core_.derived_doubted = true;
+        DL_TRY(rebuild_doubted_indexes(core_, *before->files));
+        marked = before->files->superseded_by(missing);
+    }
+    if (marked.has_error()) return marked.error();
+    next->files = *marked != nullptr ? *marked : before->files;
     DL_CHECK(next->files->entries().size() == before->files->entries().size(),
              "INV-7 applying brings and takes no file");
     next->tail = tail.snapshot();

@@ -48,7 +48,11 @@ class Scan {
         const auto& index = entry.file->index();
         RowBits indexed(first_pass() ? info.rows : 0);
         RowBits deletes(first_pass() ? info.rows : 0);
-        bool index_right = !first_pass() || read_index(index, &indexed, &deletes);
+        bool index_right = true;
+        if (first_pass()) {
+            auto right = read_index(index, &indexed, &deletes);
+            index_right = right.has_value() && *right;
+        }
         std::vector<std::uint32_t> rows;
         std::uint64_t own = 0;
         RowSum all;
@@ -67,7 +71,10 @@ class Scan {
                 }
                 if (!first_pass() || !index_right) return {};
                 rows.resize(piece.hashes.size());
-                index.find(piece.hashes, rows.data());
+                if (index.find(piece.hashes, rows.data()).has_error()) {
+                    index_right = false;
+                    return {};
+                }
                 for (std::size_t i = 0; i < rows.size(); ++i) {
                     const auto row = piece.first_row + i;
                     const bool is_own = rows[i] == row;
@@ -100,13 +107,14 @@ class Scan {
         return {};
     }
 
-    static bool read_index(const KeyIndex& index, RowBits* indexed, RowBits* deletes) {
-        for (std::uint64_t i = 0; i < index.entries(); ++i) {
-            const auto entry = index.entry(i);
+    static Result<bool> read_index(const KeyIndex& index, RowBits* indexed, RowBits* deletes) {
+        KeyIndex::Cursor entries(index);
+        for (KeyIndex::Entry entry;;) {
+            DL_TRY_ASSIGN(const bool more, entries.next(&entry));
+            if (!more) return true;
             if (entry.row >= indexed->rows() || !indexed->set(entry.row)) return false;
             if (entry.is_delete) deletes->set(entry.row);
         }
-        return true;
     }
 
     Result<void> scan_log() {

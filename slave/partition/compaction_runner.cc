@@ -7,11 +7,13 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
+#include "slave/partition/derived_repair.h"
 #include "slave/partition/file_repair.h"
 
 namespace dl::slave {
 namespace {
 
+constexpr std::chrono::minutes kRepairInterval{1};
 constexpr unsigned kSkippedBitsMax = 6;  // at most 2^6 starts after repeated failures
 
 Error closing_error(const PartitionCore& core) {
@@ -102,6 +104,7 @@ bool CompactionRunner::may_start() {
 }
 
 void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) {
+    if (core_.derived_doubted.load() || core_.state()->files->has_doubted_index()) start_repair(now);
     const auto& policy = core_.options.compaction;
     {
         const auto runs = runs_.lock();
@@ -132,12 +135,51 @@ void CompactionRunner::consider() {
 // Nothing is merged out of a file that is not what was written: its damage would get a right checksum, and
 // the log that has the right values would be removed.
 Result<bool> CompactionRunner::rewrote_inputs() {
-    DL_TRY_ASSIGN(const auto damaged, find_damaged_files(core_, *core_.state(), [&]() -> Result<void> {
-                      if (runs_.lock()->closing) return closing_error(core_);
-                      return {};
-                  }));
+    DL_TRY_ASSIGN(const auto damaged,
+                  find_damaged_files(core_, *core_.state(), [this] { return still_open(); }));
     DL_TRY(rewrite_damaged_files(core_, damaged));
     return !damaged.empty();
+}
+
+Result<void> CompactionRunner::still_open() {
+    if (runs_.lock()->closing) return closing_error(core_);
+    return {};
+}
+
+Result<void> CompactionRunner::repair_doubted() {
+    const auto state = core_.state();
+    const bool doubted = core_.derived_doubted.exchange(false);
+    if (!doubted && !state->files->has_doubted_index()) return {};
+    auto done = rebuild_doubted_indexes(core_, *state->files);
+    if (done.has_value()) done = repair_derived(core_, {}, [this] { return still_open(); });
+    if (done.has_error()) core_.derived_doubted = true;
+    return done;
+}
+
+void CompactionRunner::start_repair(std::chrono::steady_clock::time_point now) {
+    {
+        const auto runs = runs_.lock();
+        if (runs->closing || runs->repairing || now < runs->repair_not_before) return;
+        runs->repairing = true;
+    }
+    const auto finish = [this](bool failed) {
+        const auto runs = runs_.lock();
+        runs->repairing = false;
+        if (failed) runs->repair_not_before = std::chrono::steady_clock::now() + kRepairInterval;
+        changed_.notify_all();
+    };
+    auto* pool = core_.context.compaction_pool != nullptr ? core_.context.compaction_pool
+                                                          : core_.context.background_pool;
+    const bool posted = pool->post([this, finish, keep = owner_.lock()] {
+        const auto done = [this] {
+            const std::lock_guard replacing(core_.files_mutex);
+            return repair_doubted();
+        }();
+        if (done.has_error())
+            spdlog::error("partition: repairing {} failed: {}", core_.label(), done.error().to_text());
+        finish(done.has_error());
+    });
+    if (!posted) finish(false);
 }
 
 Result<CompactionOutput> CompactionRunner::merge(Run& own) {
@@ -162,6 +204,7 @@ Result<CompactionOutput> CompactionRunner::merge(Run& own) {
 
 Result<void> CompactionRunner::run(Run& own) {
     const std::lock_guard replacing(core_.files_mutex);
+    DL_TRY(repair_doubted());
     const Offset log_start =
         log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs);
     if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
@@ -174,7 +217,9 @@ Result<void> CompactionRunner::run(Run& own) {
     if (ran.has_error() && ran.error().code != ErrorCode::disk_full &&
         ran.error().code != ErrorCode::cancelled) {
         DL_TRY_ASSIGN(const bool rewrote, rewrote_inputs());
-        if (rewrote) ran = merge(own);
+        const bool doubted = core_.state()->files->has_doubted_index();
+        DL_TRY(repair_doubted());
+        if (rewrote || doubted) ran = merge(own);
     }
     DL_TRY_ASSIGN(const auto output, std::move(ran));
     if (output.unchanged) return remove_log(log_start);
@@ -323,7 +368,7 @@ void CompactionRunner::close() {
     auto runs = runs_.lock();
     runs->closing = true;
     if (runs->current != nullptr && runs->current->job != nullptr) runs->current->job->cancel();
-    runs.wait(changed_, [&runs] { return runs->current == nullptr; });
+    runs.wait(changed_, [&runs] { return runs->current == nullptr && !runs->repairing; });
 }
 
 }  // namespace dl::slave

@@ -30,7 +30,8 @@ class CompactionRunner {
     // consider_idle(), start none: two after the first failure, twice as many after each further one, at
     // most 64.
     void consider();
-    // Every now and then: the same when nothing has been written for a while, then with the tail.
+    // Every now and then: the same when nothing has been written for a while, then with the tail. Also
+    // rebuilds key indexes that were found damaged, and what was derived with them.
     void consider_idle(std::chrono::steady_clock::time_point now);
     // Stops a run, waits for it; later calls get UNAVAILABLE.
     void close();
@@ -51,6 +52,10 @@ class CompactionRunner {
     Result<CompactionOutput> merge(Run& own);
     // Some of the files were damaged and have been written anew.
     Result<bool> rewrote_inputs();
+    // After a key index was found damaged.
+    Result<void> repair_doubted();
+    void start_repair(std::chrono::steady_clock::time_point now);
+    Result<void> still_open();
     Result<void> commit(const CompactionOutput& output, Offset log_start);
     Offset removable(Offset below) const;
     Result<void> remove_log(Offset below);
@@ -68,6 +73,8 @@ class CompactionRunner {
         std::uint64_t starts_to_skip = 0;  // so often may_start() says no, whoever asks
         std::uint64_t appends_seen = 0;
         std::chrono::steady_clock::time_point idle_since{};
+        bool repairing = false;
+        std::chrono::steady_clock::time_point repair_not_before{};  // after one that failed
     };
     mutable Synchronized<Runs> runs_;
     std::condition_variable changed_;

@@ -21,7 +21,8 @@ Result<std::shared_ptr<const FileSet>> with_marks_of_tail(std::shared_ptr<const 
         keys.reserve(hashes.size());
         for (std::size_t row = 0; row < hashes.size(); ++row)
             keys.push_back({hashes[row], chunk->base_offset + static_cast<Offset>(row)});
-        if (auto next = files->superseded_by(std::move(keys)); next != nullptr) files = std::move(next);
+        DL_TRY_ASSIGN(auto next, files->superseded_by(keys));
+        if (next != nullptr) files = std::move(next);
     }
     return files;
 }
@@ -33,7 +34,7 @@ Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState
     std::vector<std::shared_ptr<const SnapshotFile>> files;
     for (const auto& entry : state.files->entries())
         files.push_back(entry.file);
-    auto vectors = derive_vectors(files);
+    DL_TRY_ASSIGN(auto vectors, derive_vectors(files));
     std::vector<FileEntry> entries;
     for (std::size_t i = 0; i < files.size(); ++i)
         entries.push_back({files[i], std::move(vectors[i])});
@@ -41,6 +42,14 @@ Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState
 }
 
 namespace {
+
+Result<void> rebuild_index(PartitionCore& core, const DerivedFrom& from, const SnapshotFile& file) {
+    const std::lock_guard rebuilding(core.index_mutex);
+    DL_TRY_ASSIGN(auto index, rebuild_key_index(from, file.info()));
+    file.replace_index(std::move(index));
+    spdlog::warn("partition: {} has a new key index for file {}", core.label(), file.info().stem());
+    return {};
+}
 
 Result<void> repair_vectors(PartitionCore& core, const TableMeta& table,
                             const std::function<Result<void>()>& wanted) {
@@ -75,6 +84,15 @@ Result<void> repair_vectors(PartitionCore& core, const TableMeta& table,
 
 }  // namespace
 
+Result<void> rebuild_doubted_indexes(PartitionCore& core, const FileSet& files) {
+    const auto table = core.table();
+    const DerivedFrom from{core.context.files, core.context.file_database.get(), core.snapshots(),
+                           table.get()};
+    for (const auto& entry : files.entries())
+        if (entry.file->index().is_doubted()) DL_TRY(rebuild_index(core, from, *entry.file));
+    return {};
+}
+
 Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& indexes,
                             const std::function<Result<void>()>& wanted) {
     const auto table = core.table();
@@ -85,9 +103,7 @@ Result<void> repair_derived(PartitionCore& core, const std::set<std::string>& in
     for (const auto& entry : state->files->entries()) {
         if (!indexes.contains(entry.file->info().stem())) continue;
         DL_TRY(wanted());
-        DL_TRY_ASSIGN(auto index, rebuild_key_index(from, entry.file->info()));
-        entry.file->replace_index(std::move(index));
-        spdlog::warn("check: {} has a new key index for file {}", core.label(), entry.file->info().stem());
+        DL_TRY(rebuild_index(core, from, *entry.file));
     }
     return repair_vectors(core, *table, wanted);
 }

@@ -15,6 +15,11 @@ namespace dl::slave {
 Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState& state,
                                                             const TableMeta& table);
 
+// Rebuilds the key indexes that were found damaged, so that looking up goes on. Vectors are not derived anew:
+// no wrong answer was ever taken from a damaged line. Holds nobody up but who wants the same. An error means
+// that the Parquet file cannot be read either.
+Result<void> rebuild_doubted_indexes(PartitionCore& core, const FileSet& files);
+
 // Rebuilds the indexes of these files (by stem; one that a compaction has replaced meanwhile is left alone),
 // then all vectors that are not what they must be, and commits them. `wanted` is asked before each index, and
 // between deriving the vectors and comparing them with those of now, writers going on; its error ends the

@@ -16,7 +16,7 @@ struct FoundRows {
 };
 
 // The newest record of a key decides alone: tail segments from the newest to the oldest, then files.
-void find_key(const PartitionState& state, const Hash128& key, FoundRows* found) {
+Result<void> find_key(const PartitionState& state, const Hash128& key, FoundRows* found) {
     const auto& segments = state.tail->segments;
     for (std::size_t s = segments.size(); s-- > 0;) {
         const auto offset = segments[s]->find_below(key, state.end_offset);
@@ -30,15 +30,16 @@ void find_key(const PartitionState& state, const Hash128& key, FoundRows* found)
         const auto row = static_cast<std::uint32_t>(*offset - chunks[position]->base_offset);
         DL_CHECK(row < chunks[position]->batch.rows(), "chunks of a view are dense");
         if (chunks[position]->is_live(row, state.end_offset)) found->in_chunks[position].push_back(row);
-        return;
+        return {};
     }
     const auto& files = state.files->entries();
     for (std::size_t f = files.size(); f-- > 0;) {
-        const auto entry = files[f].file->index().find(key);
+        DL_TRY_ASSIGN(const auto entry, files[f].file->index().find(key));
         if (!entry) continue;
         if (!files[f].dead->is_dead(entry->row)) found->in_files[f].push_back(entry->row);
-        return;
+        return {};
     }
+    return {};
 }
 
 }  // namespace
@@ -49,8 +50,11 @@ Result<std::vector<ScanUnit>> find_key_rows(const PartitionState& state, std::sp
     std::sort(wanted.begin(), wanted.end());
     wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
     FoundRows found;
-    for (const auto& key : wanted)
-        find_key(state, key, &found);
+    for (const auto& key : wanted) {
+        const auto done = find_key(state, key, &found);
+        // Delete vectors say as well which rows are live; the index is rebuilt meanwhile.
+        if (done.has_error()) return make_error(ErrorCode::not_supported, done.error().message);
+    }
 
     std::vector<ScanUnit> units;
     for (auto& [position, rows] : found.in_files) {

@@ -11,7 +11,8 @@
 namespace dl::slave {
 
 // As ReadView::find_rows(), for the cut at the state's end. Rows of one chunk or file come in one unit.
-// `guides` as in ParquetRowReader::read().
+// NOT_SUPPORTED while a key index is damaged: the state is to be scanned. `guides` as in
+// ParquetRowReader::read().
 Result<std::vector<ScanUnit>> find_key_rows(const PartitionState& state, std::span<const Hash128> keys,
                                             std::span<const Field> fields, ChunkGuideCache* guides);
 

@@ -178,7 +178,7 @@ class Checker {
             std::vector<std::shared_ptr<const SnapshotFile>> files;
             for (const auto& entry : state_->files->entries())
                 files.push_back(entry.file);
-            file_vectors_ = derive_vectors(files);
+            DL_TRY_ASSIGN(file_vectors_, derive_vectors(files));
         }
         const auto at = static_cast<std::size_t>(&info - manifest_.files.data());
         const auto missing = file_vectors_[at]->rows_since(**vector).size();

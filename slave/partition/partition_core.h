@@ -91,6 +91,7 @@ class PartitionCore {
 
     // Of who replaces files by others, from choosing the old ones to the commit.
     std::timed_mutex files_mutex;
+    std::mutex index_mutex;  // of who rebuilds a key index; taken last
 
   private:
     LogProgress progress_;
@@ -100,6 +101,8 @@ class PartitionCore {
     EarlierStates earlier;
     PartitionCounters counters;
     std::atomic<std::uint64_t> tail_resident_bytes{0};
+    // A key index was found damaged and rebuilt: what was derived with it is to be derived anew.
+    std::atomic<bool> derived_doubted{false};
     std::shared_ptr<TailBudget::Member> tail_share;  // nullptr: no common limit
 
   private:

@@ -63,7 +63,7 @@ class PastFiles {
         : core_(core), state_(state), cut_(cut) {}
 
     Result<std::vector<ViewFile>> make() {
-        collect_touched();
+        DL_TRY(collect_touched());
         std::vector<ViewFile> files;
         const auto& entries = state_.files->entries();
         for (std::size_t f = entries.size(); f-- > 0;) {
@@ -73,7 +73,8 @@ class PastFiles {
                 DL_TRY_ASSIGN(auto file, split_file(entries[f]));
                 files.push_back(std::move(file));
             } else {
-                files.push_back(whole_file(entries[f]));
+                DL_TRY_ASSIGN(auto file, whole_file(entries[f]));
+                files.push_back(std::move(file));
             }
         }
         std::reverse(files.begin(), files.end());
@@ -82,16 +83,17 @@ class PastFiles {
 
   private:
     // Keys with a record at or above the cut, but for those whose newest record below it lies in the tail.
-    void collect_touched() {
+    Result<void> collect_touched() {
         std::vector<Hash128> keys;
         for (const auto& segment : state_.tail->segments)
             segment->collect_keys(cut_, &keys);
         for (const auto& entry : state_.files->entries()) {
             const auto& info = entry.file->info();
             if (info.end_offset <= cut_) continue;
-            const auto& index = entry.file->index();
-            for (std::uint64_t i = 0; i < index.entries(); ++i) {
-                const auto newest = index.entry(i);
+            KeyIndex::Cursor entries(entry.file->index());
+            for (KeyIndex::Entry newest;;) {
+                DL_TRY_ASSIGN(const bool more, entries.next(&newest));
+                if (!more) break;
                 if (info.first_row_offset + newest.row >= cut_) keys.push_back(newest.hash);
             }
         }
@@ -102,6 +104,7 @@ class PastFiles {
                             [&](const auto& segment) { return segment->find_below(key, cut_).has_value(); });
             if (!in_tail) touched_.insert(key);
         }
+        return {};
     }
 
     static ViewFile describe(const FileEntry& entry) {
@@ -114,12 +117,12 @@ class PastFiles {
     }
 
     // All its records are below the cut. Newer files have been here before and took their keys away.
-    ViewFile whole_file(const FileEntry& entry) {
+    Result<ViewFile> whole_file(const FileEntry& entry) {
         auto file = describe(entry);
         RowBits revived(file.rows);
         std::uint64_t count = 0;
         for (auto at = touched_.begin(); at != touched_.end();) {
-            const auto newest = entry.file->index().find(*at);
+            DL_TRY_ASSIGN(const auto newest, entry.file->index().find(*at));
             if (!newest) {
                 ++at;
                 continue;

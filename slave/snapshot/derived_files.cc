@@ -81,13 +81,14 @@ Result<std::shared_ptr<const KeyIndex>> rebuild_key_index(const DerivedFrom& fro
     return index;
 }
 
-std::vector<std::shared_ptr<const DeleteVector>> derive_vectors(
+Result<std::vector<std::shared_ptr<const DeleteVector>>> derive_vectors(
     std::span<const std::shared_ptr<const SnapshotFile>> files) {
     std::vector<KeepInput> indexes;
     for (const auto& file : files)
         indexes.push_back({&file->index(), file->info().rows});
     std::vector<std::shared_ptr<const DeleteVector>> vectors;
-    for (const auto& kept : find_kept_rows(indexes))
+    DL_TRY_ASSIGN(const auto all_kept, find_kept_rows(indexes));
+    for (const auto& kept : all_kept)
         vectors.push_back(dead_rows_of(kept));
     DL_CHECK(vectors.size() == files.size(), "every file gets its vector");
     return vectors;

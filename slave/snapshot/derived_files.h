@@ -29,8 +29,8 @@ Result<std::shared_ptr<const KeyIndex>> rebuild_key_index(const DerivedFrom& fro
                                                           std::uint64_t rows_at_a_time = kRebuildRows);
 
 // The rows of each file that are dead by the records in files alone, by the key indexes of all of them,
-// oldest first. The marks of later records come from replaying the log.
-std::vector<std::shared_ptr<const DeleteVector>> derive_vectors(
+// oldest first. The marks of later records come from replaying the log. CORRUPT_DATA for a damaged index.
+Result<std::vector<std::shared_ptr<const DeleteVector>>> derive_vectors(
     std::span<const std::shared_ptr<const SnapshotFile>> files);
 
 // Puts a vector in place of the file's persisted one, as safely.

@@ -1,5 +1,7 @@
 #include "slave/snapshot/file_set.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
 
 namespace dl::slave {
@@ -21,7 +23,13 @@ const FileEntry* FileSet::find(std::string_view stem) const {
     return nullptr;
 }
 
-std::shared_ptr<const FileSet> FileSet::superseded_by(std::vector<TailSegment::FreshKey> keys) const {
+bool FileSet::has_doubted_index() const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [](const FileEntry& entry) { return entry.file->index().is_doubted(); });
+}
+
+Result<std::shared_ptr<const FileSet>> FileSet::superseded_by(
+    std::span<const TailSegment::FreshKey> keys) const {
     std::shared_ptr<FileSet> next;
     std::vector<Hash128> hashes(keys.size());
     for (std::size_t i = 0; i < keys.size(); ++i)
@@ -29,7 +37,7 @@ std::shared_ptr<const FileSet> FileSet::superseded_by(std::vector<TailSegment::F
     std::vector<std::uint32_t> rows(hashes.size());
     std::vector<std::uint32_t> dead;
     for (std::size_t f = entries_.size(); f-- > 0 && !hashes.empty();) {
-        entries_[f].file->index().find(hashes, rows.data());
+        DL_TRY(entries_[f].file->index().find(hashes, rows.data()));
         dead.clear();
         std::size_t left = 0;
         for (std::size_t i = 0; i < hashes.size(); ++i) {
@@ -47,7 +55,7 @@ std::shared_ptr<const FileSet> FileSet::superseded_by(std::vector<TailSegment::F
         if (next == nullptr) next = std::make_shared<FileSet>(entries_);
         next->entries_[f].dead = std::move(vector);
     }
-    return next;
+    return std::shared_ptr<const FileSet>(std::move(next));
 }
 
 }  // namespace dl::slave

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -26,9 +27,11 @@ class FileSet {
     const FileEntry* find(std::string_view stem) const;
 
     // The set after records with these keys were appended behind all files: the newest row of each key,
-    // looked for from the newest file to the oldest, is dead. Returns nullptr when that changes nothing.
-    // `keys` is used up.
-    std::shared_ptr<const FileSet> superseded_by(std::vector<TailSegment::FreshKey> keys) const;
+    // looked for from the newest file to the oldest, is dead. nullptr when that changes nothing. CORRUPT_DATA
+    // for a damaged key index, which is doubted then.
+    Result<std::shared_ptr<const FileSet>> superseded_by(std::span<const TailSegment::FreshKey> keys) const;
+    // One of the key indexes was found damaged.
+    bool has_doubted_index() const;
 
   private:
     std::vector<FileEntry> entries_;

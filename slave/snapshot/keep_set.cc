@@ -9,13 +9,12 @@ namespace dl::slave {
 namespace {
 
 struct Cursor {
-    Hash128 hash;
+    KeyIndex::Entry entry;
     std::uint32_t input = 0;
-    std::uint64_t position = 0;
 
     // std::*_heap keeps the largest in front: turned round, so that the lowest hash of the newest file is.
     friend bool operator<(const Cursor& a, const Cursor& b) {
-        if (a.hash != b.hash) return b.hash < a.hash;
+        if (a.entry.hash != b.entry.hash) return b.entry.hash < a.entry.hash;
         return a.input < b.input;
     }
 };
@@ -46,39 +45,42 @@ std::shared_ptr<const DeleteVector> dead_rows_of(const KeptRows& kept) {
     return vector;
 }
 
-void merge_indexes(std::span<const KeepInput> inputs,
-                   const std::function<void(std::size_t, const KeyIndex::Entry&)>& visit) {
+Result<void> merge_indexes(std::span<const KeepInput> inputs,
+                           const std::function<void(std::size_t, const KeyIndex::Entry&)>& visit) {
+    std::vector<KeyIndex::Cursor> entries;
     std::vector<Cursor> heap;
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-        if (inputs[i].index->entries() > 0)
-            heap.push_back({inputs[i].index->entry(0).hash, static_cast<std::uint32_t>(i), 0});
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        entries.emplace_back(*inputs[i].index);
+        Cursor first{{}, static_cast<std::uint32_t>(i)};
+        DL_TRY_ASSIGN(const bool any, entries.back().next(&first.entry));
+        if (any) heap.push_back(first);
+    }
     std::make_heap(heap.begin(), heap.end());
     while (!heap.empty()) {
         std::pop_heap(heap.begin(), heap.end());
         Cursor& cursor = heap.back();
-        const auto& index = *inputs[cursor.input].index;
-        visit(cursor.input, index.entry(cursor.position));
-        if (++cursor.position < index.entries()) {
-            cursor.hash = index.entry(cursor.position).hash;
+        visit(cursor.input, cursor.entry);
+        DL_TRY_ASSIGN(const bool more, entries[cursor.input].next(&cursor.entry));
+        if (more)
             std::push_heap(heap.begin(), heap.end());
-        } else {
+        else
             heap.pop_back();
-        }
     }
+    return {};
 }
 
-std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs) {
+Result<std::vector<KeptRows>> find_kept_rows(std::span<const KeepInput> inputs) {
     std::vector<RowBits> bits;
     for (const auto& input : inputs)
         bits.emplace_back(input.rows);
     bool any = false;
     Hash128 last;
-    merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
+    DL_TRY(merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
         if (any && entry.hash == last) return;  // an older record of the key
         any = true;
         last = entry.hash;
         if (!entry.is_delete) bits[input].set(entry.row);
-    });
+    }));
     std::vector<KeptRows> kept;
     for (auto& b : bits)
         kept.emplace_back(std::move(b));

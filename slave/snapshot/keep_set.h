@@ -40,12 +40,12 @@ struct KeepInput {
 };
 
 // Visits all entries of the indexes in ascending hash order; entries of one key come newest file first
-// (highest input).
-void merge_indexes(std::span<const KeepInput> inputs,
-                   const std::function<void(std::size_t input, const KeyIndex::Entry&)>& visit);
+// (highest input). CORRUPT_DATA for a damaged index, in the midst of it.
+Result<void> merge_indexes(std::span<const KeepInput> inputs,
+                           const std::function<void(std::size_t input, const KeyIndex::Entry&)>& visit);
 
 // One per input; inputs ascend by offset.
-std::vector<KeptRows> find_kept_rows(std::span<const KeepInput> inputs);
+Result<std::vector<KeptRows>> find_kept_rows(std::span<const KeepInput> inputs);
 
 // INV-5: a row that is live now is the newest of its key and must be kept. Rows that are live in `dead` and
 // not in `kept`.

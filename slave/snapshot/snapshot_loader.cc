@@ -97,7 +97,9 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
     for (std::size_t i = 0; i < opened.size(); ++i) {
         DL_TRY_ASSIGN(auto vector, load_vector(from, opened[i]->info()));
         if (vector == nullptr || indexes_doubted) {
-            if (derived.empty()) derived = derive_vectors(opened);
+            if (derived.empty()) {
+                DL_TRY_ASSIGN(derived, derive_vectors(opened));
+            }
             vector = derived[i];
             DL_TRY(replace_vector(from, opened[i]->info(), *vector));
             ++loaded.rebuilt;

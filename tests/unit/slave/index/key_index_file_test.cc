@@ -50,11 +50,20 @@ TEST_F(KeyIndexFile, FindsEveryKeyAndNoOther) {
         for (std::uint32_t i = 0; i < keys + 20000; ++i)
             hashes.push_back(hash_of(i));  // beyond `keys`: filter, then miss
         std::vector<std::uint32_t> rows(hashes.size());
-        (*index)->find(hashes, rows.data());
+        ASSERT_TRUE((*index)->find(hashes, rows.data()).has_value());
         for (std::uint32_t i = 0; i < rows.size(); ++i)
             ASSERT_EQ(rows[i], i < keys ? i : KeyIndex::kNone) << i;
-        for (std::uint64_t i = 0; i < keys; ++i)
-            EXPECT_EQ((*index)->entry(i).is_delete, (*index)->entry(i).row % 3 == 0);
+        KeyIndex::Cursor entries(**index);
+        KeyIndex::Entry entry;
+        std::uint64_t count = 0;
+        for (Hash128 last; *entries.next(&entry); last = entry.hash, ++count) {
+            EXPECT_TRUE(count == 0 || last < entry.hash);
+            EXPECT_EQ(entry.is_delete, entry.row % 3 == 0);
+            const auto found = (*index)->find(entry.hash);
+            ASSERT_TRUE(found && *found);
+            EXPECT_EQ((*found)->row, entry.row);
+        }
+        EXPECT_EQ(count, keys);
     }
 }
 
@@ -63,12 +72,15 @@ TEST_F(KeyIndexFile, FilterHasAboutOnePercentFalsePositives) {
     BloomBuilder builder(20000);
     for (std::uint32_t i = 0; i < 20000; ++i)
         builder.add(hash_of(i));
-    const BloomView view(builder.bytes().data(), builder.blocks());
+    const auto may_contain = [&](const Hash128& hash) {
+        const auto block = bloom_block_of(hash, builder.blocks());
+        return bloom_may_contain(builder.bytes().data() + block * kLineContentBytes, hash);
+    };
     for (std::uint32_t i = 0; i < 20000; ++i)
-        ASSERT_TRUE(view.may_contain(hash_of(i)));
+        ASSERT_TRUE(may_contain(hash_of(i)));
     int wrong = 0;
     for (std::uint32_t i = 20000; i < 120000; ++i)
-        wrong += view.may_contain(hash_of(i)) ? 1 : 0;
+        wrong += may_contain(hash_of(i)) ? 1 : 0;
     EXPECT_GT(wrong, 100);
     EXPECT_LT(wrong, 2500);
 }
@@ -96,17 +108,82 @@ TEST_F(KeyIndexFile, RefusesTheIndexOfAnotherFile) {
 
 TEST_F(KeyIndexFile, GoldenFileStaysReadable) {
     const KeyIndexInfo info{100, 141, 41, 5};
-    const std::string golden = std::string(DL_GOLDEN_DIR) + "/key-index-v1.kix";
+    const std::string golden = std::string(DL_GOLDEN_DIR) + "/key-index-v2.kix";
     const auto index = KeyIndex::open(posix_file_system(), golden, info);
     ASSERT_TRUE(index.has_value()) << index.error().to_text();
     for (std::uint32_t i = 0; i < 40; ++i) {
         const auto hash = hash_of(i);
         std::uint32_t row = 0;
-        (*index)->find({&hash, 1}, &row);
+        ASSERT_TRUE((*index)->find({&hash, 1}, &row).has_value());
         EXPECT_EQ(row, i);
     }
     write(40);
     EXPECT_EQ(*posix_file_system().read_all(path_), *posix_file_system().read_all(golden));
+}
+
+// It is made again from its Parquet file.
+TEST_F(KeyIndexFile, VersionOneIsRefusedByName) {
+    const auto index = KeyIndex::open(posix_file_system(), std::string(DL_GOLDEN_DIR) + "/key-index-v1.kix",
+                                      {100, 141, 41, 5});
+    ASSERT_TRUE(index.has_error());
+    EXPECT_EQ(index.error().code, ErrorCode::corrupt_data);
+    EXPECT_NE(index.error().message.find("format version 1"), std::string::npos) << index.error().message;
+}
+
+// While it is mapped and after it was used: no answer comes from damaged bytes, none is lost by others.
+TEST_F(KeyIndexFile, DamageUnderTheMappingIsNeverAnAnswer) {
+    const auto info = write(5000);
+    const std::string bytes = *posix_file_system().read_all(path_);
+    const auto index = *KeyIndex::open(posix_file_system(), path_, info);
+    const auto ask = [&](std::uint32_t key) {
+        const auto hash = hash_of(key);
+        std::uint32_t row = 0;
+        const auto many = index->find({&hash, 1}, &row);
+        const auto one = index->find(hash);
+        EXPECT_EQ(many.has_error(), one.has_error());
+        if (many.has_value()) {
+            EXPECT_EQ(row, key < 5000 ? key : KeyIndex::kNone);
+            EXPECT_EQ(one->has_value(), key < 5000);
+        }
+        return many.has_error();
+    };
+    for (std::uint32_t key = 0; key < 6000; ++key)
+        ASSERT_FALSE(ask(key));
+    EXPECT_FALSE(index->is_doubted());
+    std::size_t failed = 0;
+    for (std::size_t page = 4096; page < bytes.size(); page += 4096) {
+        std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+        const auto length = std::min<std::size_t>(4096, bytes.size() - page);
+        file.seekp(static_cast<std::streamoff>(page))
+            .write(std::string(length, '\0').data(), static_cast<std::streamsize>(length))
+            .flush();
+        std::size_t here = 0;
+        for (std::uint32_t key = 0; key < 6000; ++key)
+            here += ask(key) ? 1 : 0;
+        EXPECT_GT(here, 0u) << page;
+        failed += here;
+        file.seekp(static_cast<std::streamoff>(page))
+            .write(bytes.data() + page, static_cast<std::streamsize>(length))
+            .flush();
+    }
+    EXPECT_GT(failed, 6000u) << "each key needs two lines at least";
+    EXPECT_TRUE(index->is_doubted());
+    // A page from elsewhere has right lines, in the wrong place.
+    std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(8192).write(bytes.data() + 4096, 4096).flush();
+    std::size_t misplaced = 0;
+    for (std::uint32_t key = 0; key < 6000; ++key)
+        misplaced += ask(key) ? 1 : 0;
+    EXPECT_GT(misplaced, 0u);
+}
+
+TEST_F(KeyIndexFile, AFileCutShortUnderTheMappingIsDamageNotTheEnd) {
+    const auto info = write(5000);
+    const auto index = *KeyIndex::open(posix_file_system(), path_, info);
+    std::filesystem::resize_file(path_, 4096);
+    EXPECT_TRUE(index->check().has_error());
+    const auto hash = hash_of(1);
+    EXPECT_TRUE(index->find(hash).has_error());
 }
 
 }  // namespace

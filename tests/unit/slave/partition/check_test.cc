@@ -77,6 +77,13 @@ class CheckTest : public PartitionFixture {
         bytes[at] = static_cast<char>(bytes[at] ^ 4);
         write(path, bytes);
     }
+    static std::vector<KeyIndex::Entry> entries_of(const KeyIndex& index) {
+        std::vector<KeyIndex::Entry> entries;
+        KeyIndex::Cursor cursor(index);
+        for (KeyIndex::Entry entry; *cursor.next(&entry);)
+            entries.push_back(entry);
+        return entries;
+    }
     // A vector with a good checksum that says the wrong thing.
     void write_wrong_vector(const ManifestFile& info, bool all_dead) {
         RowBits dead(info.rows);
@@ -135,8 +142,9 @@ TEST_F(CheckTest, WrongIndexesAreFoundAndRepaired) {
             const auto index = KeyIndex::open(posix_file_system(), path, identity);
             ASSERT_TRUE(index.has_value());
             KeyIndexWriter writer(identity);
-            for (std::uint64_t i = 0; i < (*index)->entries(); ++i) {
-                auto entry = (*index)->entry(i);
+            auto entries = entries_of(**index);
+            for (std::size_t i = 0; i < entries.size(); ++i) {
+                auto& entry = entries[i];
                 if (i == 3 && kind == 0) continue;
                 if (i == 3 && kind == 1) entry.row = entry.row == 0 ? 1 : entry.row - 1;
                 if (i == 3 && kind == 2) entry.is_delete = !entry.is_delete;
@@ -170,8 +178,7 @@ TEST_F(CheckTest, AnIndexThatNamesAnOlderRecordOfAKeyIsFound) {
     const auto index = KeyIndex::open(posix_file_system(), path, identity);
     KeyIndexWriter writer(identity);
     bool changed = false;
-    for (std::uint64_t i = 0; i < (*index)->entries(); ++i) {
-        auto entry = (*index)->entry(i);
+    for (auto entry : entries_of(**index)) {
         const auto older = oldest.find(entry.hash);
         if (!changed && !entry.is_delete && older != oldest.end() && older->second != entry.row) {
             entry.row = older->second;

@@ -1,6 +1,7 @@
 // Key indexes and delete vectors that are gone or damaged come back as they were.
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "slave/snapshot/derived_files.h"
 #include "slave/snapshot/snapshot_loader.h"
@@ -135,6 +136,122 @@ TEST_F(RebuildTest, AMissingParquetFileIsAnErrorThatNamesIt) {
     const auto opened = try_open();
     ASSERT_TRUE(opened.has_error());
     EXPECT_NE(opened.error().message.find(name), std::string::npos) << opened.error().to_text();
+}
+
+class RotTest : public RebuildTest {
+  protected:
+    // Indexes of many pages, of which some are in use.
+    void write_keys() {
+        close();
+        options_.segment_bytes = 256u << 10;
+        open();
+        for (int batch = 0; batch < 20; ++batch) {
+            std::vector<Row> rows;
+            for (int i = 0; i < 1000; ++i)
+                rows.push_back({batch * 1000 + i, "old", false});
+            append(rows);
+        }
+        ASSERT_TRUE(partition_->flush().has_value());
+        append({{5, "older", false}, {19'000, "older", false}});
+    }
+    void upsert_all() {
+        for (int batch = 0; batch < 20; ++batch) {
+            std::vector<Row> rows;
+            for (int i = 0; i < 1000; ++i) {
+                rows.push_back({batch * 1000 + i, "new", false});
+                model_[batch * 1000 + i] = "new";
+            }
+            append(rows);
+        }
+    }
+    std::vector<std::string> files_ending_in(const std::string& ending) {
+        std::vector<std::string> paths;
+        for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/snapshots"))
+            if (entry.path().string().ends_with(ending)) paths.push_back(entry.path().string());
+        std::sort(paths.begin(), paths.end());
+        return paths;
+    }
+    // In place: what is mapped changes.
+    static void zero_page(const std::string& path, std::uint64_t page) {
+        std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+        file.seekp(static_cast<std::streamoff>(page * 4096)).write(std::string(4096, '\0').data(), 4096);
+    }
+    void expect_sound() {
+        EXPECT_EQ(live(), model_);
+        const auto report = partition_->check({});
+        ASSERT_TRUE(report.has_value()) << report.error().to_text();
+        EXPECT_TRUE(report->problems.empty()) << report->problems.front();
+    }
+};
+
+TEST_F(RotTest, ZeroedPagesOfIndexesInUseDoubleNoKey) {
+    write_keys();
+    const auto indexes = files_ending_in(".kix");
+    ASSERT_GE(indexes.size(), 3u);
+    for (const auto& path : indexes)
+        for (std::uint64_t page = 1; page < *posix_file_system().file_size(path) / 4096; page += 3)
+            zero_page(path, page);
+    upsert_all();
+    expect_sound();
+    reopen();
+    expect_sound();
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    expect_sound();
+}
+
+// As one bad sector does, or a disk that is gone: reading the mapping ends in SIGBUS.
+TEST_F(RotTest, IndexesThatCannotBeReadAnyMoreDoubleNoKeyAndEndNothing) {
+    write_keys();
+    for (const auto& path : files_ending_in(".kix"))
+        std::filesystem::resize_file(path, 4096);
+    upsert_all();
+    expect_sound();
+    reopen();
+    expect_sound();
+}
+
+TEST_F(RotTest, LookupsAreScansUntilTheIndexIsRebuilt) {
+    write_keys();
+    model_ = live();
+    for (const auto& path : files_ending_in(".kix"))
+        std::filesystem::resize_file(path, 4096);
+    const auto find = [&](std::int64_t key) {
+        ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
+        builder.append_fixed(0, key);
+        builder.finish_row(false);
+        const auto batch = ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
+        return partition_->pin()->find_rows(*hash_keys(*batch, FieldId{1}, table_.index_hash_seed),
+                                            table_.schema.fields);
+    };
+    const auto refused = find(7);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, ErrorCode::not_supported) << refused.error().to_text();
+    for (int i = 0; i < 500 && find(7).has_error(); ++i) {
+        partition_->tick();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(look_up(*partition_->pin(), {7, 5}),
+              (std::map<std::int64_t, std::string>{{7, "old"}, {5, "older"}}));
+    expect_sound();
+}
+
+TEST_F(RotTest, AColumnFileThatCannotBeReadAnyMoreIsAnErrorAndComesBack) {
+    write_keys();
+    model_ = live();
+    EXPECT_EQ(look_up(*partition_->pin(), {7}).size(), 1u);
+    const auto files = files_ending_in(".parquet");
+    for (const auto& path : files)
+        std::filesystem::resize_file(path, 100);
+    ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
+    builder.append_fixed(0, std::int64_t{7});
+    builder.finish_row(false);
+    const auto batch = ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1);
+    const auto found = partition_->pin()->find_rows(*hash_keys(*batch, FieldId{1}, table_.index_hash_seed),
+                                                    table_.schema.fields);
+    ASSERT_TRUE(found.has_error());
+    EXPECT_NE(found.error().message.find(".parquet"), std::string::npos) << found.error().message;
+    ASSERT_TRUE(partition_->compress(nullptr).has_value()) << "the log has all of it";
+    expect_sound();
 }
 
 }  // namespace
