@@ -56,10 +56,11 @@ class Client final : public RpcClient, public std::enable_shared_from_this<Clien
     bool reachable() const override { return reachable_.load(); }
 
     asio::awaitable<Result<RpcReply>> call(Method method, std::string json,
-                                           std::vector<SharedBytes> attachments, Deadline deadline) override;
+                                           std::vector<SharedBytes> attachments, Deadline deadline,
+                                           CallTrace* trace) override;
     asio::awaitable<Result<std::unique_ptr<RpcStream>>> open(Method method, std::string json,
                                                              std::vector<SharedBytes> attachments,
-                                                             Deadline deadline) override;
+                                                             Deadline deadline, CallTrace* trace) override;
 
     // The request on a pooled or new connection; nothing was done when it fails.
     asio::awaitable<Result<Leased>> send(Method method, const std::string& json,
@@ -105,7 +106,7 @@ class Stream final : public RpcStream {
     }
     const std::string& end_json() const override { return end_json_; }
     bool started() const { return started_; }  // a byte of the reply was seen
-    bool lost() const { return lost_; }        // the connection failed, as opposed to an error from the slave
+    bool lost() const override { return lost_; }
     bool pooled() const { return pooled_; }
 
   private:
@@ -281,10 +282,15 @@ asio::awaitable<Result<Leased>> Client::send(Method method, const std::string& j
 }
 
 asio::awaitable<Result<RpcReply>> Client::call(Method method, std::string json,
-                                               std::vector<SharedBytes> attachments, Deadline deadline) {
+                                               std::vector<SharedBytes> attachments, Deadline deadline,
+                                               CallTrace* trace) {
     co_await asio::this_coro::throw_if_cancelled(false);
+    CallTrace unused;
+    auto& traced = trace == nullptr ? unused : *trace;
     for (bool fresh = false;; fresh = true) {
+        traced = {};
         DL_CO_TRY_ASSIGN(auto leased, co_await send(method, json, attachments, fresh, deadline));
+        traced.sent = true;
         Stream stream(shared_from_this(), method, std::move(leased));
         RpcReply reply;
         std::size_t bytes = 0;
@@ -297,6 +303,7 @@ asio::awaitable<Result<RpcReply>> Client::call(Method method, std::string json,
                 again = !fresh && stream.lost() && !stream.started() && stream.pooled() &&
                         frame.error().code == ErrorCode::unavailable;
                 if (again) break;
+                traced.lost = stream.lost();
                 co_return std::move(frame).error();
             }
             if (!frame->has_value()) {
@@ -316,9 +323,11 @@ asio::awaitable<Result<RpcReply>> Client::call(Method method, std::string json,
 
 asio::awaitable<Result<std::unique_ptr<RpcStream>>> Client::open(Method method, std::string json,
                                                                  std::vector<SharedBytes> attachments,
-                                                                 Deadline deadline) {
+                                                                 Deadline deadline, CallTrace* trace) {
     co_await asio::this_coro::throw_if_cancelled(false);
+    if (trace != nullptr) *trace = {};
     DL_CO_TRY_ASSIGN(auto leased, co_await send(method, json, attachments, false, deadline));
+    if (trace != nullptr) trace->sent = true;
     co_return std::unique_ptr<RpcStream>(
         std::make_unique<Stream>(shared_from_this(), method, std::move(leased)));
 }

@@ -28,6 +28,12 @@ struct RpcReply {
     std::vector<SharedBytes> data;
 };
 
+// What became of a call that failed, beyond its error.
+struct CallTrace {
+    bool sent = false;  // the whole request went out; an incomplete one is never acted on
+    bool lost = false;  // the connection broke after that: nobody told what became of the request
+};
+
 // A reply read frame by frame. next() gives data frames, then nullopt; end_json() is set after that.
 // Destroying it before the end closes the connection.
 class RpcStream {
@@ -35,6 +41,8 @@ class RpcStream {
     virtual ~RpcStream() = default;
     virtual boost::asio::awaitable<Result<std::optional<SharedBytes>>> next(Deadline deadline) = 0;
     virtual const std::string& end_json() const = 0;
+    // The error of next() is that of the connection, not one that the slave told.
+    virtual bool lost() const = 0;
 };
 
 struct RpcClientOptions {
@@ -54,12 +62,14 @@ class RpcClient {
     static std::shared_ptr<RpcClient> create(boost::asio::any_io_executor executor, std::string address,
                                              RpcClientOptions options = {});
     virtual const std::string& address() const = 0;
-    // A whole reply collected in memory (bounded by reply_bytes_max).
+    // A whole reply collected in memory (bounded by reply_bytes_max). `trace` (may be null) is set when the
+    // call fails; it lives until this completes.
     virtual boost::asio::awaitable<Result<RpcReply>> call(Method method, std::string json,
                                                           std::vector<SharedBytes> attachments,
-                                                          Deadline deadline) = 0;
+                                                          Deadline deadline, CallTrace* trace = nullptr) = 0;
     virtual boost::asio::awaitable<Result<std::unique_ptr<RpcStream>>> open(
-        Method method, std::string json, std::vector<SharedBytes> attachments, Deadline deadline) = 0;
+        Method method, std::string json, std::vector<SharedBytes> attachments, Deadline deadline,
+        CallTrace* trace = nullptr) = 0;
     // True when the last attempt to connect succeeded or none was made.
     virtual bool reachable() const = 0;
 };

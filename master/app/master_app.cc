@@ -51,16 +51,18 @@ Result<void> run_master(const MasterConfig& config) {
     WorkerPool work_pool("work", config.work_threads);
     const RouteTable routes(catalog->tables(), slaves);
     NodeRegistrar nodes(*catalog, slaves, work_pool);
-    TableManager tables(*catalog, routes, nodes, work_pool);
-    AppendRouter appends(routes);
-    ReadRouter reads(routes);
-    PointRouter points(routes);
-    RpcFragmentRunner fragments(routes, [&net_pool] { return net_pool.executor(); });
+    TableManager tables(*catalog, routes, nodes, work_pool, RetryOptions{config.slave_wait});
+    const PartitionCaller caller(routes, RetryOptions{config.slave_wait});
+    AppendRouter appends(caller);
+    ReadRouter reads(caller);
+    UpkeepRouter upkeep(caller);
+    PointRouter points(caller);
+    RpcFragmentRunner fragments(caller, [&net_pool] { return net_pool.executor(); });
     auto queries = QueryCoordinator::create(database, fragments);
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
-    Services services{*catalog, routes,    tables,     appends,    reads,       points,
+    Services services{*catalog, routes,    tables,     appends,    reads,       upkeep, points,
                       *queries, work_pool, query_pool, work_bytes, query_slots, {}};
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;

@@ -54,6 +54,10 @@ std::vector<ConfigKey> master_config_keys() {
                "How long a statement may take when it gives no timeout_ms itself."),
         number("master.compress.timeout.ms", Kind::milliseconds, "86400000", 1, 7 * kDayMs,
                "The same for compress_table."),
+        number("master.slave.wait.ms", Kind::milliseconds, "5000", 0, kDayMs,
+               "How long a statement waits, within its own time, for a slave that cannot be reached; what "
+               "was sent "
+               "already is not repeated."),
         number("master.write.timeout.ms", Kind::milliseconds, "60000", 100, kDayMs,
                "A client that takes no byte of its reply for so long is disconnected."),
         number("master.read.timeout.ms", Kind::milliseconds, "60000", 100, kDayMs,
@@ -98,6 +102,7 @@ Result<MasterConfig> master_config_from(const Config& config) {
     result.frame_bytes_max = size("master.frame.bytes.max");
     result.statement_timeout = ms("master.statement.timeout.ms");
     result.compress_timeout = ms("master.compress.timeout.ms");
+    result.slave_wait = ms("master.slave.wait.ms");
     result.write_timeout = ms("master.write.timeout.ms");
     result.read_timeout = ms("master.read.timeout.ms");
     result.shutdown_grace = ms("master.shutdown.grace.ms");

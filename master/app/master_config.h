@@ -17,6 +17,7 @@ struct MasterConfig {
     std::size_t frame_bytes_max = 0;
     std::chrono::milliseconds statement_timeout{};
     std::chrono::milliseconds compress_timeout{};
+    std::chrono::milliseconds slave_wait{};
     std::chrono::milliseconds write_timeout{};
     std::chrono::milliseconds read_timeout{};
     std::chrono::milliseconds shutdown_grace{};

@@ -1,5 +1,11 @@
 #include "master/control/node_registrar.h"
 
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -14,6 +20,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::string_view kComponent = "master.nodes";
+constexpr std::chrono::milliseconds kGreetPause{50};
 
 }  // namespace
 
@@ -66,17 +73,24 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
 }
 
 asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {
-    std::vector<Task> tasks;
-    for (const auto& address : slaves_.nodes()) {
-        {
-            std::lock_guard lock(mutex_);
-            if (present_.contains(address)) continue;
+    for (;;) {
+        std::vector<Task> tasks;
+        std::atomic<std::size_t> away = 0;
+        for (const auto& address : slaves_.nodes()) {
+            {
+                std::lock_guard lock(mutex_);
+                if (present_.contains(address)) continue;
+            }
+            tasks.emplace_back([this, address, deadline, &away]() -> asio::awaitable<void> {
+                const auto greeted = co_await greet(address, deadline);
+                if (greeted.has_error() && greeted.error().code == ErrorCode::unavailable) ++away;
+            });
         }
-        tasks.emplace_back([this, address, deadline]() -> asio::awaitable<void> {
-            (void)co_await greet(address, deadline);
-        });
+        if (!tasks.empty()) co_await run_all(std::move(tasks));
+        if (away == 0 || std::chrono::steady_clock::now() + kGreetPause >= deadline) co_return;
+        asio::steady_timer timer(co_await asio::this_coro::executor, kGreetPause);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
-    if (!tasks.empty()) co_await run_all(std::move(tasks));
 }
 
 void NodeRegistrar::lost(const std::string& address) {

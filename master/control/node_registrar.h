@@ -31,7 +31,8 @@ class NodeRegistrar {
     // Asks the slave at `address` who it is. UNAVAILABLE when it does not answer, or when it is the copy of a
     // node that answers elsewhere.
     boost::asio::awaitable<Result<Registered>> greet(std::string address, rpc::Deadline deadline);
-    // greet() for all slaves that this master has not heard of yet; errors are for who needs the slave.
+    // greet() for all slaves that this master has not heard of yet, until all have answered or the time is
+    // over; errors are for who needs the slave.
     boost::asio::awaitable<void> greet_unknown(rpc::Deadline deadline);
     // The slave at `address` does not answer any more.
     void lost(const std::string& address);

@@ -20,8 +20,6 @@ constexpr std::string_view kComponent = "master.tables";
 constexpr int kAlterAttempts = 8;
 // A drop is done once the catalog says so; slaves that do not answer soon are asked again later.
 constexpr auto kDropPatience = std::chrono::seconds(5);
-// Slaves not heard of yet are asked who they are before partitions are placed on them.
-constexpr auto kGreetPatience = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -59,12 +57,20 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
                     *failure = std::move(route).error();
                     co_return;
                 }
-                auto reply = co_await route->slave->call(
-                    rpc::Method::create_table,
-                    rpc::encode(rpc::CreateTableRequest{
-                        planned.table, rpc::partition_epochs(epochs_on(planned.placement, node))}),
-                    {}, deadline);
-                if (reply.has_error()) *failure = std::move(reply).error();
+                const auto request = rpc::encode(rpc::CreateTableRequest{
+                    planned.table, rpc::partition_epochs(epochs_on(planned.placement, node))});
+                SlaveCall retries(routes_, retries_, {}, LostAnswer::is_an_error, deadline);
+                for (;;) {
+                    rpc::CallTrace trace;
+                    auto reply =
+                        co_await route->slave->call(rpc::Method::create_table, request, {}, deadline, &trace);
+                    if (reply.has_value()) co_return;
+                    auto again = co_await retries.settle(*route, std::move(reply).error(), trace);
+                    if (again.has_error()) {
+                        *failure = std::move(again).error();
+                        co_return;
+                    }
+                }
             });
     }
     co_await run_all(std::move(tasks));
@@ -78,7 +84,8 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
 }
 
 asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definition, rpc::Deadline deadline) {
-    co_await nodes_.greet_unknown(std::min(deadline, steady_clock::now() + kGreetPatience));
+    // Slaves not heard of yet are asked who they are before partitions are placed on them.
+    co_await nodes_.greet_unknown(std::min(deadline, steady_clock::now() + retries_.slave_wait));
     auto reserve = [this, definition = std::move(definition)]() -> Result<Planned> {
         DL_TRY_ASSIGN(auto planned, plan(definition));
         // Before the drops are queued nothing may clean them up, so the lock spans both.

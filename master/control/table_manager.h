@@ -16,15 +16,16 @@
 #include "master/catalog/catalog.h"
 #include "master/catalog/schema_change.h"
 #include "master/control/node_registrar.h"
-#include "master/routing/route_table.h"
+#include "master/routing/slave_call.h"
 
 namespace dl::master {
 
 class TableManager {
   public:
     // `work` runs what blocks on the catalog.
-    TableManager(Catalog& catalog, const RouteTable& routes, NodeRegistrar& nodes, WorkerPool& work)
-        : catalog_(catalog), routes_(routes), nodes_(nodes), work_(work) {}
+    TableManager(Catalog& catalog, const RouteTable& routes, NodeRegistrar& nodes, WorkerPool& work,
+                 RetryOptions retries = {})
+        : catalog_(catalog), routes_(routes), nodes_(nodes), work_(work), retries_(retries) {}
 
     // TABLE_EXISTS; UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible
     // then.
@@ -56,6 +57,7 @@ class TableManager {
     const RouteTable& routes_;
     NodeRegistrar& nodes_;
     WorkerPool& work_;
+    const RetryOptions retries_;
     std::mutex mutex_;
     std::set<TableId> in_creation_;  // not to be cleaned up: their drops are queued in case this process dies
 };

@@ -16,7 +16,7 @@ CommandRun run(Services& services, CommandContext& context, CheckTable command) 
     ReadRouter::RowSink sink = [&client = context.client](std::string report) {
         return client.partition_checked(std::move(report));
     };
-    auto checked = co_await services.reads.check(*table, command.repair, std::move(sink), deadline);
+    auto checked = co_await services.upkeep.check(*table, command.repair, std::move(sink), deadline);
     if (context.cancel->reason() == ErrorCode::unavailable)
         co_return make_error(ErrorCode::unavailable, "this master is stopping; check again in a moment");
     if (checked.has_error()) co_return std::move(checked).error();

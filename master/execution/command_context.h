@@ -11,7 +11,7 @@
 #include "common/base/shared_bytes.h"
 #include "common/rpc/rpc_client.h"
 #include "master/execution/principal.h"
-#include "master/routing/read_router.h"
+#include "master/routing/upkeep_router.h"
 
 namespace dl::master {
 

@@ -13,7 +13,7 @@ CommandRun run(Services& services, CommandContext& context, CompressTable comman
     ReadRouter::ProgressSink progress;
     if (command.progress)
         progress = [&client = context.client](CompressProgress now) { return client.progress(now); };
-    auto compressed = co_await services.reads.compress(*table, deadline, std::move(progress));
+    auto compressed = co_await services.upkeep.compress(*table, deadline, std::move(progress));
     if (compressed.has_error()) co_return std::move(compressed).error();
     co_return reply_with(Done{});
 }

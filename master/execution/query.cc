@@ -66,8 +66,6 @@ CommandRun run(Services& services, CommandContext& context, Query command) {
     auto plan = plan_point_query(sql, tables_of(services), leader_of, command.cut);
     if (!plan) co_return co_await run_on_query_pool(services, context, std::move(command));
     auto answer = co_await services.points.read(std::move(*plan), sql, context.deadline);
-    const bool retried = answer.has_error() && answer.error().code == ErrorCode::schema_mismatch;
-    if (retried) co_return co_await run_on_query_pool(services, context, std::move(command));
     if (answer.has_error()) {
         auto error = query_stopped(*context.cancel, std::move(answer).error());
         co_return error.code == ErrorCode::timeout ? query_timed_out() : error;

@@ -12,6 +12,7 @@
 #include "master/routing/point_router.h"
 #include "master/routing/read_router.h"
 #include "master/routing/route_table.h"
+#include "master/routing/upkeep_router.h"
 #include "master/sql/query_coordinator.h"
 
 namespace dl::master {
@@ -27,6 +28,7 @@ struct Services {
     TableManager& tables;
     AppendRouter& appends;
     ReadRouter& reads;
+    UpkeepRouter& upkeep;
     PointRouter& points;
     QueryCoordinator& queries;
     WorkerPool& work_pool;        // parsing, catalog

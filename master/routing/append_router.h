@@ -6,13 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/error.h"
-#include "common/rpc/rpc_client.h"
+#include "common/rpc/messages/append_messages.h"
 #include "master/catalog/catalog_cache.h"
 #include "master/routing/offsets.h"
+#include "master/routing/partition_caller.h"
 #include "master/routing/partitioned_batch.h"
-#include "master/routing/route_table.h"
 
 namespace dl::master {
 
@@ -23,19 +24,27 @@ struct AppendOutcome {
 
 class AppendRouter {
   public:
-    explicit AppendRouter(const RouteTable& routes) : routes_(routes) {}
+    explicit AppendRouter(const PartitionCaller& caller) : caller_(caller) {}
 
-    // With a batch id, a slave whose answer was lost is asked again until the deadline: it knows whether the
-    // batch was applied. Without one that is UNKNOWN_OUTCOME. When some slaves wrote their part and others
-    // surely did not: PARTIAL, naming the partitions of both. A slave that does not know the schema yet is
-    // sent it, once.
+    // What became of each partition of the batch, in its order. With a batch id, a slave whose answer was
+    // lost is asked again until the deadline: it knows whether the batch was applied. Without one that is
+    // UNKNOWN_OUTCOME.
+    boost::asio::awaitable<std::vector<rpc::AppendResult>> append_each(
+        TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<std::string> batch_id,
+        rpc::Deadline deadline);
+    // The same in one: all written, or an error that says which partitions were written, which were not, and
+    // of which it is not known.
     boost::asio::awaitable<Result<AppendOutcome>> append(TablePtr table,
                                                          std::shared_ptr<const PartitionedBatch> batch,
                                                          std::optional<std::string> batch_id,
                                                          rpc::Deadline deadline);
 
   private:
-    const RouteTable& routes_;
+    const PartitionCaller& caller_;
 };
+
+// PARTIAL when some partitions were written and the others surely were not; UNKNOWN_OUTCOME when it is not
+// known of some; else the error that all share, or the first.
+Result<AppendOutcome> append_outcome(const std::vector<rpc::AppendResult>& results, bool has_batch_id);
 
 }  // namespace dl::master

@@ -61,15 +61,15 @@ class AnswerStream final : public QueryStream {
 
 }  // namespace
 
-PointRouter::PointRouter(const RouteTable& routes) : routes_(routes), slaves_(routes.slaves()) {
-    for (const auto& node : slaves_.nodes())
+PointRouter::PointRouter(const PartitionCaller& caller) : caller_(caller) {
+    for (const auto& node : caller.routes().slaves().nodes())
         slots_.try_emplace(node, kInFlightMax);
 }
 
 asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::string sql,
                                                        rpc::Deadline deadline) {
-    auto slave = slaves_.client(plan.pin.node);
-    if (slave.has_error()) co_return std::move(slave).error();
+    auto route = caller_.routes().at_address(plan.pin.node);
+    if (route.has_error()) co_return std::move(route).error();
     auto& slots = slots_.at(plan.pin.node);  // known: it has a client
     auto slot = slots.try_acquire(1);
     if (slot.bytes() == 0) {
@@ -83,14 +83,19 @@ asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::stri
     }
     rpc::QueryRequest request;
     request.names.push_back({plan.table, plan.pin.tables.front().meta->id});
-    auto tables = tables_to_pin(routes_, plan.pin);
-    if (tables.has_error()) co_return std::move(tables).error();
-    request.tables = std::move(*tables);
     request.sql = std::move(sql);
-    request.timeout_ms = milliseconds_until(deadline, 1);
-    auto reply = co_await (*slave)->call(rpc::Method::query, rpc::encode(request), {}, deadline);
-    if (reply.has_error()) co_return std::move(reply).error();
-    co_return AnswerStream::open(plan, std::move(reply->data));
+    SlaveCall retries(caller_.routes(), caller_.options(), {plan.pin.tables.front().meta},
+                      LostAnswer::is_read_again, deadline);
+    for (;;) {
+        DL_CO_TRY_ASSIGN(request.tables, tables_to_pin(caller_.routes(), plan.pin));
+        request.timeout_ms = milliseconds_until(deadline, 1);
+        rpc::CallTrace trace;
+        auto reply =
+            co_await route->slave->call(rpc::Method::query, rpc::encode(request), {}, deadline, &trace);
+        if (reply.has_value()) co_return AnswerStream::open(plan, std::move(reply->data));
+        auto again = co_await retries.settle(*route, std::move(reply).error(), trace);
+        if (again.has_error()) co_return std::move(again).error();
+    }
 }
 
 }  // namespace dl::master

@@ -10,7 +10,7 @@
 
 #include "common/net/byte_budget.h"
 #include "common/rpc/rpc_client.h"
-#include "master/routing/route_table.h"
+#include "master/routing/partition_caller.h"
 #include "master/sql/point_plan.h"
 
 namespace dl::master {
@@ -27,16 +27,14 @@ class PointRouter {
     // its own, so that one that is slow holds up nobody else's.
     static constexpr std::size_t kInFlightMax = 16;
 
-    explicit PointRouter(const RouteTable& routes);
+    explicit PointRouter(const PartitionCaller& caller);
 
     // `sql` is the statement `plan` was made of. TIMEOUT at the deadline, OVERLOADED when it passes while the
-    // lookup waits for its turn, SCHEMA_MISMATCH when the slave knows an older schema of the table (a
-    // QueryCoordinator tells it), otherwise as FragmentRunner.
+    // lookup waits for its turn, otherwise as FragmentRunner.
     boost::asio::awaitable<Result<PointAnswer>> read(PointPlan plan, std::string sql, rpc::Deadline deadline);
 
   private:
-    const RouteTable& routes_;
-    const SlaveDirectory& slaves_;
+    const PartitionCaller& caller_;
     std::map<std::string, net::ByteBudget> slots_;  // by node; fixed after construction
 };
 

@@ -1,15 +1,12 @@
 #include "master/routing/read_router.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "common/async/run_all.h"
-#include "common/types/value_text.h"
 #include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
@@ -19,180 +16,273 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// What one slave is asked for, and what came of it.
-struct Part {
-    std::string node;
-    std::vector<rpc::PartitionPosition> positions;
-    std::shared_ptr<rpc::RpcClient> slave;
+std::vector<PartitionId> partitions_of(const OffsetMap& from) {
+    std::vector<PartitionId> list;
+    list.reserve(from.size());
+    for (const auto& entry : from)
+        list.push_back(PartitionId{entry.first});
+    return list;
+}
+
+std::vector<rpc::PartitionPosition> positions(const SlaveShare& share, const OffsetMap& from) {
+    std::vector<rpc::PartitionPosition> list;
+    list.reserve(share.partitions.size());
+    for (const auto& [partition, epoch] : share.partitions)
+        list.push_back({partition, epoch, from.at(partition.value)});
+    return list;
+}
+
+// Keeps the first failure of the shares of a call.
+PartitionCaller::Failed keep_first(std::optional<Error>& failure) {
+    return [&failure](const SlaveShare&, Error error) {
+        if (!failure) failure = std::move(error);
+    };
+}
+
+// Records of some partitions that are waited for together.
+struct Waiting {
     std::uint64_t available = 0;
     std::optional<Error> failure;
-    TableOffsets offsets;
-    CompressProgress progress;
-    bool done = false;
-
-    std::vector<PartitionId> partitions() const {
-        std::vector<PartitionId> list;
-        for (const auto& position : positions)
-            list.push_back(position.partition);
-        return list;
-    }
 };
 
-Result<std::vector<Part>> split(const TableRoutes& routes, const OffsetMap& from) {
-    std::map<NodeId, Part> by_node;
-    for (const auto& [partition, offset] : from) {
-        DL_TRY_ASSIGN(auto route, routes.find(PartitionId{partition}));
-        auto& part = by_node[route.node];
-        part.node = std::move(route.address);
-        part.slave = std::move(route.slave);
-        part.positions.push_back({PartitionId{partition}, route.epoch, offset});
-    }
-    std::vector<Part> parts;
-    for (auto& entry : by_node)
-        parts.push_back(std::move(entry.second));
-    return parts;
+// The slave keeps the time, the deadline only guards against silence.
+PartitionCaller::Call wait_call(TablePtr table, const OffsetMap& from, std::uint64_t min_rows,
+                                rpc::Deadline until, Waiting& waiting) {
+    PartitionCaller::Call call;
+    call.table = table;
+    call.partitions = partitions_of(from);
+    call.deadline = std::max(until, steady_clock::now()) + std::chrono::seconds(5);
+    call.attempt = [table, &from, min_rows, until, deadline = call.deadline, &waiting](
+                       const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
+        rpc::WaitRequest request;
+        request.table = rpc::table_ref(*table);
+        request.partitions = positions(share, from);
+        request.min_rows = min_rows;
+        request.wait_ms = std::min(milliseconds_until(until, 0), limits::long_poll_wait_ms_max);
+        auto reply =
+            co_await share.route.slave->call(rpc::Method::wait, rpc::encode(request), {}, deadline, &trace);
+        if (reply.has_error()) co_return std::move(reply).error();
+        auto decoded = rpc::decode_reply<rpc::WaitReply>(reply->end_json);
+        if (decoded.has_error()) co_return std::move(decoded).error();
+        waiting.available = decoded->available;
+        co_return Result<void>();
+    };
+    call.failed = keep_first(waiting.failure);
+    return call;
 }
 
-OffsetMap all_partitions(const TableMeta& table) {
+// The partitions of a long poll that one slave leads.
+struct Poll {
     OffsetMap from;
-    for (std::uint32_t i = 0; i < table.partition_count; ++i)
-        from[i] = 0;
-    return from;
+    Waiting waiting;
+};
+
+asio::awaitable<void> wait_on(const PartitionCaller& caller, TablePtr table, Poll& poll,
+                              std::uint64_t min_rows, rpc::Deadline until) {
+    const auto call = wait_call(std::move(table), poll.from, min_rows, until, poll.waiting);
+    co_await caller.run(call);
 }
 
-// One wait RPC; the answer is stored in the part. The slave keeps the time, the deadline only guards against
-// silence.
-asio::awaitable<void> wait_on(TablePtr table, Part& part, std::uint64_t min_rows, rpc::Deadline until) {
-    rpc::WaitRequest request;
-    request.table = rpc::table_ref(*table);
-    request.partitions = part.positions;
-    request.min_rows = min_rows;
-    request.wait_ms = milliseconds_until(until, 0);
-    auto reply = co_await part.slave->call(
-        rpc::Method::wait, rpc::encode(request), {},
-        steady_clock::now() + milliseconds(request.wait_ms) + std::chrono::seconds(5));
-    if (reply.has_error()) {
-        part.failure = std::move(reply).error();
-        co_return;
-    }
-    auto decoded = rpc::decode_reply<rpc::WaitReply>(reply->end_json);
-    if (decoded.has_error())
-        part.failure = std::move(decoded).error();
-    else
-        part.available = decoded->available;
+std::optional<Error> first_failure(std::vector<Poll>& polls) {
+    for (auto& poll : polls)
+        if (poll.waiting.failure) return std::move(poll.waiting.failure);
+    return std::nullopt;
 }
 
-Result<void> first_failure(std::vector<Part>& parts) {
-    for (auto& part : parts)
-        if (part.failure) return std::move(*part.failure);
-    return {};
-}
-
-std::uint64_t total_available(const std::vector<Part>& parts) {
+std::uint64_t total_available(const std::vector<Poll>& polls) {
     std::uint64_t total = 0;
-    for (const auto& part : parts)
-        total += part.available;
+    for (const auto& poll : polls)
+        total += poll.waiting.available;
     return total;
 }
 
-// Waits on all parts at once until one of them has its share of what is missing.
-asio::awaitable<void> wait_for_any(TablePtr table, std::vector<Part>& parts, std::uint64_t missing,
-                                   rpc::Deadline until) {
-    const auto share = std::max<std::uint64_t>(1, (missing + parts.size() - 1) / parts.size());
+// Waits on all slaves at once until one of them has its share of what is missing.
+asio::awaitable<void> wait_for_any(const PartitionCaller& caller, TablePtr table, std::vector<Poll>& polls,
+                                   std::uint64_t missing, rpc::Deadline until) {
+    const auto share = std::max<std::uint64_t>(1, (missing + polls.size() - 1) / polls.size());
     std::vector<RaceTask> races;
-    for (auto& part : parts) {
-        const auto min_rows = part.available + share;
-        races.emplace_back([table, &part, min_rows, until]() -> asio::awaitable<bool> {
-            co_await wait_on(table, part, min_rows, until);
-            co_return part.failure.has_value() || part.available >= min_rows;
+    for (auto& poll : polls) {
+        const auto min_rows = poll.waiting.available + share;
+        races.emplace_back([&caller, table, &poll, min_rows, until]() -> asio::awaitable<bool> {
+            co_await wait_on(caller, table, poll, min_rows, until);
+            co_return poll.waiting.failure.has_value() || poll.waiting.available >= min_rows;
         });
     }
     co_await run_until_first(std::move(races));
     // Those that lost the race were cancelled; that is no failure.
-    for (auto& part : parts)
-        if (part.failure && part.failure->code == ErrorCode::cancelled) part.failure.reset();
+    for (auto& poll : polls)
+        if (poll.waiting.failure && poll.waiting.failure->code == ErrorCode::cancelled)
+            poll.waiting.failure.reset();
 }
 
-// A read whose first frame has come.
-struct OpenRead {
-    std::unique_ptr<rpc::RpcStream> stream;
-    std::optional<SharedBytes> first;  // nullopt: it has ended
-};
+// One read of several slaves.
+class Reading {
+  public:
+    Reading(TablePtr table, const OffsetMap& from) : table_(std::move(table)), from_(from) {
+        for (const auto& [partition, offset] : from)
+            results_[partition] = rpc::ReadResult{PartitionId{partition}, offset, {}};
+    }
 
-// A slave that was away while the table was altered is told its schema first; it would show the old columns.
-asio::awaitable<Result<OpenRead>> open_read(Part& part, const TableMeta& table, const std::string& json,
-                                            rpc::Deadline deadline) {
-    for (bool schema_sent = false;; schema_sent = true) {
-        auto opened = co_await part.slave->open(rpc::Method::read, json, {}, deadline);
+    // Opens the read of one share and waits for its first frame.
+    asio::awaitable<Result<void>> open(const SlaveShare& share, rpc::CallTrace& trace,
+                                       std::uint64_t read_count, const std::string& format,
+                                       std::size_t bytes_max, rpc::Deadline deadline) {
+        rpc::ReadRequest request;
+        request.table = rpc::table_ref(*table_);
+        request.schema = table_->schema.id;
+        request.partitions = positions(share, from_);
+        request.read_count = read_count;
+        request.format = format;
+        request.bytes_max = bytes_max;
+        auto opened =
+            co_await share.route.slave->open(rpc::Method::read, rpc::encode(request), {}, deadline, &trace);
         if (opened.has_error()) co_return std::move(opened).error();
         auto first = co_await (*opened)->next(deadline);
-        if (first.has_value()) co_return OpenRead{std::move(*opened), std::move(*first)};
-        if (first.error().code != ErrorCode::schema_mismatch || schema_sent)
-            co_return std::move(first).error();
-        opened->reset();
-        auto updated = co_await part.slave->call(
-            rpc::Method::update_table, rpc::encode(rpc::UpdateTableRequest{table, {}}), {}, deadline);
-        if (updated.has_error()) co_return std::move(updated).error();
+        trace.lost = (*opened)->lost();
+        if (first.has_error()) co_return std::move(first).error();
+        auto& read = streams_[share.partitions.front().partition];
+        read.partitions = share.ids();
+        read.stream = std::move(*opened);
+        read.first = std::move(*first);
+        co_return Result<void>();
     }
+
+    void failed(const std::vector<PartitionId>& partitions, const Error& error) {
+        for (const auto partition : partitions)
+            results_.at(partition.value).error = error;
+    }
+
+    // Passes on what the slaves send, one after the other. The error is that of the sink.
+    asio::awaitable<Result<void>> pass_on(const ReadRouter::FrameSink& sink, rpc::Deadline deadline) {
+        for (auto& [partition, open] : streams_) {
+            auto ended = co_await pass_on(open, sink, deadline);
+            if (ended.has_error()) co_return ended;
+            open.stream.reset();
+        }
+        co_return Result<void>();
+    }
+
+    std::vector<rpc::ReadResult> results() && {
+        std::vector<rpc::ReadResult> list;
+        for (auto& entry : results_)
+            list.push_back(std::move(entry.second));
+        return list;
+    }
+
+  private:
+    struct OpenRead {
+        std::vector<PartitionId> partitions;
+        std::unique_ptr<rpc::RpcStream> stream;
+        std::optional<SharedBytes> first;  // nullopt: it has ended
+    };
+
+    asio::awaitable<Result<void>> pass_on(OpenRead& open, const ReadRouter::FrameSink& sink,
+                                          rpc::Deadline deadline) {
+        auto frame = std::move(open.first);
+        while (frame) {
+            auto passed = co_await sink(std::move(*frame));
+            if (passed.has_error()) co_return passed;
+            auto next = co_await open.stream->next(deadline);
+            if (next.has_error()) {
+                failed(open.partitions,
+                       next.error().in("broke off; read on behind the last record that came"));
+                co_return Result<void>();
+            }
+            frame = std::move(*next);
+        }
+        auto reply = rpc::decode_reply<rpc::ReadReply>(open.stream->end_json());
+        if (reply.has_error()) {
+            failed(open.partitions, reply.error());
+            co_return Result<void>();
+        }
+        for (auto& result : reply->partitions)
+            if (const auto known = results_.find(result.partition.value); known != results_.end())
+                known->second = std::move(result);
+        co_return Result<void>();
+    }
+
+    const TablePtr table_;
+    const OffsetMap& from_;
+    std::map<PartitionId, OpenRead> streams_;  // by the first of their partitions
+    std::map<std::uint32_t, rpc::ReadResult> results_;
+};
+
+Result<OffsetMap> read_outcome(const TableMeta& table, std::vector<rpc::ReadResult> results) {
+    OffsetMap next;
+    std::string failed, go_on;
+    const Error* cause = nullptr;
+    std::size_t failures = 0;
+    for (const auto& result : results) {
+        next[result.partition.value] = result.next;
+        go_on += (go_on.empty() ? "" : ", ") + std::to_string(result.partition.value) + " at " +
+                 std::to_string(result.next);
+        if (!result.error) continue;
+        ++failures;
+        failed += (failed.empty() ? "" : ",") + std::to_string(result.partition.value);
+        if (cause == nullptr) cause = &*result.error;
+    }
+    if (cause == nullptr) return next;
+    if (failures == results.size()) return *cause;
+    return make_error(cause->code, "table '" + table.name + "': partitions that failed: " + failed + " (" +
+                                       cause->message +
+                                       "); of the others the records were sent; read on: " + go_on);
 }
 
 }  // namespace
 
 asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from,
                                                         std::uint64_t min_rows, rpc::Deadline until) {
-    auto parts = split(routes_.of(*table), from);
-    if (parts.has_error()) co_return std::move(parts).error();
-    if (parts->size() == 1) {
-        co_await wait_on(table, parts->front(), min_rows, until);
-        co_return first_failure(*parts);
+    std::optional<Error> unplaced;
+    const auto shares = caller_.group(*table, partitions_of(from), keep_first(unplaced));
+    if (unplaced) co_return std::move(*unplaced);
+    std::vector<Poll> polls;
+    for (const auto& share : shares) {
+        auto& poll = polls.emplace_back();
+        for (const auto& part : share.partitions)
+            poll.from[part.partition.value] = from.at(part.partition.value);
+    }
+    if (polls.size() == 1) {
+        co_await wait_on(caller_, table, polls.front(), min_rows, until);
+        if (auto failed = first_failure(polls)) co_return std::move(*failed);
+        co_return Result<void>();
     }
     const auto state = co_await asio::this_coro::cancellation_state;
     for (;;) {
         std::vector<Task> checks;
-        for (auto& part : *parts) {
-            checks.emplace_back([table, &part, now = steady_clock::now()]() -> asio::awaitable<void> {
-                co_await wait_on(table, part, 1, now);
+        for (auto& poll : polls)
+            checks.emplace_back([this, table, &poll, now = steady_clock::now()]() -> asio::awaitable<void> {
+                co_await wait_on(caller_, table, poll, 1, now);
             });
-        }
         co_await run_all(std::move(checks));
-        auto failed = first_failure(*parts);
-        if (failed.has_error()) co_return failed;
-        const auto total = total_available(*parts);
+        if (auto failed = first_failure(polls)) co_return std::move(*failed);
+        const auto total = total_available(polls);
         if (total >= min_rows || steady_clock::now() >= until) co_return Result<void>();
         if (state.cancelled() != asio::cancellation_type::none)
             co_return make_error(ErrorCode::cancelled, "the client has gone away");
-        co_await wait_for_any(table, *parts, min_rows - total, until);
-        failed = first_failure(*parts);
-        if (failed.has_error()) co_return failed;
+        co_await wait_for_any(caller_, table, polls, min_rows - total, until);
+        if (auto failed = first_failure(polls)) co_return std::move(*failed);
     }
 }
 
 asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, OffsetMap min_offsets,
                                                            rpc::Deadline deadline) {
     // Each partition for itself: a wait counts the records of its partitions together.
-    std::vector<Part> parts;
-    for (const auto& [partition, offset] : min_offsets) {
-        if (offset <= 0) continue;
-        auto part = split(routes_.of(*table), OffsetMap{{partition, offset - 1}});
-        if (part.has_error()) co_return std::move(part).error();
-        parts.push_back(std::move(part->front()));
-    }
-    if (parts.empty()) co_return Result<void>();
+    std::vector<Poll> polls;
+    for (const auto& [partition, offset] : min_offsets)
+        if (offset > 0) polls.emplace_back().from[partition] = offset - 1;
     std::vector<Task> tasks;
-    for (auto& part : parts) {
-        tasks.emplace_back([table, &part, deadline]() -> asio::awaitable<void> {
-            co_await wait_on(table, part, 1, deadline);
+    for (auto& poll : polls)
+        tasks.emplace_back([this, table, &poll, deadline]() -> asio::awaitable<void> {
+            co_await wait_on(caller_, table, poll, 1, deadline);
         });
-    }
     co_await run_all(std::move(tasks));
-    auto failed = first_failure(parts);
-    if (failed.has_error()) co_return failed;
+    if (auto failed = first_failure(polls)) co_return std::move(*failed);
     std::string missing;
-    for (const auto& part : parts) {
-        if (part.available != 0) continue;
-        const auto& position = part.positions.front();
-        missing += (missing.empty() ? "" : ", ") + std::to_string(position.partition.value) + " at " +
-                   std::to_string(position.offset + 1);
+    for (const auto& poll : polls) {
+        if (poll.waiting.available != 0) continue;
+        const auto& [partition, offset] = *poll.from.begin();
+        missing +=
+            (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset + 1);
     }
     if (missing.empty()) co_return Result<void>();
     co_return make_error(ErrorCode::timeout, "table '" + table->name +
@@ -200,228 +290,60 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
                                                  missing + "; ask again, or with a longer timeout_ms");
 }
 
+asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read_each(
+    TablePtr table, OffsetMap from, std::uint64_t read_count, std::string format, std::size_t bytes_max,
+    FrameSink sink, rpc::Deadline deadline) {
+    Reading reading(table, from);
+    PartitionCaller::Call call;
+    call.table = table;
+    call.deadline = deadline;
+    call.partitions = partitions_of(from);
+    const auto shares = caller_.group(*table, call.partitions, [](const SlaveShare&, const Error&) {}).size();
+    const auto bytes_each = std::max<std::size_t>(1, bytes_max / std::max<std::size_t>(1, shares));
+    call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
+        return reading.open(share, trace, read_count, format, bytes_each, deadline);
+    };
+    call.failed = [&](const SlaveShare& share, const Error& error) { reading.failed(share.ids(), error); };
+    // All slaves begin at once; their frames wait in the connections until it is their turn.
+    co_await caller_.run(call);
+    auto passed = co_await reading.pass_on(sink, deadline);
+    if (passed.has_error()) co_return std::move(passed).error();
+    co_return std::move(reading).results();
+}
+
 asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap from, std::uint64_t read_count,
                                                     std::string_view format, std::size_t bytes_max,
                                                     FrameSink sink, rpc::Deadline deadline) {
-    auto parts = split(routes_.of(*table), from);
-    if (parts.has_error()) co_return std::move(parts).error();
-    const auto bytes_each = std::max<std::size_t>(1, bytes_max / parts->size());
-    // All slaves begin at once; their frames wait in the connections until it is their turn.
-    std::vector<OpenRead> streams(parts->size());
-    std::vector<Task> tasks;
-    for (std::size_t i = 0; i < parts->size(); ++i) {
-        auto& part = (*parts)[i];
-        rpc::ReadRequest request;
-        request.table = rpc::table_ref(*table);
-        request.schema = table->schema.id;
-        request.partitions = part.positions;
-        request.read_count = read_count;
-        request.format = format;
-        request.bytes_max = bytes_each;
-        auto json = rpc::encode(request);
-        tasks.emplace_back([&part, &table, &stream = streams[i], json = std::move(json),
-                            deadline]() -> asio::awaitable<void> {
-            auto opened = co_await open_read(part, *table, json, deadline);
-            if (opened.has_error())
-                part.failure = std::move(opened).error();
-            else
-                stream = std::move(*opened);
-        });
-    }
-    co_await run_all(std::move(tasks));
-    auto failed = first_failure(*parts);
-    if (failed.has_error()) co_return std::move(failed).error();
-    OffsetMap next = std::move(from);
-    std::optional<Error> broken;  // one partition's; the others are read to their end
-    for (auto& stream : streams) {
-        auto frame = std::move(stream.first);
-        while (frame) {
-            auto passed = co_await sink(std::move(*frame));
-            if (passed.has_error()) co_return std::move(passed).error();
-            auto next_frame = co_await stream.stream->next(deadline);
-            if (next_frame.has_error()) co_return std::move(next_frame).error();
-            frame = std::move(*next_frame);
-        }
-        auto reached = rpc::decode_reply<rpc::ReadReply>(stream.stream->end_json());
-        if (reached.has_error()) co_return std::move(reached).error();
-        for (auto& result : reached->partitions) {
-            next[result.partition.value] = result.next;
-            if (result.error && !broken) broken = std::move(result.error);
-        }
-        stream.stream.reset();
-    }
-    if (broken) co_return std::move(*broken);
-    co_return next;
+    auto results = co_await read_each(table, std::move(from), read_count, std::string(format), bytes_max,
+                                      std::move(sink), deadline);
+    if (results.has_error()) co_return std::move(results).error();
+    co_return read_outcome(*table, std::move(*results));
 }
 
 asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
-    auto parts = split(routes_.of(*table), all_partitions(*table));
-    if (parts.has_error()) co_return std::move(parts).error();
-    std::vector<Task> tasks;
-    for (auto& part : *parts) {
-        rpc::OffsetsRequest request;
-        request.table = rpc::table_ref(*table);
-        for (const auto& position : part.positions)
-            request.partitions.push_back({position.partition, position.leader_epoch});
-        tasks.emplace_back([&part, json = rpc::encode(request), deadline]() -> asio::awaitable<void> {
-            auto reply = co_await part.slave->call(rpc::Method::offsets, json, {}, deadline);
-            auto decoded = reply.has_error() ? Result<rpc::OffsetsReply>(std::move(reply).error())
-                                             : rpc::decode_reply<rpc::OffsetsReply>(reply->end_json);
-            if (decoded.has_error()) {
-                part.failure = std::move(decoded).error();
-                co_return;
-            }
-            for (const auto& [partition, first, end] : decoded->partitions) {
-                part.offsets.first[partition.value] = first;
-                part.offsets.end[partition.value] = end;
-            }
-        });
-    }
-    co_await run_all(std::move(tasks));
-    auto failed = first_failure(*parts);
-    if (failed.has_error()) co_return std::move(failed).error();
     TableOffsets all;
-    for (auto& part : *parts) {
-        all.first.merge(part.offsets.first);
-        all.end.merge(part.offsets.end);
-    }
+    std::optional<Error> failure;
+    PartitionCaller::Call call;
+    call.table = table;
+    call.partitions = all_partitions(*table);
+    call.deadline = deadline;
+    call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
+        const rpc::OffsetsRequest request{rpc::table_ref(*table), share.partitions};
+        auto reply = co_await share.route.slave->call(rpc::Method::offsets, rpc::encode(request), {},
+                                                      deadline, &trace);
+        if (reply.has_error()) co_return std::move(reply).error();
+        auto decoded = rpc::decode_reply<rpc::OffsetsReply>(reply->end_json);
+        if (decoded.has_error()) co_return std::move(decoded).error();
+        for (const auto& [partition, first, end] : decoded->partitions) {
+            all.first[partition.value] = first;
+            all.end[partition.value] = end;
+        }
+        co_return Result<void>();
+    };
+    call.failed = keep_first(failure);
+    co_await caller_.run(call);
+    if (failure) co_return std::move(*failure);
     co_return all;
-}
-
-namespace {
-
-// Sums up what the slaves report and passes it on, at most so often.
-class ProgressSum {
-  public:
-    ProgressSum(std::vector<Part>& parts, ReadRouter::ProgressSink sink)
-        : parts_(parts), sink_(std::move(sink)) {}
-
-    // A report that is not understood is left out: the work itself goes on.
-    asio::awaitable<void> report(Part& part, std::string_view json, bool last) {
-        if (!sink_) co_return;
-        auto now = rpc::decode_reply<CompressProgress>(json);
-        if (now.has_value()) part.progress = *now;
-        const auto time = steady_clock::now();
-        if (last || sending_ || time < next_) co_return;
-        next_ = time + kInterval;
-        co_await send();
-    }
-    asio::awaitable<void> send() {
-        if (!sink_ || failed_) co_return;
-        CompressProgress sum;
-        for (const auto& part : parts_) {
-            sum.rows_done += part.progress.rows_done;
-            sum.rows_total += part.progress.rows_total;
-            sum.bytes += part.progress.bytes;
-        }
-        sending_ = true;
-        auto sent = co_await sink_(sum);
-        sending_ = false;
-        failed_ = sent.has_error();
-    }
-
-  private:
-    static constexpr milliseconds kInterval{400};
-    std::vector<Part>& parts_;
-    ReadRouter::ProgressSink sink_;
-    bool sending_ = false;
-    bool failed_ = false;
-    steady_clock::time_point next_{};
-};
-
-asio::awaitable<void> compress_on(TablePtr table, Part& part, rpc::Deadline deadline, ProgressSum& sum) {
-    const rpc::CompressRequest request{rpc::table_ref(*table), part.partitions()};
-    auto stream = co_await part.slave->open(rpc::Method::compress, rpc::encode(request), {}, deadline);
-    if (stream.has_error()) {
-        part.failure = std::move(stream).error();
-        co_return;
-    }
-    for (;;) {
-        auto progress = co_await (*stream)->next(deadline);
-        if (progress.has_error()) {
-            part.failure = std::move(progress).error();
-            co_return;
-        }
-        if (!progress->has_value()) break;
-        const auto json = (**progress).view();
-        co_await sum.report(part, json, false);
-    }
-    const auto& end = (*stream)->end_json();
-    co_await sum.report(part, end, true);
-    part.done = true;
-}
-
-}  // namespace
-
-asio::awaitable<Result<void>> ReadRouter::compress(TablePtr table, rpc::Deadline deadline,
-                                                   ProgressSink progress) {
-    auto parts = split(routes_.of(*table), all_partitions(*table));
-    if (parts.has_error()) co_return std::move(parts).error();
-    ProgressSum sum(*parts, std::move(progress));
-    std::vector<Task> tasks;
-    for (auto& part : *parts) {
-        tasks.emplace_back([table, &part, deadline, &sum]() -> asio::awaitable<void> {
-            co_await compress_on(table, part, deadline, sum);
-        });
-    }
-    co_await run_all(std::move(tasks));
-    std::string compacted;
-    for (const auto& part : *parts)
-        if (part.done) compacted += (compacted.empty() ? "" : ", ") + part.node;
-    auto failed = first_failure(*parts);
-    if (failed.has_error() && !compacted.empty())
-        co_return make_error(ErrorCode::partial, "compaction is complete on " + compacted +
-                                                     " only: " + failed.error().to_text() + "; repeat it");
-    if (!failed.has_error()) co_await sum.send();
-    co_return failed;
-}
-
-namespace {
-
-// As clients get it: with the slave's address.
-std::string check_row_json(const rpc::CheckRow& row, const std::string& node) {
-    std::string json = "{\"partition\":" + std::to_string(row.partition.value) + ",\"slave\":";
-    append_json_string(json, node);
-    json += ",\"live_rows\":" + std::to_string(row.live_rows) +
-            ",\"records\":" + std::to_string(row.records) + ",\"bytes\":" + std::to_string(row.bytes) +
-            ",\"hash\":";
-    append_json_string(json, row.hash);
-    json += ",\"problems\":[";
-    for (std::size_t i = 0; i < row.problems.size(); ++i) {
-        if (i != 0) json += ',';
-        append_json_string(json, row.problems[i]);
-    }
-    return json + "]}";
-}
-
-}  // namespace
-
-asio::awaitable<Result<void>> ReadRouter::check(TablePtr table, bool repair, RowSink sink,
-                                                rpc::Deadline deadline) {
-    auto parts = split(routes_.of(*table), all_partitions(*table));
-    if (parts.has_error()) co_return std::move(parts).error();
-    std::vector<std::unique_ptr<rpc::RpcStream>> streams(parts->size());
-    for (std::size_t i = 0; i < parts->size(); ++i) {
-        auto& part = (*parts)[i];
-        const rpc::CheckRequest request{rpc::table_ref(*table), part.partitions(), repair,
-                                        milliseconds_until(deadline, 1)};
-        auto opened = co_await part.slave->open(rpc::Method::check, rpc::encode(request), {}, deadline);
-        if (opened.has_error()) co_return std::move(opened).error();
-        streams[i] = std::move(*opened);
-    }
-    for (std::size_t i = 0; i < parts->size(); ++i) {
-        for (;;) {
-            auto frame = co_await streams[i]->next(deadline);
-            if (frame.has_error()) co_return std::move(frame).error();
-            if (!frame->has_value()) break;
-            auto row = rpc::decode_reply<rpc::CheckRow>((*frame)->view());
-            if (row.has_error()) co_return std::move(row).error();
-            auto passed = co_await sink(check_row_json(*row, (*parts)[i].node));
-            if (passed.has_error()) co_return std::move(passed).error();
-        }
-        streams[i].reset();
-    }
-    co_return Result<void>();
 }
 
 }  // namespace dl::master

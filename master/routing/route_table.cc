@@ -67,4 +67,13 @@ Result<Route> RouteTable::node(NodeId id) const {
     return Route{id, LeaderEpoch{}, found->second.address, std::move(slave)};
 }
 
+Result<Route> RouteTable::at_address(const std::string& address) const {
+    DL_TRY_ASSIGN(auto slave, slaves_.client(address));
+    const auto nodes = catalog_.nodes();
+    for (const auto& [id, node] : *nodes)
+        if (node.address == address && !node.displaced)
+            return Route{id, LeaderEpoch{}, address, std::move(slave)};
+    return make_error(ErrorCode::unavailable, "no slave of the catalog is at " + address + " any more");
+}
+
 }  // namespace dl::master

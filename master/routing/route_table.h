@@ -63,6 +63,8 @@ class RouteTable {
     }
     // The client of one node, wherever it is now. UNAVAILABLE as above.
     Result<Route> node(NodeId id) const;
+    // The same by the address it was planned by.
+    Result<Route> at_address(const std::string& address) const;
     const SlaveDirectory& slaves() const { return slaves_; }
     const CatalogCache& catalog() const { return catalog_; }
 

@@ -29,25 +29,73 @@ Result<T> with_reason(Result<T> result, const FragmentCall& call) {
                                    : "the query was cancelled");
 }
 
+std::vector<TablePtr> tables_of(const FragmentPin& pin) {
+    std::vector<TablePtr> tables;
+    for (const auto& table : pin.tables)
+        tables.push_back(table.meta);
+    return tables;
+}
+
 struct PinSlot {
-    std::shared_ptr<rpc::RpcClient> slave;
-    std::string json;
-    std::vector<std::shared_ptr<const TableMeta>> tables;
+    FragmentPin pin;
+    Route route;
     std::optional<Result<rpc::PinReply>> reply;
 };
 
-// A slave that was away while a table was altered is told its schema first.
-asio::awaitable<Result<rpc::PinReply>> pin_one(PinSlot& slot, rpc::Deadline deadline) {
-    for (bool schemas_sent = false;; schemas_sent = true) {
-        auto reply = co_await slot.slave->call(rpc::Method::pin, slot.json, {}, deadline);
+asio::awaitable<Result<rpc::PinReply>> pin_one(const PartitionCaller& caller, const PinSlot& slot,
+                                               std::int64_t lease_ms, rpc::Deadline deadline) {
+    SlaveCall retries(caller.routes(), caller.options(), tables_of(slot.pin), LostAnswer::is_read_again,
+                      deadline);
+    for (;;) {
+        rpc::PinRequest request;
+        request.lease_ms = lease_ms;
+        DL_CO_TRY_ASSIGN(request.tables, tables_to_pin(caller.routes(), slot.pin));
+        rpc::CallTrace trace;
+        auto reply =
+            co_await slot.route.slave->call(rpc::Method::pin, rpc::encode(request), {}, deadline, &trace);
         if (reply.has_value()) co_return rpc::decode_reply<rpc::PinReply>(reply->end_json);
-        const bool is_older = reply.error().code == ErrorCode::schema_mismatch;
-        if (!is_older || schemas_sent) co_return std::move(reply).error();
-        for (const auto& table : slot.tables) {
-            auto updated = co_await slot.slave->call(
-                rpc::Method::update_table, rpc::encode(rpc::UpdateTableRequest{*table, {}}), {}, deadline);
-            if (updated.has_error()) co_return std::move(updated).error();
+        auto again = co_await retries.settle(slot.route, std::move(reply).error(), trace);
+        if (again.has_error()) co_return std::move(again).error();
+    }
+}
+
+// A query that has begun: its first frame names the columns.
+struct BegunQuery {
+    std::unique_ptr<rpc::RpcStream> stream;
+    SharedBytes head;
+};
+
+// `pin`: what the request is to pin for itself; nullptr: it names a view.
+asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(const PartitionCaller& caller, Route route,
+                                                                 rpc::QueryRequest request,
+                                                                 std::optional<FragmentPin> pin,
+                                                                 std::vector<SharedBytes> attached,
+                                                                 rpc::Deadline deadline) {
+    SlaveCall retries(caller.routes(), caller.options(), pin ? tables_of(*pin) : std::vector<TablePtr>(),
+                      LostAnswer::is_read_again, deadline);
+    for (;;) {
+        if (pin) {
+            DL_CO_TRY_ASSIGN(request.tables, tables_to_pin(caller.routes(), *pin));
         }
+        request.timeout_ms = milliseconds_until(deadline, 1);
+        rpc::CallTrace trace;
+        Result<std::optional<SharedBytes>> first = std::optional<SharedBytes>();
+        auto opened =
+            co_await route.slave->open(rpc::Method::query, rpc::encode(request), attached, deadline, &trace);
+        if (opened.has_error()) {
+            first = std::move(opened).error();
+        } else {
+            first = co_await (*opened)->next(deadline);
+            trace.lost = (*opened)->lost();
+        }
+        if (first.has_value()) {
+            if (!first->has_value())
+                co_return make_error(ErrorCode::internal,
+                                     "slave " + route.address + " ended a query without naming its columns");
+            co_return std::make_shared<BegunQuery>(BegunQuery{std::move(*opened), std::move(**first)});
+        }
+        auto again = co_await retries.settle(route, std::move(first).error(), trace);
+        if (again.has_error()) co_return std::move(again).error();
     }
 }
 
@@ -76,18 +124,10 @@ class RpcFragmentStream final : public FragmentStream {
         });
     }
 
-    // The first frame, which names the columns; the cut, when one was taken for this query.
-    Result<rpc::Cut> read_head() {
-        read_ahead();
-        DL_TRY_ASSIGN(auto frame, take_frame());
-        if (!frame)
-            return make_error(ErrorCode::internal,
-                              "slave " + node_ + " ended a query without naming its columns");
-        DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(frame->view()));
-        for (auto& column : head.columns)
+    void begin(std::vector<rpc::NamedType> columns) {
+        for (auto& column : columns)
             columns_.push_back({std::move(column.name), column.type});
         read_ahead();
-        return std::move(head.cut);
     }
 
     const std::vector<ResultColumn>& columns() const override { return columns_; }
@@ -132,13 +172,11 @@ class RpcFragmentStream final : public FragmentStream {
     bool ended_ = false;
 };
 
-rpc::QueryRequest query_request(const std::string& sql, const std::map<std::string, TableId>& names,
-                                const FragmentCall& call) {
+rpc::QueryRequest query_request(const std::string& sql, const std::map<std::string, TableId>& names) {
     rpc::QueryRequest request;
     request.sql = sql;
     for (const auto& [name, table] : names)
         request.names.push_back({name, table});
-    request.timeout_ms = milliseconds_until(call.deadline, 1);
     return request;
 }
 
@@ -149,22 +187,17 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
                                                            const FragmentCall& call) {
     auto slots = std::make_shared<std::vector<PinSlot>>(pins.size());
     for (std::size_t i = 0; i < pins.size(); ++i) {
-        DL_TRY_ASSIGN((*slots)[i].slave, slaves_.client(pins[i].node));
-        rpc::PinRequest request;
-        request.lease_ms = lease.count();
-        DL_TRY_ASSIGN(request.tables, tables_to_pin(routes_, pins[i]));
-        for (const auto& table : pins[i].tables)
-            (*slots)[i].tables.push_back(table.meta);
-        (*slots)[i].json = rpc::encode(request);
+        (*slots)[i].pin = pins[i];
+        DL_TRY_ASSIGN((*slots)[i].route, caller_.routes().at_address(pins[i].node));
     }
     using Done = std::monostate;
     BackgroundCall<Done> pinning(
         pick_(),
-        [slots, deadline = call.deadline]() -> asio::awaitable<Result<Done>> {
+        [this, slots, lease_ms = lease.count(), deadline = call.deadline]() -> asio::awaitable<Result<Done>> {
             std::vector<Task> tasks;
             for (auto& slot : *slots) {
-                tasks.emplace_back([&slot, deadline]() -> asio::awaitable<void> {
-                    auto reply = co_await pin_one(slot, deadline);
+                tasks.emplace_back([this, &slot, lease_ms, deadline]() -> asio::awaitable<void> {
+                    auto reply = co_await pin_one(caller_, slot, lease_ms, deadline);
                     slot.reply.emplace(std::move(reply));
                 });
             }
@@ -191,7 +224,7 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
 Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned,
                                                                  const FragmentStatement& statement,
                                                                  const FragmentCall& call) {
-    auto request = query_request(statement.sql, statement.names, call);
+    auto request = query_request(statement.sql, statement.names);
     request.view = pinned.view;
     std::vector<SharedBytes> attached;
     for (const auto& table : statement.broadcasts) {
@@ -199,70 +232,43 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
         for (const auto& batch : table->batches)
             attached.push_back(batch.body());
     }
-    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, rpc::encode(request), std::move(attached), call));
+    DL_TRY_ASSIGN(auto opened,
+                  open_query(pinned.node, std::move(request), nullptr, std::move(attached), call));
     return std::unique_ptr<FragmentStream>(std::move(opened.stream));
 }
 
 Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, const std::string& sql,
                                                       const std::map<std::string, TableId>& names,
                                                       const FragmentCall& call) {
-    for (bool schemas_sent = false;; schemas_sent = true) {
-        auto request = query_request(sql, names, call);
-        DL_TRY_ASSIGN(request.tables, tables_to_pin(routes_, pin));
-        auto opened = open_query(pin.node, rpc::encode(request), {}, call);
-        if (opened.has_value())
-            return PinnedStream{{pin.node, 0, std::move(opened->cut)}, std::move(opened->stream)};
-        if (opened.error().code != ErrorCode::schema_mismatch || schemas_sent)
-            return std::move(opened).error();
-        DL_TRY(send_schemas(pin, call));
-    }
+    DL_TRY_ASSIGN(auto opened, open_query(pin.node, query_request(sql, names), &pin, {}, call));
+    return PinnedStream{{pin.node, 0, std::move(opened.cut)}, std::move(opened.stream)};
 }
 
-// A slave that was away while a table was altered is told its schema.
-Result<void> RpcFragmentRunner::send_schemas(const FragmentPin& pin, const FragmentCall& call) {
-    using Done = std::monostate;
-    DL_TRY_ASSIGN(auto slave, slaves_.client(pin.node));
-    for (const auto& table : pin.tables) {
-        BackgroundCall<Done> sending(
-            pick_(),
-            [slave, json = rpc::encode(rpc::UpdateTableRequest{*table.meta, {}}),
-             deadline = call.deadline]() -> asio::awaitable<Result<Done>> {
-                auto updated = co_await slave->call(rpc::Method::update_table, json, {}, deadline);
-                if (updated.has_error()) co_return std::move(updated).error();
-                co_return Result<Done>(Done{});
-            },
-            *call.cancel);
-        DL_TRY_ASSIGN([[maybe_unused]] const auto done, with_reason(sending.wait(), call));
-    }
-    return {};
-}
-
-Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(const std::string& node, std::string json,
+Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(const std::string& node,
+                                                                   rpc::QueryRequest request,
+                                                                   const FragmentPin* pin,
                                                                    std::vector<SharedBytes> attached,
                                                                    const FragmentCall& call) {
-    DL_TRY_ASSIGN(auto slave, slaves_.client(node));
+    DL_TRY_ASSIGN(auto route, caller_.routes().at_address(node));
     const auto executor = pick_();
-    using Opened = std::shared_ptr<std::unique_ptr<rpc::RpcStream>>;
-    BackgroundCall<Opened> opening(
+    std::optional<FragmentPin> own;
+    if (pin != nullptr) own = *pin;
+    BackgroundCall<std::shared_ptr<BegunQuery>> opening(
         executor,
-        [slave, json = std::move(json), attached = std::move(attached),
-         deadline = call.deadline]() -> asio::awaitable<Result<Opened>> {
-            auto opened = co_await slave->open(rpc::Method::query, json, attached, deadline);
-            if (opened.has_error()) co_return std::move(opened).error();
-            co_return std::make_shared<std::unique_ptr<rpc::RpcStream>>(std::move(*opened));
-        },
+        [this, route = std::move(route), request = std::move(request), own = std::move(own),
+         attached = std::move(attached),
+         deadline = call.deadline] { return begin_query(caller_, route, request, own, attached, deadline); },
         *call.cancel);
-    DL_TRY_ASSIGN(auto opened, with_reason(opening.wait(), call));
-    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(*opened), call, node);
-    OpenQuery query;
-    DL_TRY_ASSIGN(query.cut, stream->read_head());
-    query.stream = std::move(stream);
-    return query;
+    DL_TRY_ASSIGN(const auto begun, with_reason(opening.wait(), call));
+    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(begun->stream), call, node);
+    DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(begun->head.view()));
+    stream->begin(std::move(head.columns));
+    return OpenQuery{std::move(head.cut), std::move(stream)};
 }
 
 void RpcFragmentRunner::unpin(const std::vector<PinnedFragment>& pinned) {
     for (const auto& fragment : pinned) {
-        auto slave = slaves_.client(fragment.node);
+        auto slave = caller_.routes().slaves().client(fragment.node);
         if (slave.has_error()) continue;
         const auto executor = pick_();
         asio::co_spawn(executor, unpin_one(*slave, fragment.view), asio::detached);

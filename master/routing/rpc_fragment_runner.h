@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "master/routing/route_table.h"
+#include "master/routing/partition_caller.h"
 #include "master/sql/fragment_runner.h"
 
 namespace dl::master {
@@ -16,11 +16,11 @@ namespace dl::master {
 class RpcFragmentRunner final : public FragmentRunner {
   public:
     // `pick` gives the event loop for the next call; the loops outlive this object and its streams.
-    RpcFragmentRunner(const RouteTable& routes, std::function<boost::asio::any_io_executor()> pick)
-        : routes_(routes), slaves_(routes.slaves()), pick_(std::move(pick)) {}
+    RpcFragmentRunner(const PartitionCaller& caller, std::function<boost::asio::any_io_executor()> pick)
+        : caller_(caller), pick_(std::move(pick)) {}
 
     Result<std::string> leader_of(const TableMeta& table, PartitionId partition) const override {
-        return routes_.of(table).leader_address(partition);
+        return caller_.routes().of(table).leader_address(partition);
     }
     Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins,
                                             std::chrono::milliseconds lease,
@@ -38,12 +38,11 @@ class RpcFragmentRunner final : public FragmentRunner {
         rpc::Cut cut;
         std::unique_ptr<FragmentStream> stream;
     };
-    Result<OpenQuery> open_query(const std::string& node, std::string json, std::vector<SharedBytes> attached,
-                                 const FragmentCall& call);
-    Result<void> send_schemas(const FragmentPin& pin, const FragmentCall& call);
+    // `pin`: what the query is to pin for itself; nullptr: the request names a view.
+    Result<OpenQuery> open_query(const std::string& node, rpc::QueryRequest request, const FragmentPin* pin,
+                                 std::vector<SharedBytes> attached, const FragmentCall& call);
 
-    const RouteTable& routes_;
-    const SlaveDirectory& slaves_;
+    const PartitionCaller& caller_;
     std::function<boost::asio::any_io_executor()> pick_;
 };
 

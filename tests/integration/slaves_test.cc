@@ -66,7 +66,8 @@ TEST_F(SlavesTest, PartitionsSpreadEvenlyAndEverythingFansOut) {
 }
 
 TEST_F(SlavesTest, OneSlaveDownIsAnErrorThatNamesItAndOnlyForWhatNeedsIt) {
-    start({.slaves = 2, .master_properties = {{"master.statement.timeout.ms", "5000"}}});
+    start({.slaves = 2,
+           .master_properties = {{"master.statement.timeout.ms", "5000"}, {"master.slave.wait.ms", "500"}}});
     auto client = connect();
     must(client, sql("create table t(id int primary key, v int) partition.number = 4"));
     must(client, batch(0, 1000));
@@ -129,7 +130,7 @@ TEST_F(SlavesTest, AFrozenSlaveCostsATimeoutOnly) {
 }
 
 TEST_F(SlavesTest, CreateNeedsASlaveAndSaysSo) {
-    start({.master_properties = {{"master.statement.timeout.ms", "3000"}}});
+    start({.master_properties = {{"master.statement.timeout.ms", "3000"}, {"master.slave.wait.ms", "500"}}});
     auto client = connect();
     cluster().slave().kill_hard();
     const auto reply = client.request(sql("create table t(id int primary key)"));

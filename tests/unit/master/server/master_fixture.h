@@ -40,23 +40,32 @@ using json = nlohmann::json;
 // Keeps counts instead of rows: enough to see what was routed where.
 class FakeSlave {
   public:
-    explicit FakeSlave(net::NetPool& pool, std::string address = "127.0.0.1:0") {
+    explicit FakeSlave(net::NetPool& pool, std::string address = "127.0.0.1:0") : pool_(pool) {
+        listen(address);
+    }
+    ~FakeSlave() { stop(); }
+    void listen(const std::string& address) {
         std::map<rpc::Method, rpc::RpcHandler> handlers;
         for (int m = 1; m <= 15; ++m) {
             const auto method = static_cast<rpc::Method>(m);
             handlers[method] = [this, method](rpc::RpcCall& call) { return handle(method, call); };
         }
-        auto server = rpc::RpcServer::listen(pool.executor_of(0), address, std::move(handlers));
+        auto server = rpc::RpcServer::listen(pool_.executor_of(0), address, std::move(handlers));
         if (server.has_error()) ADD_FAILURE() << server.error().to_text();
         server_ = *server;
+        address_ = "127.0.0.1:" + std::to_string(server_->port());
     }
-    ~FakeSlave() { stop(); }
+    // Connections are lost, what it knows is not.
+    void restart() {
+        stop();
+        listen(address_);
+    }
     void stop() {
         if (!server_) return;
         EXPECT_TRUE(server_->stop(std::chrono::milliseconds(0)));
         server_.reset();
     }
-    std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
+    std::string address() const { return address_; }
     std::uint16_t port() const { return server_->port(); }
 
     // The next call of `method` fails with this error; `after` tells whether its work is done first.
@@ -64,6 +73,12 @@ class FakeSlave {
         std::lock_guard lock(mutex_);
         failures_[method] = {std::move(error), after};
     }
+    // The next call of `method` does its work and is not answered until the connection is lost.
+    void hold_next(rpc::Method method) {
+        std::lock_guard lock(mutex_);
+        held_.insert(method);
+    }
+    bool holds() const { return holding_ > 0; }
     // Appends to and reads of this partition fail, those of others do not.
     void break_partition(std::uint32_t partition, Error error) {
         std::lock_guard lock(mutex_);
@@ -103,8 +118,24 @@ class FakeSlave {
         if (method == rpc::Method::read) co_return co_await read(call);
         if (method == rpc::Method::query) co_return co_await lookup(call);
         auto reply = answer(method, call);
+        if (taken_to_hold(method)) co_await hold(call);
         if (failure) co_return failure->first;
         co_return reply;
+    }
+
+    bool taken_to_hold(rpc::Method method) {
+        std::lock_guard lock(mutex_);
+        return held_.erase(method) != 0;
+    }
+    asio::awaitable<void> hold(rpc::RpcCall& call) {
+        ++holding_;
+        asio::steady_timer timer(co_await asio::this_coro::executor);
+        while (!call.cancelled()) {
+            timer.expires_after(std::chrono::milliseconds(2));
+            boost::system::error_code ignored;
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+        --holding_;
     }
 
     // A message the master should not have sent fails the test.
@@ -266,6 +297,8 @@ class FakeSlave {
         return found == broken_.end() ? std::nullopt : std::optional(found->second);
     }
 
+    net::NetPool& pool_;
+    std::string address_;
     std::shared_ptr<rpc::RpcServer> server_;
     mutable std::mutex mutex_;
     std::map<rpc::Method, std::pair<Error, bool>> failures_;
@@ -274,6 +307,8 @@ class FakeSlave {
     std::set<std::uint64_t> tables_;
     std::map<std::string, rpc::AppendReply> replies_;
     std::map<std::uint32_t, Error> broken_;
+    std::set<rpc::Method> held_;
+    std::atomic<int> holding_{0};
     std::uint32_t node_id_ = 0;
     std::atomic<std::uint32_t> last_schema_{0};
     std::atomic<bool> wait_cancelled_{false};
@@ -285,7 +320,7 @@ class FakeCoordinator final : public QueryCoordinator {
   public:
     std::uint64_t rows = 3;
     std::atomic<int> hanging{0}, cancelled{0};  // so far
-    std::chrono::milliseconds deaf_for{0};  // how long a hanging query goes on once it is cancelled
+    std::chrono::milliseconds deaf_for{0};      // how long a hanging query goes on once it is cancelled
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions&,
@@ -463,15 +498,19 @@ class MasterFixture : public ::testing::Test {
         queries_pool_ = std::make_unique<WorkerPool>("query", 2);
         routes_ = std::make_unique<RouteTable>(catalog_->tables(), *directory_of_slaves_);
         nodes_ = std::make_unique<NodeRegistrar>(*catalog_, *directory_of_slaves_, *work_);
-        tables_ = std::make_unique<TableManager>(*catalog_, *routes_, *nodes_, *work_);
-        appends_ = std::make_unique<AppendRouter>(*routes_);
-        reads_ = std::make_unique<ReadRouter>(*routes_);
-        points_ = std::make_unique<PointRouter>(*routes_);
+        tables_ =
+            std::make_unique<TableManager>(*catalog_, *routes_, *nodes_, *work_, RetryOptions{slave_wait_});
+        caller_ = std::make_unique<PartitionCaller>(*routes_, RetryOptions{slave_wait_});
+        appends_ = std::make_unique<AppendRouter>(*caller_);
+        reads_ = std::make_unique<ReadRouter>(*caller_);
+        upkeep_ = std::make_unique<UpkeepRouter>(*caller_);
+        points_ = std::make_unique<PointRouter>(*caller_);
         services_ = std::make_unique<Services>(Services{*catalog_,
                                                         *routes_,
                                                         *tables_,
                                                         *appends_,
                                                         *reads_,
+                                                        *upkeep_,
                                                         *points_,
                                                         coordinator_,
                                                         *work_,
@@ -509,6 +548,7 @@ class MasterFixture : public ::testing::Test {
         return rows;
     }
 
+    std::chrono::milliseconds slave_wait_{300};
     std::string directory_;
     net::NetPool pool_{"net", 2};
     std::vector<std::unique_ptr<FakeSlave>> slaves_;
@@ -519,8 +559,10 @@ class MasterFixture : public ::testing::Test {
     std::unique_ptr<RouteTable> routes_;
     std::unique_ptr<NodeRegistrar> nodes_;
     std::unique_ptr<TableManager> tables_;
+    std::unique_ptr<PartitionCaller> caller_;
     std::unique_ptr<AppendRouter> appends_;
     std::unique_ptr<ReadRouter> reads_;
+    std::unique_ptr<UpkeepRouter> upkeep_;
     std::unique_ptr<PointRouter> points_;
     FakeCoordinator coordinator_;
     net::ByteBudget work_bytes_{1u << 30};

@@ -106,12 +106,81 @@ TEST_F(StatementsTest, ABatchIdMakesALostAnswerHarmless) {
     const auto plain = client.ask(insert + "}");
     EXPECT_TRUE(plain.starts_with("UNKNOWN_OUTCOME")) << plain;
     EXPECT_EQ(slaves_[0]->end(0), 1);
-    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "connection lost"),
-                          true);
+    // The connection breaks after the slave has written the batch.
+    slaves_[0]->hold_next(rpc::Method::append);
+    std::thread breaker([&] {
+        EXPECT_TRUE(eventually([&] { return slaves_[0]->holds(); }));
+        slaves_[0]->restart();
+    });
     const auto meta = client.ask(insert + R"(,"options":{"batch_id":"b","meta":true}})");
+    breaker.join();
     EXPECT_NE(meta.find("\"duplicate\":true"), std::string::npos) << meta;
     EXPECT_NE(meta.find("\"0\":[1,1]"), std::string::npos) << meta;
     EXPECT_EQ(slaves_[0]->end(0), 2);
+}
+
+// A slave that does not know whether a batch was written knows it no better when it is asked again.
+TEST_F(StatementsTest, AnUnknownOutcomeThatASlaveTellsIsToldAtOnce) {
+    RawClient client(port());
+    create_t(client, 1);
+    slaves_[0]->break_partition(0, make_error(ErrorCode::unknown_outcome, "the sync failed"));
+    const auto begin = std::chrono::steady_clock::now();
+    const auto reply = client.ask(
+        R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}},"options":{"batch_id":"b"}})");
+    EXPECT_EQ(reply, "UNKNOWN_OUTCOME: table t, partition 0: the sync failed");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::append), 1);
+}
+
+TEST_F(StatementsTest, ABatchTellsWrittenUnknownAndNotWrittenPartitionsApart) {
+    RawClient client(port());
+    create_t(client, 4);
+    std::string rows;
+    for (int i = 0; i < 64; ++i)
+        rows += (i == 0 ? "{\"id\":" : ",{\"id\":") + std::to_string(i) + "}";
+    const auto batch = R"({"batch_insert":{"table_name":"t","data":[)" + rows + "]}}";
+    for (auto& slave : slaves_)
+        slave->break_partition(2, make_error(ErrorCode::disk_full, "no space"));
+    const auto partial = client.ask(batch);
+    EXPECT_TRUE(partial.starts_with(
+        "PARTIAL: partitions written: 0,1,3; not written: 2 (DISK_FULL: table t, partition 2: no space)"))
+        << partial;
+    for (auto& slave : slaves_)
+        slave->break_partition(3, make_error(ErrorCode::io_error, "sync failed"));
+    const auto unknown = client.ask(batch);
+    EXPECT_TRUE(
+        unknown.starts_with("UNKNOWN_OUTCOME: partitions written: 0,1; not known of: 3; not written: 2 "
+                            "(IO_ERROR: table t, partition 3: sync failed)"))
+        << unknown;
+}
+
+TEST_F(StatementsTest, ARequestOfAnotherEpochIsRepeatedWhenTheSlaveKnowsThePlacement) {
+    RawClient client(port());
+    create_t(client, 1);
+    const auto updates = slaves_[0]->calls(rpc::Method::update_table);
+    for (const auto method :
+         {rpc::Method::append, rpc::Method::offsets, rpc::Method::read, rpc::Method::query})
+        slaves_[0]->fail_next(method, make_error(ErrorCode::not_leader, "is in epoch 7 here"));
+    EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}}})"), "ok");
+    EXPECT_EQ(client.ask(R"({"max_offset":"t"})").find("NOT_LEADER"), std::string::npos);
+    EXPECT_TRUE(
+        client
+            .ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":0,"offset":0}],)"
+                 R"("read_count":3}})")
+            .starts_with("0:0-1|ok"));
+    client.send_frame(R"({"query":"select * from t where id = 7"})");
+    const auto row = client.read_text();
+    EXPECT_NE(row.find("7"), std::string::npos) << row;
+    EXPECT_EQ(client.read_code(), -1);
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::update_table), updates + 4);
+}
+
+TEST_F(StatementsTest, AnEpochThatNobodyServesIsUnavailableInTheEnd) {
+    RawClient client(port());
+    create_t(client, 1);
+    slaves_[0]->break_partition(0, make_error(ErrorCode::not_leader, "is in epoch 7 here"));
+    const auto reply = client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}}})");
+    EXPECT_TRUE(reply.starts_with("UNAVAILABLE: table t, partition 0: is in epoch 7 here")) << reply;
 }
 
 TEST_F(StatementsTest, APartlyWrittenBatchSaysWhichParts) {
@@ -180,6 +249,61 @@ TEST_F(StatementsTest, ASlaveThatIsDownCostsOnlyWhatNeedsIt) {
     health.start(pool_.executor());
     EXPECT_TRUE(eventually([&] { return catalog_->pending_drops().value().empty(); }));
     health.stop();
+}
+
+class PatientStatementsTest : public StatementsTest {
+  protected:
+    PatientStatementsTest() { slave_wait_ = std::chrono::seconds(10); }
+};
+
+// Whatever was surely not sent waits for the slave: after a restart of it nothing fails at once.
+TEST_F(PatientStatementsTest, StatementsWaitForASlaveThatStarts) {
+    RawClient client(port());
+    create_t(client, 1);
+    const auto while_away = [&](const std::string& statement) {
+        slaves_[0]->stop();
+        std::thread starter([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(300));
+            slaves_[0]->restart();
+        });
+        const auto reply = client.ask(statement);
+        starter.join();
+        return reply;
+    };
+    EXPECT_EQ(while_away(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}}})"), "ok");
+    EXPECT_EQ(slaves_[0]->end(0), 1);
+    EXPECT_EQ(while_away(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":10}})"),
+              "0:0-1|ok");
+    EXPECT_EQ(while_away(R"({"compress_table":"t"})"), "ok");
+    const auto found = while_away(R"({"query":"select * from t where id = 7"})");
+    EXPECT_TRUE(found.ends_with("ok")) << found;
+    EXPECT_EQ(while_away(R"({"sql":"create table u(id int primary key) partition.number = 2"})"), "ok");
+}
+
+// What one partition does not give does not keep back what the others do.
+TEST_F(StatementsTest, AStreamReadDeliversWhatItCanAndSaysWhereToGoOn) {
+    RawClient client(port());
+    create_t(client, 4);
+    std::string rows;
+    for (int i = 0; i < 64; ++i)
+        rows += (i == 0 ? "{\"id\":" : ",{\"id\":") + std::to_string(i) + "}";
+    EXPECT_EQ(client.ask(R"({"batch_insert":{"table_name":"t","data":[)" + rows + "]}}"), "ok");
+    for (auto& slave : slaves_)
+        slave->break_partition(1, make_error(ErrorCode::corrupt_data, "a damaged file"));
+    const std::string read = R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":2}})";
+    const auto reply = client.ask(read);
+    for (const auto* frame : {"0:0-2|", "2:0-2|", "3:0-2|"})
+        EXPECT_NE(reply.find(frame), std::string::npos) << reply;
+    EXPECT_NE(
+        reply.find("|CORRUPT_DATA: table 't': partitions that failed: 1 (a damaged file); of the others the "
+                   "records were sent; read on: 0 at 2, 1 at 0, 2 at 2, 3 at 2"),
+        std::string::npos)
+        << reply;
+    // A slave that is away fails all its partitions, and only these.
+    slaves_[1]->stop();
+    const auto half = client.ask(read);
+    EXPECT_NE(half.find("0:0-2|"), std::string::npos) << half;
+    EXPECT_NE(half.find("partitions that failed: 1,3"), std::string::npos) << half;
 }
 
 TEST_F(StatementsTest, StreamRead) {

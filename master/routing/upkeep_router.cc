@@ -1,0 +1,169 @@
+#include "master/routing/upkeep_router.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/json/json_writer.h"
+#include "master/routing/rpc_timeout.h"
+
+namespace dl::master {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Sums up what the slaves report and passes it on, at most so often.
+class ProgressSum {
+  public:
+    explicit ProgressSum(UpkeepRouter::ProgressSink sink) : sink_(std::move(sink)) {}
+
+    // A report that is not understood is left out: the work itself goes on.
+    asio::awaitable<void> report(NodeId node, std::string_view json, bool last) {
+        if (!sink_) co_return;
+        auto now = rpc::decode_reply<CompressProgress>(json);
+        if (now.has_value()) by_node_[node] = *now;
+        const auto time = steady_clock::now();
+        if (last || sending_ || time < next_) co_return;
+        next_ = time + kInterval;
+        co_await send();
+    }
+    asio::awaitable<void> send() {
+        if (!sink_ || failed_) co_return;
+        CompressProgress sum;
+        for (const auto& [node, now] : by_node_) {
+            sum.rows_done += now.rows_done;
+            sum.rows_total += now.rows_total;
+            sum.bytes += now.bytes;
+        }
+        sending_ = true;
+        auto sent = co_await sink_(sum);
+        sending_ = false;
+        failed_ = sent.has_error();
+    }
+
+  private:
+    static constexpr milliseconds kInterval{400};
+    std::map<NodeId, CompressProgress> by_node_;
+    UpkeepRouter::ProgressSink sink_;
+    bool sending_ = false;
+    bool failed_ = false;
+    steady_clock::time_point next_{};
+};
+
+// As clients get it: with the slave's address.
+std::string check_row_json(const rpc::CheckRow& row, const std::string& node) {
+    std::string json = "{\"partition\":" + std::to_string(row.partition.value) + ",\"slave\":";
+    append_json_string(json, node);
+    json += ",\"live_rows\":" + std::to_string(row.live_rows) +
+            ",\"records\":" + std::to_string(row.records) + ",\"bytes\":" + std::to_string(row.bytes) +
+            ",\"hash\":";
+    append_json_string(json, row.hash);
+    json += ",\"problems\":[";
+    for (std::size_t i = 0; i < row.problems.size(); ++i) {
+        if (i != 0) json += ',';
+        append_json_string(json, row.problems[i]);
+    }
+    return json + "]}";
+}
+
+// A check whose first row has come.
+struct OpenCheck {
+    std::unique_ptr<rpc::RpcStream> stream;
+    std::optional<SharedBytes> row;  // nullopt: it has ended
+};
+
+}  // namespace
+
+asio::awaitable<Result<void>> UpkeepRouter::compress(TablePtr table, rpc::Deadline deadline,
+                                                     ProgressSink progress) {
+    ProgressSum sum(std::move(progress));
+    std::vector<std::string> done;
+    std::optional<Error> failure;
+    PartitionCaller::Call call;
+    call.table = table;
+    call.partitions = all_partitions(*table);
+    call.deadline = deadline;
+    call.lost = LostAnswer::is_an_error;
+    call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
+        const rpc::CompressRequest request{rpc::table_ref(*table), share.ids()};
+        auto stream = co_await share.route.slave->open(rpc::Method::compress, rpc::encode(request), {},
+                                                       deadline, &trace);
+        if (stream.has_error()) co_return std::move(stream).error();
+        for (;;) {
+            auto frame = co_await (*stream)->next(deadline);
+            trace.lost = (*stream)->lost();
+            if (frame.has_error()) co_return std::move(frame).error();
+            if (!frame->has_value()) break;
+            const auto json = (**frame).view();
+            co_await sum.report(share.route.node, json, false);
+        }
+        const auto& end = (*stream)->end_json();
+        co_await sum.report(share.route.node, end, true);
+        done.push_back(share.route.address);
+        co_return Result<void>();
+    };
+    call.failed = [&](const SlaveShare&, Error error) {
+        if (!failure) failure = std::move(error);
+    };
+    co_await caller_.run(call);
+    if (!failure) {
+        co_await sum.send();
+        co_return Result<void>();
+    }
+    if (done.empty()) co_return std::move(*failure);
+    std::sort(done.begin(), done.end());
+    std::string names;
+    for (const auto& name : done)
+        names += (names.empty() ? "" : ", ") + name;
+    co_return make_error(ErrorCode::partial, "compaction is complete on " + names +
+                                                 " only: " + failure->to_text() + "; repeat it");
+}
+
+asio::awaitable<Result<void>> UpkeepRouter::check(TablePtr table, bool repair, RowSink sink,
+                                                  rpc::Deadline deadline) {
+    std::multimap<std::string, OpenCheck> checks;  // by address
+    std::optional<Error> failure;
+    PartitionCaller::Call call;
+    call.table = table;
+    call.partitions = all_partitions(*table);
+    call.deadline = deadline;
+    call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
+        const rpc::CheckRequest request{rpc::table_ref(*table), share.ids(), repair,
+                                        std::min(milliseconds_until(deadline, 1), rpc::kUpkeepTimeMsMax)};
+        auto opened =
+            co_await share.route.slave->open(rpc::Method::check, rpc::encode(request), {}, deadline, &trace);
+        if (opened.has_error()) co_return std::move(opened).error();
+        auto first = co_await (*opened)->next(deadline);
+        trace.lost = (*opened)->lost();
+        if (first.has_error()) co_return std::move(first).error();
+        auto& check = checks.emplace(share.route.address, OpenCheck{})->second;
+        check.stream = std::move(*opened);
+        check.row = std::move(*first);
+        co_return Result<void>();
+    };
+    call.failed = [&](const SlaveShare&, Error error) {
+        if (!failure) failure = std::move(error);
+    };
+    co_await caller_.run(call);
+    for (auto& [address, check] : checks) {
+        while (check.row) {
+            auto row = rpc::decode_reply<rpc::CheckRow>(check.row->view());
+            if (row.has_error()) co_return std::move(row).error();
+            auto passed = co_await sink(check_row_json(*row, address));
+            if (passed.has_error()) co_return std::move(passed).error();
+            auto next = co_await check.stream->next(deadline);
+            if (next.has_error()) co_return std::move(next).error();
+            check.row = std::move(*next);
+        }
+        check.stream.reset();
+    }
+    if (failure) co_return std::move(*failure);
+    co_return Result<void>();
+}
+
+}  // namespace dl::master

@@ -1,0 +1,38 @@
+// Upkeep of tables: compaction and checks, fanned out to the slaves that lead the partitions. Coroutines run
+// on the caller's executor; thread-safe. Cancelling a coroutine closes its connections, which ends a check on
+// the slaves; a compaction goes on.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+
+#include "common/base/error.h"
+#include "common/rpc/messages/upkeep_messages.h"
+#include "master/catalog/catalog_cache.h"
+#include "master/routing/partition_caller.h"
+
+namespace dl::master {
+
+using rpc::CompressProgress;
+
+class UpkeepRouter {
+  public:
+    explicit UpkeepRouter(const PartitionCaller& caller) : caller_(caller) {}
+
+    // Completes when every partition is compacted. `progress` (may be empty) gets the sum over all slaves now
+    // and then, one call at a time, and once at the end; when it fails it is not called again. PARTIAL names
+    // the slaves that are done when others failed.
+    using ProgressSink = std::function<boost::asio::awaitable<Result<void>>(CompressProgress now)>;
+    boost::asio::awaitable<Result<void>> compress(TablePtr table, rpc::Deadline deadline,
+                                                  ProgressSink progress);
+    // Passes the row of each partition on, slave by slave; all slaves work at once.
+    using RowSink = std::function<boost::asio::awaitable<Result<void>>(std::string row)>;
+    boost::asio::awaitable<Result<void>> check(TablePtr table, bool repair, RowSink sink,
+                                               rpc::Deadline deadline);
+
+  private:
+    const PartitionCaller& caller_;
+};
+
+}  // namespace dl::master
