@@ -43,47 +43,62 @@ std::string name_of(const TableMeta& table, PartitionId id) {
 
 }  // namespace
 
-// What the directories hold. A table's newest description wins; older copies are brought up to date.
+// What the directories hold. A table's newest description wins; older and missing copies of it are brought up
+// to date. A table nobody describes is set aside.
 Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
+    struct Copy {
+        TableId id;
+        std::size_t directory;
+        std::optional<TableMeta> meta;  // nullopt: its table.json is missing
+    };
+    std::vector<Copy> copies;
     std::map<TableId, std::shared_ptr<const TableMeta>> newest;
     std::map<TableId, LeaderEpochs> epochs;
-    std::map<TableId, std::map<PartitionId, Slot>> failed;
-    std::vector<Found> found;
-    std::map<std::pair<TableId, PartitionId>, std::size_t> where;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         DL_TRY_ASSIGN(const auto ids, directories_[i]->tables());
         for (const auto id : ids) {
             auto stored = directories_[i]->read_table(id);
-            if (stored.has_error()) {
-                log_error(kComponent, "table left out",
-                          {{"directory", directories_[i]->path()}, {"error", stored.error()}});
+            const bool missing = stored.has_error() && stored.error().code == ErrorCode::not_found;
+            if (stored.has_error() && !missing) {
+                leave_out(id, directories_[i]->table_path(id), stored.error());
                 continue;
             }
+            copies.push_back({id, i, std::nullopt});
+            if (missing) continue;
             merge_epochs(epochs[id], stored->epochs);
+            copies.back().meta = stored->meta;
             auto& known = newest[id];
             if (!known || replaces(stored->meta, *known))
                 known = std::make_shared<const TableMeta>(std::move(stored->meta));
         }
     }
-    for (std::size_t i = 0; i < directories_.size(); ++i) {
-        for (const auto& [id, meta] : newest) {
-            if (!directories_[i]->has_table(id)) continue;
-            const auto own = directories_[i]->read_table(id);
-            if (own.has_value() && replaces(*meta, own->meta))
-                DL_TRY(directories_[i]->write_table(*meta, epochs[id]));
-            DL_TRY_ASSIGN(const auto partitions, directories_[i]->partitions(id));
-            for (const auto partition : partitions) {
-                const auto [at, fresh] = where.emplace(std::pair(id, partition), i);
-                if (!fresh) {
-                    failed[id][partition].failure =
-                        make_error(ErrorCode::corrupt_data,
-                                   name_of(*meta, partition) + " is in two data directories, " +
-                                       directories_[at->second]->path() + " and " + directories_[i]->path() +
-                                       "; remove the wrong one and start again");
-                    continue;
-                }
-                found.push_back({meta, partition, epoch_of(epochs[id], partition), i});
+    std::vector<Found> found;
+    std::map<TableId, std::map<PartitionId, Slot>> failed;
+    std::map<std::pair<TableId, PartitionId>, std::size_t> where;
+    for (const auto& copy : copies) {
+        auto& directory = *directories_[copy.directory];
+        const auto id = copy.id;
+        if (!newest.contains(id)) {
+            DL_TRY(directory.retire_unknown(id));
+            continue;
+        }
+        const auto& meta = newest.at(id);
+        if (!copy.meta || replaces(*meta, *copy.meta)) DL_TRY(directory.write_table(*meta, epochs[id]));
+        const auto partitions = directory.partitions(id);
+        if (partitions.has_error()) {
+            leave_out(id, directory.table_path(id), partitions.error());
+            continue;
+        }
+        for (const auto partition : *partitions) {
+            const auto [at, fresh] = where.emplace(std::pair(id, partition), copy.directory);
+            if (!fresh) {
+                failed[id][partition].failure = make_error(
+                    ErrorCode::corrupt_data, name_of(*meta, partition) + " is in two data directories, " +
+                                                 directories_[at->second]->path() + " and " +
+                                                 directory.path() + "; remove the wrong one and start again");
+                continue;
             }
+            found.push_back({meta, partition, epoch_of(epochs[id], partition), copy.directory});
         }
     }
     std::unique_lock lock(mutex_);
@@ -94,6 +109,20 @@ Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
     }
     std::erase_if(found, [&](const Found& one) { return tables_[one.meta->id].slots.contains(one.id); });
     return found;
+}
+
+void PartitionRegistry::leave_out(TableId table, const std::string& path, const Error& error) {
+    log_error(kComponent, "table left out", {{"directory", path}, {"error", error}});
+    left_out_.emplace(table, make_error(ErrorCode::corrupt_data,
+                                        path + " could not be read at the slave's start (" + error.message +
+                                            "); put it right and start the slave again"));
+}
+
+// What could not be read is not to be mixed with anything new, nor removed.
+Result<void> PartitionRegistry::check_readable(TableId table) const {
+    const auto found = left_out_.find(table);
+    if (found == left_out_.end()) return {};
+    return found->second;
 }
 
 PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
@@ -142,6 +171,14 @@ Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t thre
         }
     }
     sum.tables = tables_.size();
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const auto aside, directory->set_aside());
+        for (const auto& name : aside) {
+            log_warn(kComponent, "lies set aside and does not serve",
+                     {{"directory", directory->tables_path() + "/" + name}});
+            sum.set_aside.push_back(directory->tables_path() + "/" + name);
+        }
+    }
     for (const auto& [id, table] : tables_)
         for (const auto& [partition, slot] : table.slots)
             sum.failed += slot.failure ? 1 : 0;
@@ -291,6 +328,7 @@ LeaderEpochs PartitionRegistry::epochs(TableId table) const {
 
 Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpochs& partitions) {
     std::lock_guard guard(changing_);
+    DL_TRY(check_readable(table.id));
     const bool known = this->table(table.id).has_value();
     if (known) DL_TRY(update_locked(table, partitions));
     const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
@@ -304,10 +342,11 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
         }
         Found place{meta, id, epoch_of(stored_epochs, id), emptiest_directory()};
         auto& directory = *directories_[place.directory];
-        if (!directory.has_table(table.id))
-            DL_TRY(directory.write_table(*meta, stored_epochs));
-        else
+        DL_TRY_ASSIGN(const bool described, directory.has_table(table.id));
+        if (described)
             DL_TRY(directory.write_epochs(table.id, stored_epochs));
+        else
+            DL_TRY(directory.write_table(*meta, stored_epochs));
         DL_TRY(directory.create_partition(*meta, id));
         auto slot = open(place);
         if (slot.failure) return *slot.failure;
@@ -343,7 +382,8 @@ Result<void> PartitionRegistry::update_locked(const TableMeta& table, const Lead
     const bool newer_schema = replaces(table, *known);
     if (!newer_schema && !newer_epochs) return {};
     for (const auto& directory : directories_) {
-        if (!directory->has_table(table.id)) continue;
+        DL_TRY_ASSIGN(const bool described, directory->has_table(table.id));
+        if (!described) continue;
         DL_TRY(newer_schema ? directory->write_table(table, stored_epochs)
                             : directory->write_epochs(table.id, stored_epochs));
     }
@@ -366,6 +406,7 @@ Result<void> PartitionRegistry::update_locked(const TableMeta& table, const Lead
 
 Result<void> PartitionRegistry::drop(TableId table) {
     std::lock_guard guard(changing_);
+    DL_TRY(check_readable(table));
     Table dropped;
     {
         std::unique_lock lock(mutex_);

@@ -230,19 +230,29 @@ TEST_F(SlaveNodeTest, ASecondInstanceOnTheSameDataIsRefused) {
         << second.error().message;
 }
 
-// What a crash leaves in the middle of creating or dropping is cleaned up and never seen as data.
+// What a crash leaves in the middle of creating or dropping is never seen as data; it is removed when nothing
+// can be lost by it, else set aside.
 TEST_F(SlaveNodeTest, HalfDoneTablesAreCleanedUp) {
     start();
     create(1, 1);
     append(1, 0, 0, 3);
     stop();
-    std::filesystem::create_directories(root_ + "/a/tables/t9/p0");          // no table.json yet
+    std::filesystem::create_directories(root_ + "/a/tables/t8");             // no table.json yet
+    std::filesystem::create_directories(root_ + "/a/tables/t9/p0");          // lost its table.json
     std::filesystem::create_directories(root_ + "/a/tables/t1/p5.new/log");  // being created
+    std::filesystem::create_directories(root_ + "/a/tables/t1/p6.new/log");
+    std::ofstream(root_ + "/a/tables/t1/p6.new/log/00000000000000000000.log") << "record";
     std::filesystem::create_directories(root_ + "/b/tables/t4.dropped/p0");  // being removed
     std::filesystem::create_directories(root_ + "/b/tables/t01");            // not ours
     start();
-    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t9"));
-    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1/p5.new"));
+    const auto names_in = [&](const std::string& directory) {
+        std::string names;
+        for (const auto& name : *posix_file_system().list(root_ + directory))
+            names += name.substr(0, name.find_last_not_of("0123456789") + 1) + " ";
+        return names;
+    };
+    EXPECT_EQ(names_in("/a/tables"), "t t.no-table-json. ");
+    EXPECT_EQ(names_in("/a/tables/t1"), "epochs.json p p.unfinished. table.json ");
     EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t4.dropped"));
     EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t01"));
     EXPECT_EQ(offsets(1, {0}), "0:0-3");
