@@ -103,11 +103,12 @@ void bind_placement(SqliteStatement& statement, int first, const PartitionPlacem
 CatalogStore::CatalogStore(DirectoryLock lock, SqliteDatabase database)
     : lock_(std::move(lock)), database_(std::move(database)) {}
 
-Result<std::unique_ptr<CatalogStore>> CatalogStore::open(const std::string& directory) {
+Result<std::unique_ptr<CatalogStore>> CatalogStore::open(const std::string& directory, bool begin_anew) {
     DL_TRY_ASSIGN(auto lock, DirectoryLock::acquire(directory));
+    DL_TRY(prepare_catalog_file(directory, lock.was_used_before(), begin_anew));
     DL_TRY_ASSIGN(auto database, SqliteDatabase::open(directory + "/catalog.db"));
     std::unique_ptr<CatalogStore> store(new CatalogStore(std::move(lock), std::move(database)));
-    DL_TRY(prepare_catalog_format(store->database_));
+    DL_TRY(upgrade_catalog(store->database_));
     return store;
 }
 

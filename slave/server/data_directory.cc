@@ -144,6 +144,15 @@ Result<void> DataDirectory::move_aside(const std::string& kept_name, std::string
     return {};
 }
 
+Result<TableId> DataDirectory::highest_table() const {
+    DL_TRY_ASSIGN(const auto names, files_.list(tables_path()));
+    TableId highest;
+    for (const auto& name : names)
+        if (const auto id = parse_name<std::uint64_t>(name.substr(0, name.find('.')), 't'))
+            highest = std::max(highest, TableId{*id});
+    return highest;
+}
+
 Result<std::vector<std::string>> DataDirectory::set_aside() const {
     const auto is_one = [](std::string_view name, char prefix) {
         const auto dot = name.find('.');

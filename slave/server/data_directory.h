@@ -44,6 +44,8 @@ class DataDirectory {
     // A directory without its table.json: removed when it holds no partition (it was just being created),
     // else set aside.
     Result<void> retire_unknown(TableId table);
+    // Of everything in tables/, set aside or not; 0: nothing is there.
+    Result<TableId> highest_table() const;
     // The directories set aside, now or at earlier starts; relative to tables/.
     Result<std::vector<std::string>> set_aside() const;
 

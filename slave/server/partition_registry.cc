@@ -27,7 +27,7 @@ bool merge_epochs(LeaderEpochs& into, const LeaderEpochs& from) {
     return newer;
 }
 
-// What a request brings that is newer than what is known.
+// Of two copies of a table's description.
 bool replaces(const TableMeta& newer, const TableMeta& known) {
     return newer.schema.id > known.schema.id || (known.incarnation == 0 && newer.incarnation != 0);
 }
@@ -101,7 +101,13 @@ Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
             found.push_back({meta, partition, epoch_of(epochs[id], partition), copy.directory});
         }
     }
+    TableId highest;
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const auto seen, directory->highest_table());
+        highest = std::max(highest, seen);
+    }
     std::unique_lock lock(mutex_);
+    highest_seen_ = highest;
     for (const auto& [id, meta] : newest) {
         tables_[id].meta = meta;
         tables_[id].epochs = std::move(epochs[id]);
@@ -311,6 +317,32 @@ std::size_t PartitionRegistry::table_count() const {
     return tables_.size();
 }
 
+std::vector<HeldTable> PartitionRegistry::held() const {
+    std::vector<HeldTable> tables;
+    std::vector<std::vector<std::shared_ptr<Partition>>> partitions;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [id, table] : tables_) {
+            tables.push_back({table.meta, static_cast<std::uint32_t>(table.slots.size()), 0, 0});
+            partitions.emplace_back();
+            for (const auto& [partition, slot] : table.slots)
+                if (slot.partition) partitions.back().push_back(slot.partition);
+        }
+    }
+    for (std::size_t i = 0; i < tables.size(); ++i)
+        for (const auto& partition : partitions[i]) {
+            const auto stats = partition->stats();
+            tables[i].records += static_cast<std::uint64_t>(stats.end_offset - stats.first_offset);
+            tables[i].bytes += stats.log_bytes + stats.file_bytes;
+        }
+    return tables;
+}
+
+TableId PartitionRegistry::highest_table() const {
+    std::shared_lock lock(mutex_);
+    return tables_.empty() ? highest_seen_ : std::max(highest_seen_, tables_.rbegin()->first);
+}
+
 std::size_t PartitionRegistry::emptiest_directory() const {
     std::vector<std::size_t> counts(directories_.size());
     std::shared_lock lock(mutex_);
@@ -331,6 +363,8 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
     DL_TRY(check_readable(table.id));
     const bool known = this->table(table.id).has_value();
     if (known) DL_TRY(update_locked(table, partitions));
+    if (!known && table.incarnation == 0)
+        return make_error(ErrorCode::invalid_request, "table " + table.name + " has no incarnation");
     const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
     auto stored_epochs = epochs(table.id);
     merge_epochs(stored_epochs, partitions);
@@ -368,6 +402,7 @@ Result<void> PartitionRegistry::update(const TableMeta& table, const LeaderEpoch
 
 Result<void> PartitionRegistry::update_locked(const TableMeta& table, const LeaderEpochs& told) {
     DL_TRY_ASSIGN(const auto known, this->table(table.id));
+    DL_TRY(check_incarnation(*known, table.incarnation, table.name));
     std::map<PartitionId, std::shared_ptr<Partition>> partitions;
     {
         std::shared_lock lock(mutex_);
@@ -379,7 +414,7 @@ Result<void> PartitionRegistry::update_locked(const TableMeta& table, const Lead
         if (partitions.contains(id)) here[id] = epoch;
     auto stored_epochs = epochs(table.id);
     const bool newer_epochs = merge_epochs(stored_epochs, here);
-    const bool newer_schema = replaces(table, *known);
+    const bool newer_schema = table.schema.id > known->schema.id;
     if (!newer_schema && !newer_epochs) return {};
     for (const auto& directory : directories_) {
         DL_TRY_ASSIGN(const bool described, directory->has_table(table.id));
@@ -404,9 +439,27 @@ Result<void> PartitionRegistry::update_locked(const TableMeta& table, const Lead
     return {};
 }
 
-Result<void> PartitionRegistry::drop(TableId table) {
+Result<void> PartitionRegistry::adopt(TableId id, std::uint64_t incarnation) {
+    std::lock_guard guard(changing_);
+    DL_TRY_ASSIGN(const auto known, table(id));
+    if (known->incarnation == incarnation) return {};
+    if (known->incarnation != 0) return check_incarnation(*known, incarnation, known->name);
+    auto adopted = std::make_shared<TableMeta>(*known);
+    adopted->incarnation = incarnation;
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const bool described, directory->has_table(id));
+        if (described) DL_TRY(directory->write_table(*adopted, epochs(id)));
+    }
+    std::unique_lock lock(mutex_);
+    tables_[id].meta = std::move(adopted);
+    return {};
+}
+
+Result<void> PartitionRegistry::drop(TableId table, std::uint64_t incarnation) {
     std::lock_guard guard(changing_);
     DL_TRY(check_readable(table));
+    if (const auto known = this->table(table); known.has_value())
+        DL_TRY(check_incarnation(**known, incarnation, ""));
     Table dropped;
     {
         std::unique_lock lock(mutex_);

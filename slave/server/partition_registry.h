@@ -48,9 +48,12 @@ class PartitionRegistry final : public TableRegistry {
     Result<std::shared_ptr<Partition>> partition(TableId table, PartitionId id) const override;
     std::vector<PartitionEntry> partitions(TableId table) const override;
     std::size_t table_count() const override;
+    std::vector<HeldTable> held() const override;
+    TableId highest_table() const override;
     Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override;
     Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) override;
-    Result<void> drop(TableId table) override;
+    Result<void> drop(TableId table, std::uint64_t incarnation) override;
+    Result<void> adopt(TableId table, std::uint64_t incarnation) override;
 
   private:
     struct Slot {
@@ -94,7 +97,8 @@ class PartitionRegistry final : public TableRegistry {
     std::mutex changing_;              // create, update, drop; taken before mutex_
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
-    std::map<TableId, Error> left_out_;  // since the start, under changing_
+    TableId highest_seen_;                                // at the start, under mutex_
+    std::map<TableId, Error> left_out_;                   // since the start, under changing_
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
 
     struct Reopening {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/read_messages.h"
 #include "common/rpc/messages/upkeep_messages.h"
@@ -40,6 +41,7 @@ constexpr Decoder kDecoders[] = {
     try_decode<CompressRequest>,    try_decode<CompressProgress>, try_decode<CheckRequest>,
     try_decode<CheckRow>,           try_decode<StatsRequest>,     try_decode<StatsReply>,
     try_decode<UpdateTableRequest>, try_decode<UpdateTableReply>, try_decode<RegisterNodeRequest>,
+    try_decode<InventoryPart>,
 };
 constexpr std::size_t kQueryRequest = 15;
 static_assert(kDecoders[kQueryRequest] == Decoder{try_decode<QueryRequest>});

@@ -94,8 +94,7 @@ struct SimFileSystem::State {
     // The fault this call meets. A power cut shows as half a write.
     std::optional<SimFault> enter(SimCall call) {
         std::optional<SimFault> met;
-        const bool is_change =
-            call != SimCall::read && call != SimCall::open_read && call != SimCall::look;
+        const bool is_change = call != SimCall::read && call != SimCall::open_read && call != SimCall::look;
         if (is_change) {
             ++changes;
             if (changes_left) {

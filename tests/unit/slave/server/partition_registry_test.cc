@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <set>
+
 #include "common/base/log.h"
 #include "common/duck/parquet_file.h"
 #include "tests/support/sim_file_system.h"
@@ -10,6 +13,12 @@
 
 namespace dl::slave {
 namespace {
+
+TableMeta make_table(std::uint64_t id, std::uint32_t partitions) {
+    auto table = test::make_table(id, partitions);
+    table.incarnation = 1000 + id;
+    return table;
+}
 
 class PartitionRegistryTest : public ::testing::Test {
   protected:
@@ -80,7 +89,7 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
     {
         auto node = start();
         ASSERT_TRUE(node && node->recovered.has_value());
-        ASSERT_TRUE(node->registry->create(test::make_table(1, 3), partitions(3)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3)).has_value());
         for (std::uint32_t p = 0; p < 3; ++p)
             append(*node->registry, p);
         node->registry->close();
@@ -119,7 +128,7 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
 TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(test::make_table(1, 1), partitions(1)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1)).has_value());
         append(*node->registry, 0);
         node->registry->close();
     }
@@ -139,7 +148,7 @@ TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) 
 TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(test::make_table(1, 2), partitions(2)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2)).has_value());
         append(*node->registry, 0);
         append(*node->registry, 1);
         node->registry->close();
@@ -155,7 +164,7 @@ TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
 TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropped) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(test::make_table(1, 1), partitions(1)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1)).has_value());
         append(*node->registry, 0);
         node->registry->close();
     }
@@ -168,9 +177,9 @@ TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropp
         auto node = start();
         EXPECT_EQ(node->recovered->tables, 0u);
         EXPECT_TRUE(node->registry->table(TableId{1}).has_error());
-        EXPECT_EQ(node->registry->create(test::make_table(1, 1), partitions(1)).error().code,
+        EXPECT_EQ(node->registry->create(make_table(1, 1), partitions(1)).error().code,
                   ErrorCode::corrupt_data);
-        EXPECT_EQ(node->registry->drop(TableId{1}).error().code, ErrorCode::corrupt_data);
+        EXPECT_EQ(node->registry->drop(TableId{1}, 1001).error().code, ErrorCode::corrupt_data);
         node->registry->close();
     }
     files_.overwrite(path, good);
