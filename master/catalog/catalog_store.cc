@@ -60,6 +60,8 @@ Result<std::vector<NodeId>> decode_nodes(std::string_view text) {
     return nodes;
 }
 
+constexpr std::uint64_t kTableIdMax = std::uint64_t{1} << 62;  // out of reach for a counter
+
 std::int64_t signed_id(TableId table) {
     return static_cast<std::int64_t>(table.value);
 }
@@ -282,6 +284,10 @@ Result<void> CatalogStore::queue_drops(TableId table, const std::vector<NodeId>&
 }
 
 Result<void> CatalogStore::skip_table_ids(TableId highest) {
+    if (highest.value >= kTableIdMax)
+        return make_error(ErrorCode::corrupt_data,
+                          "a slave says it holds a table with a number that no catalog "
+                          "gives; look at the names in its tables folder");
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto raise, database_.prepare("UPDATE counters SET value = ? "
                                                 "WHERE name = 'next_table_id' AND value <= ?"));

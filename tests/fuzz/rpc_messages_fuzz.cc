@@ -99,7 +99,8 @@ std::vector<std::string> fuzz_seeds() {
     const Error error = make_error(ErrorCode::io_error, "a \"disk\"");
     add(0, encode(PingRequest{}));
     add(1, encode(PingReply{"h:1", "1.0", "x", NodeId{2}, 3}));
-    add(2, encode(CreateTableRequest{std::string(32, 'c'), small_table(), {{PartitionId{0}, LeaderEpoch{1}}}}));
+    add(2,
+        encode(CreateTableRequest{std::string(32, 'c'), small_table(), {{PartitionId{0}, LeaderEpoch{1}}}}));
     add(3, encode(DropTableRequest{table}));
     add(4, encode(AppendRequest{table, SchemaId{1}, "id", {{PartitionId{0}, LeaderEpoch{1}, 1, 2, 3}}}));
     add(5, encode(AppendReply{{{PartitionId{0}, Appended{1, 2, true}, {}}, {PartitionId{1}, {}, error}}}));

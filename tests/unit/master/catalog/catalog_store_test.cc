@@ -235,6 +235,7 @@ TEST_F(CatalogStoreTest, TableNumbersStayAboveWhatSlavesHold) {
     auto store = CatalogStore::open(directory_).value();
     ASSERT_TRUE(store->skip_table_ids(TableId{70}).has_value());
     ASSERT_TRUE(store->skip_table_ids(TableId{7}).has_value());
+    EXPECT_TRUE(store->skip_table_ids(TableId{~std::uint64_t{0} >> 1}).has_error());
     EXPECT_EQ(store->reserve_table({}, 5).value(), TableId{71});
 }
 
