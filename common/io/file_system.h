@@ -65,7 +65,8 @@ class FileSystem {
     virtual Result<void> sync_directory(const std::string& path) = 0;
     virtual Result<void> create_directories(const std::string& path) = 0;
     virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
-    virtual bool exists(const std::string& path) = 0;
+    // False only when nothing is there; whatever else keeps it from being seen is an error.
+    virtual Result<bool> exists(const std::string& path) = 0;
     virtual Result<std::uint64_t> file_size(const std::string& path) = 0;
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
     virtual Result<void> remove(const std::string& path) = 0;       // a missing file is an error NOT_FOUND

@@ -302,7 +302,12 @@ class PosixFileSystem final : public FileSystem {
         return names;
     }
 
-    bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+    Result<bool> exists(const std::string& path) override {
+        struct stat info {};
+        if (::lstat(path.c_str(), &info) == 0) return true;
+        if (errno == ENOENT || errno == ENOTDIR) return false;
+        return io_failure("look for", path, errno);
+    }
 
     Result<std::uint64_t> file_size(const std::string& path) override {
         struct stat info {};

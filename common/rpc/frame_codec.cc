@@ -102,6 +102,8 @@ std::string method_name(Method method) {
             return "check";
         case Method::register_node:
             return "register_node";
+        case Method::inventory:
+            return "inventory";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }

@@ -21,7 +21,7 @@ inline constexpr std::size_t kFrameHeaderBytes = 8;
 // Numbers are never used again for another method. Headers in common/rpc/messages/ describe requests, data
 // frames and ends.
 enum class Method : std::uint8_t {
-    ping = 1,            // table_messages.h
+    ping = 1,            // node_messages.h
     create_table = 2,    // table_messages.h
     update_table = 3,    // table_messages.h
     drop_table = 4,      // table_messages.h
@@ -35,7 +35,8 @@ enum class Method : std::uint8_t {
     compress = 12,       // upkeep_messages.h
     stats = 13,          // upkeep_messages.h
     check = 14,          // upkeep_messages.h
-    register_node = 15,  // table_messages.h
+    register_node = 15,  // node_messages.h
+    inventory = 16,      // node_messages.h
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

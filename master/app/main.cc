@@ -18,9 +18,14 @@ int run(int argc, char** argv) {
     std::string path = "../config/master_config.properties";
     bool check = false;
     bool print = false;
+    bool begin_anew = false;
     app.add_option("config", path, "Properties file")->capture_default_str();
     app.add_flag("--check", check, "Check the configuration and exit");
     app.add_flag("--print-config", print, "Print every key with its value and where it comes from, and exit");
+    app.add_flag(
+        "--begin-anew", begin_anew,
+        "Begin with an empty catalog where the old one is lost, and take over the slaves: their tables "
+        "become orphans (show orphans, drop orphan)");
     app.set_version_flag("--version", std::string("master ") + DL_VERSION);
     CLI11_PARSE(app, argc, argv);
 
@@ -28,6 +33,7 @@ int run(int argc, char** argv) {
     if (config.has_error()) return fail(config.error());
     auto settings = master_config_from(*config);
     if (settings.has_error()) return fail(settings.error());
+    settings->begin_anew = begin_anew;
     if (print) std::fputs(config->print().c_str(), stdout);
     if (check) std::printf("%s is valid\n", path.c_str());
     if (print || check) return 0;

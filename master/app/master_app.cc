@@ -35,7 +35,7 @@ ServerOptions server_options(const MasterConfig& config) {
 
 Result<void> run_master(const MasterConfig& config) {
     net::raise_file_limit();
-    DL_TRY_ASSIGN(auto catalog, Catalog::open(config.data_paths.front()));
+    DL_TRY_ASSIGN(auto catalog, Catalog::open(config.data_paths.front(), config.begin_anew));
     DuckOptions duck;
     duck.memory_bytes_max = config.query_bytes_max;
     duck.threads = config.query_threads;
@@ -50,7 +50,7 @@ Result<void> run_master(const MasterConfig& config) {
     SlaveDirectory slaves(config.slaves, connect);
     WorkerPool work_pool("work", config.work_threads);
     const RouteTable routes(catalog->tables(), slaves);
-    NodeRegistrar nodes(*catalog, slaves, work_pool);
+    NodeRegistrar nodes(*catalog, slaves, work_pool, config.begin_anew);
     TableManager tables(*catalog, routes, nodes, work_pool, RetryOptions{config.slave_wait});
     const PartitionCaller caller(routes, RetryOptions{config.slave_wait});
     AppendRouter appends(caller);

@@ -29,6 +29,7 @@ struct MasterConfig {
     unsigned query_threads = 0;
     unsigned queries_max = 0;
     std::string log_level;
+    bool begin_anew = false;  // of the command line
 };
 
 std::vector<ConfigKey> master_config_keys();

@@ -19,8 +19,8 @@ Result<void> commit_change(Commit commit) {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& directory) {
-    DL_TRY_ASSIGN(auto store, CatalogStore::open(directory));
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& directory, bool begin_anew) {
+    DL_TRY_ASSIGN(auto store, CatalogStore::open(directory, begin_anew));
     DL_TRY_ASSIGN(auto tables, store->load_tables());
     std::unique_ptr<Catalog> catalog(new Catalog(std::move(store)));
     DL_TRY_ASSIGN(catalog->cluster_id_, catalog->store_->cluster_id());

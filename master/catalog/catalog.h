@@ -17,7 +17,7 @@ namespace dl::master {
 
 class Catalog {
   public:
-    static Result<std::unique_ptr<Catalog>> open(const std::string& directory);
+    static Result<std::unique_ptr<Catalog>> open(const std::string& directory, bool begin_anew = false);
 
     // `name` as written. TABLE_NOT_FOUND names the nearest table there is.
     Result<TablePtr> find(std::string_view name) const;

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/io/file_system.h"
+
 namespace dl::master {
 namespace {
 
@@ -62,10 +64,18 @@ Result<void> set_cluster_id(SqliteDatabase& database) {
     return insert.run();
 }
 
-Result<void> create(SqliteDatabase& database) {
-    DL_TRY(database.execute(kTables));
-    DL_TRY(database.execute(kNodesAndPlacements));
-    return set_cluster_id(database);
+// A whole catalog without tables, in one file that nothing else refers to.
+Result<void> make_catalog(const std::string& path) {
+    {
+        DL_TRY_ASSIGN(auto database, SqliteDatabase::open(path, "DELETE"));
+        DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database));
+        DL_TRY(database.execute(kTables));
+        DL_TRY(database.execute(kNodesAndPlacements));
+        DL_TRY(set_cluster_id(database));
+        DL_TRY(database.execute("PRAGMA user_version = 2"));
+        DL_TRY(transaction.commit());
+    }
+    return posix_file_system().sync_file(path);
 }
 
 Result<void> upgrade(SqliteDatabase& database) {
@@ -124,17 +134,44 @@ std::uint64_t new_incarnation() {
         if (const auto number = (std::uint64_t{random()} << 32) | random(); number != 0) return number;
 }
 
-Result<void> prepare_catalog_format(SqliteDatabase& database) {
+Result<void> prepare_catalog_file(const std::string& directory, bool used_before, bool begin_anew) {
+    auto& files = posix_file_system();
+    const auto path = directory + "/catalog.db";
+    const auto draft = path + ".new";
+    DL_TRY_ASSIGN(bool there, files.exists(path));
+    if (there) {
+        DL_TRY_ASSIGN(const auto bytes, files.file_size(path));
+        there = bytes > 0;
+    }
+    if (there) return {};
+    // Left by a first start that was cut short: no catalog had been there.
+    DL_TRY_ASSIGN(const bool interrupted, files.exists(draft));
+    if (used_before && !interrupted && !begin_anew)
+        return make_error(ErrorCode::corrupt_data,
+                          "the master's data directory " + directory +
+                              " has been used before and has no catalog any more (" + path +
+                              " is missing or empty); put it back from a copy, or start the master with "
+                              "--begin-anew: it then knows no tables, and what the slaves hold are orphans");
+    for (const auto* ending : {"", "-wal", "-shm", ".new", ".new-journal"}) {
+        const auto removed = files.remove(path + ending);
+        if (removed.has_error() && removed.error().code != ErrorCode::not_found) return removed.error();
+    }
+    DL_TRY(make_catalog(draft));
+    DL_TRY(files.rename(draft, path));
+    return files.sync_directory(directory);
+}
+
+Result<void> upgrade_catalog(SqliteDatabase& database) {
     DL_TRY(quick_check(database));
     DL_TRY_ASSIGN(const auto version, format_of(database));
     if (version == kFormatVersion) return {};
-    if (version != 0 && version != kFormatWithAddresses)
+    if (version != kFormatWithAddresses)
         return make_error(ErrorCode::corrupt_data,
                           "the catalog has format version " + std::to_string(version) +
                               ", this program knows versions up to " + std::to_string(kFormatVersion) +
                               "; start the version of the program that wrote it");
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database));
-    DL_TRY(version == 0 ? create(database) : upgrade(database));
+    DL_TRY(upgrade(database));
     DL_TRY(database.execute("PRAGMA user_version = 2"));
     return transaction.commit();
 }

@@ -60,6 +60,8 @@ Result<std::vector<NodeId>> decode_nodes(std::string_view text) {
     return nodes;
 }
 
+constexpr std::uint64_t kTableIdMax = std::uint64_t{1} << 62;  // out of reach for a counter
+
 std::int64_t signed_id(TableId table) {
     return static_cast<std::int64_t>(table.value);
 }
@@ -103,11 +105,12 @@ void bind_placement(SqliteStatement& statement, int first, const PartitionPlacem
 CatalogStore::CatalogStore(DirectoryLock lock, SqliteDatabase database)
     : lock_(std::move(lock)), database_(std::move(database)) {}
 
-Result<std::unique_ptr<CatalogStore>> CatalogStore::open(const std::string& directory) {
+Result<std::unique_ptr<CatalogStore>> CatalogStore::open(const std::string& directory, bool begin_anew) {
     DL_TRY_ASSIGN(auto lock, DirectoryLock::acquire(directory));
+    DL_TRY(prepare_catalog_file(directory, lock.was_used_before(), begin_anew));
     DL_TRY_ASSIGN(auto database, SqliteDatabase::open(directory + "/catalog.db"));
     std::unique_ptr<CatalogStore> store(new CatalogStore(std::move(lock), std::move(database)));
-    DL_TRY(prepare_catalog_format(store->database_));
+    DL_TRY(upgrade_catalog(store->database_));
     return store;
 }
 
@@ -281,6 +284,10 @@ Result<void> CatalogStore::queue_drops(TableId table, const std::vector<NodeId>&
 }
 
 Result<void> CatalogStore::skip_table_ids(TableId highest) {
+    if (highest.value >= kTableIdMax)
+        return make_error(ErrorCode::corrupt_data,
+                          "a slave says it holds a table with a number that no catalog "
+                          "gives; look at the names in its tables folder");
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto raise, database_.prepare("UPDATE counters SET value = ? "
                                                 "WHERE name = 'next_table_id' AND value <= ?"));

@@ -29,8 +29,9 @@ struct PendingDrop {
 class CatalogStore {
   public:
     // Locks the directory, opens or creates catalog.db. UNAVAILABLE when another master holds it;
-    // CORRUPT_DATA for a format this program does not know, by name.
-    static Result<std::unique_ptr<CatalogStore>> open(const std::string& directory);
+    // CORRUPT_DATA for a format this program does not know, by name, and for a directory that a master has
+    // used and that has lost its catalog, unless `begin_anew`: then it gets an empty one.
+    static Result<std::unique_ptr<CatalogStore>> open(const std::string& directory, bool begin_anew = false);
 
     Result<std::string> cluster_id();
     Result<std::vector<TableMeta>> load_tables();

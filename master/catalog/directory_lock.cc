@@ -18,11 +18,13 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
         return make_error(ErrorCode::io_error,
                           "cannot create the directory " + directory + ": " + failed.message());
     const std::string path = directory + "/master.lock";
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    const bool used_before = fd < 0 && errno == EEXIST;
+    if (used_before) fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return make_error(ErrorCode::io_error,
                           "cannot open the lock file " + path + ": " + std::strerror(errno));
-    DirectoryLock lock(fd);
+    DirectoryLock lock(fd, used_before);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
         char holder[32] = {};
         const auto size = ::pread(fd, holder, sizeof holder - 1, 0);
@@ -38,7 +40,8 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
     return lock;
 }
 
-DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), used_before_(other.used_before_) {}
 
 DirectoryLock::~DirectoryLock() {
     if (fd_ >= 0) ::close(fd_);

@@ -16,10 +16,13 @@ class DirectoryLock {
     DirectoryLock(DirectoryLock&& other) noexcept;
     DirectoryLock& operator=(DirectoryLock&&) = delete;
     ~DirectoryLock();
+    // Whether its lock file was there already: somebody has held it before.
+    bool was_used_before() const { return used_before_; }
 
   private:
-    explicit DirectoryLock(int fd) : fd_(fd) {}
+    DirectoryLock(int fd, bool used_before) : fd_(fd), used_before_(used_before) {}
     int fd_;
+    bool used_before_;
 };
 
 }  // namespace dl::master

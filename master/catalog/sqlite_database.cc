@@ -94,7 +94,7 @@ bool SqliteStatement::is_null(int column) const {
     return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
-Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, std::string_view journal) {
     SqliteDatabase database;
     database.path_ = path;
     constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
@@ -102,8 +102,8 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
         return database.last_error("opening it");
     sqlite3_extended_result_codes(database.handle_, 1);
     sqlite3_busy_timeout(database.handle_, 2000);
-    for (const char* pragma :
-         {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"})
+    DL_TRY(database.execute(("PRAGMA journal_mode=" + std::string(journal)).c_str()));
+    for (const char* pragma : {"PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON"})
         DL_TRY(database.execute(pragma));
     return database;
 }

@@ -49,8 +49,9 @@ class SqliteStatement {
 
 class SqliteDatabase {
   public:
-    // WAL, synchronous=FULL, foreign keys on; creates the file when it is missing.
-    static Result<SqliteDatabase> open(const std::string& path);
+    // synchronous=FULL, foreign keys on; creates the file when it is missing. `journal`: SQLite's journal
+    // mode.
+    static Result<SqliteDatabase> open(const std::string& path, std::string_view journal = "WAL");
     SqliteDatabase(SqliteDatabase&& other) noexcept;
     SqliteDatabase& operator=(SqliteDatabase&& other) noexcept;
     ~SqliteDatabase();

@@ -12,7 +12,8 @@
 #include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
-#include "common/rpc/messages/table_messages.h"
+#include "common/rpc/messages/node_messages.h"
+#include "master/catalog/catalog_format.h"
 
 namespace dl::master {
 namespace {
@@ -48,21 +49,42 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
         std::lock_guard lock(mutex_);
         const auto found = present_.find(address);
         if (found != present_.end() && found->second.id == ping->node_id &&
-            found->second.incarnation == ping->incarnation)
+            found->second.incarnation == ping->incarnation && ping->cluster_id == catalog_.cluster_id())
             co_return Registered{found->second, ping->version, false};
     }
-    if (ping->node_id != NodeId{}) {
-        auto only = refuse_copies(address, ping->node_id);
+    const bool ours = ping->cluster_id == catalog_.cluster_id();
+    if (!ours && !ping->cluster_id.empty() && !take_over_)
+        co_return make_error(
+            ErrorCode::unavailable,
+            "slave " + address + " belongs to cluster " + ping->cluster_id + ", this master to cluster " +
+                catalog_.cluster_id() +
+                "; start the master on the catalog of that cluster (master.data.path), or the slave "
+                "on another directory (slave.data), or take the slave over with master "
+                "--begin-anew");
+    const auto known = ours ? ping->node_id : NodeId{};
+    if (known != NodeId{}) {
+        auto only = refuse_copies(address, known);
         if (only.has_error()) co_return std::move(only).error();
     }
-    auto record = [this, &address, &ping] {
-        return catalog_.register_node(address, ping->node_id, ping->incarnation);
+    rpc::RegisterNodeRequest registration;
+    if (!ours && ping->tables > 0) {
+        auto incarnations = co_await adopted(address, deadline);
+        if (incarnations.has_error()) co_return incarnations.error().in("slave " + address);
+        for (const auto& [table, incarnation] : *incarnations)
+            registration.tables.push_back({table, incarnation});
+    }
+    auto record = [this, &address, &ping, known]() -> Result<Node> {
+        DL_TRY(catalog_.skip_table_ids(ping->highest_table));
+        return catalog_.register_node(address, known, ping->incarnation);
     };
     auto node = co_await run_on(work_, record);
     if (node.has_error()) co_return std::move(node).error();
-    if (ping->node_id == NodeId{}) {
-        auto told = co_await (*slave)->call(rpc::Method::register_node,
-                                            rpc::encode(rpc::RegisterNodeRequest{node->id}), {}, deadline);
+    if (known == NodeId{}) {
+        registration.node = node->id;
+        registration.cluster_id = catalog_.cluster_id();
+        registration.take_over = take_over_;
+        auto told =
+            co_await (*slave)->call(rpc::Method::register_node, rpc::encode(registration), {}, deadline);
         if (told.has_error()) co_return std::move(told).error();
     }
     log_info(kComponent, "registered",
@@ -70,6 +92,45 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
     std::lock_guard lock(mutex_);
     present_[address] = *node;
     co_return Registered{std::move(*node), ping->version, true};
+}
+
+asio::awaitable<Result<std::vector<HeldTable>>> NodeRegistrar::inventory(std::string address,
+                                                                         rpc::Deadline deadline) {
+    auto slave = slaves_.client(address);
+    if (slave.has_error()) co_return std::move(slave).error();
+    auto reply =
+        co_await (*slave)->call(rpc::Method::inventory, rpc::encode(rpc::InventoryRequest{}), {}, deadline);
+    if (reply.has_error()) co_return std::move(reply).error();
+    std::vector<HeldTable> held;
+    for (const auto& frame : reply->data) {
+        auto part = rpc::decode_reply<rpc::InventoryPart>(frame.view());
+        if (part.has_error()) co_return std::move(part).error();
+        for (auto& table : part->tables)
+            held.push_back({table.id, table.incarnation, std::move(table.name), std::move(table.key),
+                            table.hash_seed, table.partitions, table.records, table.bytes});
+    }
+    co_return held;
+}
+
+// The incarnations that the tables of a slave without a cluster, or of another one, get.
+asio::awaitable<Result<std::map<TableId, std::uint64_t>>> NodeRegistrar::adopted(std::string address,
+                                                                                 rpc::Deadline deadline) {
+    auto held = co_await inventory(address, deadline);
+    if (held.has_error()) co_return std::move(held).error();
+    auto decide = [this, &held]() -> Result<std::map<TableId, std::uint64_t>> {
+        DL_TRY_ASSIGN(const auto drops, catalog_.pending_drops());
+        std::set<TableId> dropped;
+        for (const auto& drop : drops)
+            dropped.insert(drop.table);
+        auto fitting = adopt_tables(*held, catalog_.tables().list(), dropped);
+        if (fitting.has_value() || !take_over_) return fitting;
+        // Orphans of an older release get incarnations, so that they can be named.
+        std::map<TableId, std::uint64_t> named;
+        for (const auto& table : *held)
+            if (table.incarnation == 0) named[table.id] = new_incarnation();
+        return named;
+    };
+    co_return co_await run_on(work_, decide);
 }
 
 asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {

@@ -58,7 +58,7 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
                     co_return;
                 }
                 const auto request = rpc::encode(rpc::CreateTableRequest{
-                    planned.table, rpc::partition_epochs(epochs_on(planned.placement, node))});
+                    catalog_.cluster_id(), planned.table, rpc::partition_epochs(epochs_on(planned.placement, node))});
                 SlaveCall retries(routes_, retries_, {}, LostAnswer::is_an_error, deadline);
                 for (;;) {
                     rpc::CallTrace trace;
@@ -159,7 +159,8 @@ asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline de
     auto route = routes_.node(drop.node);
     if (route.has_error()) co_return false;
     auto reply = co_await route->slave->call(
-        rpc::Method::drop_table, rpc::encode(rpc::DropTableRequest{{drop.table, {}}}), {}, deadline);
+        rpc::Method::drop_table, rpc::encode(rpc::DropTableRequest{{drop.table, {}, drop.incarnation}}), {},
+        deadline);
     if (reply.has_error()) {
         DL_LOG_LIMITED(2, LogLevel::warn, kComponent, "a drop is still to be carried out",
                        {"slave", route->address}, {"id", drop.table.value}, {"error", reply.error()});
@@ -243,6 +244,50 @@ asio::awaitable<void> TableManager::retry_drops(NodeId node, rpc::Deadline deadl
         const bool carried_out = co_await carry_out(drop, deadline);
         if (!carried_out) co_return;
     }
+}
+
+asio::awaitable<Result<std::vector<TableManager::Orphan>>> TableManager::orphans(rpc::Deadline deadline) {
+    std::vector<Orphan> found;
+    for (const auto& address : routes_.slaves().nodes()) {
+        auto greeted = co_await nodes_.greet(address, deadline);
+        if (greeted.has_error()) co_return std::move(greeted).error();
+        auto held = co_await nodes_.inventory(address, deadline);
+        if (held.has_error()) co_return std::move(held).error();
+        auto list = [this] { return catalog_.pending_drops(); };
+        auto drops = co_await run_on(work_, list);
+        if (drops.has_error()) co_return std::move(drops).error();
+        // Of a table that is created at the moment there is a drop too.
+        std::set<TableId> expected;
+        for (const auto& drop : *drops)
+            if (drop.node == greeted->node.id) expected.insert(drop.table);
+        for (auto& table : orphans_of(*held, catalog_.tables().list(), expected))
+            found.push_back({orphan_name(table.incarnation), address, std::move(table)});
+    }
+    co_return found;
+}
+
+asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::Deadline deadline) {
+    auto found = co_await orphans(deadline);
+    if (found.has_error()) co_return std::move(found).error();
+    bool any = false;
+    for (const auto& orphan : *found) {
+        if (orphan.name != name) continue;
+        any = true;
+        auto slave = routes_.slaves().client(orphan.slave);
+        if (slave.has_error()) co_return std::move(slave).error();
+        auto dropped = co_await (*slave)->call(
+            rpc::Method::drop_table,
+            rpc::encode(
+                rpc::DropTableRequest{{orphan.table.id, orphan.table.name, orphan.table.incarnation}}),
+            {}, deadline);
+        if (dropped.has_error()) co_return std::move(dropped).error();
+        log_info(kComponent, "orphan dropped",
+                 {{"orphan", name}, {"table", orphan.table.name}, {"slave", orphan.slave}});
+    }
+    if (!any)
+        co_return make_error(ErrorCode::not_found,
+                             "no slave holds an orphan '" + name + "'; show orphans lists them");
+    co_return Result<void>();
 }
 
 asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline) {

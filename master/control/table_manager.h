@@ -15,6 +15,7 @@
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog.h"
 #include "master/catalog/schema_change.h"
+#include "master/control/held_tables.h"
 #include "master/control/node_registrar.h"
 #include "master/routing/slave_call.h"
 
@@ -35,6 +36,17 @@ class TableManager {
                                                         rpc::Deadline deadline);
     boost::asio::awaitable<Result<TablePtr>> drop_column(std::string name, std::string column,
                                                          rpc::Deadline deadline);
+
+    // A table on a slave that the catalog does not know.
+    struct Orphan {
+        std::string name;  // 16 hex digits: of the table, on whichever slaves it is
+        std::string slave;
+        HeldTable table;
+    };
+    // UNAVAILABLE names a slave that cannot be asked.
+    boost::asio::awaitable<Result<std::vector<Orphan>>> orphans(rpc::Deadline deadline);
+    // Removes an orphan from all slaves. NOT_FOUND when there is none of that name.
+    boost::asio::awaitable<Result<void>> drop_orphan(std::string name, rpc::Deadline deadline);
 
     // Tells one slave what it missed while it was away: newer schemas, leader epochs and drops. For a slave
     // that came back.

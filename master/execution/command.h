@@ -41,6 +41,11 @@ struct DescribeTable {
     std::string table;
 };
 struct ListTables {};
+// Tables that slaves hold and the catalog does not know.
+struct ListOrphans {};
+struct DropOrphan {
+    std::string orphan;  // as ListOrphans names it
+};
 // Offset of the last record of each partition.
 struct MaxOffsets {
     std::string table;
@@ -85,9 +90,9 @@ struct CheckTable {
 };
 
 struct Command {
-    using Body =
-        std::variant<CreateTable, DropTable, AddColumn, DropColumn, DescribeTable, ListTables, MaxOffsets,
-                     AppendRows, Query, DescribeStatement, StreamRead, CompressTable, CheckTable>;
+    using Body = std::variant<CreateTable, DropTable, AddColumn, DropColumn, DescribeTable, ListTables,
+                              ListOrphans, DropOrphan, MaxOffsets, AppendRows, Query, DescribeStatement,
+                              StreamRead, CompressTable, CheckTable>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

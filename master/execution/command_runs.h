@@ -19,6 +19,8 @@ CommandRun run(Services& services, CommandContext& context, AddColumn command);
 CommandRun run(Services& services, CommandContext& context, DropColumn command);
 CommandRun run(Services& services, CommandContext& context, DescribeTable command);
 CommandRun run(Services& services, CommandContext& context, ListTables command);
+CommandRun run(Services& services, CommandContext& context, ListOrphans command);
+CommandRun run(Services& services, CommandContext& context, DropOrphan command);
 CommandRun run(Services& services, CommandContext& context, MaxOffsets command);
 CommandRun run(Services& services, CommandContext& context, AppendRows command);
 CommandRun run(Services& services, CommandContext& context, Query command);

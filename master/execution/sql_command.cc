@@ -57,6 +57,8 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         },
         [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
         [](ShowTablesStatement&) { return Body(ListTables{}); },
+        [](ShowOrphansStatement&) { return Body(ListOrphans{}); },
+        [](DropOrphanStatement& said) { return Body(DropOrphan{std::move(said.orphan)}); },
         [](MaxOffsetStatement& said) { return Body(MaxOffsets{std::move(said.table)}); },
         [&](CompressStatement& said) {
             return Body(CompressTable{std::move(said.table), options.progress});

@@ -46,7 +46,8 @@ class Parser {
         if (accept("show_table") || accept("show_tables"))
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
         if (accept("show")) {
-            if (!accept("tables") && !accept("table")) return fail("", {"tables"});
+            if (accept("orphans")) return finish(Result<SqlStatement>(ShowOrphansStatement{}));
+            if (!accept("tables") && !accept("table")) return fail("", {"tables", "orphans"});
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
         }
         if (accept("max_offset")) return finish(named<MaxOffsetStatement>());
@@ -275,6 +276,13 @@ class Parser {
     }
 
     Result<SqlStatement> drop_table() {
+        // Only a string can follow: a table called "orphan" can still be dropped.
+        if (current().is_word("orphan") && ahead(1).kind == Kind::string) {
+            advance();
+            DropOrphanStatement orphan{current().text};
+            advance();
+            return SqlStatement(std::move(orphan));
+        }
         DropTableStatement statement;
         // `drop table` names a table called "table" only when nothing follows.
         if (current().is_word("table") && ahead(1).kind != Kind::end && !ahead(1).is_symbol(';')) {

@@ -41,6 +41,10 @@ struct DescStatement {
     std::string table;
 };
 struct ShowTablesStatement {};
+struct ShowOrphansStatement {};
+struct DropOrphanStatement {
+    std::string orphan;  // as show orphans names it
+};
 struct MaxOffsetStatement {
     std::string table;
 };
@@ -75,7 +79,8 @@ struct DeleteStatement {
 
 using SqlStatement =
     std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement, AlterDropStatement,
-                 DescStatement, ShowTablesStatement, MaxOffsetStatement, CompressStatement, CheckStatement,
-                 SelectStatement, InsertStatement, DeleteStatement>;
+                 DescStatement, ShowTablesStatement, ShowOrphansStatement, DropOrphanStatement,
+                 MaxOffsetStatement, CompressStatement, CheckStatement, SelectStatement, InsertStatement,
+                 DeleteStatement>;
 
 }  // namespace dl::master

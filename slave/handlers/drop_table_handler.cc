@@ -8,9 +8,9 @@ rpc::RpcHandler make_drop_table_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::DropTableRequest>(call.json()));
         // Goes on to its end when the peer has gone, and tells who waits all the same.
-        auto work = [tables = context.tables, drops = context.drops, id = request.table.id] {
-            auto dropped = tables->drop(id);
-            if (tables->table(id).has_error()) drops->dropped(id);
+        auto work = [tables = context.tables, drops = context.drops, table = request.table] {
+            auto dropped = tables->drop(table.id, table.incarnation);
+            if (tables->table(table.id).has_error()) drops->dropped(table.id);
             return dropped;
         };
         auto dropped = co_await run_on(*context.work_pool, work);

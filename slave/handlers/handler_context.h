@@ -22,9 +22,13 @@ struct NodeIdentity {
 class NodeMembership {
   public:
     virtual ~NodeMembership() = default;
-    virtual NodeId node_id() const = 0;  // none: not registered yet
-    // Blocking (work pool); durable on return, idempotent. INVALID_REQUEST when it is another node already.
-    virtual Result<void> join(NodeId node) = 0;
+    virtual NodeId node_id() const = 0;          // none: not registered yet
+    virtual std::string cluster_id() const = 0;  // empty: not registered yet
+    // UNAVAILABLE says to whom the node belongs when it is not this cluster, and what to do.
+    virtual Result<void> check_cluster(std::string_view cluster_id) const = 0;
+    // Blocking (work pool); durable on return, idempotent. As check_cluster() unless it is to be taken over,
+    // INVALID_REQUEST when it is another node of the cluster already.
+    virtual Result<void> join(NodeId node, std::string_view cluster_id, bool take_over) = 0;
 };
 
 struct HandlerContext {

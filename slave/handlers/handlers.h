@@ -24,6 +24,7 @@ rpc::RpcHandler make_compress_handler(HandlerContext& context);
 rpc::RpcHandler make_stats_handler(HandlerContext& context);
 rpc::RpcHandler make_check_handler(HandlerContext& context);
 rpc::RpcHandler make_register_handler(HandlerContext& context);
+rpc::RpcHandler make_inventory_handler(HandlerContext& context);
 
 std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context);
 

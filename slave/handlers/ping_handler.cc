@@ -1,4 +1,4 @@
-#include "common/rpc/messages/table_messages.h"
+#include "common/rpc/messages/node_messages.h"
 #include "slave/handlers/handlers.h"
 
 namespace dl::slave {
@@ -10,8 +10,12 @@ rpc::RpcHandler make_ping_handler(HandlerContext& context) {
         reply.node = context.node.node;
         reply.version = context.node.version;
         reply.incarnation = context.node.incarnation;
-        if (context.membership != nullptr) reply.node_id = context.membership->node_id();
+        if (context.membership != nullptr) {
+            reply.node_id = context.membership->node_id();
+            reply.cluster_id = context.membership->cluster_id();
+        }
         reply.tables = context.tables->table_count();
+        reply.highest_table = context.tables->highest_table();
         co_return rpc::encode(reply);
     };
 }

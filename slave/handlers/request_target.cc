@@ -15,11 +15,13 @@ Error named(Error error, const rpc::TableRef& table) {
 Result<std::shared_ptr<const TableMeta>> find_table(const TableRegistry& tables, const rpc::TableRef& table) {
     auto found = tables.table(table.id);
     if (found.has_error()) return named(std::move(found).error(), table);
+    DL_TRY(check_incarnation(**found, table.incarnation, table.name));
     return found;
 }
 
 Result<std::shared_ptr<Partition>> find_partition(const TableRegistry& tables, const rpc::TableRef& table,
                                                   PartitionId id) {
+    DL_TRY(find_table(tables, table));
     auto found = tables.partition(table.id, id);
     if (found.has_error()) return named(std::move(found).error(), table);
     return found;

@@ -1,5 +1,6 @@
 // The tables and partitions that requests name. Errors name them as users do, never by their ids:
-// TABLE_NOT_FOUND, PARTITION_NOT_FOUND, or why a partition could not be opened.
+// TABLE_NOT_FOUND, CORRUPT_DATA for another incarnation of the table, PARTITION_NOT_FOUND, or why a partition
+// could not be opened.
 #pragma once
 
 #include <memory>

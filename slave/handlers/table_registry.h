@@ -11,6 +11,13 @@
 
 namespace dl::slave {
 
+// What is told of a table that is here.
+struct HeldTable {
+    std::shared_ptr<const TableMeta> meta;
+    std::uint32_t partitions = 0;
+    std::uint64_t records = 0, bytes = 0;  // stored
+};
+
 struct PartitionEntry {
     PartitionId id;
     std::shared_ptr<Partition> partition;  // nullptr: it could not be opened
@@ -27,14 +34,25 @@ class TableRegistry {
     // All partitions of the table on this node, by id; empty for an unknown table.
     virtual std::vector<PartitionEntry> partitions(TableId table) const = 0;
     virtual std::size_t table_count() const = 0;
+    // All tables here, by id.
+    virtual std::vector<HeldTable> held() const = 0;
+    // The highest table id that anything here belongs to, served or not; 0: nothing is here.
+    virtual TableId highest_table() const = 0;
 
     // Blocking (work pool). All idempotent, all durable on return.
     // The partitions to create, with their leader epochs. Older schemas and epochs are ignored here and
     // below.
     virtual Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) = 0;
     // Epochs of partitions that are not here are ignored too.
+    // Another incarnation than the one here is an error, as in check_incarnation().
     virtual Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) = 0;
-    virtual Result<void> drop(TableId table) = 0;
+    virtual Result<void> drop(TableId table, std::uint64_t incarnation) = 0;
+    // Gives a table of a release without incarnations the one that its catalog has given it.
+    virtual Result<void> adopt(TableId table, std::uint64_t incarnation) = 0;
 };
+
+// CORRUPT_DATA when a request is for a table that only has the number in common with the one here: catalog
+// and slave do not fit together.
+Result<void> check_incarnation(const TableMeta& here, std::uint64_t asked, std::string_view name);
 
 }  // namespace dl::slave

@@ -73,7 +73,8 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
 }
 
 Result<void> LogRecovery::find_files() {
-    if (!files_.exists(identity_.directory)) DL_TRY(files_.create_directories(identity_.directory));
+    DL_TRY_ASSIGN(const bool there, files_.exists(identity_.directory));
+    if (!there) DL_TRY(files_.create_directories(identity_.directory));
     DL_TRY_ASSIGN(const auto names, files_.list(identity_.directory));
     std::set<Offset> firsts;
     Offset first = 0;

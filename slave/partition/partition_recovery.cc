@@ -128,7 +128,8 @@ Result<void> recover_partition(PartitionCore& core) {
 Result<void> create_partition(FileSystem& files, const std::string& directory, TableId table,
                               PartitionId id) {
     const ManifestStore store(files, directory);
-    if (files.exists(store.path()))
+    DL_TRY_ASSIGN(const bool there, files.exists(store.path()));
+    if (there)
         return make_error(ErrorCode::table_exists, "partition directory " + directory + " exists already");
     DL_TRY(files.create_directories(directory + "/log"));
     DL_TRY(files.create_directories(snapshots_directory(directory)));

@@ -1,7 +1,10 @@
 #include "slave/server/data_directory.h"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 
+#include "common/base/log.h"
 #include "common/io/sealed_text.h"
 #include "slave/partition/partition.h"
 #include "slave/server/epochs_file.h"
@@ -11,6 +14,7 @@ namespace {
 
 constexpr std::string_view kDropped = ".dropped";
 constexpr std::string_view kNew = ".new";
+constexpr auto kComponent = "slave.data";
 
 // "t12" -> 12 with prefix 't'; only the one way a number is written.
 template <class T>
@@ -64,15 +68,11 @@ Result<std::vector<TableId>> DataDirectory::tables() {
     DL_TRY_ASSIGN(const auto names, files_.list(tables_path()));
     std::vector<TableId> ids;
     for (const auto& name : names) {
-        const auto full = tables_path() + "/" + name;
         if (name.ends_with(kDropped)) {
-            DL_TRY(files_.remove_tree(full));
+            // The drop was ordered and is durable by this name.
+            DL_TRY(files_.remove_tree(tables_path() + "/" + name));
         } else if (const auto id = parse_name<std::uint64_t>(name, 't')) {
-            // Without its table.json a table was just being created and nothing of it was acknowledged.
-            if (files_.exists(full + "/table.json"))
-                ids.push_back(TableId{*id});
-            else
-                DL_TRY(files_.remove_tree(full));
+            ids.push_back(TableId{*id});
         }
     }
     return ids;
@@ -82,13 +82,94 @@ Result<std::vector<PartitionId>> DataDirectory::partitions(TableId table) {
     DL_TRY_ASSIGN(const auto names, files_.list(table_path(table)));
     std::vector<PartitionId> ids;
     for (const auto& name : names) {
+        const auto path = table_path(table) + "/" + name;
         if (name.ends_with(kNew)) {
-            DL_TRY(files_.remove_tree(table_path(table) + "/" + name));
+            // Only the rename makes it a partition: nothing was ever acknowledged to be in it.
+            DL_TRY_ASSIGN(const bool records, holds_records(path));
+            if (records) {
+                DL_TRY(
+                    move_aside(path.substr(0, path.size() - kNew.size()), "unfinished",
+                               "a partition that was never complete holds records; remove it when they are "
+                               "not missed",
+                               path));
+            } else {
+                DL_TRY(files_.remove_tree(path));
+            }
         } else if (const auto id = parse_name<std::uint32_t>(name, 'p')) {
             ids.push_back(PartitionId{*id});
         }
     }
     return ids;
+}
+
+Result<bool> DataDirectory::holds_records(const std::string& partition) const {
+    for (const std::string part : {"/log", "/snapshots"}) {
+        const auto names = files_.list(partition + part);
+        if (names.has_error() && names.error().code == ErrorCode::not_found) continue;
+        if (names.has_error()) return names.error();
+        for (const auto& name : *names) {
+            DL_TRY_ASSIGN(const auto bytes, files_.file_size(partition + part + "/" + name));
+            if (bytes > 0) return true;
+        }
+    }
+    return false;
+}
+
+Result<void> DataDirectory::retire_unknown(TableId table) {
+    DL_TRY_ASSIGN(const auto names, files_.list(table_path(table)));
+    const bool holds_partitions = std::any_of(names.begin(), names.end(),
+                                              [](const std::string& name) { return name.starts_with("p"); });
+    if (!holds_partitions) return files_.remove_tree(table_path(table));
+    return move_aside(
+        table_path(table), "no-table-json",
+        "it holds partitions and has lost its table.json; put a copy of that file back and take "
+        "the ending off its name, or remove it when its rows are not missed",
+        table_path(table));
+}
+
+Result<void> DataDirectory::move_aside(const std::string& kept_name, std::string_view reason,
+                                       std::string_view advice, const std::string& from) {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    auto to = kept_name + "." + std::string(reason) + "." + std::to_string(seconds);
+    for (;;) {
+        DL_TRY_ASSIGN(const bool taken, files_.exists(to));
+        if (!taken) break;
+        to += "x";
+    }
+    DL_TRY(files_.rename(from, to));
+    DL_TRY(files_.sync_directory(to.substr(0, to.rfind('/'))));
+    log_warn(kComponent, "set aside", {{"directory", from}, {"now", to}, {"what", advice}});
+    return {};
+}
+
+Result<TableId> DataDirectory::highest_table() const {
+    DL_TRY_ASSIGN(const auto names, files_.list(tables_path()));
+    TableId highest;
+    for (const auto& name : names)
+        if (const auto id = parse_name<std::uint64_t>(name.substr(0, name.find('.')), 't'))
+            highest = std::max(highest, TableId{*id});
+    return highest;
+}
+
+Result<std::vector<std::string>> DataDirectory::set_aside() const {
+    const auto is_one = [](std::string_view name, char prefix) {
+        const auto dot = name.find('.');
+        if (dot == name.npos || !parse_name<std::uint64_t>(name.substr(0, dot), prefix)) return false;
+        const auto reason = name.substr(dot + 1);
+        return reason.starts_with("no-table-json.") || reason.starts_with("unfinished.");
+    };
+    std::vector<std::string> found;
+    DL_TRY_ASSIGN(const auto names, files_.list(tables_path()));
+    for (const auto& name : names) {
+        if (is_one(name, 't')) found.push_back(name);
+        if (!parse_name<std::uint64_t>(name, 't')) continue;
+        DL_TRY_ASSIGN(const auto below, files_.list(tables_path() + "/" + name));
+        for (const auto& part : below)
+            if (is_one(part, 'p')) found.push_back(name + "/" + part);
+    }
+    return found;
 }
 
 Result<DataDirectory::StoredTable> DataDirectory::read_table(TableId table) const {
@@ -117,7 +198,7 @@ Result<DataDirectory::StoredTable> DataDirectory::read_table(TableId table) cons
     return stored;
 }
 
-bool DataDirectory::has_table(TableId table) const {
+Result<bool> DataDirectory::has_table(TableId table) const {
     return files_.exists(table_path(table) + "/table.json");
 }
 
@@ -143,7 +224,8 @@ Result<void> DataDirectory::create_partition(const TableMeta& table, PartitionId
 }
 
 Result<void> DataDirectory::remove_table(TableId table) {
-    if (!files_.exists(table_path(table))) return {};
+    DL_TRY_ASSIGN(const bool there, files_.exists(table_path(table)));
+    if (!there) return {};
     const auto dropped = table_path(table) + std::string(kDropped);
     DL_TRY(files_.remove_tree(dropped));
     DL_TRY(files_.rename(table_path(table), dropped));

@@ -4,7 +4,10 @@
 //   tables/t<id>/table.json   the table as this directory knows it
 //   tables/t<id>/epochs.json  the leader epochs of its partitions
 //   tables/t<id>/p<number>/   a partition; "p<number>.new" one that was being created
-//   tables/t<id>.dropped/     a table that was being removed
+//   tables/t<id>.dropped/     a table that was being removed, on order
+//   tables/t<id>.<reason>.<seconds>/, tables/t<id>/p<number>.<reason>.<seconds>/: set aside at start
+// At start nothing is removed that holds a manifest, a log or a partition, whatever it looks like: it is set
+// aside under a name that says why. What cannot be seen because the disk answers with an error is an error.
 // Format page: docs/formats/slave-data.md.
 #pragma once
 
@@ -33,9 +36,18 @@ class DataDirectory {
     Result<std::optional<NodeFile>> node() const;
     Result<void> set_node(const NodeFile& node);
 
-    // Removes what a crash left half done, then lists.
+    // Ends drops that a crash has interrupted, then lists the table directories, with or without a
+    // table.json.
     Result<std::vector<TableId>> tables();
+    // Removes what a crash left of partitions that were being created, then lists.
     Result<std::vector<PartitionId>> partitions(TableId table);
+    // A directory without its table.json: removed when it holds no partition (it was just being created),
+    // else set aside.
+    Result<void> retire_unknown(TableId table);
+    // Of everything in tables/, set aside or not; 0: nothing is there.
+    Result<TableId> highest_table() const;
+    // The directories set aside, now or at earlier starts; relative to tables/.
+    Result<std::vector<std::string>> set_aside() const;
 
     // CORRUPT_DATA when table.json or epochs.json is damaged. Without epochs.json: those of a table.json of
     // format 1.
@@ -47,12 +59,15 @@ class DataDirectory {
     // The epochs first: no table.json is newer than its epochs.
     Result<void> write_table(const TableMeta& table, const LeaderEpochs& epochs);
     Result<void> write_epochs(TableId table, const LeaderEpochs& epochs);
-    bool has_table(TableId table) const;
+    Result<bool> has_table(TableId table) const;
     // A new partition directory, complete or not there at all.
     Result<void> create_partition(const TableMeta& table, PartitionId partition);
     Result<void> remove_table(TableId table);
 
   private:
+    Result<void> move_aside(const std::string& kept_name, std::string_view reason, std::string_view advice,
+                            const std::string& from);
+    Result<bool> holds_records(const std::string& partition) const;
     DataDirectory(FileSystem& files, std::string path, std::unique_ptr<FileLock> lock)
         : files_(files), path_(std::move(path)), lock_(std::move(lock)) {}
     FileSystem& files_;

@@ -52,18 +52,42 @@ NodeId StoredMembership::node_id() const {
     return node_.node;
 }
 
-Result<void> StoredMembership::join(NodeId node) {
+std::string StoredMembership::cluster_id() const {
+    const std::lock_guard lock(mutex_);
+    return node_.cluster_id;
+}
+
+Result<void> StoredMembership::check_cluster(std::string_view cluster_id) const {
+    const std::lock_guard lock(mutex_);
+    if (node_.cluster_id == cluster_id && !cluster_id.empty()) return {};
+    if (node_.cluster_id.empty())
+        return make_error(ErrorCode::unavailable, "the slave has not joined the master's cluster yet");
+    return make_error(
+        ErrorCode::unavailable,
+        "the slave's data belong to cluster " + node_.cluster_id + ", the master is of cluster " +
+            std::string(cluster_id) +
+            "; start the master on the catalog of that cluster (master.data.path), or the slave on "
+            "another directory (slave.data), or take the slave over with master --begin-anew");
+}
+
+Result<void> StoredMembership::join(NodeId node, std::string_view cluster_id, bool take_over) {
     const std::lock_guard one_at_a_time(joining_);
     auto joined = node_;
-    if (joined.node == node) return {};
-    if (joined.node != NodeId{})
+    const bool member = joined.cluster_id == cluster_id;
+    if (!member && !joined.cluster_id.empty() && !take_over) return check_cluster(cluster_id);
+    if (member && joined.node == node) return {};
+    if (member && joined.node != NodeId{})
         return make_error(ErrorCode::invalid_request,
                           "the slave is node " + std::to_string(joined.node.value) +
                               " and cannot become node " + std::to_string(node.value));
+    if (!member && !joined.cluster_id.empty())
+        log_warn(kComponent, "taken over from another cluster",
+                 {{"from", joined.cluster_id}, {"to", std::string(cluster_id)}});
     joined.node = node;
+    joined.cluster_id = cluster_id;
     for (const auto& directory : directories_)
         DL_TRY(directory->set_node(joined));
-    log_info(kComponent, "registered", {{"node", node.value}});
+    log_info(kComponent, "registered", {{"node", node.value}, {"cluster", joined.cluster_id}});
     const std::lock_guard lock(mutex_);
     node_ = std::move(joined);
     return {};

@@ -19,7 +19,9 @@ class StoredMembership final : public NodeMembership {
 
     const std::string& incarnation() const { return incarnation_; }
     NodeId node_id() const override;
-    Result<void> join(NodeId node) override;
+    std::string cluster_id() const override;
+    Result<void> check_cluster(std::string_view cluster_id) const override;
+    Result<void> join(NodeId node, std::string_view cluster_id, bool take_over) override;
 
   private:
     StoredMembership(std::vector<std::shared_ptr<DataDirectory>> directories, NodeFile node)

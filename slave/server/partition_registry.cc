@@ -27,7 +27,7 @@ bool merge_epochs(LeaderEpochs& into, const LeaderEpochs& from) {
     return newer;
 }
 
-// What a request brings that is newer than what is known.
+// Of two copies of a table's description.
 bool replaces(const TableMeta& newer, const TableMeta& known) {
     return newer.schema.id > known.schema.id || (known.incarnation == 0 && newer.incarnation != 0);
 }
@@ -43,50 +43,71 @@ std::string name_of(const TableMeta& table, PartitionId id) {
 
 }  // namespace
 
-// What the directories hold. A table's newest description wins; older copies are brought up to date.
+// What the directories hold. A table's newest description wins; older and missing copies of it are brought up
+// to date. A table nobody describes is set aside.
 Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
+    struct Copy {
+        TableId id;
+        std::size_t directory;
+        std::optional<TableMeta> meta;  // nullopt: its table.json is missing
+    };
+    std::vector<Copy> copies;
     std::map<TableId, std::shared_ptr<const TableMeta>> newest;
     std::map<TableId, LeaderEpochs> epochs;
-    std::map<TableId, std::map<PartitionId, Slot>> failed;
-    std::vector<Found> found;
-    std::map<std::pair<TableId, PartitionId>, std::size_t> where;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
         DL_TRY_ASSIGN(const auto ids, directories_[i]->tables());
         for (const auto id : ids) {
             auto stored = directories_[i]->read_table(id);
-            if (stored.has_error()) {
-                log_error(kComponent, "table left out",
-                          {{"directory", directories_[i]->path()}, {"error", stored.error()}});
+            const bool missing = stored.has_error() && stored.error().code == ErrorCode::not_found;
+            if (stored.has_error() && !missing) {
+                leave_out(id, directories_[i]->table_path(id), stored.error());
                 continue;
             }
+            copies.push_back({id, i, std::nullopt});
+            if (missing) continue;
             merge_epochs(epochs[id], stored->epochs);
+            copies.back().meta = stored->meta;
             auto& known = newest[id];
             if (!known || replaces(stored->meta, *known))
                 known = std::make_shared<const TableMeta>(std::move(stored->meta));
         }
     }
-    for (std::size_t i = 0; i < directories_.size(); ++i) {
-        for (const auto& [id, meta] : newest) {
-            if (!directories_[i]->has_table(id)) continue;
-            const auto own = directories_[i]->read_table(id);
-            if (own.has_value() && replaces(*meta, own->meta))
-                DL_TRY(directories_[i]->write_table(*meta, epochs[id]));
-            DL_TRY_ASSIGN(const auto partitions, directories_[i]->partitions(id));
-            for (const auto partition : partitions) {
-                const auto [at, fresh] = where.emplace(std::pair(id, partition), i);
-                if (!fresh) {
-                    failed[id][partition].failure =
-                        make_error(ErrorCode::corrupt_data,
-                                   name_of(*meta, partition) + " is in two data directories, " +
-                                       directories_[at->second]->path() + " and " + directories_[i]->path() +
-                                       "; remove the wrong one and start again");
-                    continue;
-                }
-                found.push_back({meta, partition, epoch_of(epochs[id], partition), i});
+    std::vector<Found> found;
+    std::map<TableId, std::map<PartitionId, Slot>> failed;
+    std::map<std::pair<TableId, PartitionId>, std::size_t> where;
+    for (const auto& copy : copies) {
+        auto& directory = *directories_[copy.directory];
+        const auto id = copy.id;
+        if (!newest.contains(id)) {
+            DL_TRY(directory.retire_unknown(id));
+            continue;
+        }
+        const auto& meta = newest.at(id);
+        if (!copy.meta || replaces(*meta, *copy.meta)) DL_TRY(directory.write_table(*meta, epochs[id]));
+        const auto partitions = directory.partitions(id);
+        if (partitions.has_error()) {
+            leave_out(id, directory.table_path(id), partitions.error());
+            continue;
+        }
+        for (const auto partition : *partitions) {
+            const auto [at, fresh] = where.emplace(std::pair(id, partition), copy.directory);
+            if (!fresh) {
+                failed[id][partition].failure = make_error(
+                    ErrorCode::corrupt_data, name_of(*meta, partition) + " is in two data directories, " +
+                                                 directories_[at->second]->path() + " and " +
+                                                 directory.path() + "; remove the wrong one and start again");
+                continue;
             }
+            found.push_back({meta, partition, epoch_of(epochs[id], partition), copy.directory});
         }
     }
+    TableId highest;
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const auto seen, directory->highest_table());
+        highest = std::max(highest, seen);
+    }
     std::unique_lock lock(mutex_);
+    highest_seen_ = highest;
     for (const auto& [id, meta] : newest) {
         tables_[id].meta = meta;
         tables_[id].epochs = std::move(epochs[id]);
@@ -94,6 +115,20 @@ Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
     }
     std::erase_if(found, [&](const Found& one) { return tables_[one.meta->id].slots.contains(one.id); });
     return found;
+}
+
+void PartitionRegistry::leave_out(TableId table, const std::string& path, const Error& error) {
+    log_error(kComponent, "table left out", {{"directory", path}, {"error", error}});
+    left_out_.emplace(table, make_error(ErrorCode::corrupt_data,
+                                        path + " could not be read at the slave's start (" + error.message +
+                                            "); put it right and start the slave again"));
+}
+
+// What could not be read is not to be mixed with anything new, nor removed.
+Result<void> PartitionRegistry::check_readable(TableId table) const {
+    const auto found = left_out_.find(table);
+    if (found == left_out_.end()) return {};
+    return found->second;
 }
 
 PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
@@ -142,6 +177,14 @@ Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t thre
         }
     }
     sum.tables = tables_.size();
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const auto aside, directory->set_aside());
+        for (const auto& name : aside) {
+            log_warn(kComponent, "lies set aside and does not serve",
+                     {{"directory", directory->tables_path() + "/" + name}});
+            sum.set_aside.push_back(directory->tables_path() + "/" + name);
+        }
+    }
     for (const auto& [id, table] : tables_)
         for (const auto& [partition, slot] : table.slots)
             sum.failed += slot.failure ? 1 : 0;
@@ -274,6 +317,32 @@ std::size_t PartitionRegistry::table_count() const {
     return tables_.size();
 }
 
+std::vector<HeldTable> PartitionRegistry::held() const {
+    std::vector<HeldTable> tables;
+    std::vector<std::vector<std::shared_ptr<Partition>>> partitions;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [id, table] : tables_) {
+            tables.push_back({table.meta, static_cast<std::uint32_t>(table.slots.size()), 0, 0});
+            partitions.emplace_back();
+            for (const auto& [partition, slot] : table.slots)
+                if (slot.partition) partitions.back().push_back(slot.partition);
+        }
+    }
+    for (std::size_t i = 0; i < tables.size(); ++i)
+        for (const auto& partition : partitions[i]) {
+            const auto stats = partition->stats();
+            tables[i].records += static_cast<std::uint64_t>(stats.end_offset - stats.first_offset);
+            tables[i].bytes += stats.log_bytes + stats.file_bytes;
+        }
+    return tables;
+}
+
+TableId PartitionRegistry::highest_table() const {
+    std::shared_lock lock(mutex_);
+    return tables_.empty() ? highest_seen_ : std::max(highest_seen_, tables_.rbegin()->first);
+}
+
 std::size_t PartitionRegistry::emptiest_directory() const {
     std::vector<std::size_t> counts(directories_.size());
     std::shared_lock lock(mutex_);
@@ -291,8 +360,11 @@ LeaderEpochs PartitionRegistry::epochs(TableId table) const {
 
 Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpochs& partitions) {
     std::lock_guard guard(changing_);
+    DL_TRY(check_readable(table.id));
     const bool known = this->table(table.id).has_value();
     if (known) DL_TRY(update_locked(table, partitions));
+    if (!known && table.incarnation == 0)
+        return make_error(ErrorCode::invalid_request, "table " + table.name + " has no incarnation");
     const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
     auto stored_epochs = epochs(table.id);
     merge_epochs(stored_epochs, partitions);
@@ -304,10 +376,11 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
         }
         Found place{meta, id, epoch_of(stored_epochs, id), emptiest_directory()};
         auto& directory = *directories_[place.directory];
-        if (!directory.has_table(table.id))
-            DL_TRY(directory.write_table(*meta, stored_epochs));
-        else
+        DL_TRY_ASSIGN(const bool described, directory.has_table(table.id));
+        if (described)
             DL_TRY(directory.write_epochs(table.id, stored_epochs));
+        else
+            DL_TRY(directory.write_table(*meta, stored_epochs));
         DL_TRY(directory.create_partition(*meta, id));
         auto slot = open(place);
         if (slot.failure) return *slot.failure;
@@ -329,6 +402,7 @@ Result<void> PartitionRegistry::update(const TableMeta& table, const LeaderEpoch
 
 Result<void> PartitionRegistry::update_locked(const TableMeta& table, const LeaderEpochs& told) {
     DL_TRY_ASSIGN(const auto known, this->table(table.id));
+    DL_TRY(check_incarnation(*known, table.incarnation, table.name));
     std::map<PartitionId, std::shared_ptr<Partition>> partitions;
     {
         std::shared_lock lock(mutex_);
@@ -340,10 +414,11 @@ Result<void> PartitionRegistry::update_locked(const TableMeta& table, const Lead
         if (partitions.contains(id)) here[id] = epoch;
     auto stored_epochs = epochs(table.id);
     const bool newer_epochs = merge_epochs(stored_epochs, here);
-    const bool newer_schema = replaces(table, *known);
+    const bool newer_schema = table.schema.id > known->schema.id;
     if (!newer_schema && !newer_epochs) return {};
     for (const auto& directory : directories_) {
-        if (!directory->has_table(table.id)) continue;
+        DL_TRY_ASSIGN(const bool described, directory->has_table(table.id));
+        if (!described) continue;
         DL_TRY(newer_schema ? directory->write_table(table, stored_epochs)
                             : directory->write_epochs(table.id, stored_epochs));
     }
@@ -364,8 +439,27 @@ Result<void> PartitionRegistry::update_locked(const TableMeta& table, const Lead
     return {};
 }
 
-Result<void> PartitionRegistry::drop(TableId table) {
+Result<void> PartitionRegistry::adopt(TableId id, std::uint64_t incarnation) {
     std::lock_guard guard(changing_);
+    DL_TRY_ASSIGN(const auto known, table(id));
+    if (known->incarnation == incarnation) return {};
+    if (known->incarnation != 0) return check_incarnation(*known, incarnation, known->name);
+    auto adopted = std::make_shared<TableMeta>(*known);
+    adopted->incarnation = incarnation;
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const bool described, directory->has_table(id));
+        if (described) DL_TRY(directory->write_table(*adopted, epochs(id)));
+    }
+    std::unique_lock lock(mutex_);
+    tables_[id].meta = std::move(adopted);
+    return {};
+}
+
+Result<void> PartitionRegistry::drop(TableId table, std::uint64_t incarnation) {
+    std::lock_guard guard(changing_);
+    DL_TRY(check_readable(table));
+    if (const auto known = this->table(table); known.has_value())
+        DL_TRY(check_incarnation(**known, incarnation, ""));
     Table dropped;
     {
         std::unique_lock lock(mutex_);

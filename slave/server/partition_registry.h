@@ -32,7 +32,8 @@ class PartitionRegistry final : public TableRegistry {
 
     struct Recovered {
         std::size_t tables = 0, partitions = 0, failed = 0;
-        std::uint64_t rows = 0;  // next offsets together
+        std::uint64_t rows = 0;              // next offsets together
+        std::vector<std::string> set_aside;  // directories that hold something and do not serve
     };
     // Opens everything in the directories, `threads` partitions at a time. Errors only of the directories
     // themselves.
@@ -47,9 +48,12 @@ class PartitionRegistry final : public TableRegistry {
     Result<std::shared_ptr<Partition>> partition(TableId table, PartitionId id) const override;
     std::vector<PartitionEntry> partitions(TableId table) const override;
     std::size_t table_count() const override;
+    std::vector<HeldTable> held() const override;
+    TableId highest_table() const override;
     Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override;
     Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) override;
-    Result<void> drop(TableId table) override;
+    Result<void> drop(TableId table, std::uint64_t incarnation) override;
+    Result<void> adopt(TableId table, std::uint64_t incarnation) override;
 
   private:
     struct Slot {
@@ -80,6 +84,8 @@ class PartitionRegistry final : public TableRegistry {
     // False: it is tried again later.
     bool reopen(const Failed& failed);
     Result<std::vector<Found>> scan();
+    void leave_out(TableId table, const std::string& path, const Error& error);
+    Result<void> check_readable(TableId table) const;
     Slot open(const Found& found) const;
     std::size_t emptiest_directory() const;
     LeaderEpochs epochs(TableId table) const;
@@ -91,6 +97,8 @@ class PartitionRegistry final : public TableRegistry {
     std::mutex changing_;              // create, update, drop; taken before mutex_
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
+    TableId highest_seen_;                                // at the start, under mutex_
+    std::map<TableId, Error> left_out_;                   // since the start, under changing_
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
 
     struct Reopening {

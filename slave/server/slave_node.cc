@@ -173,6 +173,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
               {"tables", recovered.tables},
               {"partitions", recovered.partitions},
               {"failed", recovered.failed},
+              {"set_aside", recovered.set_aside.size()},
               {"records", recovered.rows},
               {"start_ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
               {"version", version}});

@@ -13,7 +13,8 @@ namespace {
 // A name the manifest does not know: what a crash leaves of it is removed at start.
 Result<std::string> fresh_name(FileSystem& files, const std::string& path) {
     std::string fresh = path + ".new";
-    if (files.exists(fresh)) DL_TRY(files.remove(fresh));
+    DL_TRY_ASSIGN(const bool stale, files.exists(fresh));
+    if (stale) DL_TRY(files.remove(fresh));
     return fresh;
 }
 

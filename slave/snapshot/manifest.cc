@@ -181,7 +181,8 @@ Result<void> ManifestStore::replace(const Manifest& manifest,
                                     [[maybe_unused]] const std::string& operation) const {
     const std::string text = encode_manifest(manifest);
     const std::string next = path() + ".tmp";
-    if (files_.exists(next)) DL_TRY(files_.remove(next));
+    DL_TRY_ASSIGN(const bool stale, files_.exists(next));
+    if (stale) DL_TRY(files_.remove(next));
     {
         DL_TRY_ASSIGN(const auto file, files_.open_append(next, true));
         const std::string_view part = text;

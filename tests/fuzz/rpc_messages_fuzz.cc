@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/read_messages.h"
 #include "common/rpc/messages/upkeep_messages.h"
@@ -40,6 +41,7 @@ constexpr Decoder kDecoders[] = {
     try_decode<CompressRequest>,    try_decode<CompressProgress>, try_decode<CheckRequest>,
     try_decode<CheckRow>,           try_decode<StatsRequest>,     try_decode<StatsReply>,
     try_decode<UpdateTableRequest>, try_decode<UpdateTableReply>, try_decode<RegisterNodeRequest>,
+    try_decode<InventoryPart>,
 };
 constexpr std::size_t kQueryRequest = 15;
 static_assert(kDecoders[kQueryRequest] == Decoder{try_decode<QueryRequest>});
@@ -97,7 +99,8 @@ std::vector<std::string> fuzz_seeds() {
     const Error error = make_error(ErrorCode::io_error, "a \"disk\"");
     add(0, encode(PingRequest{}));
     add(1, encode(PingReply{"h:1", "1.0", "x", NodeId{2}, 3}));
-    add(2, encode(CreateTableRequest{small_table(), {{PartitionId{0}, LeaderEpoch{1}}}}));
+    add(2,
+        encode(CreateTableRequest{std::string(32, 'c'), small_table(), {{PartitionId{0}, LeaderEpoch{1}}}}));
     add(3, encode(DropTableRequest{table}));
     add(4, encode(AppendRequest{table, SchemaId{1}, "id", {{PartitionId{0}, LeaderEpoch{1}, 1, 2, 3}}}));
     add(5, encode(AppendReply{{{PartitionId{0}, Appended{1, 2, true}, {}}, {PartitionId{1}, {}, error}}}));

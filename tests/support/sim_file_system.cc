@@ -94,7 +94,7 @@ struct SimFileSystem::State {
     // The fault this call meets. A power cut shows as half a write.
     std::optional<SimFault> enter(SimCall call) {
         std::optional<SimFault> met;
-        const bool is_change = call != SimCall::read && call != SimCall::open_read;
+        const bool is_change = call != SimCall::read && call != SimCall::open_read && call != SimCall::look;
         if (is_change) {
             ++changes;
             if (changes_left) {
@@ -103,7 +103,8 @@ struct SimFileSystem::State {
             }
         }
         for (auto& planned : faults) {
-            const bool counts = planned.call == call || (planned.call == SimCall::any_change && is_change);
+            const bool counts = planned.call == call || planned.call == SimCall::any ||
+                                (planned.call == SimCall::any_change && is_change);
             if (counts && planned.left > 0 && --planned.left == 0) met = planned.fault;
         }
         std::erase_if(faults, [](const PlannedFault& planned) { return planned.left == 0; });
@@ -393,7 +394,8 @@ Result<std::string> SimFileSystem::read_all(const std::string& path) {
 
 Result<void> SimFileSystem::replace_atomically(const std::string& path, std::string_view content) {
     const std::string draft = path + ".tmp";
-    if (exists(draft)) DL_TRY(remove(draft));
+    DL_TRY_ASSIGN(const bool stale, exists(draft));
+    if (stale) DL_TRY(remove(draft));
     {
         DL_TRY_ASSIGN(const auto file, open_append(draft, true));
         const std::string_view parts[] = {content};
@@ -440,6 +442,7 @@ Result<void> SimFileSystem::create_directories(const std::string& path) {
 
 Result<std::vector<std::string>> SimFileSystem::list(const std::string& directory) {
     const std::lock_guard guard(state_->mutex);
+    DL_TRY(state_->enter_or_fail(SimCall::look, "list", directory));
     if (!state_->is_directory(directory))
         return failure(ErrorCode::not_found, "list", directory, "no such directory");
     std::vector<std::string> result;
@@ -449,13 +452,15 @@ Result<std::vector<std::string>> SimFileSystem::list(const std::string& director
     return result;
 }
 
-bool SimFileSystem::exists(const std::string& path) {
+Result<bool> SimFileSystem::exists(const std::string& path) {
     const std::lock_guard guard(state_->mutex);
+    DL_TRY(state_->enter_or_fail(SimCall::look, "look for", path));
     return state_->find(path) != nullptr || state_->is_directory(path);
 }
 
 Result<std::uint64_t> SimFileSystem::file_size(const std::string& path) {
     const std::lock_guard guard(state_->mutex);
+    DL_TRY(state_->enter_or_fail(SimCall::look, "stat", path));
     const auto node = state_->find(path);
     if (node == nullptr) return failure(ErrorCode::not_found, "stat", path, "no such file");
     return std::uint64_t{node->content.size()};

@@ -32,7 +32,9 @@ enum class SimCall : std::uint8_t {
     remove,
     sync_directory,
     read,
-    open_read
+    open_read,
+    look,  // exists, list, file sizes
+    any    // counts all of them
 };
 enum class SimFault : std::uint8_t { io_error, disk_full, short_write };  // short_write: half, then io_error
 
@@ -40,7 +42,7 @@ class SimFileSystem final : public FileSystem {
   public:
     // Power loss and restart. Handles of before are dead: every call on them is IO_ERROR. Faults are cleared.
     void crash(std::uint64_t seed);
-    // The nth such call from now (1: the next) fails, once. any_change counts all but reads.
+    // The nth such call from now (1: the next) fails, once. any_change counts all but reads and looks.
     void fail(SimCall call, std::uint64_t nth, SimFault fault);
     // After n more changing calls every change fails (the last one is half done), until crash().
     void power_off_after(std::uint64_t n);
@@ -57,7 +59,7 @@ class SimFileSystem final : public FileSystem {
     Result<void> sync_directory(const std::string& path) override;
     Result<void> create_directories(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& directory) override;
-    bool exists(const std::string& path) override;
+    Result<bool> exists(const std::string& path) override;
     Result<std::uint64_t> file_size(const std::string& path) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
     Result<void> remove(const std::string& path) override;

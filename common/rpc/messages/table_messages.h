@@ -1,4 +1,4 @@
-// Tables as requests name them; ping; tables that come, change and go.
+// Tables as requests name them; tables that come, change and go.
 #pragma once
 
 #include <string>
@@ -9,20 +9,24 @@
 
 namespace dl::rpc {
 
-// The id decides; the name is for the words of errors. A drop of a table whose name nobody knows any more has
-// none.
+inline constexpr std::size_t kClusterIdBytes = 32;  // hex digits
+
+// Id and incarnation decide: a table that has only its number in common is never answered for. The name is
+// for the words of errors. A drop of a table whose name nobody knows any more has none.
 struct TableRef {
     TableId id;
     std::string name;
+    std::uint64_t incarnation = 0;  // 0, or absent: of a table that was never given one
     // Members of the request itself.
     template <class Self, class Visitor>
     static void members(Self& m, Visitor& v) {
         v("table_id", m.id);
+        v.maybe("incarnation", m.incarnation);
         v.maybe("table", m.name, at_most(limits::name_bytes_max));
     }
 };
 inline TableRef table_ref(const TableMeta& table) {
-    return {table.id, table.name};
+    return {table.id, table.name, table.incarnation};
 }
 
 // An empty reply.
@@ -32,40 +36,6 @@ struct Done {
     template <class Self, class Visitor>
     static void fields(Self&, Visitor&) {}
 };
-
-struct PingRequest {
-    static constexpr Method kMethod = Method::ping;
-    template <class Self, class Visitor>
-    static void fields(Self&, Visitor&) {}
-};
-
-struct PingReply {
-    static constexpr Method kMethod = Method::ping;
-    std::string node;         // address as configured
-    std::string version;      // of the program
-    std::string incarnation;  // new with every empty data directory
-    NodeId node_id;           // 0: not registered yet
-    std::uint64_t tables = 0;
-    template <class Self, class Visitor>
-    static void fields(Self& m, Visitor& v) {
-        v("node", m.node);
-        v("version", m.version);
-        v("incarnation", m.incarnation);
-        v.maybe("node_id", m.node_id);
-        v("tables", m.tables);
-    }
-};
-
-// The node is this one of the catalog, from now on; idempotent. INVALID_REQUEST when it is another one.
-struct RegisterNodeRequest {
-    static constexpr Method kMethod = Method::register_node;
-    NodeId node;
-    template <class Self, class Visitor>
-    static void fields(Self& m, Visitor& v) {
-        v("node_id", m.node, from_to(1, std::numeric_limits<std::uint32_t>::max()));
-    }
-};
-using RegisterNodeReply = Done<Method::register_node>;
 
 struct PartitionEpoch {
     PartitionId partition;
@@ -79,13 +49,16 @@ struct PartitionEpoch {
 std::vector<PartitionEpoch> partition_epochs(const LeaderEpochs& epochs);
 LeaderEpochs leader_epochs(const std::vector<PartitionEpoch>& epochs);
 
-// Creates the partitions on this node, with their leader epochs. Idempotent.
+// Creates the partitions on this node, with their leader epochs. Idempotent. UNAVAILABLE when the node is of
+// another cluster, or of none yet.
 struct CreateTableRequest {
     static constexpr Method kMethod = Method::create_table;
+    std::string cluster_id;
     TableMeta table;
     std::vector<PartitionEpoch> partitions;  // each once, below table.partition_count
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
+        v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
         v("table", m.table);
         v("partitions", m.partitions);
     }

@@ -103,15 +103,23 @@ TEST_P(FileSystems, ReplacesListsRenamesAndRemoves) {
     EXPECT_EQ(*files().list(root_), (std::vector<std::string>{"a", "b", "deep"}));
     const auto held = *files().open_read(path("b"));
     ASSERT_FALSE(files().rename(path("b"), path("deep/c")).has_error());
-    EXPECT_FALSE(files().exists(path("b")));
+    EXPECT_FALSE(*files().exists(path("b")));
     ASSERT_FALSE(files().sync_file(path("deep/c")).has_error());
     ASSERT_FALSE(files().sync_directory(path("deep")).has_error());
     ASSERT_FALSE(files().remove(path("deep/c")).has_error());
     EXPECT_EQ(held->read(0, 100)->view(), "second");  // readable after its name is gone
     ASSERT_FALSE(files().remove_tree(path("deep")).has_error());
-    EXPECT_FALSE(files().exists(path("deep/below")));
+    EXPECT_FALSE(*files().exists(path("deep/below")));
     EXPECT_FALSE(files().remove_tree(path("deep")).has_error());
     EXPECT_GT(*files().free_bytes(root_), 0u);
+}
+
+// "Nothing there" is an answer one deletes by; a disk that does not answer is none.
+TEST(PosixFiles, WhatCannotBeLookedForIsAnError) {
+    const auto asked = posix_file_system().exists("/tmp/" + std::string(300, 'x'));
+    ASSERT_TRUE(asked.has_error());
+    EXPECT_EQ(asked.error().code, ErrorCode::io_error);
+    EXPECT_FALSE(*posix_file_system().exists("/dev/null/below"));
 }
 
 TEST_P(FileSystems, ALockIsHeldByOne) {

@@ -235,6 +235,7 @@ TEST_F(CatalogStoreTest, TableNumbersStayAboveWhatSlavesHold) {
     auto store = CatalogStore::open(directory_).value();
     ASSERT_TRUE(store->skip_table_ids(TableId{70}).has_value());
     ASSERT_TRUE(store->skip_table_ids(TableId{7}).has_value());
+    EXPECT_TRUE(store->skip_table_ids(TableId{~std::uint64_t{0} >> 1}).has_error());
     EXPECT_EQ(store->reserve_table({}, 5).value(), TableId{71});
 }
 
@@ -257,6 +258,41 @@ TEST_F(CatalogStoreTest, ANewerFormatIsRefusedByName) {
     auto store = CatalogStore::open(directory_);
     ASSERT_TRUE(store.has_error());
     EXPECT_NE(store.error().message.find("format version 9"), std::string::npos);
+}
+
+TEST_F(CatalogStoreTest, ALostCatalogIsNotTakenForANewOne) {
+    const auto path = directory_ + "/catalog.db";
+    std::string cluster;
+    {
+        auto store = CatalogStore::open(directory_).value();
+        cluster = store->cluster_id().value();
+    }
+    for (const bool empty : {false, true}) {
+        for (const auto* ending : {"", "-wal", "-shm"})
+            std::filesystem::remove(path + ending);
+        if (empty) std::fclose(std::fopen(path.c_str(), "w"));
+        auto refused = CatalogStore::open(directory_);
+        ASSERT_TRUE(refused.has_error());
+        EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
+        EXPECT_NE(refused.error().message.find("--begin-anew"), std::string::npos);
+        EXPECT_NE(refused.error().message.find(path), std::string::npos);
+    }
+    {
+        auto anew = CatalogStore::open(directory_, true);
+        ASSERT_TRUE(anew.has_value()) << anew.error().to_text();
+        EXPECT_NE(anew.value()->cluster_id().value(), cluster);
+        cluster = anew.value()->cluster_id().value();
+    }
+    // With a catalog there it changes nothing.
+    EXPECT_EQ(CatalogStore::open(directory_, true).value()->cluster_id().value(), cluster);
+}
+
+TEST_F(CatalogStoreTest, AFirstStartThatWasCutShortIsRepeated) {
+    std::filesystem::create_directories(directory_);
+    std::fclose(std::fopen((directory_ + "/master.lock").c_str(), "w"));
+    std::fclose(std::fopen((directory_ + "/catalog.db.new").c_str(), "w"));
+    EXPECT_TRUE(CatalogStore::open(directory_).has_value());
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/catalog.db.new"));
 }
 
 TEST_F(CatalogStoreTest, GarbageInTheFileIsAnErrorNotACrash) {

@@ -26,6 +26,7 @@
 #include "common/base/byte_io.h"
 #include "common/base/crc32c.h"
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_server.h"
@@ -46,7 +47,7 @@ class FakeSlave {
     ~FakeSlave() { stop(); }
     void listen(const std::string& address) {
         std::map<rpc::Method, rpc::RpcHandler> handlers;
-        for (int m = 1; m <= 15; ++m) {
+        for (int m = 1; m <= 16; ++m) {
             const auto method = static_cast<rpc::Method>(m);
             handlers[method] = [this, method](rpc::RpcCall& call) { return handle(method, call); };
         }
@@ -98,6 +99,20 @@ class FakeSlave {
         std::lock_guard lock(mutex_);
         return tables_;
     }
+    // What an inventory lists: beside what create_table makes, which is not listed.
+    void hold(rpc::InventoryTable table) {
+        std::lock_guard lock(mutex_);
+        highest_table_ = std::max(highest_table_, table.id);
+        held_.push_back(std::move(table));
+    }
+    std::vector<rpc::InventoryTable> held() const {
+        std::lock_guard lock(mutex_);
+        return held_;
+    }
+    void set_cluster(std::string id) {
+        std::lock_guard lock(mutex_);
+        cluster_id_ = std::move(id);
+    }
     std::uint32_t last_schema() const { return last_schema_; }
     bool wait_was_cancelled() const { return wait_cancelled_; }
     bool lookup_was_cancelled() const { return lookup_cancelled_; }
@@ -114,6 +129,12 @@ class FakeSlave {
             }
         }
         if (failure && !failure->second) co_return failure->first;
+        if (method == rpc::Method::inventory) {
+            const auto json = rpc::encode(rpc::InventoryPart{held()});
+            auto sent = co_await call.send_data(std::string_view(json));
+            if (sent.has_error()) co_return std::move(sent).error();
+            co_return "{}";
+        }
         if (method == rpc::Method::wait) co_return co_await wait(call);
         if (method == rpc::Method::read) co_return co_await read(call);
         if (method == rpc::Method::query) co_return co_await lookup(call);
@@ -151,15 +172,24 @@ class FakeSlave {
         std::lock_guard lock(mutex_);
         switch (method) {
             case rpc::Method::ping:
-                return rpc::encode(rpc::PingReply{"fake", "1", "1", NodeId{node_id_}, 0});
-            case rpc::Method::register_node:
-                node_id_ = decode<rpc::RegisterNodeRequest>(call).node.value;
+                return rpc::encode(rpc::PingReply{"fake", "1", "1", NodeId{node_id_}, cluster_id_,
+                                                  held_.size(), highest_table_});
+            case rpc::Method::register_node: {
+                const auto request = decode<rpc::RegisterNodeRequest>(call);
+                node_id_ = request.node.value;
+                cluster_id_ = request.cluster_id;
+                for (const auto& [id, incarnation] : request.tables)
+                    for (auto& table : held_)
+                        if (table.id == id) table.incarnation = incarnation;
                 return "{}";
+            }
             case rpc::Method::create_table:
                 tables_.insert(decode<rpc::CreateTableRequest>(call).table.id.value);
                 return "{}";
             case rpc::Method::drop_table:
                 tables_.erase(decode<rpc::DropTableRequest>(call).table.id.value);
+                std::erase_if(held_, [id = decode<rpc::DropTableRequest>(call).table.id](
+                                         const rpc::InventoryTable& table) { return table.id == id; });
                 return "{}";
             case rpc::Method::compress:
                 return rpc::encode(rpc::CompressProgress{});
@@ -310,6 +340,9 @@ class FakeSlave {
     std::set<rpc::Method> held_;
     std::atomic<int> holding_{0};
     std::uint32_t node_id_ = 0;
+    std::string cluster_id_;
+    std::vector<rpc::InventoryTable> held_;
+    TableId highest_table_;
     std::atomic<std::uint32_t> last_schema_{0};
     std::atomic<bool> wait_cancelled_{false};
     std::atomic<bool> lookup_cancelled_{false};

@@ -260,6 +260,15 @@ class FakeRegistry final : public TableRegistry {
     }
     std::vector<PartitionEntry> partitions(TableId) const override { return {}; }
     std::size_t table_count() const override { return tables_.size(); }
+    std::vector<HeldTable> held() const override {
+        std::lock_guard lock(mutex_);
+        std::vector<HeldTable> all;
+        for (const auto& [id, entry] : tables_)
+            all.push_back({entry.meta, static_cast<std::uint32_t>(entry.partitions.size()), 7, 70});
+        return all;
+    }
+    TableId highest_table() const override { return tables_.empty() ? TableId{} : tables_.rbegin()->first; }
+    Result<void> adopt(TableId, std::uint64_t) override { return {}; }
     Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override {
         std::lock_guard lock(mutex_);
         auto& entry = tables_[table.id];
@@ -275,7 +284,7 @@ class FakeRegistry final : public TableRegistry {
         tables_[table.id].meta = std::make_shared<const TableMeta>(table);
         return {};
     }
-    Result<void> drop(TableId table) override {
+    Result<void> drop(TableId table, std::uint64_t) override {
         std::lock_guard lock(mutex_);
         tables_.erase(table);
         return {};

@@ -138,8 +138,8 @@ TEST_F(HandlersTest, PingNamesTheNode) {
 
 TEST_F(HandlersTest, TablesComeChangeAndGo) {
     auto table = test::make_table(9, 2);
-    const auto request = rpc::encode(
-        rpc::CreateTableRequest{table, {{PartitionId{0}, LeaderEpoch{1}}, {PartitionId{1}, LeaderEpoch{1}}}});
+    const auto request = rpc::encode(rpc::CreateTableRequest{
+        "", table, {{PartitionId{0}, LeaderEpoch{1}}, {PartitionId{1}, LeaderEpoch{1}}}});
     EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
     EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
     EXPECT_EQ(call(Method::offsets, offsets_request(9, {0, 1}))->end_json,
@@ -147,8 +147,8 @@ TEST_F(HandlersTest, TablesComeChangeAndGo) {
     table.schema.id = SchemaId{2};
     EXPECT_EQ(call(Method::update_table, "{\"table\":" + table_meta_to_json(table) + "}")->end_json, "{}");
     EXPECT_EQ((*registry_.table(TableId{9}))->schema.id.value, 2u);
-    EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9}")->end_json, "{}");
-    EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9}")->end_json, "{}");
+    EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9,\"incarnation\":1009}")->end_json, "{}");
+    EXPECT_EQ(call(Method::drop_table, "{\"table_id\":9,\"incarnation\":1009}")->end_json, "{}");
     EXPECT_TRUE(
         contains(error_of(Method::offsets, offsets_request(9, {0})), "TABLE_NOT_FOUND: table 't9' is not"));
     EXPECT_TRUE(contains(

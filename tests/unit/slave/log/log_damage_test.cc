@@ -317,11 +317,11 @@ TEST(LogDamage, AnIndexThatCannotBeWrittenIsMadeAtTheNextStart) {
     files.fail(SimCall::rename, 1, SimFault::io_error);
     ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
     EXPECT_EQ(opened.log->segments().size(), 2u);
-    EXPECT_FALSE(files.exists(segment_name(0, ".idx")));
+    EXPECT_FALSE(*files.exists(segment_name(0, ".idx")));
     opened.log.reset();
     auto after = open_log(files, kDirectory, 1024);
     ASSERT_FALSE(after.error) << after.error->to_text();
-    EXPECT_TRUE(files.exists(segment_name(0, ".idx")));
+    EXPECT_TRUE(*files.exists(segment_name(0, ".idx")));
     EXPECT_EQ(after.log->end_offset(), 2);
 }
 

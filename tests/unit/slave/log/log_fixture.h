@@ -55,7 +55,7 @@ inline OpenLog open_log(FileSystem& files, const std::string& directory = kDirec
                         Offset start_if_empty = 0, Offset garbage_below = 0) {
     OpenLog opened;
     if (directory == kDirectory &&
-        !files.exists("/data")) {  // a partition's directory is durable before its log
+        !*files.exists("/data")) {  // a partition's directory is durable before its log
         EXPECT_FALSE(files.create_directories("/data").has_error());
         EXPECT_FALSE(files.sync_directory("/").has_error());
     }

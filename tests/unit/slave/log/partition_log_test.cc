@@ -70,7 +70,7 @@ TEST(PartitionLog, RollsBeforeTheLimitAndReadsAcrossSegments) {
     for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
         EXPECT_TRUE(segments[i].closed);
         EXPECT_EQ(segments[i].end_offset, segments[i + 1].first_offset);
-        EXPECT_TRUE(files.exists(segment_name(segments[i].first_offset, ".idx")));
+        EXPECT_TRUE(*files.exists(segment_name(segments[i].first_offset, ".idx")));
     }
     EXPECT_FALSE(segments.back().closed);
     for (Offset from = 0; from < 44; ++from) {
@@ -147,8 +147,8 @@ TEST(PartitionLog, RemoveBeforeDropsWholeClosedSegmentsOnly) {
     EXPECT_EQ((*held)[0].body.view(), body_of(900));
     EXPECT_EQ(log.read(7, 20, 1 << 20).error().code, ErrorCode::not_found);
     EXPECT_EQ(log.read(8, 20, 1 << 20)->size(), 12u);
-    EXPECT_FALSE(files.exists(segment_name(4)));
-    EXPECT_FALSE(files.exists(segment_name(4, ".idx")));
+    EXPECT_FALSE(*files.exists(segment_name(4)));
+    EXPECT_FALSE(*files.exists(segment_name(4, ".idx")));
     ASSERT_OK(log.remove_before(1000));
     EXPECT_EQ(log.segments().size(), 1u);  // the active one stays
     EXPECT_EQ(log.end_offset(), 20);

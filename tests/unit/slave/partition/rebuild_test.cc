@@ -71,7 +71,7 @@ TEST_F(RebuildTest, EachFileThatIsMissingCutOrFlippedComesBack) {
             if (path.ends_with(".kix")) {
                 EXPECT_EQ(*posix_file_system().read_all(path), bytes) << "an index is what it was: " << what;
             }
-            EXPECT_FALSE(posix_file_system().exists(path + ".new"));
+            EXPECT_FALSE(*posix_file_system().exists(path + ".new"));
             write(path, bytes);
         };
         std::filesystem::remove(path);

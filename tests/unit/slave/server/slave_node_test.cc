@@ -9,6 +9,7 @@
 
 #include "common/record/record_batch.h"
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/read_messages.h"
 #include "common/rpc/rpc_client.h"
@@ -23,6 +24,12 @@ namespace asio = boost::asio;
 using dl::test::in_ms;
 using rpc::Method;
 using test::make_body;
+
+TableMeta make_table(std::uint64_t id, std::uint32_t partitions) {
+    auto table = test::make_table(id, partitions);
+    table.incarnation = 1000 + id;
+    return table;
+}
 
 class SlaveNodeTest : public ::testing::Test {
   protected:
@@ -51,6 +58,13 @@ class SlaveNodeTest : public ::testing::Test {
         ASSERT_TRUE(started.has_value()) << started.error().to_text();
         node_ = std::move(*started);
         client_ = rpc::RpcClient::create(pool_.executor_of(0), "127.0.0.1:" + std::to_string(node_->port()));
+        if (join_) {
+            EXPECT_EQ(text_of(Method::register_node, registration()), "{}");
+        }
+    }
+    std::string registration(std::uint32_t node = 3, std::vector<rpc::TableIncarnation> tables = {},
+                             bool take_over = false) {
+        return rpc::encode(rpc::RegisterNodeRequest{NodeId{node}, cluster_, take_over, std::move(tables)});
     }
     void stop() {
         client_.reset();
@@ -67,7 +81,7 @@ class SlaveNodeTest : public ::testing::Test {
         return reply.has_error() ? reply.error().to_text() : reply->end_json;
     }
     void create(std::uint64_t id, std::uint32_t partitions) {
-        rpc::CreateTableRequest request{test::make_table(id, partitions), {}};
+        rpc::CreateTableRequest request{cluster_, make_table(id, partitions), {}};
         for (std::uint32_t i = 0; i < partitions; ++i)
             request.partitions.push_back({PartitionId{i}, LeaderEpoch{1}});
         EXPECT_EQ(text_of(Method::create_table, rpc::encode(request)), "{}");
@@ -76,7 +90,7 @@ class SlaveNodeTest : public ::testing::Test {
                        std::uint32_t epoch = 1) {
         const auto body = make_body(first, rows);
         rpc::AppendRequest request;
-        request.table.id = TableId{id};
+        request.table = {TableId{id}, "", 1000 + id};
         request.schema = SchemaId{1};
         request.partitions.push_back({PartitionId{partition}, LeaderEpoch{epoch}, rows,
                                       static_cast<std::uint32_t>(body.size()),
@@ -88,9 +102,10 @@ class SlaveNodeTest : public ::testing::Test {
                std::to_string(reply->partitions[0].appended->last);
     }
     // "0:<first>-<end> 1:..."
-    std::string offsets(std::uint64_t id, const std::vector<std::uint32_t>& partitions) {
+    std::string offsets(std::uint64_t id, const std::vector<std::uint32_t>& partitions,
+                        std::optional<std::uint64_t> incarnation = std::nullopt) {
         rpc::OffsetsRequest request;
-        request.table = {TableId{id}, "t" + std::to_string(id)};
+        request.table = {TableId{id}, "t" + std::to_string(id), incarnation.value_or(1000 + id)};
         for (const auto partition : partitions)
             request.partitions.push_back({PartitionId{partition}, LeaderEpoch{1}});
         const auto text = text_of(Method::offsets, rpc::encode(request));
@@ -122,6 +137,8 @@ class SlaveNodeTest : public ::testing::Test {
         return 0;
     }
 
+    std::string cluster_ = std::string(32, 'c');
+    bool join_ = true;  // start() makes it node 3 of the cluster
     std::string root_;
     net::NetPool pool_{"client", 1};
     std::unique_ptr<SlaveNode> node_;
@@ -139,7 +156,7 @@ TEST_F(SlaveNodeTest, AcknowledgedRowsSurviveARestartAndAreQueried) {
     EXPECT_EQ(offsets(7, {0, 1, 2}), "0:0-20 1:0-0 2:0-5");
 
     rpc::PinTable asked;
-    asked.table = {TableId{7}, "t7"};
+    asked.table = {TableId{7}, "t7", 1007};
     asked.schema = SchemaId{1};
     for (std::uint32_t i = 0; i < 3; ++i)
         asked.partitions.push_back({PartitionId{i}, LeaderEpoch{1}, {}, {}});
@@ -170,11 +187,11 @@ TEST_F(SlaveNodeTest, AcknowledgedRowsSurviveARestartAndAreQueried) {
     EXPECT_TRUE(bad.has_error());
     EXPECT_EQ(text_of(Method::unpin, "{\"view\":" + std::to_string(view) + "}"), "{}");
 
-    const auto read = call(
-        Method::read,
-        "{\"table_id\":7,\"schema_id\":1,\"partitions\":[{\"partition\":0,\"leader_epoch\":1,\"offset\":19}],"
-        "\"read_count\":5,"
-        "\"format\":\"json\",\"bytes_max\":1000000}");
+    const auto read = call(Method::read,
+                           "{\"table_id\":7,\"incarnation\":1007,\"schema_id\":1,\"partitions\":[{"
+                           "\"partition\":0,\"leader_epoch\":1,\"offset\":19}],"
+                           "\"read_count\":5,"
+                           "\"format\":\"json\",\"bytes_max\":1000000}");
     ASSERT_EQ(read->data.size(), 2u);
     EXPECT_NE(read->data[1].view().find("\"offset\":20"), std::string::npos);
 }
@@ -192,7 +209,7 @@ TEST_F(SlaveNodeTest, PartitionsAreSpreadOverTheDirectories) {
     EXPECT_EQ(count("b"), 2);
     create(2, 1);
     EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t2/p0"));
-    EXPECT_EQ(text_of(Method::drop_table, "{\"table_id\":1}"), "{}");
+    EXPECT_EQ(text_of(Method::drop_table, "{\"table_id\":1,\"incarnation\":1001}"), "{}");
     EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1"));
     EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t1"));
     EXPECT_EQ(offsets(1, {0}), "TABLE_NOT_FOUND: table 't1' is not on this slave");
@@ -230,19 +247,29 @@ TEST_F(SlaveNodeTest, ASecondInstanceOnTheSameDataIsRefused) {
         << second.error().message;
 }
 
-// What a crash leaves in the middle of creating or dropping is cleaned up and never seen as data.
+// What a crash leaves in the middle of creating or dropping is never seen as data; it is removed when nothing
+// can be lost by it, else set aside.
 TEST_F(SlaveNodeTest, HalfDoneTablesAreCleanedUp) {
     start();
     create(1, 1);
     append(1, 0, 0, 3);
     stop();
-    std::filesystem::create_directories(root_ + "/a/tables/t9/p0");          // no table.json yet
+    std::filesystem::create_directories(root_ + "/a/tables/t8");             // no table.json yet
+    std::filesystem::create_directories(root_ + "/a/tables/t9/p0");          // lost its table.json
     std::filesystem::create_directories(root_ + "/a/tables/t1/p5.new/log");  // being created
+    std::filesystem::create_directories(root_ + "/a/tables/t1/p6.new/log");
+    std::ofstream(root_ + "/a/tables/t1/p6.new/log/00000000000000000000.log") << "record";
     std::filesystem::create_directories(root_ + "/b/tables/t4.dropped/p0");  // being removed
     std::filesystem::create_directories(root_ + "/b/tables/t01");            // not ours
     start();
-    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t9"));
-    EXPECT_FALSE(std::filesystem::exists(root_ + "/a/tables/t1/p5.new"));
+    const auto names_in = [&](const std::string& directory) {
+        std::string names;
+        for (const auto& name : *posix_file_system().list(root_ + directory))
+            names += name.substr(0, name.find_last_not_of("0123456789") + 1) + " ";
+        return names;
+    };
+    EXPECT_EQ(names_in("/a/tables"), "t t.no-table-json. ");
+    EXPECT_EQ(names_in("/a/tables/t1"), "epochs.json p p.unfinished. table.json ");
     EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t4.dropped"));
     EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t01"));
     EXPECT_EQ(offsets(1, {0}), "0:0-3");
@@ -251,7 +278,7 @@ TEST_F(SlaveNodeTest, HalfDoneTablesAreCleanedUp) {
 TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
     start();
     create(1, 2);
-    auto table = test::make_table(1, 2);
+    auto table = make_table(1, 2);
     table.schema.id = SchemaId{2};
     Field added;
     added.id = FieldId{3};
@@ -277,7 +304,7 @@ TEST_F(SlaveNodeTest, LeaderEpochsAreKeptAndNeverGoBack) {
     create(1, 2);
     const auto update = [&](std::vector<rpc::PartitionEpoch> epochs) {
         return text_of(Method::update_table,
-                       rpc::encode(rpc::UpdateTableRequest{test::make_table(1, 2), std::move(epochs)}));
+                       rpc::encode(rpc::UpdateTableRequest{make_table(1, 2), std::move(epochs)}));
     };
     EXPECT_EQ(update({{PartitionId{0}, LeaderEpoch{4}}}), "{}");
     EXPECT_EQ(append(1, 0, 0, 3, 4), "0-2");
@@ -320,17 +347,19 @@ TEST_F(SlaveNodeTest, AFlippedBitInTheFilesAboutATableIsNoticed) {
 }
 
 TEST_F(SlaveNodeTest, ANodeKeepsTheIdItWasGiven) {
+    join_ = false;
     start();
     EXPECT_EQ(text_of(Method::ping, "{}").find("\"node_id\""), std::string::npos);
-    EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":3}"), "{}");
-    EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":3}"), "{}");
-    EXPECT_NE(text_of(Method::register_node, "{\"node_id\":4}").find("cannot become node 4"),
+    EXPECT_EQ(text_of(Method::register_node, registration()), "{}");
+    EXPECT_EQ(text_of(Method::register_node, registration()), "{}");
+    EXPECT_NE(text_of(Method::register_node, registration(4)).find("cannot become node 4"),
               std::string::npos);
     stop();
     // A directory that was not reached by the change before a crash takes it from the others.
     std::filesystem::remove(root_ + "/b/node.json");
     start();
-    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":3"), std::string::npos);
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":3,\"cluster_id\":\"" + cluster_),
+              std::string::npos);
     stop();
     auto damaged = *posix_file_system().read_all(root_ + "/b/node.json");
     damaged[20] = static_cast<char>(damaged[20] ^ 4);
@@ -340,18 +369,83 @@ TEST_F(SlaveNodeTest, ANodeKeepsTheIdItWasGiven) {
     EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
 }
 
+TEST_F(SlaveNodeTest, ASlaveServesItsClusterOnly) {
+    join_ = false;
+    start();
+    const auto create_text = [&] {
+        return text_of(Method::create_table,
+                       rpc::encode(rpc::CreateTableRequest{
+                           cluster_, make_table(1, 1), {{PartitionId{0}, LeaderEpoch{1}}}}));
+    };
+    EXPECT_NE(create_text().find("has not joined"), std::string::npos);
+    EXPECT_EQ(text_of(Method::register_node, registration()), "{}");
+    EXPECT_EQ(create_text(), "{}");
+    append(1, 0, 0, 3);
+
+    const auto own = cluster_;
+    cluster_ = std::string(32, 'd');
+    for (const auto& refused : {create_text(), text_of(Method::register_node, registration())}) {
+        EXPECT_EQ(refused.substr(0, 11), "UNAVAILABLE") << refused;
+        EXPECT_NE(refused.find("belong to cluster " + own), std::string::npos) << refused;
+        EXPECT_NE(refused.find("--begin-anew"), std::string::npos) << refused;
+    }
+    // Another catalog's table of the same number.
+    auto other = make_table(1, 1);
+    other.name = "other";
+    other.incarnation = 5;
+    other.schema.id = SchemaId{9};
+    for (const auto& refused :
+         {text_of(Method::update_table, rpc::encode(rpc::UpdateTableRequest{other, {}})),
+          text_of(Method::drop_table, "{\"table_id\":1,\"incarnation\":5}")}) {
+        EXPECT_EQ(refused.substr(0, 12), "CORRUPT_DATA") << refused;
+        EXPECT_NE(refused.find("another table 't1'"), std::string::npos) << refused;
+    }
+    EXPECT_EQ(offsets(1, {0}), "0:0-3");
+    // Told to, it changes sides with what it holds.
+    EXPECT_EQ(text_of(Method::register_node, registration(8, {}, true)), "{}");
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":8,\"cluster_id\":\"" + cluster_),
+              std::string::npos);
+    const auto held = call(Method::inventory, "{}");
+    ASSERT_TRUE(held.has_value());
+    ASSERT_EQ(held->data.size(), 1u);
+    EXPECT_EQ(
+        held->data[0].view().substr(0, 75),
+        std::string_view(
+            "{\"tables\":[{\"table_id\":1,\"incarnation\":1001,\"name\":\"t1\",\"key\":\"id\",\"hash_"));
+    EXPECT_NE(held->data[0].view().find("\"records\":3,"), std::string_view::npos);
+}
+
+TEST_F(SlaveNodeTest, TheHighestTableNumberCountsWhatDoesNotServe) {
+    start();
+    create(4, 1);
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"highest_table\":4"), std::string::npos);
+    stop();
+    std::filesystem::create_directories(root_ + "/b/tables/t70.no-table-json.1/p0");
+    start();
+    EXPECT_NE(text_of(Method::ping, "{}").find("\"highest_table\":70"), std::string::npos);
+}
+
 // tests/golden/release-0.1.0.tar.gz: what a cluster of the last release left.
-TEST_F(SlaveNodeTest, ADirectoryOfTheLastReleaseOpens) {
+TEST_F(SlaveNodeTest, ADirectoryOfTheLastReleaseIsAdoptedOnce) {
+    join_ = false;
     const std::string unpack = std::string("tar -xzf ") + DL_GOLDEN_DIR + "/release-0.1.0.tar.gz -C " + root_;
     ASSERT_EQ(std::system(unpack.c_str()), 0);
     std::filesystem::rename(root_ + "/slave-a", root_ + "/a");
     start();
-    EXPECT_EQ(offsets(2, {0, 2}), "0:0-5 2:0-1");
-    EXPECT_EQ(text_of(Method::register_node, "{\"node_id\":1}"), "{}");
+    // Not of a cluster yet: its tables have no incarnation, and nobody knows them by one.
+    EXPECT_EQ(offsets(2, {0, 2}, 0), "0:0-5 2:0-1");
+    EXPECT_EQ(text_of(Method::register_node, registration(1, {{TableId{2}, 77}})), "{}");
+    EXPECT_EQ(text_of(Method::register_node, registration(1, {{TableId{2}, 77}})), "{}");
+    EXPECT_NE(text_of(Method::register_node, registration(1, {{TableId{2}, 78}})).find("CORRUPT_DATA"),
+              std::string::npos);
     stop();
     start();
     EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":1"), std::string::npos);
-    EXPECT_EQ(offsets(2, {0, 2}), "0:0-5 2:0-1");
+    EXPECT_EQ(offsets(2, {0, 2}, 77), "0:0-5 2:0-1");
+    EXPECT_EQ(offsets(2, {0, 2}, 0).substr(0, 12), "CORRUPT_DATA");
+    EXPECT_NE(text_of(Method::drop_table, "{\"table_id\":2,\"incarnation\":0}").find("CORRUPT_DATA"),
+              std::string::npos);
+    EXPECT_EQ(text_of(Method::drop_table, "{\"table_id\":2,\"incarnation\":77}"), "{}");
 }
 
 TEST_F(SlaveNodeTest, DirectoriesOfDifferentSlavesAreRefused) {

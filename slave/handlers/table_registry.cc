@@ -1,0 +1,15 @@
+#include "slave/handlers/table_registry.h"
+
+namespace dl::slave {
+
+Result<void> check_incarnation(const TableMeta& here, std::uint64_t asked, std::string_view name) {
+    if (here.incarnation == asked) return {};
+    const auto wanted = name.empty() ? std::string("a table") : "table '" + std::string(name) + "'";
+    return make_error(
+        ErrorCode::corrupt_data,
+        "the slave holds another table '" + here.name + "' where the master's catalog has " + wanted +
+            "; catalog and slaves are not of one time: restore the catalog that fits the slaves, "
+            "see show orphans, or drop the table and create it anew");
+}
+
+}  // namespace dl::slave

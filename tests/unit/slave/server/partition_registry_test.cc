@@ -1,0 +1,192 @@
+// The registry over a file system whose every call can be made to fail.
+#include "slave/server/partition_registry.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <set>
+
+#include "common/base/log.h"
+#include "common/duck/parquet_file.h"
+#include "tests/support/sim_file_system.h"
+#include "tests/unit/slave/handlers/fake_slave.h"
+
+namespace dl::slave {
+namespace {
+
+TableMeta make_table(std::uint64_t id, std::uint32_t partitions) {
+    auto table = test::make_table(id, partitions);
+    table.incarnation = 1000 + id;
+    return table;
+}
+
+class PartitionRegistryTest : public ::testing::Test {
+  protected:
+    PartitionRegistryTest() { set_log_level(LogLevel::off); }
+    ~PartitionRegistryTest() override { set_log_level(LogLevel::info); }
+
+    struct Node {
+        std::unique_ptr<PartitionRegistry> registry;
+        Result<PartitionRegistry::Recovered> recovered = PartitionRegistry::Recovered{};
+    };
+    // Starts as a slave does; without a registry when the directories do not open.
+    std::optional<Node> start() {
+        std::vector<std::shared_ptr<DataDirectory>> directories;
+        for (const auto* path : {"/a", "/b"}) {
+            auto opened = DataDirectory::open(files_, path);
+            if (opened.has_error()) return std::nullopt;
+            directories.push_back(std::move(*opened));
+        }
+        PartitionContext context;
+        context.files = &files_;
+        context.storage_pool = &pool_;
+        context.background_pool = &pool_;
+        context.file_database = database_;
+        context.now_us = [] { return std::int64_t{1}; };
+        PartitionOptions options;
+        options.free_disk_bytes_min = 0;
+        std::optional<Node> node(std::in_place);
+        node->registry = std::make_unique<PartitionRegistry>(directories, options, context);
+        node->recovered = node->registry->recover(1);
+        return node;
+    }
+    static LeaderEpochs partitions(std::uint32_t count) {
+        LeaderEpochs epochs;
+        for (std::uint32_t i = 0; i < count; ++i)
+            epochs[PartitionId{i}] = LeaderEpoch{1};
+        return epochs;
+    }
+    void append(PartitionRegistry& registry, std::uint32_t partition) {
+        const auto body = test::make_body(0, 5);
+        AppendRequest request;
+        request.body = SharedBytes::from_string(body);
+        request.batch = *ColumnBatch::decode(request.body, 5);
+        request.body_crc = crc32c(0, body.data(), body.size());
+        request.schema = SchemaId{1};
+        std::promise<Result<AppendAck>> acked;
+        (*registry.partition(TableId{1}, PartitionId{partition}))
+            ->append(std::move(request), [&](Result<AppendAck> ack) { acked.set_value(std::move(ack)); });
+        EXPECT_TRUE(acked.get_future().get().has_value());
+    }
+    // Every file and directory below tables/, but what a start may make anew.
+    std::set<std::string> everything(const std::string& below = "/a/tables") {
+        std::set<std::string> found;
+        const auto names = files_.list(below);
+        if (names.has_error()) return found;
+        for (const auto& name : *names) {
+            found.insert(below + "/" + name);
+            found.merge(everything(below + "/" + name));
+        }
+        return found;
+    }
+
+    SimFileSystem files_;
+    WorkerPool pool_{"storage", 2};
+    std::shared_ptr<DuckDatabase> database_ = *file_duck_database(64 << 20);
+};
+
+TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
+    {
+        auto node = start();
+        ASSERT_TRUE(node && node->recovered.has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3)).has_value());
+        for (std::uint32_t p = 0; p < 3; ++p)
+            append(*node->registry, p);
+        node->registry->close();
+    }
+    auto before = everything("/a/tables");
+    before.merge(everything("/b/tables"));
+    std::uint64_t calls = 0;
+    for (;; ++calls) {
+        ASSERT_LT(calls, 5000u);
+        files_.fail(SimCall::any, calls + 1, SimFault::io_error);
+        bool complete = false;
+        if (auto node = start()) {
+            complete = node->recovered.has_value() && node->recovered->failed == 0 &&
+                       node->recovered->partitions == 3;
+            node->registry->close();
+        }
+        // Was it met at all?
+        const auto probe = files_.exists("/a");
+        auto after = everything("/a/tables");
+        after.merge(everything("/b/tables"));
+        for (const auto& path : before)
+            EXPECT_TRUE(after.contains(path)) << path << " is gone after call " << calls + 1 << " failed";
+        if (::testing::Test::HasFailure()) return;
+        if (complete && probe.has_error()) break;
+    }
+    EXPECT_GT(calls, 20u);
+    auto node = start();
+    ASSERT_TRUE(node && node->recovered.has_value());
+    EXPECT_EQ(node->recovered->partitions, 3u);
+    EXPECT_EQ(node->recovered->failed, 0u);
+    EXPECT_EQ(node->recovered->rows, 15u);
+    EXPECT_TRUE(node->recovered->set_aside.empty());
+    node->registry->close();
+}
+
+TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) {
+    {
+        auto node = start();
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1)).has_value());
+        append(*node->registry, 0);
+        node->registry->close();
+    }
+    ASSERT_TRUE(files_.remove("/a/tables/t1/table.json").has_value());
+    for (int round = 0; round < 2; ++round) {
+        auto node = start();
+        ASSERT_TRUE(node && node->recovered.has_value());
+        EXPECT_EQ(node->recovered->tables, 0u);
+        ASSERT_EQ(node->recovered->set_aside.size(), 1u) << "reported at every start";
+        const auto path = node->recovered->set_aside[0];
+        EXPECT_TRUE(path.starts_with("/a/tables/t1.no-table-json.")) << path;
+        EXPECT_GT(*files_.file_size(path + "/p0/log/00000000000000000000.log"), 0u);
+        node->registry->close();
+    }
+}
+
+TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
+    {
+        auto node = start();
+        ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2)).has_value());
+        append(*node->registry, 0);
+        append(*node->registry, 1);
+        node->registry->close();
+    }
+    ASSERT_TRUE(files_.remove("/a/tables/t1/table.json").has_value());
+    auto node = start();
+    EXPECT_EQ(node->recovered->partitions, 2u);
+    EXPECT_EQ(node->recovered->rows, 10u);
+    EXPECT_TRUE(*files_.exists("/a/tables/t1/table.json"));
+    node->registry->close();
+}
+
+TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropped) {
+    {
+        auto node = start();
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1)).has_value());
+        append(*node->registry, 0);
+        node->registry->close();
+    }
+    const std::string path = "/a/tables/t1/table.json";
+    auto text = *files_.read_all(path);
+    const auto good = text;
+    text[text.find("\"key\"")] = 'k';
+    files_.overwrite(path, text);
+    {
+        auto node = start();
+        EXPECT_EQ(node->recovered->tables, 0u);
+        EXPECT_TRUE(node->registry->table(TableId{1}).has_error());
+        EXPECT_EQ(node->registry->create(make_table(1, 1), partitions(1)).error().code,
+                  ErrorCode::corrupt_data);
+        EXPECT_EQ(node->registry->drop(TableId{1}, 1001).error().code, ErrorCode::corrupt_data);
+        node->registry->close();
+    }
+    files_.overwrite(path, good);
+    auto node = start();
+    EXPECT_EQ(node->recovered->rows, 5u);
+    node->registry->close();
+}
+
+}  // namespace
+}  // namespace dl::slave
