@@ -13,7 +13,7 @@ CommandRun run(Services& services, CommandContext& context, CheckTable command) 
     context.client.cancel_when_client_leaves();
     const auto deadline =
         context.has_timeout ? context.deadline : context.started + services.limits.compress_timeout;
-    ReadRouter::RowSink sink = [&client = context.client](std::string report) {
+    UpkeepRouter::RowSink sink = [&client = context.client](std::string report) {
         return client.partition_checked(std::move(report));
     };
     auto checked = co_await services.upkeep.check(*table, command.repair, std::move(sink), deadline);

@@ -10,7 +10,7 @@ CommandRun run(Services& services, CommandContext& context, CompressTable comman
     if (table.has_error()) co_return std::move(table).error();
     const auto deadline =
         context.has_timeout ? context.deadline : context.started + services.limits.compress_timeout;
-    ReadRouter::ProgressSink progress;
+    UpkeepRouter::ProgressSink progress;
     if (command.progress)
         progress = [&client = context.client](CompressProgress now) { return client.progress(now); };
     auto compressed = co_await services.upkeep.compress(*table, deadline, std::move(progress));
