@@ -285,7 +285,7 @@ class FakeCoordinator final : public QueryCoordinator {
   public:
     std::uint64_t rows = 3;
     std::atomic<int> hanging{0}, cancelled{0};  // so far
-    std::chrono::milliseconds deaf_for{0};  // how long a hanging query goes on once it is cancelled
+    std::chrono::milliseconds deaf_for{0};      // how long a hanging query goes on once it is cancelled
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions&,
