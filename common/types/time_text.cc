@@ -187,6 +187,11 @@ bool scan_timestamp(std::string_view text, std::int64_t& value_us) {
     return true;
 }
 
+bool is_timestamp_in_range(std::int64_t value_us) {
+    return value_us >= days_of({kYearMin, 1, 1}) * kUsPerDay &&
+           value_us < days_of({kYearMax + 1, 1, 1}) * kUsPerDay;
+}
+
 bool scan_date(std::string_view text, std::int32_t& value_days) {
     Cursor in{text.data(), text.data() + text.size()};
     std::int64_t days = 0;

@@ -31,6 +31,12 @@ bool scan_float64(std::string_view text, double& value);
 bool scan_timestamp(std::string_view text, std::int64_t& value_us);
 bool scan_date(std::string_view text, std::int32_t& value_days);
 bool scan_decimal(std::string_view text, DataType type, Int128& value);
+// What a number that stands for a timestamp counts since 1970-01-01 UTC.
+enum class TimestampUnit : std::uint8_t { s, ms, us, ns };
+// False when it is no whole number of microseconds, or beyond the range of a timestamp.
+bool scan_epoch(std::string_view number, TimestampUnit unit, std::int64_t& value_us);
+// Years -290000 to 294000.
+bool is_timestamp_in_range(std::int64_t value_us);
 // A number in any decimal form that is whole: 7, 7.0, 70e-1.
 bool scan_whole_number(std::string_view text, std::int64_t& value);
 

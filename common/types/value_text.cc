@@ -164,6 +164,20 @@ bool scan_whole_number(std::string_view text, std::int64_t& value) {
     return value == wide;
 }
 
+bool scan_epoch(std::string_view number, TimestampUnit unit, std::int64_t& value_us) {
+    constexpr std::uint8_t kScales[] = {6, 3, 0, 0};
+    Int128 wide = 0;
+    bool exact = false;
+    const DataType type{TypeKind::decimal, 38, kScales[static_cast<int>(unit)]};
+    if (!scan_decimal_digits(number, type, wide, exact) || !exact) return false;
+    if (unit == TimestampUnit::ns) {
+        if (wide % 1000 != 0) return false;
+        wide /= 1000;
+    }
+    value_us = static_cast<std::int64_t>(wide);
+    return value_us == wide && is_timestamp_in_range(value_us);
+}
+
 Result<std::int32_t> parse_int32(std::string_view text) {
     std::int32_t value = 0;
     if (!scan_int32(text, value)) return invalid_value_error(text, {TypeKind::int32});

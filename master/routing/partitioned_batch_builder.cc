@@ -118,7 +118,22 @@ bool PartitionedBatchBuilder::put_number(std::uint32_t column, std::string_view 
             staged_.append_fixed(column, static_cast<std::int32_t>(value));
             return true;
         }
-        case TypeKind::timestamp:
+        case TypeKind::timestamp: {
+            if (!timestamp_unit_)
+                return fail_value(
+                    column, make_error(ErrorCode::invalid_value,
+                                       quoted_value(number) +
+                                           " is a number; the option timestamp_unit (s, ms, us or ns) says "
+                                           "what it counts since 1970, or give ISO 8601"));
+            std::int64_t value_us = 0;
+            if (!scan_epoch(number, *timestamp_unit_, value_us))
+                return fail_value(column, make_error(ErrorCode::invalid_value,
+                                                     quoted_value(number) +
+                                                         " is no whole number of microseconds within the "
+                                                         "range of a timestamp"));
+            staged_.append_fixed(column, value_us);
+            return true;
+        }
         case TypeKind::date:
         case TypeKind::binary:
         case TypeKind::json:

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -64,6 +65,8 @@ class PartitionedBatchBuilder {
         }
         return put_any_text(column, text);
     }
+    // What a number in a timestamp column counts; without it such a number is refused.
+    void set_timestamp_unit(std::optional<TimestampUnit> unit) { timestamp_unit_ = unit; }
     // A JSON number or boolean, as written.
     bool put_number(std::uint32_t column, std::string_view number);
     bool put_boolean(std::uint32_t column, bool value);
@@ -119,6 +122,7 @@ class PartitionedBatchBuilder {
     std::uint64_t stamp_ = 0;
     std::size_t given_ = 0;
     std::vector<std::uint32_t> required_nulls_;  // of the current row
+    std::optional<TimestampUnit> timestamp_unit_;
     std::size_t input_bytes_;
     std::size_t staged_bytes_max_;
     std::size_t fixed_bytes_per_row_ = 0;

@@ -1,6 +1,6 @@
 // How fast the client reads CSV and JSON lines: bytes to fields, to checked values in a batch, and the types
 // of a file, beside DuckDB's read_csv over the same file in the same run. No server takes part.
-//   load_micro_bench [rows]
+//   load_micro_bench [rows [file.parquet]]
 #include <duckdb.h>
 #include <time.h>
 
@@ -15,6 +15,7 @@
 #include "data-lake-client/cli/load/csv_source.h"
 #include "data-lake-client/cli/load/json_source.h"
 #include "data-lake-client/cli/load/load_batch.h"
+#include "data-lake-client/cli/load/parquet_source.h"
 #include "data-lake-client/cli/load/type_guess.h"
 #include "data-lake-client/cli/load/value_converter.h"
 
@@ -101,7 +102,7 @@ std::uint64_t duck_rows(const std::string& file, const char* options) {
 
 std::unique_ptr<RowSource> open(const std::string& file, bool json, LoadColumns& columns) {
     static ReadProgress progress;
-    auto bytes = open_bytes(file, "", progress);
+    auto bytes = open_bytes(file, file, "", progress);
     if (json) return std::make_unique<JsonSource>(file, std::move(*bytes), columns);
     return std::move(*CsvSource::open(file, std::move(*bytes), {}, FileFormat::csv, columns, true));
 }
@@ -146,12 +147,40 @@ std::uint64_t guess_rows(const std::string& file, bool json) {
 
 std::uint64_t split_rows(const std::string& file) {
     ReadProgress progress;
-    auto reader = CsvReader::open(std::move(*open_bytes(file, "", progress)), {});
+    auto reader = CsvReader::open(std::move(*open_bytes(file, file, "", progress)), {});
     CsvRecord record;
     std::uint64_t rows = 0;
     while (*(*reader)->next(record))
         ++rows;
     return rows - 1;
+}
+
+std::uint64_t parquet_rows(const std::string& file) {
+    auto source = std::move(*ParquetSource::open(file));
+    LoadColumns columns(true);
+    std::vector<dl::DataType> types;
+    std::vector<std::string> names;
+    for (const auto& column : source->columns()) {
+        columns.find(column.name);
+        types.push_back(*dl::parse_type(column.type));
+        names.push_back(column.name);
+    }
+    if (!source->start(columns, types, {}).ok()) std::abort();
+    datalake::cli::LoadBatch batch("t", names, std::vector<bool>(names.size()));
+    SourceRow row;
+    std::uint64_t rows = 0;
+    while (*source->next(row)) {
+        for (const auto& field : row.fields) {
+            if (field.kind == FieldKind::null)
+                batch.put_null();
+            else
+                batch.put(field.text);
+        }
+        batch.finish(datalake::Operation::insert, {}, {});
+        ++rows;
+        if (batch.rows() == 20'000) batch.clear();
+    }
+    return rows;
 }
 
 }  // namespace
@@ -171,6 +200,9 @@ int main(int argc, char** argv) {
             [&] { return convert_rows(files.csv, false); });
     measure("JSON lines, 1 thread: checked values", files.json, nullptr,
             [&] { return convert_rows(files.json, true); });
+    const std::string flights = argc > 2 ? argv[2] : "";
+    if (!flights.empty())
+        measure("Parquet: values into batches", flights, nullptr, [&] { return parquet_rows(flights); });
     std::filesystem::remove_all(std::filesystem::path(files.csv).parent_path());
     return 0;
 }

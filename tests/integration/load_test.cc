@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/support/cluster_fixture.h"
+#include "tests/support/duck_reference.h"
 
 namespace dl::test {
 namespace {
@@ -298,6 +299,9 @@ TEST_F(LoadTest, NullsAndEmptyTexts) {
     loads("na.csv", "id,s,n\n6,NA,NA\n7,,-\n", "--table f13n --key id --create --null NA --null -");
     EXPECT_EQ(select("select * from f13n order by id"),
               R"({"id":6,"n":null,"s":null}{"id":7,"n":null,"s":""})");
+    run = load(write("empty.csv", "id,s,n\n10,a,\"\"\n"), "--table f13");
+    EXPECT_THAT(run.output, HasSubstr("line 2, column n, value \"\": not a long"))
+        << "an empty text is no number";
     loads("nulls.jsonl", "{\"id\":8,\"s\":\"j\",\"d\":null}\n{\"id\":9,\"s\":\"j\"}\n", "--table f13");
     EXPECT_EQ(select("select d from f13 where id >= 8 order by id"), R"({"d":null}{"d":"x"})");
 }
@@ -361,6 +365,48 @@ TEST_F(LoadTest, ParquetIsNotReinterpreted) {
     create("create table narrow(id int primary key, price decimal(10,2))");
     run = load(golden + "decimal50.parquet", "--table narrow");
     EXPECT_THAT(run.output, HasSubstr("more than 38 digits"));
+}
+
+// Columns by name over the files of a directory; types that differ are widened or converted exactly.
+TEST_F(LoadTest, ParquetDirectoriesAndConversions) {
+    std::filesystem::create_directories(path("pq/day=2024-01-31"));
+    DuckReference duck;
+    duck.execute(
+        "COPY (SELECT 1::INTEGER AS id, 'x' AS a, 255::UTINYINT AS n, 18446744073709551615::UBIGINT AS u, "
+        "1.5::FLOAT AS f) TO '" +
+        path("pq/day=2024-01-31/a.parquet") + "' (FORMAT parquet)");
+    duck.execute(
+        "COPY (SELECT 5000000000::BIGINT AS id, 'b'::BLOB AS raw, 'nan'::DOUBLE AS f, "
+        "TIMESTAMPTZ '2024-01-31 12:00:00+02' AS at, 12.345::DECIMAL(18,3) AS m) TO '" +
+        path("pq/b.parquet") + "' (FORMAT parquet)");
+    auto run = load(path("pq"), "--table pq --key id --create");
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_EQ(
+        types("pq"),
+        "id long;raw binary;f double;at timestamp;m decimal(18,3);a string;n int;u decimal(20,0);day date;");
+    EXPECT_EQ(
+        select("select id, a, n, u::varchar as u, f, day, raw, \"at\", m::varchar as m from pq order by id"),
+        R"({"a":"x","at":null,"day":"2024-01-31","f":1.5,"id":1,"m":null,"n":255,"raw":null,)"
+        R"("u":"18446744073709551615"})"
+        R"({"a":null,"at":"2024-01-31 10:00:00","day":null,"f":"nan","id":5000000000,"m":"12.345","n":null,)"
+        R"("raw":"Yg==","u":null})");
+    duck.execute(
+        "COPY (SELECT i::BIGINT AS id, CASE i WHEN 1 THEN 0.5 WHEN 2 THEN 0.125 ELSE 1e300 END AS m, "
+        "i * 9007199254740993 AS d, (i * 1000)::INTEGER AS at FROM range(1, 4) t(i)) TO '" +
+        path("conv.parquet") + "' (FORMAT parquet)");
+    create("create table conv(id int primary key, m decimal(10,2), d double, \"at\" timestamp)");
+    run = load(path("conv.parquet"), "--table conv --timestamp-unit ms");
+    EXPECT_EQ(run.status, 1) << run.output;
+    EXPECT_THAT(run.output,
+                HasSubstr("line 1, column d, value \"9007199254740993\": a double cannot hold it"));
+    EXPECT_THAT(run.output, HasSubstr("line 2, column m, value \"0.125\": decimal(10,2) cannot hold it"));
+    create("create table conv2(id int primary key, m double, d string, \"at\" timestamp)");
+    run = load(path("conv.parquet"), "--table conv2 --timestamp-unit ms");
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_EQ(select("select * from conv2 where id = 3"),
+              R"({"at":"1970-01-01 00:00:03","d":"27021597764222979","id":3,"m":1e+300})");
+    EXPECT_THAT(load(write("bad.parquet", "PAR1 no"), "--table bad --key id --create").output,
+                HasSubstr("bad.parquet"));
 }
 
 TEST_F(LoadTest, EncodingsDialectsAndFormats) {

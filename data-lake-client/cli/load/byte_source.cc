@@ -326,20 +326,19 @@ Result<std::unique_ptr<ByteSource>> opened(const std::string& name, std::unique_
 
 }  // namespace
 
-Result<std::unique_ptr<ByteSource>> open_bytes(const std::string& path, const std::string& encoding,
-                                               ReadProgress& progress) {
+Result<std::unique_ptr<ByteSource>> open_bytes(const std::string& path, const std::string& name,
+                                               const std::string& encoding, ReadProgress& progress) {
     int fd = STDIN_FILENO;
     if (path != "-") {
         fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-            return failed(path, errno == ENOENT ? "there is no such file"
+            return failed(name, errno == ENOENT ? "there is no such file"
                                                 : std::string("cannot be read: ") + std::strerror(errno));
         struct stat status {};
         if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
             progress.total = static_cast<std::uint64_t>(status.st_size);
     }
-    return opened(path == "-" ? "standard input" : path, std::make_unique<FileBytes>(path, fd, progress),
-                  encoding);
+    return opened(name, std::make_unique<FileBytes>(name, fd, progress), encoding);
 }
 
 Result<std::unique_ptr<ByteSource>> bytes_of(std::string content, const std::string& encoding) {

@@ -26,11 +26,12 @@ struct ReadProgress {
     std::uint64_t total = 0;  // 0: not known
 };
 
-// `path` "-" is the standard input. `encoding`: a name iconv knows, or empty for UTF-8; a byte order mark of
-// UTF-8 or UTF-16 is honoured and left out. What is not valid in its encoding becomes a byte 0xff, which is
-// never part of UTF-8, so that the row it stands in can be refused. `progress` must outlive the source.
-Result<std::unique_ptr<ByteSource>> open_bytes(const std::string& path, const std::string& encoding,
-                                               ReadProgress& progress);
+// `path` "-" is the standard input; messages say `name`. `encoding`: a name iconv knows, or empty for UTF-8;
+// a byte order mark of UTF-8 or UTF-16 is honoured and left out. What is not valid in its encoding becomes a
+// byte 0xff, which is never part of UTF-8, so that the row it stands in can be refused. `progress` must
+// outlive the source.
+Result<std::unique_ptr<ByteSource>> open_bytes(const std::string& path, const std::string& name,
+                                               const std::string& encoding, ReadProgress& progress);
 // The same of bytes in memory, for tests.
 Result<std::unique_ptr<ByteSource>> bytes_of(std::string content, const std::string& encoding);
 

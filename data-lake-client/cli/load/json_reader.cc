@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "common/json/json_tape.h"
-
 namespace datalake::cli {
 namespace {
 
@@ -81,11 +79,15 @@ Result<bool> JsonReader::find_form() {
         if (auto filled = refill(); !filled.ok()) return filled.error();
     }
     if (stop == nullptr) stop = end_;
-    // A line that begins and ends like an object is one, good or bad; an object over several lines does not
-    // end where its first line does.
+    // A line that begins and ends like an object is one, good or bad, unless several stand on it; an object
+    // over several lines does not end where its first line does.
     const auto first = trimmed({at_, static_cast<std::size_t>(stop - at_)});
-    const bool one_line = (first.starts_with('{') && first.ends_with('}')) || !first.starts_with('{') ||
-                          dl::JsonTape::parse(std::string(first)).has_value();
+    const char* const value_stop = value_end();
+    const bool several =
+        value_stop != nullptr && value_stop < first.data() + first.size() &&
+        trimmed({value_stop, static_cast<std::size_t>(first.data() + first.size() - value_stop)})
+            .starts_with('{');
+    const bool one_line = !first.starts_with('{') || (first.ends_with('}') && !several);
     form_ = one_line ? Form::lines : Form::values;
     return true;
 }

@@ -56,7 +56,7 @@ bool JsonSource::take(const dl::JsonTape& tape, SourceRow& row) {
         const int target = target_of(name, position);
         if (row.fields.size() < columns_.size()) row.fields.resize(columns_.size());
         const auto fail = [&](std::string reason) {
-            row.problem = {std::string(name), "", std::move(reason)};
+            row.problem = {std::string(name), std::nullopt, std::move(reason)};
             return false;
         };
         if (target == LoadColumns::kClash)

@@ -7,18 +7,19 @@
 #include <utility>
 #include <vector>
 
+#include "common/types/value_scan.h"
+
 namespace datalake::cli {
 
 enum class FileFormat : std::uint8_t { csv, tsv, json, parquet };
-enum class TimestampUnit : std::uint8_t { s, ms, us, ns };
 
 // How values are written in CSV and JSON files.
 struct TextOptions {
     char decimal_separator = '.';
-    char thousands = '\0';                        // none
-    std::string date_format;                      // of time_format.h; empty: ISO 8601
-    std::string timestamp_format;                 // the same
-    std::optional<TimestampUnit> timestamp_unit;  // what numbers in timestamp columns count since 1970
+    char thousands = '\0';                            // none
+    std::string date_format;                          // of time_format.h; empty: ISO 8601
+    std::string timestamp_format;                     // the same
+    std::optional<dl::TimestampUnit> timestamp_unit;  // what numbers in timestamp columns count since 1970
 };
 
 struct CsvOptions {

@@ -80,7 +80,7 @@ Result<std::unique_ptr<RowSource>> Loader::open(const FileSet& files, const Load
             in_file[i] = (*parquet)->has(i);
         source = std::move(*parquet);
     } else {
-        auto bytes = open_bytes(file.path, options_.encoding, read_);
+        auto bytes = open_bytes(file.path, file.name, options_.encoding, read_);
         if (!bytes.ok()) return bytes.error();
         if (files.format() == FileFormat::json) {
             source = std::make_unique<JsonSource>(file.name, std::move(*bytes), columns_);

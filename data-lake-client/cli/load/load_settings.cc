@@ -155,7 +155,7 @@ Result<void> set_text_option(LoadOptions& options, std::string_view name, const 
         const std::array<std::string_view, 4> units = {"s", "ms", "us", "ns"};
         const auto found = std::find(units.begin(), units.end(), value);
         if (found == units.end()) return wrong(name, "s, ms, us or ns", value);
-        text.timestamp_unit = static_cast<TimestampUnit>(found - units.begin());
+        text.timestamp_unit = static_cast<dl::TimestampUnit>(found - units.begin());
     } else {
         known = false;
     }

@@ -216,7 +216,7 @@ bool Loader::convert(const SourceRow& row, std::uint64_t number, LoadBatch& batc
             std::string_view out;
             if (!converters_[column].convert(field, scratch_, out, problem.reason)) {
                 problem.column = columns_.name(column);
-                problem.value = field.text;
+                problem.value = std::string(field.text);
                 batch.give_up_row();
                 return false;
             }

@@ -168,17 +168,4 @@ bool decimal_keeps(const NumberShape& shape, unsigned precision, unsigned scale)
            shape.exponent <= static_cast<std::int64_t>(precision) - static_cast<std::int64_t>(scale);
 }
 
-std::optional<std::int64_t> scaled_whole(const NumberShape& shape, int shift) {
-    if (shape.digits == 0) return 0;
-    const auto exponent = shape.exponent + shift;
-    if (shape.digits > exponent || exponent > 19) return std::nullopt;
-    const auto digits = significant_digits(shape);
-    dl::Int128 value = 0;
-    for (std::int64_t i = 0; i < exponent; ++i)
-        value = value * 10 + (i < shape.digits ? digits[static_cast<std::size_t>(i)] - '0' : 0);
-    if (shape.negative) value = -value;
-    if (value != static_cast<std::int64_t>(value)) return std::nullopt;
-    return static_cast<std::int64_t>(value);
-}
-
 }  // namespace datalake::cli

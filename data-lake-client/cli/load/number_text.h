@@ -37,7 +37,5 @@ bool float_keeps(std::string_view text, const NumberShape& shape);
 // Whether it has no more than `precision - scale` digits in front of the point and `scale` behind it, zeros
 // apart.
 bool decimal_keeps(const NumberShape& shape, unsigned precision, unsigned scale);
-// The number times 10^shift when that is whole and fits.
-std::optional<std::int64_t> scaled_whole(const NumberShape& shape, int shift);
 
 }  // namespace datalake::cli

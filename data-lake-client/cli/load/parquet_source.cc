@@ -514,7 +514,7 @@ Result<bool> ParquetSource::next(SourceRow& row) {
             field = {{}, FieldKind::null};
         } else if (!output.read(output.data, at, output.scratch, field, row.problem.reason)) {
             row.problem.column = impl.targets->name(output.target);
-            row.problem.value = field.text;
+            row.problem.value = std::string(field.text);
         }
     }
     return true;

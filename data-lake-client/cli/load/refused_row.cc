@@ -23,7 +23,7 @@ void append_csv(std::string& line, std::string_view text) {
 std::string RefusedRow::message() const {
     std::string out = file + ", line " + std::to_string(origin.line);
     if (!problem.column.empty()) out += ", column " + problem.column;
-    if (!problem.value.empty()) out += ", value " + dl::quoted_value(problem.value);
+    if (problem.value) out += ", value " + dl::quoted_value(*problem.value);
     return out + ": " + problem.reason;
 }
 
@@ -68,7 +68,7 @@ Result<void> RejectsWriter::write(const std::vector<RefusedRow>& rows) {
         append_csv(line, row.file);
         line += "," + std::to_string(row.origin.line);
         append_csv(line, row.problem.column);
-        append_csv(line, row.problem.value);
+        append_csv(line, row.problem.value.value_or(""));
         append_csv(line, row.problem.reason);
         append_csv(line, row.text);
         line += '\n';

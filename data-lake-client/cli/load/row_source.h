@@ -29,11 +29,11 @@ struct Field {
 // Why a row is refused.
 struct RowProblem {
     std::string column;  // empty: the row as a whole
-    std::string value;
+    std::optional<std::string> value;
     std::string reason;  // empty: no problem
     void clear() {
         column.clear();
-        value.clear();
+        value.reset();
         reason.clear();
     }
 };

@@ -70,6 +70,7 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
     const auto scale = static_cast<unsigned>(std::min<std::size_t>(shape.fraction.size(), 1000));
     scale_min_ = std::min(scale_min_, scale);
     scale_max_ = std::max(scale_max_, scale);
+    if (written_by_hand && shape.fraction == "0") point_zero_ = true;
     if (written_by_hand && shape.fraction.back() == '0' && shape.fraction != "0") ends_in_zeros_ = true;
 }
 
@@ -132,7 +133,9 @@ std::string TypeGuess::number_type(bool is_key) const {
     if ((seen_ & kFraction) == 0) return long_ ? "long" : decimal(whole_digits_, 0);
     if (double_ && !ends_in_zeros_ && !is_key) return "double";
     // Numbers that end in zeros are told apart by them when some have fewer: 1.1 and 1.10.
-    if (!plain_ || (ends_in_zeros_ && scale_min_ != scale_max_)) return "string";
+    const bool mixed = scale_min_ != scale_max_ || (is_key && (seen_ & kWhole) != 0);
+    const bool texts_differ = ends_in_zeros_ || (is_key && point_zero_);
+    if (!plain_ || (texts_differ && mixed)) return "string";
     return decimal(whole_digits_, scale_max_);
 }
 

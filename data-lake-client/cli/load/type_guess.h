@@ -43,6 +43,7 @@ class TypeGuess {
     bool double_ = true;          // all numbers come back from a double
     bool plain_ = true;           // no exponents
     bool ends_in_zeros_ = false;  // a fraction other than .0 does, in a text
+    bool point_zero_ = false;     // one is .0, in a text
     unsigned whole_digits_ = 0;
     unsigned scale_min_ = ~0u, scale_max_ = 0;  // of fractions
 };

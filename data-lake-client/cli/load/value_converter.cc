@@ -158,14 +158,12 @@ bool ValueConverter::timestamp(const Field& field, std::string& scratch, std::st
         reason = "a number, and not said what it counts; --timestamp-unit s, ms, us or ns says it";
         return false;
     }
-    static constexpr int kShifts[] = {6, 3, 0, -3};
-    const auto us = scaled_whole(shape, kShifts[static_cast<int>(*options_.timestamp_unit)]);
-    if (!us) {
+    if (!dl::scan_epoch(*plain, *options_.timestamp_unit, value_us)) {
         reason = "no whole number of microseconds within the range of a timestamp";
         return false;
     }
     scratch.clear();
-    dl::append_timestamp(scratch, *us);
+    dl::append_timestamp(scratch, value_us);
     out = scratch;
     return true;
 }

@@ -116,6 +116,7 @@ Result<PartitionedBatch> parse_json_rows(const JsonRequest& request, const Table
     const auto& document = request.document();
     const auto& tape = document.tape;
     DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, tape.text_bytes()));
+    builder.set_timestamp_unit(document.options.timestamp_unit);
     JsonRowsReader reader(tape, builder);
     if (document.kind == JsonRequest::Kind::insert) {
         if (!reader.row(document.data, document.is_delete)) return reader.error();

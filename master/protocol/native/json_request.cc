@@ -208,10 +208,10 @@ Result<master::SqlParameters> parse_params(const JsonTape& tape, Index value) {
 }
 
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
-    DL_TRY_ASSIGN(const auto shape,
-                  JsonShape::of(tape, value, "options",
-                                {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
-                                 "max_wait_ms", "min_rows", "progress", "repair", "params", "describe"}));
+    DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "options",
+                                                  {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of",
+                                                   "format", "max_wait_ms", "min_rows", "progress", "repair",
+                                                   "params", "describe", "timestamp_unit"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }
@@ -244,6 +244,14 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
             options.format = Format::columnar;
         else
             return shape.wrong("format", "rows, json or columnar, not " + quoted_value(format));
+    }
+    if (shape.find("timestamp_unit")) {
+        DL_TRY_ASSIGN(const auto unit, shape.string("timestamp_unit"));
+        constexpr std::string_view kUnits[] = {"s", "ms", "us", "ns"};
+        const auto* const found = std::find(std::begin(kUnits), std::end(kUnits), unit);
+        if (found == std::end(kUnits))
+            return shape.wrong("timestamp_unit", "s, ms, us or ns, not " + quoted_value(unit));
+        options.timestamp_unit = static_cast<TimestampUnit>(found - std::begin(kUnits));
     }
     DL_TRY_ASSIGN(options.max_wait_ms, shape.integer("max_wait_ms", 0, limits::long_poll_wait_ms_max, 0));
     DL_TRY_ASSIGN(const auto rows, shape.integer("min_rows", 1, std::numeric_limits<std::int64_t>::max(), 1));

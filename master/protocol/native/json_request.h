@@ -14,6 +14,7 @@
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/types/value_scan.h"
 #include "master/execution/command.h"
 
 namespace dl {
@@ -32,6 +33,8 @@ struct StatementOptions {
     bool repair = false;           // of check_table
     master::SqlParameters params;  // of query and sql
     bool describe = false;         // of query and sql: columns and parameters instead of running it
+    // Of rows as JSON: what numbers in timestamp columns count.
+    std::optional<TimestampUnit> timestamp_unit;
 };
 
 struct CreateRequest {

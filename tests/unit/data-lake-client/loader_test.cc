@@ -282,6 +282,7 @@ TEST(JsonSource, RowsInAllForms) {
               "1: a=#1\n4: a=#2 b={}{\"c\": {}}\n");
     EXPECT_EQ(json_rows("{\"id\":1,\"_crud_type\":\"delete\"}\n"), "1: id=#1 crud=delete\n");
     EXPECT_EQ(json_rows("{\"id\":1,\"x\":2}\n", false, {"id"}), "1: id=#1 unknown=x\n");
+    EXPECT_EQ(json_rows("{\"a\":1} {\"a\":2}{\"a\":3}\n{\"a\":4}"), "1: a=#1\n1: a=#2\n1: a=#3\n2: a=#4\n");
     EXPECT_EQ(json_rows("[]"), "");
     EXPECT_EQ(json_rows(""), "");
 }

@@ -68,20 +68,21 @@ TEST(ValueConverter, TimesDatesBooleansTextsAndBinaries) {
     EXPECT_NE(converted("timestamp", "1700000000").find("--timestamp-unit"), std::string::npos);
     EXPECT_NE(converted("timestamp", "1700000000", {}, FieldKind::number).find("--timestamp-unit"),
               std::string::npos);
-    const auto unit = [](TimestampUnit one) {
+    const auto unit = [](dl::TimestampUnit one) {
         TextOptions options;
         options.timestamp_unit = one;
         return options;
     };
-    EXPECT_EQ(converted("timestamp", "1700000000", unit(TimestampUnit::s)), "2023-11-14 22:13:20");
-    EXPECT_EQ(converted("timestamp", "1700000000.5", unit(TimestampUnit::s), FieldKind::number),
+    EXPECT_EQ(converted("timestamp", "1700000000", unit(dl::TimestampUnit::s)), "2023-11-14 22:13:20");
+    EXPECT_EQ(converted("timestamp", "1700000000.5", unit(dl::TimestampUnit::s), FieldKind::number),
               "2023-11-14 22:13:20.500000");
-    EXPECT_EQ(converted("timestamp", "1700000000123", unit(TimestampUnit::ms)), "2023-11-14 22:13:20.123000");
-    EXPECT_EQ(converted("timestamp", "-1", unit(TimestampUnit::us)), "1969-12-31 23:59:59.999999");
-    EXPECT_EQ(converted("timestamp", "1700000000123456000", unit(TimestampUnit::ns)),
+    EXPECT_EQ(converted("timestamp", "1700000000123", unit(dl::TimestampUnit::ms)),
+              "2023-11-14 22:13:20.123000");
+    EXPECT_EQ(converted("timestamp", "-1", unit(dl::TimestampUnit::us)), "1969-12-31 23:59:59.999999");
+    EXPECT_EQ(converted("timestamp", "1700000000123456000", unit(dl::TimestampUnit::ns)),
               "2023-11-14 22:13:20.123456");
-    EXPECT_TRUE(refused("timestamp", "1700000000123456789", unit(TimestampUnit::ns)));
-    EXPECT_TRUE(refused("timestamp", "99999999999999999999", unit(TimestampUnit::s)));
+    EXPECT_TRUE(refused("timestamp", "1700000000123456789", unit(dl::TimestampUnit::ns)));
+    EXPECT_TRUE(refused("timestamp", "99999999999999999999", unit(dl::TimestampUnit::s)));
     TextOptions german;
     german.date_format = "%d.%m.%Y";
     german.timestamp_format = "%d.%m.%y %H:%M";
@@ -155,6 +156,8 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"0.5", "1.0", "-3.25", "7"}), "double");
     EXPECT_EQ(guessed({"0.5", "1.25"}, true), "decimal(3,2)");
     EXPECT_EQ(guessed({"12.50", "3", "7.25"}), "decimal(4,2)");
+    EXPECT_EQ(guessed({"1.0", "1"}, true), "string") << "two keys, not one";
+    EXPECT_EQ(guessed({"1.0", "2.5"}, true), "decimal(2,1)");
     EXPECT_EQ(guessed({"1.9", "1.10"}), "string") << "versions";
     EXPECT_EQ(guessed({"0.10000000000000000001", "2"}), "decimal(21,20)");
     EXPECT_EQ(guessed({"0.3", "9007199254740993"}), "decimal(17,1)");

@@ -45,6 +45,31 @@ TEST(BatchJson, NativeAndTextValuesMeanTheSame) {
                      "0 insert id=8 name=b age=7 sex=f score=1.50 rate=2 ok=true at=2024-01-31 04:00:00"}));
 }
 
+TEST(BatchJson, NumbersForTimestampsNeedTheirUnit) {
+    const auto table = users();
+    const auto at = [&](const std::string& value, const std::string& unit) {
+        const auto options = unit.empty() ? "" : R"(,"options":{"timestamp_unit":")" + unit + "\"}";
+        const auto request =
+            JsonRequest::parse(R"({"batch_insert":{"table_name":"t","data":[{"id":1,"name":"a","at":)" +
+                               value + "}]}" + options + "}");
+        if (!request) return request.error().to_text();
+        const auto batch = parse_json_rows(*request, table);
+        if (!batch) return batch.error().to_text();
+        const auto line = lines_of(table, *batch)[0];
+        return line.substr(line.find("at=") + 3);
+    };
+    EXPECT_EQ(at("1700000000", "s"), "2023-11-14 22:13:20");
+    EXPECT_EQ(at("1700000000.25", "s"), "2023-11-14 22:13:20.250000");
+    EXPECT_EQ(at("1.7e12", "ms"), "2023-11-14 22:13:20");
+    EXPECT_EQ(at("-1", "us"), "1969-12-31 23:59:59.999999");
+    EXPECT_EQ(at("1700000000123456000", "ns"), "2023-11-14 22:13:20.123456");
+    EXPECT_EQ(at("\"2024-01-31\"", "s"), "2024-01-31 00:00:00");
+    EXPECT_NE(at("1700000000123456789", "ns").find("no whole number of microseconds"), std::string::npos);
+    EXPECT_NE(at("99999999999999", "s").find("range of a timestamp"), std::string::npos);
+    EXPECT_NE(at("1700000000", "").find("timestamp_unit"), std::string::npos);
+    EXPECT_NE(at("1700000000", "min").find("s, ms, us or ns"), std::string::npos);
+}
+
 TEST(BatchJson, AbsentIsDefaultOrNullAndNullIsNull) {
     EXPECT_EQ(
         lines(users(), R"({"id":1,"name":"a"},{"name":"b","id":2,"sex":null},{"ID":3,"Name":"c","SEX":""})"),
