@@ -57,8 +57,9 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
                     *failure = std::move(route).error();
                     co_return;
                 }
-                const auto request = rpc::encode(rpc::CreateTableRequest{
-                    catalog_.cluster_id(), planned.table, rpc::partition_epochs(epochs_on(planned.placement, node))});
+                const auto request = rpc::encode(
+                    rpc::CreateTableRequest{catalog_.cluster_id(), planned.table,
+                                            rpc::partition_epochs(epochs_on(planned.placement, node))});
                 SlaveCall retries(routes_, retries_, {}, LostAnswer::is_an_error, deadline);
                 for (;;) {
                     rpc::CallTrace trace;

@@ -102,7 +102,7 @@ inline std::string segment_name(Offset first, const std::string& extension = ".l
 
 #define ASSERT_OK(expression)                                                             \
     do {                                                                                  \
-        const auto assert_ok_result = (expression);                                       \
+        const auto& assert_ok_result = (expression);                                      \
         ASSERT_FALSE(assert_ok_result.has_error()) << assert_ok_result.error().to_text(); \
     } while (false)
 

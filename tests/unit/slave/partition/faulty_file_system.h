@@ -47,7 +47,7 @@ class FaultyFileSystem final : public FileSystem {
     Result<std::vector<std::string>> list(const std::string& directory) override {
         return real_.list(directory);
     }
-    bool exists(const std::string& path) override { return real_.exists(path); }
+    Result<bool> exists(const std::string& path) override { return real_.exists(path); }
     Result<std::uint64_t> file_size(const std::string& path) override { return real_.file_size(path); }
     Result<void> rename(const std::string& from, const std::string& to) override {
         DL_TRY(enter(Call::rename, to));
