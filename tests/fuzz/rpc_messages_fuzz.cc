@@ -98,7 +98,7 @@ std::vector<std::string> fuzz_seeds() {
                                                       {PartitionId{4095}, LeaderEpoch{9}, 1}};
     const Error error = make_error(ErrorCode::io_error, "a \"disk\"");
     add(0, encode(PingRequest{}));
-    add(1, encode(PingReply{"h:1", "1.0", "x", NodeId{2}, 3}));
+    add(1, encode(PingReply{"h:1", "1.0", "x", NodeId{2}, std::string(32, 'c'), 3}));
     add(2,
         encode(CreateTableRequest{std::string(32, 'c'), small_table(), {{PartitionId{0}, LeaderEpoch{1}}}}));
     add(3, encode(DropTableRequest{table}));

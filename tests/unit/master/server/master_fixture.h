@@ -77,7 +77,7 @@ class FakeSlave {
     // The next call of `method` does its work and is not answered until the connection is lost.
     void hold_next(rpc::Method method) {
         std::lock_guard lock(mutex_);
-        held_.insert(method);
+        withheld_.insert(method);
     }
     bool holds() const { return holding_ > 0; }
     // Appends to and reads of this partition fail, those of others do not.
@@ -130,8 +130,8 @@ class FakeSlave {
         }
         if (failure && !failure->second) co_return failure->first;
         if (method == rpc::Method::inventory) {
-            const auto json = rpc::encode(rpc::InventoryPart{held()});
-            auto sent = co_await call.send_data(std::string_view(json));
+            const auto part = rpc::encode(rpc::InventoryPart{held()});
+            auto sent = co_await call.send_data(std::string_view(part));
             if (sent.has_error()) co_return std::move(sent).error();
             co_return "{}";
         }
@@ -146,7 +146,7 @@ class FakeSlave {
 
     bool taken_to_hold(rpc::Method method) {
         std::lock_guard lock(mutex_);
-        return held_.erase(method) != 0;
+        return withheld_.erase(method) != 0;
     }
     asio::awaitable<void> hold(rpc::RpcCall& call) {
         ++holding_;
@@ -337,7 +337,7 @@ class FakeSlave {
     std::set<std::uint64_t> tables_;
     std::map<std::string, rpc::AppendReply> replies_;
     std::map<std::uint32_t, Error> broken_;
-    std::set<rpc::Method> held_;
+    std::set<rpc::Method> withheld_;
     std::atomic<int> holding_{0};
     std::uint32_t node_id_ = 0;
     std::string cluster_id_;
