@@ -54,22 +54,24 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
     }
     const bool ours = ping->cluster_id == catalog_.cluster_id();
     if (!ours && !ping->cluster_id.empty() && !take_over_)
-        co_return make_error(
-            ErrorCode::unavailable,
-            "slave " + address + " belongs to cluster " + ping->cluster_id + ", this master to cluster " +
-                catalog_.cluster_id() +
-                "; start the master on the catalog of that cluster (master.data.path), or the slave "
-                "on another directory (slave.data), or take the slave over with master "
-                "--begin-anew");
+        co_return refused(
+            address,
+            make_error(
+                ErrorCode::unavailable,
+                "slave " + address + " belongs to cluster " + ping->cluster_id + ", this master to cluster " +
+                    catalog_.cluster_id() +
+                    "; start the master on the catalog of that cluster (master.data.path), or the slave "
+                    "on another directory (slave.data), or take the slave over with master "
+                    "--begin-anew"));
     const auto known = ours ? ping->node_id : NodeId{};
     if (known != NodeId{}) {
         auto only = refuse_copies(address, known);
-        if (only.has_error()) co_return std::move(only).error();
+        if (only.has_error()) co_return refused(address, std::move(only).error());
     }
     rpc::RegisterNodeRequest registration;
     if (!ours && ping->tables > 0) {
         auto incarnations = co_await adopted(address, deadline);
-        if (incarnations.has_error()) co_return incarnations.error().in("slave " + address);
+        if (incarnations.has_error()) co_return refused(address, incarnations.error().in("slave " + address));
         for (const auto& [table, incarnation] : *incarnations)
             registration.tables.push_back({table, incarnation});
     }
@@ -91,6 +93,7 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
              {{"slave", address}, {"node", node->id.value}, {"version", ping->version}});
     std::lock_guard lock(mutex_);
     present_[address] = *node;
+    refused_.erase(address);
     co_return Registered{std::move(*node), ping->version, true};
 }
 
@@ -144,7 +147,9 @@ asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {
             }
             tasks.emplace_back([this, address, deadline, &away]() -> asio::awaitable<void> {
                 const auto greeted = co_await greet(address, deadline);
-                if (greeted.has_error() && greeted.error().code == ErrorCode::unavailable) ++away;
+                if (greeted.has_error() && greeted.error().code == ErrorCode::unavailable &&
+                    !is_refused(address))
+                    ++away;
             });
         }
         if (!tasks.empty()) co_await run_all(std::move(tasks));
@@ -152,6 +157,17 @@ asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {
         asio::steady_timer timer(co_await asio::this_coro::executor, kGreetPause);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
+}
+
+Error NodeRegistrar::refused(const std::string& address, Error error) {
+    std::lock_guard lock(mutex_);
+    refused_.insert(address);
+    return error;
+}
+
+bool NodeRegistrar::is_refused(const std::string& address) const {
+    std::lock_guard lock(mutex_);
+    return refused_.contains(address);
 }
 
 void NodeRegistrar::lost(const std::string& address) {

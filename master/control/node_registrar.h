@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,8 +54,13 @@ class NodeRegistrar {
     const SlaveDirectory& slaves_;
     WorkerPool& work_;
     const bool take_over_;
+    Error refused(const std::string& address, Error error);
+    bool is_refused(const std::string& address) const;
+
     mutable std::mutex mutex_;
     std::map<std::string, Node, std::less<>> present_;  // by address: who answered there last
+    std::set<std::string>
+        refused_;  // addresses of slaves that are not to be waited for: they answer, and are not ours
 };
 
 }  // namespace dl::master

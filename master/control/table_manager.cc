@@ -159,9 +159,8 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
 asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline deadline) {
     auto route = routes_.node(drop.node);
     if (route.has_error()) co_return false;
-    auto reply = co_await route->slave->call(
-        rpc::Method::drop_table, rpc::encode(rpc::DropTableRequest{{drop.table, {}, drop.incarnation}}), {},
-        deadline);
+    const auto request = rpc::encode(rpc::DropTableRequest{{drop.table, {}, drop.incarnation}});
+    auto reply = co_await route->slave->call(rpc::Method::drop_table, request, {}, deadline);
     if (reply.has_error()) {
         DL_LOG_LIMITED(2, LogLevel::warn, kComponent, "a drop is still to be carried out",
                        {"slave", route->address}, {"id", drop.table.value}, {"error", reply.error()});
@@ -196,8 +195,8 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
         tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
             auto route = routes_.node(node);
             if (route.has_error()) co_return;
-            auto reply = co_await route->slave->call(
-                rpc::Method::update_table, rpc::encode(rpc::UpdateTableRequest{*table, {}}), {}, until);
+            const auto request = rpc::encode(rpc::UpdateTableRequest{*table, {}});
+            auto reply = co_await route->slave->call(rpc::Method::update_table, request, {}, until);
             // It learns the schema with the next batch, or when it comes back.
             if (reply.has_error())
                 log_warn(kComponent, "a slave does not know the new schema yet",
@@ -276,11 +275,9 @@ asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::D
         any = true;
         auto slave = routes_.slaves().client(orphan.slave);
         if (slave.has_error()) co_return std::move(slave).error();
-        auto dropped = co_await (*slave)->call(
-            rpc::Method::drop_table,
-            rpc::encode(
-                rpc::DropTableRequest{{orphan.table.id, orphan.table.name, orphan.table.incarnation}}),
-            {}, deadline);
+        const auto request = rpc::encode(
+            rpc::DropTableRequest{{orphan.table.id, orphan.table.name, orphan.table.incarnation}});
+        auto dropped = co_await (*slave)->call(rpc::Method::drop_table, request, {}, deadline);
         if (dropped.has_error()) co_return std::move(dropped).error();
         log_info(kComponent, "orphan dropped",
                  {{"orphan", name}, {"table", orphan.table.name}, {"slave", orphan.slave}});
@@ -299,9 +296,8 @@ asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline
         if (placement == nullptr) continue;
         const auto epochs = epochs_on(*placement, node);
         if (epochs.empty()) continue;
-        auto reply = co_await route->slave->call(
-            rpc::Method::update_table,
-            rpc::encode(rpc::UpdateTableRequest{*table, rpc::partition_epochs(epochs)}), {}, deadline);
+        const auto request = rpc::encode(rpc::UpdateTableRequest{*table, rpc::partition_epochs(epochs)});
+        auto reply = co_await route->slave->call(rpc::Method::update_table, request, {}, deadline);
         if (reply.has_error())
             log_warn(kComponent, "a slave that came back does not take a schema",
                      {{"slave", route->address}, {"table", table->name}, {"error", reply.error()}});

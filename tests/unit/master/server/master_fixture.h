@@ -138,12 +138,19 @@ class FakeSlave {
         if (method == rpc::Method::wait) co_return co_await wait(call);
         if (method == rpc::Method::read) co_return co_await read(call);
         if (method == rpc::Method::query) co_return co_await lookup(call);
+        if (method == rpc::Method::create_table &&
+            decode<rpc::CreateTableRequest>(call).cluster_id != cluster_of())
+            co_return make_error(ErrorCode::unavailable, "the slave is of another cluster");
         auto reply = answer(method, call);
         if (taken_to_hold(method)) co_await hold(call);
         if (failure) co_return failure->first;
         co_return reply;
     }
 
+    std::string cluster_of() const {
+        std::lock_guard lock(mutex_);
+        return cluster_id_;
+    }
     bool taken_to_hold(rpc::Method method) {
         std::lock_guard lock(mutex_);
         return withheld_.erase(method) != 0;

@@ -132,8 +132,9 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 TEST_F(HandlersTest, PingNamesTheNode) {
-    EXPECT_EQ(call(Method::ping, "{}")->end_json,
-              "{\"node\":\"h:1\",\"version\":\"1.2.3\",\"incarnation\":\"inc\",\"tables\":1}");
+    EXPECT_EQ(
+        call(Method::ping, "{}")->end_json,
+        "{\"node\":\"h:1\",\"version\":\"1.2.3\",\"incarnation\":\"inc\",\"tables\":1,\"highest_table\":1}");
 }
 
 TEST_F(HandlersTest, TablesComeChangeAndGo) {
@@ -152,7 +153,7 @@ TEST_F(HandlersTest, TablesComeChangeAndGo) {
     EXPECT_TRUE(
         contains(error_of(Method::offsets, offsets_request(9, {0})), "TABLE_NOT_FOUND: table 't9' is not"));
     EXPECT_TRUE(contains(
-        error_of(Method::create_table, "{\"table\":" + table_meta_to_json(table) +
+        error_of(Method::create_table, "{\"cluster_id\":\"\",\"table\":" + table_meta_to_json(table) +
                                            ",\"partitions\":[{\"partition\":2,\"leader_epoch\":1}]}"),
         "INVALID_REQUEST: create_table: the message names partition 2 of table t9, which has 2"));
     EXPECT_TRUE(contains(error_of(Method::create_table, "{\"table\":{},\"partitions\":[0]}"), ": "));

@@ -28,6 +28,7 @@ struct Row {
 inline TableMeta make_table() {
     TableMeta table;
     table.id = TableId{7};
+    table.incarnation = 77;
     table.name = "t";
     table.schema.id = SchemaId{1};
     table.schema.fields = {{FieldId{1}, "id", DataType{TypeKind::int64}, true, std::nullopt},

@@ -265,11 +265,11 @@ TEST_F(SlaveNodeTest, HalfDoneTablesAreCleanedUp) {
     const auto names_in = [&](const std::string& directory) {
         std::string names;
         for (const auto& name : *posix_file_system().list(root_ + directory))
-            names += name.substr(0, name.find_last_not_of("0123456789") + 1) + " ";
+            names += (name.find('.') == name.npos ? name : name.substr(0, name.rfind('.'))) + " ";
         return names;
     };
-    EXPECT_EQ(names_in("/a/tables"), "t t.no-table-json. ");
-    EXPECT_EQ(names_in("/a/tables/t1"), "epochs.json p p.unfinished. table.json ");
+    EXPECT_EQ(names_in("/a/tables"), "t1 t9.no-table-json ");
+    EXPECT_EQ(names_in("/a/tables/t1"), "epochs p0 p6.unfinished table ");
     EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables/t4.dropped"));
     EXPECT_TRUE(std::filesystem::exists(root_ + "/b/tables/t01"));
     EXPECT_EQ(offsets(1, {0}), "0:0-3");
@@ -409,7 +409,7 @@ TEST_F(SlaveNodeTest, ASlaveServesItsClusterOnly) {
     ASSERT_TRUE(held.has_value());
     ASSERT_EQ(held->data.size(), 1u);
     EXPECT_EQ(
-        held->data[0].view().substr(0, 75),
+        held->data[0].view().substr(0, 73),
         std::string_view(
             "{\"tables\":[{\"table_id\":1,\"incarnation\":1001,\"name\":\"t1\",\"key\":\"id\",\"hash_"));
     EXPECT_NE(held->data[0].view().find("\"records\":3,"), std::string_view::npos);
