@@ -13,11 +13,10 @@ CommandRun run(Services& services, CommandContext& context, AppendRows command) 
     appended.rows = command.rows.batch->rows;
     appended.had_batch_id = command.batch_id.has_value();
     if (appended.rows != 0) {
-        auto outcome =
+        appended.partitions =
             co_await services.appends.append(std::move(command.rows.table), std::move(command.rows.batch),
                                              std::move(command.batch_id), context.deadline);
-        if (outcome.has_error()) co_return std::move(outcome).error();
-        appended.outcome = std::move(*outcome);
+        appended.whole = append_outcome(appended.partitions, appended.had_batch_id);
     }
     co_return reply_with(std::move(appended));
 }

@@ -66,7 +66,11 @@ asio::awaitable<Result<Reply>> carry_out(Services& services, CommandContext& con
 asio::awaitable<Result<Reply>> execute_command(Services& services, CommandContext& context,
                                                IncomingCommand incoming) {
     auto reply = co_await carry_out(services, context, std::move(incoming));
-    if (reply.has_error()) log_failure(context, reply.error());
+    if (reply.has_error()) {
+        log_failure(context, reply.error());
+    } else if (const auto failure = failure_of(*reply)) {
+        log_failure(context, *failure);
+    }
     co_return reply;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "master/execution/row_cursor.h"
 #include "master/routing/append_router.h"
 #include "master/routing/offsets.h"
+#include "master/routing/read_router.h"
 #include "master/routing/route_table.h"
 #include "master/sql/query_coordinator.h"
 
@@ -19,7 +21,8 @@ namespace dl::master {
 struct Done {};
 
 struct RowsAppended {
-    AppendOutcome outcome;
+    std::vector<rpc::AppendResult> partitions;      // those with rows, each with its offsets or its error
+    Result<AppendOutcome> whole = AppendOutcome{};  // the same in one
     std::uint64_t rows = 0;
     bool had_batch_id = false;
 };
@@ -38,14 +41,24 @@ struct LastOffsets {
     OffsetMap offsets;
 };
 
-// Where to read on, behind the records that went to the client.
-struct NextOffsets {
-    OffsetMap offsets;
+// Behind the records that went to the client.
+struct RecordsRead {
+    std::vector<rpc::ReadResult> partitions;  // where to read on, each with its error if it ended early
+    Result<OffsetMap> whole = OffsetMap{};    // the same in one
 };
 
 // StatementShape: what a DescribeStatement is answered with.
-using Reply = std::variant<Done, RowsAppended, TableDescription, TableNames, LastOffsets, NextOffsets,
+using Reply = std::variant<Done, RowsAppended, TableDescription, TableNames, LastOffsets, RecordsRead,
                            StatementShape, std::unique_ptr<RowCursor>>;
+
+// Why the statement failed for a client that takes one answer for all partitions, if it did.
+inline std::optional<Error> failure_of(const Reply& reply) {
+    if (const auto* appended = std::get_if<RowsAppended>(&reply); appended && appended->whole.has_error())
+        return appended->whole.error();
+    if (const auto* read = std::get_if<RecordsRead>(&reply); read && read->whole.has_error())
+        return read->whole.error();
+    return std::nullopt;
+}
 
 template <class Alternative>
 Result<Reply> reply_with(Alternative alternative) {

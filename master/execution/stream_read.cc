@@ -111,12 +111,17 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
         }
         co_return co_await client.records(std::move(frame));
     };
-    auto next = co_await services.reads.read(*table, std::move(*from), command.read_count,
-                                             format_name(command.format), limits::stream_reply_bytes_max,
-                                             std::move(sink), read_deadline);
-    if (next.has_error() && context.cancel->reason()) co_return stopped(*context.cancel);
-    if (next.has_error()) co_return std::move(next).error();
-    NextOffsets reply{std::move(*next)};
+    auto read = co_await services.reads.read(*table, std::move(*from), command.read_count,
+                                             std::string(format_name(command.format)),
+                                             limits::stream_reply_bytes_max, std::move(sink), read_deadline);
+    RecordsRead reply;
+    if (read.has_value()) {
+        reply.partitions = std::move(*read);
+        reply.whole = read_outcome(**table, reply.partitions);
+    }
+    const bool failed = read.has_error() || reply.whole.has_error();
+    if (failed && context.cancel->reason()) co_return stopped(*context.cancel);
+    if (read.has_error()) co_return std::move(read).error();
     co_return reply_with(std::move(reply));
 }
 

@@ -92,7 +92,7 @@ class Sending {
 
 }  // namespace
 
-asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append_each(
+asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append(
     TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<std::string> batch_id,
     rpc::Deadline deadline) {
     PartitionCaller::Call call;
@@ -113,16 +113,6 @@ asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append_each(
         if (call.partitions.empty() || round == kRoundsMax) break;
     }
     co_return std::move(sending).results();
-}
-
-asio::awaitable<Result<AppendOutcome>> AppendRouter::append(TablePtr table,
-                                                            std::shared_ptr<const PartitionedBatch> batch,
-                                                            std::optional<std::string> batch_id,
-                                                            rpc::Deadline deadline) {
-    const bool has_batch_id = batch_id.has_value();
-    const auto results =
-        co_await append_each(std::move(table), std::move(batch), std::move(batch_id), deadline);
-    co_return append_outcome(results, has_batch_id);
 }
 
 }  // namespace dl::master

@@ -29,15 +29,9 @@ class AppendRouter {
     // What became of each partition of the batch, in its order. With a batch id, a slave whose answer was
     // lost is asked again until the deadline: it knows whether the batch was applied. Without one that is
     // UNKNOWN_OUTCOME.
-    boost::asio::awaitable<std::vector<rpc::AppendResult>> append_each(
+    boost::asio::awaitable<std::vector<rpc::AppendResult>> append(
         TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<std::string> batch_id,
         rpc::Deadline deadline);
-    // The same in one: all written, or an error that says which partitions were written, which were not, and
-    // of which it is not known.
-    boost::asio::awaitable<Result<AppendOutcome>> append(TablePtr table,
-                                                         std::shared_ptr<const PartitionedBatch> batch,
-                                                         std::optional<std::string> batch_id,
-                                                         rpc::Deadline deadline);
 
   private:
     const PartitionCaller& caller_;

@@ -207,7 +207,9 @@ class Reading {
     std::map<std::uint32_t, rpc::ReadResult> results_;
 };
 
-Result<OffsetMap> read_outcome(const TableMeta& table, std::vector<rpc::ReadResult> results) {
+}  // namespace
+
+Result<OffsetMap> read_outcome(const TableMeta& table, const std::vector<rpc::ReadResult>& results) {
     OffsetMap next;
     std::string failed, go_on;
     const Error* cause = nullptr;
@@ -227,8 +229,6 @@ Result<OffsetMap> read_outcome(const TableMeta& table, std::vector<rpc::ReadResu
                                        cause->message +
                                        "); of the others the records were sent; read on: " + go_on);
 }
-
-}  // namespace
 
 asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from,
                                                         std::uint64_t min_rows, rpc::Deadline until) {
@@ -290,9 +290,11 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
                                                  missing + "; ask again, or with a longer timeout_ms");
 }
 
-asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read_each(
-    TablePtr table, OffsetMap from, std::uint64_t read_count, std::string format, std::size_t bytes_max,
-    FrameSink sink, rpc::Deadline deadline) {
+asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr table, OffsetMap from,
+                                                                       std::uint64_t read_count,
+                                                                       std::string format,
+                                                                       std::size_t bytes_max, FrameSink sink,
+                                                                       rpc::Deadline deadline) {
     Reading reading(table, from);
     PartitionCaller::Call call;
     call.table = table;
@@ -309,15 +311,6 @@ asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read_each(
     auto passed = co_await reading.pass_on(sink, deadline);
     if (passed.has_error()) co_return std::move(passed).error();
     co_return std::move(reading).results();
-}
-
-asio::awaitable<Result<OffsetMap>> ReadRouter::read(TablePtr table, OffsetMap from, std::uint64_t read_count,
-                                                    std::string_view format, std::size_t bytes_max,
-                                                    FrameSink sink, rpc::Deadline deadline) {
-    auto results = co_await read_each(table, std::move(from), read_count, std::string(format), bytes_max,
-                                      std::move(sink), deadline);
-    if (results.has_error()) co_return std::move(results).error();
-    co_return read_outcome(*table, std::move(*results));
 }
 
 asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {

@@ -35,14 +35,11 @@ class ReadRouter {
     // Passes the frames on slave by slave as they come; one frame a slave is in memory. What became of each
     // partition asked for, in the order of `from`: where to go on, and why it ended early. A partition that
     // fails does not end the others. The error is that of the sink. `format` is "rows", "json" or "columnar".
-    boost::asio::awaitable<Result<std::vector<rpc::ReadResult>>> read_each(
-        TablePtr table, OffsetMap from, std::uint64_t read_count, std::string format, std::size_t bytes_max,
-        FrameSink sink, rpc::Deadline deadline);
-    // The same in one: the next offset of each partition, or an error that names those that failed and says
-    // where to go on.
-    boost::asio::awaitable<Result<OffsetMap>> read(TablePtr table, OffsetMap from, std::uint64_t read_count,
-                                                   std::string_view format, std::size_t bytes_max,
-                                                   FrameSink sink, rpc::Deadline deadline);
+    boost::asio::awaitable<Result<std::vector<rpc::ReadResult>>> read(TablePtr table, OffsetMap from,
+                                                                      std::uint64_t read_count,
+                                                                      std::string format,
+                                                                      std::size_t bytes_max, FrameSink sink,
+                                                                      rpc::Deadline deadline);
     // Waits until `min_rows` records at or after the offsets are there, all partitions together, or until
     // `until`.
     boost::asio::awaitable<Result<void>> wait_for_rows(TablePtr table, OffsetMap from, std::uint64_t min_rows,
@@ -57,5 +54,9 @@ class ReadRouter {
   private:
     const PartitionCaller& caller_;
 };
+
+// The same in one: the next offset of each partition, or an error that names those that failed and says where
+// to go on.
+Result<OffsetMap> read_outcome(const TableMeta& table, const std::vector<rpc::ReadResult>& results);
 
 }  // namespace dl::master

@@ -36,10 +36,10 @@ void append_success(std::string& out, const ReplyForm& form, steady_clock::time_
 
 std::string meta_of(const RowsAppended& appended) {
     std::string meta = "\"offsets\":";
-    append_ranges_json(meta, appended.outcome.offsets);
+    append_ranges_json(meta, appended.whole->offsets);
     meta += ",\"rows\":" + std::to_string(appended.rows);
     if (appended.had_batch_id)
-        meta += appended.outcome.duplicate ? ",\"duplicate\":true" : ",\"duplicate\":false";
+        meta += appended.whole->duplicate ? ",\"duplicate\":true" : ",\"duplicate\":false";
     return meta;
 }
 
@@ -123,9 +123,9 @@ std::string bytes_of(const Reply& reply, const ReplyForm& form, steady_clock::ti
                        append_offsets_json(json, last.offsets);
                        append_coded_text(out, kReplyMaxOffset, json);
                    },
-                   [&](const NextOffsets& next) {
+                   [&](const RecordsRead& read) {
                        std::string meta = "\"next\":";
-                       append_offsets_json(meta, next.offsets);
+                       append_offsets_json(meta, *read.whole);
                        append_success(out, form, started, std::move(meta));
                    },
                    [&](const StatementShape& shape) {
@@ -185,6 +185,7 @@ asio::awaitable<Result<void>> NativeReply::finish(Reply reply, const ReplyForm& 
                                                   steady_clock::time_point started) {
     if (auto* rows = std::get_if<std::unique_ptr<RowCursor>>(&reply))
         co_return co_await write_rows(**rows, form, started);
+    if (auto failure = failure_of(reply)) co_return std::move(*failure);
     auto bytes = bytes_of(reply, form, started);
     auto written = co_await write_one(std::move(bytes));
     if (std::holds_alternative<RowsAppended>(reply)) DL_FAILPOINT("append.after-ack-send");
