@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/async/deadline_watch.h"
+#include "common/duck/parquet_file.h"
 #include "common/duck/select_ast.h"
 #include "common/duck/sql_names.h"
 #include "master/sql/broadcast_reader.h"
@@ -161,13 +162,13 @@ class Coordinator final : public QueryCoordinator {
         DL_TRY_ASSIGN(auto prepared, prepare(sql, lookup, cancel));
         StatementShape shape{std::move(prepared.select.columns), std::move(prepared.select.parameters)};
         shape.parameters.resize(parameter_count(uses));
-        if (!prepared.select.columns_known) {
-            auto values = options.params;
-            if (values.empty()) values.assign(shape.parameters.size(), {SqlLiteral::Kind::null, {}, 0});
-            DL_TRY(check_parameter_count(shape.parameters.size(), values.size()));
-            DL_TRY_ASSIGN(const auto literals, literals_of(values, shape.parameters));
+        if (!options.params.empty()) {
+            DL_TRY(check_parameter_count(shape.parameters.size(), options.params.size()));
+            DL_TRY_ASSIGN(const auto literals, literals_of(options.params, shape.parameters));
             DL_TRY_ASSIGN(auto bound, prepare(with_literals(sql, uses, literals), lookup, cancel));
             shape.columns = std::move(bound.select.columns);
+        } else if (!prepared.select.columns_known) {
+            DL_TRY_ASSIGN(shape.columns, columns_of_any(sql, uses, shape.parameters, lookup, cancel));
         }
         if (prepared.explain) {
             const DataType text{TypeKind::string, 0, 0};
@@ -195,6 +196,35 @@ class Coordinator final : public QueryCoordinator {
         DL_TRY_ASSIGN(auto planning, PlanningSession::open(*database_, tables, cancel));
         DL_TRY_ASSIGN(auto select, planning->prepare(ast.text()));
         return Described{std::move(select), report.explain};
+    }
+
+    // Columns of a statement with parameters that can be of any type: a type is known when it is the same
+    // whatever theirs is.
+    Result<std::vector<PreparedSelect::Column>> columns_of_any(
+        std::string_view sql, const std::vector<ParameterUse>& uses,
+        const std::vector<std::optional<DataType>>& types, const TableLookup& lookup,
+        const std::shared_ptr<QueryCancel>& cancel) {
+        std::vector<PreparedSelect::Column> columns;
+        std::optional<Error> refused;
+        for (const char* any : {"NULL", "NULL::VARCHAR", "NULL::DOUBLE"}) {
+            std::vector<std::string> literals;
+            for (const auto& type : types)
+                literals.push_back(type ? "NULL::" + duck_type_name(*type) : any);
+            auto bound = prepare(with_literals(sql, uses, literals), lookup, cancel);
+            if (!bound) {
+                if (!refused) refused = bound.error();
+                continue;
+            }
+            auto& found = bound->select.columns;
+            if (columns.empty()) {
+                columns = std::move(found);
+                continue;
+            }
+            for (std::size_t i = 0; i < columns.size() && i < found.size(); ++i)
+                if (columns[i].type != found[i].type) columns[i].type.reset();
+        }
+        if (columns.empty() && refused) return *refused;
+        return columns;
     }
 
     static Result<std::vector<std::string>> literals_of(const SqlParameters& values,

@@ -299,7 +299,9 @@ TEST_F(QueryCoordinatorTest, DescribesWithoutRunning) {
               "id int, c string, n long");
     EXPECT_EQ(shape("SELECT * FROM flights WHERE id = $1 AND city IN ($2, 'x') LIMIT $3"),
               shape("SELECT * FROM flights") + "; int; string; long");
-    EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c any, s int; any; any");
+    EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c any, s any; any; any");
+    EXPECT_EQ(shape("SELECT id, $1 AS x, city = $2 AS y FROM cities WHERE id = $3"),
+              "id int, x any, y boolean; any; string; int");
     params_ = {{SqlLiteral::Kind::text, "x", 0}, {SqlLiteral::Kind::number, "1e0", 0}};
     EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c string, s double; any; any");
     params_.clear();
