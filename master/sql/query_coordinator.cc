@@ -206,10 +206,11 @@ class Coordinator final : public QueryCoordinator {
         const std::shared_ptr<QueryCancel>& cancel) {
         std::vector<PreparedSelect::Column> columns;
         std::optional<Error> refused;
-        for (const char* any : {"NULL", "NULL::VARCHAR", "NULL::DOUBLE"}) {
+        for (const char* any : {"'1'", "1", "1.5::DOUBLE", "NULL"}) {
+            if (std::string_view(any) == "NULL" && !columns.empty()) break;
             std::vector<std::string> literals;
             for (const auto& type : types)
-                literals.push_back(type ? "NULL::" + duck_type_name(*type) : any);
+                literals.push_back(type ? sample_literal(*type) : any);
             auto bound = prepare(with_literals(sql, uses, literals), lookup, cancel);
             if (!bound) {
                 if (!refused) refused = bound.error();
@@ -225,6 +226,26 @@ class Coordinator final : public QueryCoordinator {
         }
         if (columns.empty() && refused) return *refused;
         return columns;
+    }
+
+    // Any value of the type.
+    static std::string sample_literal(DataType type) {
+        switch (type.kind) {
+            case TypeKind::string:
+                return "'1'";
+            case TypeKind::boolean:
+                return "TRUE";
+            case TypeKind::date:
+                return "'2000-01-01'::DATE";
+            case TypeKind::timestamp:
+                return "'2000-01-01'::TIMESTAMP";
+            case TypeKind::binary:
+                return "''::BLOB";
+            case TypeKind::json:
+                return "NULL";
+            default:
+                return "0::" + duck_type_name(type);
+        }
     }
 
     static Result<std::vector<std::string>> literals_of(const SqlParameters& values,

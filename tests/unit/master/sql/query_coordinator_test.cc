@@ -31,6 +31,7 @@ std::shared_ptr<TableMeta> table(std::uint64_t id, const std::string& name,
                            {FieldId{7}, "city", type_of("string"), false, {}},
                            {FieldId{9}, "price", type_of("decimal(9,2)"), false, {}}};
     meta->partition_count = static_cast<std::uint32_t>(leaders.size());
+    meta->slot_map = default_slot_map(meta->partition_count);
     leaders_of[name] = std::move(leaders);
     return meta;
 }
@@ -299,9 +300,9 @@ TEST_F(QueryCoordinatorTest, DescribesWithoutRunning) {
               "id int, c string, n long");
     EXPECT_EQ(shape("SELECT * FROM flights WHERE id = $1 AND city IN ($2, 'x') LIMIT $3"),
               shape("SELECT * FROM flights") + "; int; string; long");
-    EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c any, s any; any; any");
+    EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c string, s any; any; any");
     EXPECT_EQ(shape("SELECT id, $1 AS x, city = $2 AS y FROM cities WHERE id = $3"),
-              "id int, x any, y boolean; any; string; int");
+              "id int, x any, y boolean; any; any; int");
     params_ = {{SqlLiteral::Kind::text, "x", 0}, {SqlLiteral::Kind::number, "1e0", 0}};
     EXPECT_EQ(shape("SELECT city || $1 AS c, $2 + id AS s FROM cities"), "c string, s double; any; any");
     params_.clear();
@@ -314,14 +315,14 @@ TEST_F(QueryCoordinatorTest, DescribesWithoutRunning) {
 
 TEST_F(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
     using Kind = SqlLiteral::Kind;
-    params_ = {{Kind::text, "1", 0}, {Kind::number, "2", 0}};
-    EXPECT_EQ(rows("SELECT id FROM flights WHERE id IN ($2, $1) AND '$1' = '$' || '1' ORDER BY id"),
+    params_ = {{Kind::text, "1.50", 0}, {Kind::number, "2.5", 0}};
+    EXPECT_EQ(rows("SELECT id FROM flights WHERE price IN ($2, $1) AND '$1' = '$' || '1' ORDER BY id"),
               (Rows{{"1"}, {"2"}}));
     params_ = {{Kind::text, "Rome' OR 1=1 --", 0}};
     EXPECT_EQ(rows("SELECT id FROM flights WHERE city = $1"), Rows{});
     params_ = {{Kind::text, "abc", 0}};
-    const auto wrong = run("SELECT id FROM flights WHERE id = $1").error().to_text();
-    EXPECT_TRUE(wrong.starts_with("INVALID_VALUE: parameter $1: \"abc\" is not a valid int")) << wrong;
+    const auto wrong = run("SELECT id FROM flights WHERE price = $1").error().to_text();
+    EXPECT_TRUE(wrong.starts_with("INVALID_VALUE: parameter $1: \"abc\" is not a valid decimal(9,2)")) << wrong;
     EXPECT_EQ(run("SELECT id FROM flights").error().code, ErrorCode::invalid_request);
     EXPECT_EQ(run("SELECT id FROM flights WHERE id = $1 OR id = $2").error().code,
               ErrorCode::invalid_request);
@@ -332,7 +333,7 @@ TEST_F(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
     slaves_.statements.clear();
     params_ = {{Kind::number, "1", 0}};
     EXPECT_EQ(rows("SELECT city FROM cities WHERE id = $1"), (Rows{{"Rome"}}));
-    EXPECT_EQ(slaves_.statements, std::vector<std::string>{"b:1: SELECT city FROM cities WHERE id =  1"});
+    EXPECT_EQ(slaves_.statements, std::vector<std::string>{"b:1: SELECT city FROM cities WHERE id =  1 "});
 }
 
 TEST_F(QueryCoordinatorTest, ANumberBeyondDoubleIsNamed) {
