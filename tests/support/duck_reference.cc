@@ -50,6 +50,17 @@ std::string value_text(duckdb_result* result, idx_t column, idx_t row) {
     return text;
 }
 
+// Of columns with one name the second is name_1, as our replies have it.
+std::string distinct_name(const std::vector<std::string>& taken, const std::string& name) {
+    const auto is_taken = [&](const std::string& word) {
+        return std::find(taken.begin(), taken.end(), word) != taken.end();
+    };
+    std::string distinct = name;
+    for (int n = 1; is_taken(distinct); ++n)
+        distinct = name + "_" + std::to_string(n);
+    return distinct;
+}
+
 // Takes one row apart, keeping names that occur twice and the digits of numbers.
 class RowReader : public nlohmann::json_sax<nlohmann::json> {
   public:
@@ -133,7 +144,7 @@ Answer DuckReference::query(const std::string& sql) {
     }
     const idx_t columns = duckdb_column_count(&result);
     for (idx_t c = 0; c < columns; ++c) {
-        answer.names.emplace_back(duckdb_column_name(&result, c));
+        answer.names.push_back(distinct_name(answer.names, duckdb_column_name(&result, c)));
         const auto type = duckdb_column_type(&result, c);
         answer.floating.push_back(type == DUCKDB_TYPE_DOUBLE || type == DUCKDB_TYPE_FLOAT);
     }

@@ -190,7 +190,7 @@ bool Loader::convert(const SourceRow& row, std::uint64_t number, LoadBatch& batc
     }
     if (!row.unknown_field.empty() && !options_.skip_unknown_fields) {
         problem = {
-            row.unknown_field, "",
+            row.unknown_field, std::nullopt,
             "table " + options_.table + " has no such column; --unknown-fields skip leaves such fields out"};
         return false;
     }
