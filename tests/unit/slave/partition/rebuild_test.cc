@@ -143,7 +143,7 @@ class RotTest : public RebuildTest {
     // Indexes of many pages, of which some are in use.
     void write_keys() {
         close();
-        options_.segment_bytes = 256u << 10;
+        options_.segment_bytes = 64u << 10;
         open();
         for (int batch = 0; batch < 20; ++batch) {
             std::vector<Row> rows;
