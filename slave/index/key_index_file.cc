@@ -77,6 +77,11 @@ Error corrupt(const std::string& path, const std::string& what) {
     return make_error(ErrorCode::corrupt_data, "key index " + path + ": " + what);
 }
 
+Error wrong_checksum(const std::string& path, std::uint64_t line) {
+    return corrupt(
+        path, "the checksum of the 64 bytes at " + std::to_string(line * kLineBytes) + " does not match");
+}
+
 }  // namespace
 
 void KeyIndexWriter::reserve(std::size_t entries) {
@@ -197,15 +202,17 @@ Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const 
 }
 
 Error KeyIndex::damaged(std::uint64_t line) const {
-    auto error = corrupt(
-        path_, "the checksum of the 64 bytes at " + std::to_string(line * kLineBytes) + " does not match");
+    auto error = wrong_checksum(path_, line);
     if (!doubted_.exchange(true)) spdlog::error("index: {}", error.message);
     return error;
 }
 
 Result<void> KeyIndex::check() const {
     for (std::uint64_t number = kHeaderLines; number < bytes_.size() / kLineBytes; ++number)
-        if (!is_whole(number)) return damaged(number);
+        if (!is_whole(number)) {
+            doubted_ = true;
+            return wrong_checksum(path_, number);
+        }
     return {};
 }
 

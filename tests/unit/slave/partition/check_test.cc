@@ -13,6 +13,8 @@
 namespace dl::slave::test {
 namespace {
 
+using namespace std::string_literals;
+
 class CheckTest : public PartitionFixture {
   protected:
     void some_batches(int count) {
@@ -293,8 +295,7 @@ TEST_F(CheckTest, DamagedColumnFilesComeBackFromTheLog) {
     flip(parquet, posix_file_system().file_size(parquet).value() / 3);
     const auto found = check(false);
     ASSERT_FALSE(found.problems.empty());
-    for (const auto& word :
-         {file.parquet_name(), std::string("column"), std::string("row group"), std::string("byte")})
+    for (const std::string& word : {file.parquet_name(), "column"s, "row group"s, "byte"s})
         EXPECT_NE(found.problems.front().find(word), std::string::npos) << found.problems.front();
     const auto repaired = check(true);
     ASSERT_FALSE(repaired.problems.empty());
@@ -321,8 +322,8 @@ void flip_text(const std::string& path, const std::string& text) {
 
 TEST_F(CheckTest, CompactionReadsDamagedFilesAnewFromTheLog) {
     write_history();
-    append({{1000, "the value that the disk will get wrong"}});
-    model_[1000] = "the value that the disk will get wrong";
+    append({{1000, "kq7Zr1Wm9Xc3Vt5Bn8Jp2Lf6Hd4Gs0Ty"}});
+    model_[1000] = "kq7Zr1Wm9Xc3Vt5Bn8Jp2Lf6Hd4Gs0Ty";
     some_batches(30);
     ASSERT_TRUE(partition_->flush().has_value());
     std::string parquet;
@@ -339,8 +340,8 @@ TEST_F(CheckTest, CompactionReadsDamagedFilesAnewFromTheLog) {
 }
 
 TEST_F(CheckTest, CompactionNeverTakesOverDamage) {
-    append({{1000, "the value that the disk will get wrong"}});
-    model_[1000] = "the value that the disk will get wrong";
+    append({{1000, "kq7Zr1Wm9Xc3Vt5Bn8Jp2Lf6Hd4Gs0Ty"}});
+    model_[1000] = "kq7Zr1Wm9Xc3Vt5Bn8Jp2Lf6Hd4Gs0Ty";
     write_history();
     const auto before = manifest();
     const auto file = before.files.front();
@@ -351,7 +352,8 @@ TEST_F(CheckTest, CompactionNeverTakesOverDamage) {
         const auto refused = partition_->compress(nullptr);
         ASSERT_TRUE(refused.has_error());
         EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
-        for (const auto& word : {file.parquet_name(), std::string("restore")})
+        for (const std::string& word :
+             {file.parquet_name(), "column f2 of row group 0"s, "the page at byte"s, "restore"s})
             EXPECT_NE(refused.error().message.find(word), std::string::npos) << refused.error().message;
     }
     EXPECT_EQ(manifest().log_start, before.log_start);
