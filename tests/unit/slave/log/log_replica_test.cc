@@ -376,7 +376,8 @@ TEST_F(LogCut, SurvivesAPowerCutAtEveryStep) {
             const std::uint64_t seed = b * 100 + step;
             files.crash(seed);
             files.power_off_after(seed % 5);
-            if (open_log(files, kDirectory, 1000).error) files.crash(seed + 1);
+            (void)open_log(files, kDirectory, 1000);
+            files.crash(seed + 1);
             auto after = open_log(files, kDirectory, 1000);
             ASSERT_FALSE(after.error) << after.error->to_text();
             const auto kept = bytes_of(below(borders[b]));
