@@ -28,6 +28,7 @@ class PartitionReopen : public ::testing::Test {
         context.now_us = [] { return std::int64_t{1}; };
         PartitionOptions options;
         options.free_disk_bytes_min = 0;
+        table_.incarnation = 1007;
         auto directory = DataDirectory::open(disk_, root_);
         ASSERT_TRUE(directory.has_value()) << directory.error().to_text();
         registry_ = std::make_unique<PartitionRegistry>(
