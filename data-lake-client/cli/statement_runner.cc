@@ -219,8 +219,9 @@ Result<void> StatementRunner::run_json(const std::string& json) {
     const auto traits = statement_traits(json);
     if (traits.name == "stream_read") return run_stream_read(json);
     const bool rows_expected = traits.name == "query" || traits.sql_verb == "select" ||
-                               traits.sql_verb == "with" || traits.name == "check_table" ||
-                               traits.sql_verb == "check" || traits.sql_verb == "check_table";
+                               traits.sql_verb == "with" || traits.sql_verb == "show" ||
+                               traits.name == "check_table" || traits.sql_verb == "check" ||
+                               traits.sql_verb == "check_table";
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
     JsonRows rows(*writer);
     std::optional<Error> failed;

@@ -90,6 +90,8 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
         auto node = start();
         ASSERT_TRUE(node && node->recovered.has_value());
         ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3)).has_value());
+        // And one that a single directory knows.
+        ASSERT_TRUE(node->registry->create(make_table(2, 1), partitions(1)).has_value());
         for (std::uint32_t p = 0; p < 3; ++p)
             append(*node->registry, p);
         node->registry->close();
@@ -103,7 +105,7 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
         bool complete = false;
         if (auto node = start()) {
             complete = node->recovered.has_value() && node->recovered->failed == 0 &&
-                       node->recovered->partitions == 3;
+                       node->recovered->partitions == 4;
             node->registry->close();
         }
         // Was it met at all?
@@ -118,7 +120,7 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
     EXPECT_GT(calls, 20u);
     auto node = start();
     ASSERT_TRUE(node && node->recovered.has_value());
-    EXPECT_EQ(node->recovered->partitions, 3u);
+    EXPECT_EQ(node->recovered->partitions, 4u);
     EXPECT_EQ(node->recovered->failed, 0u);
     EXPECT_EQ(node->recovered->rows, 15u);
     EXPECT_TRUE(node->recovered->set_aside.empty());
