@@ -232,6 +232,7 @@ TEST_F(RotTest, LookupsAreScansUntilTheIndexIsRebuilt) {
     }
     EXPECT_EQ(look_up(*partition_->pin(), {7, 5}),
               (std::map<std::int64_t, std::string>{{7, "old"}, {5, "older"}}));
+    ASSERT_TRUE(partition_->check({.repair = true}).has_value());  // the indexes that nobody has asked
     expect_sound();
 }
 
