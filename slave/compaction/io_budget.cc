@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 namespace {
 
@@ -16,6 +18,7 @@ std::chrono::nanoseconds IoBudget::reserve(std::uint64_t bytes, Clock::time_poin
     const auto cost = std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(static_cast<double>(bytes) / static_cast<double>(bytes_per_second_)));
     const std::lock_guard lock(mutex_);
+    DL_CHECK(cost.count() >= 0, "INV-12 a budget is spent forward");
     spent_until_ = std::max(spent_until_, now) + cost;
     return std::max(spent_until_ - now - kBurst, std::chrono::nanoseconds(0));
 }

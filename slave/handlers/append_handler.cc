@@ -3,6 +3,7 @@
 
 #include "common/async/async_event.h"
 #include "common/async/run_on.h"
+#include "common/base/check.h"
 #include "common/rpc/messages/append_messages.h"
 #include "slave/handlers/append_planner.h"
 #include "slave/handlers/handlers.h"
@@ -24,6 +25,7 @@ struct Answers {
     void put(std::size_t index, Result<AppendAck> ack) {
         {
             std::lock_guard lock(mutex);
+            DL_CHECK(left > 0 && !acks[index], "every partition of an append answers once");
             acks[index].emplace(std::move(ack));
             if (--left != 0) return;
         }
@@ -46,11 +48,13 @@ rpc::AppendReply outcome(const AppendPlan& plan, const Answers& answers) {
     for (std::size_t i = 0; i < plan.parts.size(); ++i) {
         auto& result = reply.partitions.emplace_back();
         result.partition = plan.parts[i].id;
+        DL_CHECK(answers.acks[i], "an append is answered when all its partitions are");
         const auto& ack = *answers.acks[i];
         if (ack.has_error())
             result.error = ack.error();
         else
             result.appended = rpc::Appended{ack->first, ack->last, ack->duplicate};
+        DL_CHECK(ack.has_error() || ack->first <= ack->last, "INV-2 an append has offsets");
     }
     return reply;
 }

@@ -1,5 +1,6 @@
 #include "slave/handlers/append_planner.h"
 
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 #include "common/rpc/messages/append_messages.h"
 #include "slave/handlers/request_target.h"
@@ -65,6 +66,8 @@ Result<AppendPlan> plan_append(const TableRegistry& tables, std::string_view jso
         auto batch = ColumnBatch::decode(part.request.body, asked.count, false);
         if (batch.has_error()) return corrupt(table, part.id, "is malformed: " + batch.error().message);
         part.request.batch = std::move(*batch);
+        DL_CHECK(part.partition != nullptr && part.request.batch.rows() == asked.count,
+                 "INV-2 what is appended has the rows that were announced");
         DL_TRY(check_columns(table, request.schema, part.id, part.request.batch));
         part.request.schema = request.schema;
         part.request.epoch = asked.leader_epoch;

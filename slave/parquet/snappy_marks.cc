@@ -121,6 +121,8 @@ Result<SnappyMarks> SnappyMarks::survey(std::string_view stored, std::uint32_t p
         plain += tag.plain;
     }
     if (plain != plain_bytes) return damaged("ends early");
+    DL_CHECK(!marks.empty() && marks.front().plain == 0 && marks.back().plain == plain_bytes,
+             "marks reach from the beginning to the end");
     marks.shrink_to_fit();
     return found;
 }
@@ -129,9 +131,12 @@ SnappyMarks::Part SnappyMarks::part_around(std::uint32_t begin, std::uint32_t en
     DL_CHECK(!marks_.empty() && begin <= end && end <= marks_.back().plain, "a part of the plain bytes");
     const auto after = std::upper_bound(marks_.begin(), marks_.end(), begin,
                                         [](std::uint32_t at, const Mark& mark) { return at < mark.plain; });
+    DL_CHECK(after != marks_.begin() && (after - 1)->entry < marks_.size(), "the first mark is at 0");
     const auto& entry = marks_[(after - 1)->entry];
     const auto last = std::lower_bound(marks_.begin(), marks_.end(), end,
                                        [](const Mark& mark, std::uint32_t at) { return mark.plain < at; });
+    DL_CHECK(last != marks_.end() && entry.plain <= begin && last->plain >= end,
+             "a part holds what is asked for");
     return {entry.plain, last->plain, entry.stored, last->stored};
 }
 

@@ -66,6 +66,7 @@ Result<void> repair_vectors(PartitionCore& core, const TableMeta& table,
         // What was written since. Its own marks do not tell: a row that was dead by mistake got none.
         DL_TRY_ASSIGN(const auto right_now,
                       with_marks_of_tail(derived, *now->tail, before->end_offset, table));
+        DL_CHECK(right_now->entries().size() == now->files->entries().size(), "every file keeps its vector");
         for (std::size_t i = 0; i < right_now->entries().size(); ++i) {
             const auto& current = now->files->entries()[i];
             auto dead = right_now->entries()[i].dead;

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "common/base/check.h"
+
 namespace dl::slave {
 namespace {
 
@@ -30,6 +32,11 @@ Result<void> DiskReserve::take(std::uint64_t bytes) {
     auto found = look();
     if (found.has_error()) written(bytes);
     return found;
+}
+
+void DiskReserve::written(std::uint64_t bytes) {
+    const auto before = under_way_bytes_.fetch_sub(bytes);
+    DL_CHECK(before >= bytes, "what is given back was taken");
 }
 
 Result<void> DiskReserve::look() {

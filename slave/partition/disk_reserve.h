@@ -21,7 +21,7 @@ class DiskReserve {
     // below the minimum; once there is room again, the next call finds it.
     Result<void> take(std::uint64_t bytes);
     // After a take() that succeeded: they are written, or will not be.
-    void written(std::uint64_t bytes) { under_way_bytes_.fetch_sub(bytes); }
+    void written(std::uint64_t bytes);
 
   private:
     Result<void> look();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/check.h"
 #include "slave/partition/past_view.h"
 
 namespace dl::slave {
@@ -9,6 +10,8 @@ namespace dl::slave {
 void EarlierStates::add(std::shared_ptr<const PartitionState> state, Clock::time_point until) {
     std::deque<Held> gone;  // declared first: files are removed after the lock is given back
     const std::lock_guard lock(mutex_);
+    DL_CHECK(held_.empty() || held_.back().state->end_offset <= state->end_offset,
+             "INV-7 compactions follow each other");
     held_.push_back({std::move(state), until});
     while (held_.size() > kStatesMax) {
         gone.push_back(std::move(held_.front()));

@@ -54,6 +54,7 @@ void SnapshotMaintainer::schedule_flush() {
     }
     const auto finish = [this] {
         const auto schedule = schedule_.lock();
+        DL_CHECK(schedule->running > 0, "a flush ends once");
         --schedule->running;
         changed_.notify_all();
     };

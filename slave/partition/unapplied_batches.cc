@@ -14,6 +14,7 @@ void UnappliedBatches::push(LogBatch batch) {
 }
 
 std::span<LogBatch> UnappliedBatches::ready(Offset end, std::size_t count_max) {
+    DL_CHECK(first_ <= batches_.size(), "batches are applied once");
     std::size_t count = 0;
     while (count < count_max && first_ + count < batches_.size() &&
            batches_[first_ + count].header.end_offset() <= end)

@@ -15,6 +15,7 @@ WriterExclusion::Hold WriterExclusion::for_commit() {
     std::unique_lock lock(mutex_);
     ++commits_waiting_;
     free_.wait(lock, [this] { return !held_; });
+    DL_CHECK(commits_waiting_ > 0, "a commit that waits is counted");
     --commits_waiting_;
     held_ = true;
     return Hold(*this);

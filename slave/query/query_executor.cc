@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/duck/select_ast.h"
 #include "slave/query/found_rows.h"
 #include "slave/query/point_query.h"
@@ -72,6 +73,7 @@ Result<void> create_broadcast_view(DuckSession& session, const BroadcastTable& t
         unit.batch = batch;
         unit.batch_columns = positions;
     }
+    DL_CHECK(units.size() == table.batches.size(), "a broadcast table has every batch that came");
     const auto handle = session.add_scan(units_as_source(std::move(columns), std::move(units)));
     return session.create_view(table.name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")");
 }
@@ -79,7 +81,9 @@ Result<void> create_broadcast_view(DuckSession& session, const BroadcastTable& t
 Result<void> create_views(DuckSession& session, const FragmentQuery& query, const GateReport& report) {
     for (const auto& name : report.tables) {
         if (!query.names.contains(name)) {
-            auto done = create_broadcast_view(session, *broadcast_of(query, name));
+            const auto* broadcast = broadcast_of(query, name);
+            DL_CHECK(broadcast != nullptr, "the gate lets known names through only");
+            auto done = create_broadcast_view(session, *broadcast);
             if (!done) return done.error().in("broadcast table '" + name + "'");
             continue;
         }

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "common/async/worker_pool.h"
+#include "common/base/check.h"
 #include "common/base/log.h"
 
 namespace dl::slave {
@@ -136,6 +137,8 @@ PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
     slot.directory = found.directory;
     const auto path = directories_[found.directory]->partition_path(found.meta->id, found.id);
     auto context = context_;
+    DL_CHECK(found.directory < directories_.size() && reserves_.size() == directories_.size(),
+             "every partition lies in a directory of this node");
     context.disk_reserve = reserves_[found.directory];
     auto opened = Partition::open(path, *found.meta, found.id, options_, context, found.epoch);
     if (opened.has_value()) {

@@ -105,6 +105,7 @@ void StreamReader::encode_json(StreamChunk& chunk, std::size_t bytes_max) {
         slice.first_row = row + 1;
         if (slice.first_row == slice.end_row) ++position_;
     }
+    DL_CHECK(ends.empty() || ends.back() == text.size(), "every text is in a frame");
     chunk.bytes = text.size();
     const auto all = SharedBytes::from_string(std::move(text));
     std::size_t begin = 0;
@@ -122,6 +123,7 @@ void StreamReader::encode_columnar(StreamChunk& chunk, std::size_t bytes_max) {
         const auto left = std::min<std::uint64_t>(slice.end_row - slice.first_row, rows_left_);
         const auto end = slice.first_row + static_cast<std::uint32_t>(left);
         std::span<const Offset> offsets(slice.offsets);
+        DL_CHECK(offsets.empty() || offsets.size() >= end, "every row of compacted history has its offset");
         if (!offsets.empty()) offsets = offsets.subspan(slice.first_row, left);
         StreamFrame frame;
         frame.push_back(

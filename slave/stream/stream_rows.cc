@@ -5,6 +5,7 @@
 #include <snappy.h>
 
 #include "common/base/byte_io.h"
+#include "common/base/check.h"
 #include "common/types/value_put.h"
 
 namespace dl {
@@ -115,6 +116,8 @@ char* StreamRowsEncoder::put_row(char* at, const ColumnBatch& batch, std::uint32
 void StreamRowsEncoder::add(const ColumnBatch& batch, std::uint32_t first_row, std::uint32_t end_row,
                             const RowOffsets& offsets) {
     const auto& fields = table_.schema.fields;
+    DL_CHECK(first_row <= end_row && end_row <= batch.rows(), "rows sent lie within their batch");
+    DL_CHECK(column_prefix_.size() == fields.size(), "a row has every column of its table");
     sources_.assign(fields.size(), nullptr);
     std::vector<const ColumnView*> bytes_columns;
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -130,6 +133,7 @@ void StreamRowsEncoder::add(const ColumnBatch& batch, std::uint32_t first_row, s
         const std::size_t start = plain_.size();
         char* const begin = plain_.extend(bound);
         char* at = put_row(begin, batch, row);
+        DL_CHECK(static_cast<std::size_t>(at + 8 - begin) <= bound, "a row fits into what was made for it");
         store_le(at, offsets.of(row));
         plain_.truncate(start + static_cast<std::size_t>(at + 8 - begin));
     }

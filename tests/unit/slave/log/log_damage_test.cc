@@ -268,8 +268,8 @@ TEST(LogDamage, AFullDiskThatCannotBeCutBackEndsService) {
     ASSERT_OK(append_and_sync(*opened.log, make_batch("kept")));
     files.fail(SimCall::append, 1, SimFault::disk_full);
     files.fail(SimCall::truncate, 1, SimFault::io_error);
-    EXPECT_EQ(append_and_sync(*opened.log, make_batch(body_of(3000))).error().code, ErrorCode::disk_full);
-    EXPECT_TRUE(opened.log->failed());  // cut at the second attempt: nothing was done
+    EXPECT_EQ(append_and_sync(*opened.log, make_batch(body_of(3000))).error().code, ErrorCode::io_error);
+    EXPECT_TRUE(opened.log->failed());  // cut at the second attempt
     EXPECT_TRUE(opened.log->failed_cleanly());
 
     opened = open_log(files);
