@@ -62,8 +62,8 @@ Result<std::string> typed_literal(const SqlLiteral& value, DataType type) {
             return float_literal(value, type);
         case TypeKind::decimal: {
             // As it is written: a comparison does not round what it compares with.
-            DL_TRY_ASSIGN(const double parsed, parse_float64(text));
-            if (!std::isfinite(parsed)) return invalid_value_error(text, type);
+            const auto parsed = parse_float64(text);
+            if (!parsed || !std::isfinite(*parsed)) return invalid_value_error(text, type);
             return number_literal(text.starts_with('+') ? std::string_view(text).substr(1)
                                                         : std::string_view(text));
         }

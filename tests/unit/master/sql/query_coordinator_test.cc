@@ -322,7 +322,7 @@ TEST_F(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
     EXPECT_EQ(rows("SELECT id FROM flights WHERE city = $1"), Rows{});
     params_ = {{Kind::text, "abc", 0}};
     const auto wrong = run("SELECT id FROM flights WHERE price = $1").error().to_text();
-    EXPECT_TRUE(wrong.starts_with("INVALID_VALUE: parameter $1: \"abc\" is not a valid "))
+    EXPECT_TRUE(wrong.starts_with("INVALID_VALUE: parameter $1: \"abc\" is not a valid decimal(9,2)"))
         << wrong;
     EXPECT_EQ(run("SELECT id FROM flights").error().code, ErrorCode::invalid_request);
     EXPECT_EQ(run("SELECT id FROM flights WHERE id = $1 OR id = $2").error().code,
