@@ -151,6 +151,19 @@ TEST_F(OptionsTest, LongPollReturnsAsSoonAsARecordIsThere) {
     EXPECT_LT(waited, std::chrono::seconds(30)) << "it did not wait to the end";
 }
 
+TEST_F(OptionsTest, LongPollOfATableThatIsDroppedEndsAtOnceWithItsName) {
+    auto poller = connect(), other = connect();
+    const auto started = steady_clock::now();
+    poller.send_frame(with_options(R"({"stream_read":{"table_name":"t","patition_mess":[],"read_count":10}})",
+                                   R"({"max_wait_ms":60000})"));
+    std::this_thread::sleep_for(milliseconds(500));  // until it waits
+    must(other, sql("drop t"));
+    const auto reply = poller.read_reply();
+    EXPECT_FALSE(reply.ok());
+    EXPECT_EQ(reply.text, "TABLE_NOT_FOUND: table 't' was dropped meanwhile");
+    EXPECT_LT(steady_clock::now() - started, std::chrono::seconds(30)) << "it did not wait to the end";
+}
+
 TEST_F(OptionsTest, LongPollIsEmptyWhenNothingComes) {
     auto client = connect();
     const auto started = steady_clock::now();

@@ -130,6 +130,12 @@ TEST_F(StatementsTest, AnUnknownOutcomeThatASlaveTellsIsToldAtOnce) {
     EXPECT_EQ(reply, "UNKNOWN_OUTCOME: table t, partition 0: the sync failed");
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
     EXPECT_EQ(slaves_[0]->calls(rpc::Method::append), 1);
+    // The same of a whole request: told it is no lost answer.
+    slaves_[0]->fail_next(rpc::Method::append, make_error(ErrorCode::unknown_outcome, "it went away"), true);
+    const auto whole = client.ask(
+        R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}},"options":{"batch_id":"c"}})");
+    EXPECT_EQ(whole, "UNKNOWN_OUTCOME: it went away");
+    EXPECT_EQ(slaves_[0]->calls(rpc::Method::append), 2);
 }
 
 TEST_F(StatementsTest, ABatchTellsWrittenUnknownAndNotWrittenPartitionsApart) {
