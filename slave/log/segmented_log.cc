@@ -183,8 +183,9 @@ Result<void> SegmentedLog::write_run(std::span<const StoredBatch> run) {
         expected += batch.header.total_bytes();
     DL_CHECK(total == expected, "INV-4 the bytes written are those the headers name");
     if (auto written = write_parts(total); written.has_error()) {
-        if (written.error().code == ErrorCode::disk_full && take_back_run()) return written;
-        return fail(std::move(written).error(), true);
+        const bool full = written.error().code == ErrorCode::disk_full;
+        if (full && take_back_run()) return written;
+        return fail(std::move(written).error(), !full);
     }
     publish(run);
     if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
