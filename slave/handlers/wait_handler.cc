@@ -26,8 +26,8 @@ rpc::RpcHandler make_wait_handler(HandlerContext& context) {
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request.wait_ms);
         const auto drop = context.drops->of(request.table.id);
         DL_CO_TRY_ASSIGN(auto positions, find_positions(*context.tables, request));
-        std::vector<std::shared_ptr<WaitList>> ends(1, context.stopping);
-        ends.push_back(drop);
+        std::vector<std::shared_ptr<WaitList>> ends(2, drop);
+        ends.front() = context.stopping;
         const auto available =
             co_await wait_for_records(std::move(positions), request.min_rows, deadline, std::move(ends));
         if (available < request.min_rows) {
