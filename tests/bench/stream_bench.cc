@@ -49,7 +49,7 @@ void take_rows_frame(const std::string& frame, Totals& totals, std::vector<std::
 // Columnar frames (docs/protocol.md): u32 first row, end row, offset count, 0 | offsets | 96 byte header |
 // columns.
 void take_columnar_frame(const std::string& frame, Totals& totals, std::vector<std::int64_t>& positions) {
-    if (frame.starts_with('{')) return;  // the schema
+    if (frame.starts_with("{\"ta")) return;  // the schema: a first row may have the byte of a brace
     const auto first = load<std::uint32_t>(frame, 0), end = load<std::uint32_t>(frame, 4),
                offsets = load<std::uint32_t>(frame, 8);
     const auto header = 16 + std::size_t{8} * offsets;
