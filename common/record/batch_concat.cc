@@ -2,7 +2,7 @@
 
 #include "common/base/check.h"
 
-namespace dl::slave {
+namespace dl {
 namespace {
 
 constexpr std::size_t kDirectoryEntryBytes = 32;
@@ -146,4 +146,4 @@ Result<ColumnBatch> concat_batches(std::span<const ColumnBatch> batches) {
                                static_cast<std::uint32_t>(joiner.rows));
 }
 
-}  // namespace dl::slave
+}  // namespace dl

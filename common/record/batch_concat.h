@@ -6,7 +6,7 @@
 
 #include "common/record/column_batch.h"
 
-namespace dl::slave {
+namespace dl {
 
 // Same columns in the same order, field ids and types?
 bool same_columns(const ColumnBatch& a, const ColumnBatch& b);
@@ -15,4 +15,4 @@ bool same_columns(const ColumnBatch& a, const ColumnBatch& b);
 // together. LIMIT_EXCEEDED when one column's heap would pass 4 GiB.
 Result<ColumnBatch> concat_batches(std::span<const ColumnBatch> batches);
 
-}  // namespace dl::slave
+}  // namespace dl

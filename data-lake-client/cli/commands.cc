@@ -12,10 +12,8 @@ constexpr std::array kCommands = {
     CommandHelp{"dt", "", "tables"},
     CommandHelp{"d", "TABLE", "columns of a table"},
     CommandHelp{"l", "[TABLE]", "nodes: where the partitions of the tables are"},
-    CommandHelp{"load",
-                "FILE TABLE [key=COLUMN|row_number] [create] [partitions=N] [batch_rows=N] [connections=N] "
-                "[rejects=FILE]",
-                "load CSV, JSON lines or Parquet"},
+    CommandHelp{"load", "FILE TABLE [key=COLUMN|row_number] [create] [SETTING=VALUE ...]",
+                "load CSV, JSON or Parquet; the settings are those of --load (--help lists them)"},
     CommandHelp{"tail", "TABLE [--from beginning|end|OFFSET] [--count N]",
                 "follow the records of a table, until Ctrl-C"},
     CommandHelp{"save", "FILE", "run the last query again and write its rows to FILE (.csv .json .ndjson)"},

@@ -100,8 +100,8 @@ asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(const Partition
 }
 
 asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint64_t view) {
-    (void)co_await slave->call(rpc::Method::unpin, rpc::encode(rpc::UnpinRequest{view}), {},
-                               steady_clock::now() + kUnpinPatience);
+    const auto request = rpc::encode(rpc::UnpinRequest{view});
+    (void)co_await slave->call(rpc::Method::unpin, request, {}, steady_clock::now() + kUnpinPatience);
 }
 
 class RpcFragmentStream final : public FragmentStream {
