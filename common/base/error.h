@@ -29,6 +29,9 @@ enum class ErrorCode : std::uint8_t {
     query_error,  // the SQL engine refused or failed the query; its message follows
     disk_full,
     not_found,
+    batch_id_expired,     // the id of a batch is older than those that are remembered
+    offset_out_of_range,  // a position beyond the end of its partition, or of an earlier table
+    crashed,              // the process that ran the query ended; the daemon did not
     schema_mismatch,  // internal: sender and receiver know different schemas; sender refreshes and retries
     stale_epoch,      // internal: a message from an older leader
     stale_version,    // internal: a compare-and-set found a newer version; its caller looks again

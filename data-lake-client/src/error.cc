@@ -16,6 +16,7 @@ struct CodeRow {
 // The words of the server are those of common/base; the codes of both stand in the same order.
 constexpr auto kServerCodes = static_cast<std::size_t>(ErrorCode::internal) + 1;
 static_assert(static_cast<int>(ErrorCode::syntax_error) == static_cast<int>(dl::ErrorCode::syntax_error));
+static_assert(static_cast<int>(ErrorCode::crashed) == static_cast<int>(dl::ErrorCode::crashed));
 static_assert(static_cast<int>(ErrorCode::timeout) == static_cast<int>(dl::ErrorCode::timeout));
 static_assert(static_cast<int>(ErrorCode::internal) == static_cast<int>(dl::ErrorCode::internal));
 
