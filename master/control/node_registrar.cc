@@ -41,9 +41,9 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
                                                                         rpc::Deadline deadline) {
     auto slave = slaves_.client(address);
     if (slave.has_error()) co_return std::move(slave).error();
-    auto reply = co_await (*slave)->call(rpc::Method::ping, rpc::encode(rpc::PingRequest{}), {}, deadline);
-    if (reply.has_error()) co_return std::move(reply).error();
-    auto ping = rpc::decode_reply<rpc::PingReply>(reply->end_json);
+    DL_CO_TRY_ASSIGN(auto reply, co_await (*slave)->call(rpc::Method::ping, rpc::encode(rpc::PingRequest{}),
+                                                         {}, deadline));
+    auto ping = rpc::decode_reply<rpc::PingReply>(reply.end_json);
     if (ping.has_error()) co_return std::move(ping).error();
     {
         std::lock_guard lock(mutex_);
@@ -85,9 +85,8 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
         registration.node = node->id;
         registration.cluster_id = catalog_.cluster_id();
         registration.take_over = take_over_;
-        auto told =
-            co_await (*slave)->call(rpc::Method::register_node, rpc::encode(registration), {}, deadline);
-        if (told.has_error()) co_return std::move(told).error();
+        DL_CO_TRY(
+            co_await (*slave)->call(rpc::Method::register_node, rpc::encode(registration), {}, deadline));
     }
     log_info(kComponent, "registered",
              {{"slave", address}, {"node", node->id.value}, {"version", ping->version}});
@@ -101,14 +100,12 @@ asio::awaitable<Result<std::vector<HeldTable>>> NodeRegistrar::inventory(std::st
                                                                          rpc::Deadline deadline) {
     auto slave = slaves_.client(address);
     if (slave.has_error()) co_return std::move(slave).error();
-    auto reply =
-        co_await (*slave)->call(rpc::Method::inventory, rpc::encode(rpc::InventoryRequest{}), {}, deadline);
-    if (reply.has_error()) co_return std::move(reply).error();
+    DL_CO_TRY_ASSIGN(auto reply, co_await (*slave)->call(rpc::Method::inventory,
+                                                         rpc::encode(rpc::InventoryRequest{}), {}, deadline));
     std::vector<HeldTable> held;
-    for (const auto& frame : reply->data) {
-        auto part = rpc::decode_reply<rpc::InventoryPart>(frame.view());
-        if (part.has_error()) co_return std::move(part).error();
-        for (auto& table : part->tables)
+    for (const auto& frame : reply.data) {
+        DL_CO_TRY_ASSIGN(auto part, rpc::decode_reply<rpc::InventoryPart>(frame.view()));
+        for (auto& table : part.tables)
             held.push_back({table.id, table.incarnation, std::move(table.name), std::move(table.key),
                             table.hash_seed, table.partitions, table.records, table.bytes});
     }

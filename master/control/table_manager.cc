@@ -96,9 +96,8 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
         in_creation_.insert(planned.table.id);
         return planned;
     };
-    auto reserved = co_await run_on(work_, reserve);
-    if (reserved.has_error()) co_return std::move(reserved).error();
-    const auto planned = std::make_shared<const Planned>(std::move(*reserved));
+    DL_CO_TRY_ASSIGN(auto reserved, co_await run_on(work_, reserve));
+    const auto planned = std::make_shared<const Planned>(std::move(reserved));
     const auto* table = &planned->table;
     auto on_slaves = co_await create_on_slaves(*planned, deadline);
     if (on_slaves.has_error()) {
@@ -184,9 +183,7 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
             if (!raced || attempt == kAlterAttempts) return committed;
         }
     };
-    auto committed = co_await run_on(work_, commit);
-    if (committed.has_error()) co_return std::move(committed).error();
-    const auto table = *committed;
+    DL_CO_TRY_ASSIGN(const auto table, co_await run_on(work_, commit));
     log_info(kComponent, "altered", {{"table", table->name}, {"schema", table->schema.id.value}});
     const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
     std::vector<Task> tasks;
@@ -249,28 +246,24 @@ asio::awaitable<void> TableManager::retry_drops(NodeId node, rpc::Deadline deadl
 asio::awaitable<Result<std::vector<TableManager::Orphan>>> TableManager::orphans(rpc::Deadline deadline) {
     std::vector<Orphan> found;
     for (const auto& address : routes_.slaves().nodes()) {
-        auto greeted = co_await nodes_.greet(address, deadline);
-        if (greeted.has_error()) co_return std::move(greeted).error();
-        auto held = co_await nodes_.inventory(address, deadline);
-        if (held.has_error()) co_return std::move(held).error();
+        DL_CO_TRY_ASSIGN(auto greeted, co_await nodes_.greet(address, deadline));
+        DL_CO_TRY_ASSIGN(auto held, co_await nodes_.inventory(address, deadline));
         auto list = [this] { return catalog_.pending_drops(); };
-        auto drops = co_await run_on(work_, list);
-        if (drops.has_error()) co_return std::move(drops).error();
+        DL_CO_TRY_ASSIGN(auto drops, co_await run_on(work_, list));
         // Of a table that is created at the moment there is a drop too.
         std::set<TableId> expected;
-        for (const auto& drop : *drops)
-            if (drop.node == greeted->node.id) expected.insert(drop.table);
-        for (auto& table : orphans_of(*held, catalog_.tables().list(), expected))
+        for (const auto& drop : drops)
+            if (drop.node == greeted.node.id) expected.insert(drop.table);
+        for (auto& table : orphans_of(held, catalog_.tables().list(), expected))
             found.push_back({orphan_name(table.incarnation), address, std::move(table)});
     }
     co_return found;
 }
 
 asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::Deadline deadline) {
-    auto found = co_await orphans(deadline);
-    if (found.has_error()) co_return std::move(found).error();
+    DL_CO_TRY_ASSIGN(auto found, co_await orphans(deadline));
     bool any = false;
-    for (const auto& orphan : *found) {
+    for (const auto& orphan : found) {
         if (orphan.name != name) continue;
         any = true;
         auto slave = routes_.slaves().client(orphan.slave);

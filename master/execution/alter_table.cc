@@ -6,16 +6,14 @@
 namespace dl::master {
 
 CommandRun run(Services& services, CommandContext& context, AddColumn command) {
-    auto altered = co_await services.tables.add_column(std::move(command.table), std::move(command.column),
-                                                       context.deadline);
-    if (altered.has_error()) co_return std::move(altered).error();
+    DL_CO_TRY(co_await services.tables.add_column(std::move(command.table), std::move(command.column),
+                                                  context.deadline));
     co_return reply_with(Done{});
 }
 
 CommandRun run(Services& services, CommandContext& context, DropColumn command) {
-    auto altered = co_await services.tables.drop_column(std::move(command.table), std::move(command.column),
-                                                        context.deadline);
-    if (altered.has_error()) co_return std::move(altered).error();
+    DL_CO_TRY(co_await services.tables.drop_column(std::move(command.table), std::move(command.column),
+                                                   context.deadline));
     co_return reply_with(Done{});
 }
 

@@ -6,15 +6,13 @@
 namespace dl::master {
 
 CommandRun run(Services& services, CommandContext& context, CompressTable command) {
-    auto table = services.catalog.find(command.table);
-    if (table.has_error()) co_return std::move(table).error();
+    DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.table));
     const auto deadline =
         context.has_timeout ? context.deadline : context.started + services.limits.compress_timeout;
     UpkeepRouter::ProgressSink progress;
     if (command.progress)
         progress = [&client = context.client](CompressProgress now) { return client.progress(now); };
-    auto compressed = co_await services.upkeep.compress(*table, deadline, std::move(progress));
-    if (compressed.has_error()) co_return std::move(compressed).error();
+    DL_CO_TRY(co_await services.upkeep.compress(table, deadline, std::move(progress)));
     co_return reply_with(Done{});
 }
 

@@ -11,8 +11,7 @@ namespace {
 
 CommandRun describe_select(Services& services, CommandContext& context, DescribeStatement command) {
     context.client.cancel_when_client_leaves();
-    auto slot = co_await services.query_slots.acquire(1, context.deadline);
-    if (slot.has_error()) co_return std::move(slot).error();
+    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
     auto work = [&services, command = std::move(command), deadline = context.deadline,
                  cancel = context.cancel] {
         const TableLookup lookup = [&services](const std::string& name) {

@@ -44,9 +44,9 @@ asio::awaitable<Result<Reply>> carry_out(Services& services, CommandContext& con
     context.deadline = context.started + services.limits.statement_timeout;
     net::ByteBudget::Share bytes;
     if (incoming.bytes > limits::work_here_bytes_max) {
-        auto admitted = co_await services.work_bytes.acquire(incoming.bytes, context.deadline);
-        if (admitted.has_error()) co_return std::move(admitted).error();
-        bytes = std::move(*admitted);
+        DL_CO_TRY_ASSIGN(auto admitted,
+                         co_await services.work_bytes.acquire(incoming.bytes, context.deadline));
+        bytes = std::move(admitted);
     }
     auto read = [&catalog = services.catalog, read = std::move(incoming.read)]() -> Result<Command> {
         DL_TRY_ASSIGN(auto command, read());

@@ -5,13 +5,11 @@
 namespace dl::master {
 
 CommandRun run(Services& services, CommandContext& context, MaxOffsets command) {
-    auto table = services.catalog.find(command.table);
-    if (table.has_error()) co_return std::move(table).error();
-    auto offsets = co_await services.reads.offsets(*table, context.deadline);
-    if (offsets.has_error()) co_return std::move(offsets).error();
-    for (auto& entry : offsets->end)
+    DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.table));
+    DL_CO_TRY_ASSIGN(auto offsets, co_await services.reads.offsets(table, context.deadline));
+    for (auto& entry : offsets.end)
         --entry.second;
-    LastOffsets last{std::move(offsets->end)};
+    LastOffsets last{std::move(offsets.end)};
     co_return reply_with(std::move(last));
 }
 

@@ -56,17 +56,14 @@ Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orp
 }  // namespace
 
 CommandRun run(Services& services, CommandContext& context, ListOrphans) {
-    auto orphans = co_await services.tables.orphans(context.deadline);
-    if (orphans.has_error()) co_return std::move(orphans).error();
-    auto rows = rows_of(*orphans);
-    if (rows.has_error()) co_return std::move(rows).error();
-    co_return reply_with(std::make_unique<RowCursor>(std::move(*rows), context.cancel,
+    DL_CO_TRY_ASSIGN(auto orphans, co_await services.tables.orphans(context.deadline));
+    DL_CO_TRY_ASSIGN(auto rows, rows_of(orphans));
+    co_return reply_with(std::make_unique<RowCursor>(std::move(rows), context.cancel,
                                                      RowCursor::Place{services.work_pool, {}, 0}));
 }
 
 CommandRun run(Services& services, CommandContext& context, DropOrphan command) {
-    auto dropped = co_await services.tables.drop_orphan(std::move(command.orphan), context.deadline);
-    if (dropped.has_error()) co_return std::move(dropped).error();
+    DL_CO_TRY(co_await services.tables.drop_orphan(std::move(command.orphan), context.deadline));
     co_return reply_with(Done{});
 }
 

@@ -72,10 +72,8 @@ Error stopped(const QueryCancel& cancel) {
 CommandRun run(Services& services, CommandContext& context, StreamRead command) {
     auto table = services.catalog.find(command.table);
     if (table.has_error()) co_return std::move(table).error();
-    auto from = positions(command, **table);
-    if (from.has_error()) co_return std::move(from).error();
-    auto checked = check_min_offsets(command.min_offsets, **table);
-    if (checked.has_error()) co_return std::move(checked).error();
+    DL_CO_TRY_ASSIGN(auto from, positions(command, **table));
+    DL_CO_TRY(check_min_offsets(command.min_offsets, **table));
     auto& client = context.client;
     client.cancel_when_client_leaves();
 
@@ -92,7 +90,7 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
         auto until = std::chrono::steady_clock::now() + wait;
         if (context.has_timeout) until = std::min(until, context.deadline);
         const auto min_rows = std::max<std::uint64_t>(command.min_rows, 1);
-        auto waited = co_await services.reads.wait_for_rows(*table, *from, min_rows, until);
+        auto waited = co_await services.reads.wait_for_rows(*table, from, min_rows, until);
         if (context.cancel->reason()) co_return stopped(*context.cancel);
         if (waited.has_error()) co_return std::move(waited).error();
         // Waiting is not reading: without a timeout of its own the read has the usual time after it.
@@ -111,7 +109,7 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
         }
         co_return co_await client.records(std::move(frame));
     };
-    auto read = co_await services.reads.read(*table, std::move(*from), command.read_count,
+    auto read = co_await services.reads.read(*table, std::move(from), command.read_count,
                                              std::string(format_name(command.format)),
                                              limits::stream_reply_bytes_max, std::move(sink), read_deadline);
     RecordsRead reply;

@@ -68,8 +68,7 @@ PointRouter::PointRouter(const PartitionCaller& caller) : caller_(caller) {
 
 asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::string sql,
                                                        rpc::Deadline deadline) {
-    auto route = caller_.routes().at_address(plan.pin.node);
-    if (route.has_error()) co_return std::move(route).error();
+    DL_CO_TRY_ASSIGN(auto route, caller_.routes().at_address(plan.pin.node));
     auto& slots = slots_.at(plan.pin.node);  // known: it has a client
     auto slot = slots.try_acquire(1);
     if (slot.bytes() == 0) {
@@ -91,10 +90,9 @@ asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::stri
         request.timeout_ms = milliseconds_until(deadline, 1);
         rpc::CallTrace trace;
         auto reply =
-            co_await route->slave->call(rpc::Method::query, rpc::encode(request), {}, deadline, &trace);
+            co_await route.slave->call(rpc::Method::query, rpc::encode(request), {}, deadline, &trace);
         if (reply.has_value()) co_return AnswerStream::open(plan, std::move(reply->data));
-        auto again = co_await retries.settle(*route, std::move(reply).error(), trace);
-        if (again.has_error()) co_return std::move(again).error();
+        DL_CO_TRY(co_await retries.settle(route, std::move(reply).error(), trace));
     }
 }
 

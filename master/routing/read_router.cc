@@ -59,12 +59,10 @@ PartitionCaller::Call wait_call(TablePtr table, const OffsetMap& from, std::uint
         request.partitions = positions(share, from);
         request.min_rows = min_rows;
         request.wait_ms = std::min(milliseconds_until(until, 0), limits::long_poll_wait_ms_max);
-        auto reply =
-            co_await share.route.slave->call(rpc::Method::wait, rpc::encode(request), {}, deadline, &trace);
-        if (reply.has_error()) co_return std::move(reply).error();
-        auto decoded = rpc::decode_reply<rpc::WaitReply>(reply->end_json);
-        if (decoded.has_error()) co_return std::move(decoded).error();
-        waiting.available = decoded->available;
+        DL_CO_TRY_ASSIGN(auto reply, co_await share.route.slave->call(rpc::Method::wait, rpc::encode(request),
+                                                                      {}, deadline, &trace));
+        DL_CO_TRY_ASSIGN(auto decoded, rpc::decode_reply<rpc::WaitReply>(reply.end_json));
+        waiting.available = decoded.available;
         co_return Result<void>();
     };
     call.failed = keep_first(waiting.failure);
@@ -308,8 +306,7 @@ asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr 
     call.failed = [&](const SlaveShare& share, const Error& error) { reading.failed(share.ids(), error); };
     // All slaves begin at once; their frames wait in the connections until it is their turn.
     co_await caller_.run(call);
-    auto passed = co_await reading.pass_on(sink, deadline);
-    if (passed.has_error()) co_return std::move(passed).error();
+    DL_CO_TRY(co_await reading.pass_on(sink, deadline));
     co_return std::move(reading).results();
 }
 
@@ -322,12 +319,10 @@ asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::D
     call.deadline = deadline;
     call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
         const rpc::OffsetsRequest request{rpc::table_ref(*table), share.partitions};
-        auto reply = co_await share.route.slave->call(rpc::Method::offsets, rpc::encode(request), {},
-                                                      deadline, &trace);
-        if (reply.has_error()) co_return std::move(reply).error();
-        auto decoded = rpc::decode_reply<rpc::OffsetsReply>(reply->end_json);
-        if (decoded.has_error()) co_return std::move(decoded).error();
-        for (const auto& [partition, first, end] : decoded->partitions) {
+        DL_CO_TRY_ASSIGN(auto reply, co_await share.route.slave->call(
+                                         rpc::Method::offsets, rpc::encode(request), {}, deadline, &trace));
+        DL_CO_TRY_ASSIGN(auto decoded, rpc::decode_reply<rpc::OffsetsReply>(reply.end_json));
+        for (const auto& [partition, first, end] : decoded.partitions) {
             all.first[partition.value] = first;
             all.end[partition.value] = end;
         }

@@ -54,8 +54,7 @@ asio::awaitable<Result<rpc::PinReply>> pin_one(const PartitionCaller& caller, co
         auto reply =
             co_await slot.route.slave->call(rpc::Method::pin, rpc::encode(request), {}, deadline, &trace);
         if (reply.has_value()) co_return rpc::decode_reply<rpc::PinReply>(reply->end_json);
-        auto again = co_await retries.settle(slot.route, std::move(reply).error(), trace);
-        if (again.has_error()) co_return std::move(again).error();
+        DL_CO_TRY(co_await retries.settle(slot.route, std::move(reply).error(), trace));
     }
 }
 
@@ -94,8 +93,7 @@ asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(const Partition
                                      "slave " + route.address + " ended a query without naming its columns");
             co_return std::make_shared<BegunQuery>(BegunQuery{std::move(*opened), std::move(**first)});
         }
-        auto again = co_await retries.settle(route, std::move(first).error(), trace);
-        if (again.has_error()) co_return std::move(again).error();
+        DL_CO_TRY(co_await retries.settle(route, std::move(first).error(), trace));
     }
 }
 

@@ -61,9 +61,7 @@ asio::awaitable<Result<void>> SlaveCall::tell(const Route& route) {
         const auto placement = routes_.catalog().placement(table->id);
         const auto epochs = placement == nullptr ? LeaderEpochs() : epochs_on(*placement, route.node);
         const rpc::UpdateTableRequest request{*table, rpc::partition_epochs(epochs)};
-        auto updated =
-            co_await route.slave->call(rpc::Method::update_table, rpc::encode(request), {}, deadline_);
-        if (updated.has_error()) co_return std::move(updated).error();
+        DL_CO_TRY(co_await route.slave->call(rpc::Method::update_table, rpc::encode(request), {}, deadline_));
     }
     co_return Result<void>();
 }

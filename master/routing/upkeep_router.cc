@@ -154,11 +154,9 @@ asio::awaitable<Result<void>> UpkeepRouter::check(TablePtr table, bool repair, R
         while (check.row) {
             auto row = rpc::decode_reply<rpc::CheckRow>(check.row->view());
             if (row.has_error()) co_return std::move(row).error();
-            auto passed = co_await sink(check_row_json(*row, address));
-            if (passed.has_error()) co_return std::move(passed).error();
-            auto next = co_await check.stream->next(deadline);
-            if (next.has_error()) co_return std::move(next).error();
-            check.row = std::move(*next);
+            DL_CO_TRY(co_await sink(check_row_json(*row, address)));
+            DL_CO_TRY_ASSIGN(auto next, co_await check.stream->next(deadline));
+            check.row = std::move(next);
         }
         check.stream.reset();
     }

@@ -33,8 +33,7 @@ rpc::RpcHandler make_check_handler(HandlerContext& context) {
         DL_CO_TRY(find_table(*context.tables, request.table));
         const auto deadline =
             std::chrono::steady_clock::now() + std::chrono::milliseconds(request.timeout_ms);
-        auto slot = co_await context.query_slots->acquire(1, deadline);
-        if (slot.has_error()) co_return std::move(slot).error();
+        DL_CO_TRY_ASSIGN(const auto slot, co_await context.query_slots->acquire(1, deadline));
         const auto gone = std::make_shared<std::atomic<bool>>(false);
         call.on_cancel([gone] { gone->store(true); });
         CheckOptions options;
@@ -46,9 +45,8 @@ rpc::RpcHandler make_check_handler(HandlerContext& context) {
             auto work = [tables = context.tables, table = request.table, id, options] {
                 return check_one(*tables, table, id, options);
             };
-            auto report = co_await run_on(*context.query_pool, work);
-            if (report.has_error()) co_return std::move(report).error();
-            const auto json = rpc::encode(row_of(id, std::move(*report)));
+            DL_CO_TRY_ASSIGN(auto report, co_await run_on(*context.query_pool, work));
+            const auto json = rpc::encode(row_of(id, std::move(report)));
             auto written = co_await call.send_data(std::string_view(json));
             DL_CO_TRY(std::move(written));
         }

@@ -19,12 +19,11 @@ rpc::RpcHandler make_inventory_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY(rpc::decode_request<rpc::InventoryRequest>(call.json()));
         auto work = [tables = context.tables] { return Result<std::vector<HeldTable>>(tables->held()); };
-        auto held = co_await run_on(*context.work_pool, work);
-        if (held.has_error()) co_return std::move(held).error();
-        for (std::size_t i = 0; i < held->size();) {
+        DL_CO_TRY_ASSIGN(auto held, co_await run_on(*context.work_pool, work));
+        for (std::size_t i = 0; i < held.size();) {
             rpc::InventoryPart part;
-            for (; i < held->size() && part.tables.size() < kTablesInPart; ++i)
-                part.tables.push_back(describe((*held)[i]));
+            for (; i < held.size() && part.tables.size() < kTablesInPart; ++i)
+                part.tables.push_back(describe(held[i]));
             const auto json = rpc::encode(part);
             auto written = co_await call.send_data(std::string_view(json));
             DL_CO_TRY(std::move(written));

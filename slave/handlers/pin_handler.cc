@@ -8,8 +8,7 @@ rpc::RpcHandler make_pin_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::PinRequest>(call.json()));
         DL_CO_TRY_ASSIGN(auto target, find_pin_target(context, request.tables));
-        auto reached = co_await wait_for_pin(target);
-        if (reached.has_error()) co_return std::move(reached).error();
+        DL_CO_TRY(co_await wait_for_pin(target));
         const auto work = [queries = context.queries, tables = std::move(target.tables),
                            lease_ms = request.lease_ms] {
             return queries->pin(tables, std::chrono::milliseconds(lease_ms));

@@ -91,8 +91,7 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     const auto deadline = std::chrono::steady_clock::now() + target.timeout;
     // Without a slot: who waits for records must not keep queries from running.
     if (target.pin) {
-        auto reached = co_await wait_for_pin(*target.pin);
-        if (reached.has_error()) co_return std::move(reached).error();
+        DL_CO_TRY(co_await wait_for_pin(*target.pin));
     }
     auto slot = co_await context.query_slots->acquire(1, deadline);
     if (slot.has_error())
@@ -105,18 +104,17 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     auto start = [queries = context.queries, cancel, deadline, target = std::move(target)] {
         return begin(*queries, target, deadline, cancel);
     };
-    auto started = co_await run_on(*context.query_pool, start);
-    if (started.has_error()) co_return std::move(started).error();
-    if (started->run == nullptr) {
-        call.send_with_end(std::move(started->frames));
-        co_return end_json(started->rows);
+    DL_CO_TRY_ASSIGN(auto started, co_await run_on(*context.query_pool, start));
+    if (started.run == nullptr) {
+        call.send_with_end(std::move(started.frames));
+        co_return end_json(started.rows);
     }
     // The engine's objects die on the query pool too: that may block.
-    std::shared_ptr<QueryRun> run(started->run.release(), [pool = context.query_pool](QueryRun* done) {
+    std::shared_ptr<QueryRun> run(started.run.release(), [pool = context.query_pool](QueryRun* done) {
         if (!pool->post([done] { delete done; })) delete done;
     });
 
-    auto written = co_await call.send_frames(std::move(started->frames));
+    auto written = co_await call.send_frames(std::move(started.frames));
     std::uint64_t rows = 0;
     while (written.has_value()) {
         auto step = [run] { return run->next(); };

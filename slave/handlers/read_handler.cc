@@ -72,8 +72,7 @@ boost::asio::awaitable<Result<void>> send(rpc::RpcCall& call, StreamChunk& chunk
         co_return co_await call.send_frames(std::move(frames));
     }
     for (auto& frame : chunk.frames) {
-        auto sent = co_await call.send_data(std::move(frame));
-        if (sent.has_error()) co_return std::move(sent).error();
+        DL_CO_TRY(co_await call.send_data(std::move(frame)));
     }
     co_return Result<void>{};
 }
@@ -106,8 +105,7 @@ boost::asio::awaitable<Result<rpc::ReadResult>> read_partition(HandlerContext& c
             ahead->bytes_max = bytes_max - used;
             Prefetch::start(ahead, *context.work_pool);
         }
-        auto written = co_await send(call, chunk, request.format);
-        if (written.has_error()) co_return std::move(written).error();
+        DL_CO_TRY(co_await send(call, chunk, request.format));
         result.next = next;
         if (!more) break;
     }
@@ -131,9 +129,8 @@ rpc::RpcHandler make_read_handler(HandlerContext& context) {
             // What is left is shared by the partitions still to come, so that none is starved.
             const auto left = request.bytes_max > sent ? request.bytes_max - sent : 1;
             const auto share = std::max<std::size_t>(left / (request.positions.size() - i), 1);
-            auto reached = co_await read_partition(context, call, request, i, share, sent);
-            if (reached.has_error()) co_return std::move(reached).error();
-            reply.partitions.push_back(std::move(*reached));
+            DL_CO_TRY_ASSIGN(auto reached, co_await read_partition(context, call, request, i, share, sent));
+            reply.partitions.push_back(std::move(reached));
         }
         co_return rpc::encode(reply);
     };

@@ -251,9 +251,8 @@ asio::awaitable<Result<void>> ClientSession::run(NativeReply& reply,
     IncomingCommand incoming;
     incoming.bytes = statement->bytes();
     incoming.read = [statement] { return statement->read(); };
-    auto answer = co_await execute_command(services_, context, std::move(incoming));
-    if (answer.has_error()) co_return std::move(answer).error();
-    co_return co_await reply.finish(std::move(*answer), statement->form(), context.started);
+    DL_CO_TRY_ASSIGN(auto answer, co_await execute_command(services_, context, std::move(incoming)));
+    co_return co_await reply.finish(std::move(answer), statement->form(), context.started);
 }
 
 }  // namespace dl::master

@@ -123,8 +123,12 @@ std::string position(std::uint32_t partition, Offset offset) {
 }
 
 std::string wait_request(std::uint32_t partition, std::uint64_t min_rows, std::int64_t wait_ms) {
-    return rpc::encode(rpc::WaitRequest{
-        {TableId{1}, "t1"}, {{PartitionId{partition}, LeaderEpoch{1}, 0}}, min_rows, wait_ms});
+    rpc::WaitRequest request;
+    request.table = {TableId{1}, "t1"};
+    request.partitions = {{PartitionId{partition}, LeaderEpoch{1}, 0}};
+    request.min_rows = min_rows;
+    request.wait_ms = wait_ms;
+    return rpc::encode(request);
 }
 
 bool contains(const std::string& text, const std::string& part) {
