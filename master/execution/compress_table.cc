@@ -1,4 +1,4 @@
-// Goes on when the client leaves: the work is wanted all the same.
+// Goes on when the client leaves: the work is wanted all the same. When the master stops, the slaves go on.
 #include <utility>
 
 #include "master/execution/command_runs.h"
@@ -12,7 +12,13 @@ CommandRun run(Services& services, CommandContext& context, CompressTable comman
     UpkeepRouter::ProgressSink progress;
     if (command.progress)
         progress = [&client = context.client](CompressProgress now) { return client.progress(now); };
-    DL_CO_TRY(co_await services.upkeep.compress(table, deadline, std::move(progress)));
+    context.client.waiting(true);
+    auto compressed = co_await services.upkeep.compress(table, deadline, std::move(progress));
+    context.client.waiting(false);
+    if (context.cancel->reason() == ErrorCode::unavailable)
+        co_return make_error(ErrorCode::unavailable,
+                             "this master is stopping; the slaves go on compressing what they have begun");
+    DL_CO_TRY(std::move(compressed));
     co_return reply_with(Done{});
 }
 

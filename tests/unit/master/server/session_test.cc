@@ -207,6 +207,19 @@ TEST_F(ClientSessionTest, StoppingEndsARunningQueryAtOnce) {
     EXPECT_TRUE(client.at_end());
 }
 
+TEST_F(ClientSessionTest, StoppingDoesNotWaitForACompaction) {
+    RawClient client(port());
+    create_t(client, 1);
+    slaves_[0]->hold_next(rpc::Method::compress);
+    client.send_frame(R"({"compress_table":"t"})");
+    ASSERT_TRUE(eventually([&] { return slaves_[0]->calls(rpc::Method::compress) > 0; }));
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(server_->stop(std::chrono::seconds(20)));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+    EXPECT_TRUE(client.reply().starts_with("UNAVAILABLE: this master is stopping"));
+    EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(ClientSessionTest, StoppingCutsNoFrameOfALongResult) {
     coordinator_.rows = 3'000'000;
     RawClient client(port());
