@@ -32,10 +32,12 @@ struct DropTable {
 struct AddColumn {
     std::string table;
     ColumnDefinition column;
+    bool if_not_exists = false;
 };
 struct DropColumn {
     std::string table;
     std::string column;
+    bool if_exists = false;
 };
 struct DescribeTable {
     std::string table;

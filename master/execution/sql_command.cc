@@ -50,10 +50,11 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(DropTable{std::move(said.table), said.if_exists});
         },
         [](AlterAddStatement& said) {
-            return Body(AddColumn{std::move(said.table), definition_of(std::move(said.column))});
+            return Body(
+                AddColumn{std::move(said.table), definition_of(std::move(said.column)), said.if_not_exists});
         },
         [](AlterDropStatement& said) {
-            return Body(DropColumn{std::move(said.table), std::move(said.column)});
+            return Body(DropColumn{std::move(said.table), std::move(said.column), said.if_exists});
         },
         [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
         [](ShowTablesStatement&) { return Body(ListTables{}); },

@@ -37,7 +37,7 @@ class Parser {
     Result<SqlStatement> statement() {
         const auto& first = current();
         if (first.is_symbol('(')) return SqlStatement(SelectStatement{std::string(sql_)});
-        for (const char* word : {"select", "with", "explain", "from", "values"})
+        for (const char* word : {"select", "with", "explain", "from", "values", "pivot", "unpivot"})
             if (first.is_word(word)) return SqlStatement(SelectStatement{std::string(sql_)});
         if (accept("create")) return finish(create_table());
         if (accept("drop")) return finish(drop_table());
@@ -46,9 +46,21 @@ class Parser {
         if (accept("show_table") || accept("show_tables"))
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
         if (accept("show")) {
+            const std::initializer_list<std::string_view> shown = {"tables", "orphans"};
             if (accept("orphans")) return finish(Result<SqlStatement>(ShowOrphansStatement{}));
-            if (!accept("tables") && !accept("table")) return fail("", {"tables", "orphans"});
-            return finish(Result<SqlStatement>(ShowTablesStatement{}));
+            if ((current().is_word("tables") || current().is_word("table")) && ends_behind_this()) {
+                advance();
+                return finish(Result<SqlStatement>(ShowTablesStatement{}));
+            }
+            // What other systems list: better a word about what there is here than "no such table".
+            bool elsewhere = false;
+            for (const char* word : {"databases", "schemas", "columns", "functions", "settings", "indexes",
+                                     "variables", "processlist", "status", "users"})
+                elsewhere = elsewhere || current().is_word(word);
+            if (elsewhere || current().kind == Kind::end || !ends_behind_this() ||
+                !nearest_name(current().lower, shown).empty())
+                return fail("", shown);
+            return finish(named<DescStatement>());  // as older clients ask for a table's columns
         }
         if (accept("max_offset")) return finish(named<MaxOffsetStatement>());
         if (accept("compress") || accept("compress_table")) {
@@ -81,6 +93,9 @@ class Parser {
         advance();
         return true;
     }
+
+    // Nothing but a ';' follows the current token.
+    bool ends_behind_this() const { return ahead(1).kind == Kind::end || ahead(1).is_symbol(';'); }
 
     // `what` and / or the keywords that could have stood here.
     Error fail(std::string_view what, std::initializer_list<std::string_view> keywords = {}) const {
@@ -140,12 +155,7 @@ class Parser {
     Result<SqlStatement> create_table() {
         DL_TRY(expect("table"));
         CreateTableStatement statement;
-        if (current().is_word("if") && ahead(1).is_word("not")) {
-            advance();
-            advance();
-            DL_TRY(expect("exists"));
-            statement.if_not_exists = true;
-        }
+        statement.if_not_exists = accept_if_not_exists(0);
         DL_TRY_ASSIGN(statement.table, name("a table name"));
         DL_TRY(expect_symbol('('));
         std::optional<std::string> key_clause;
@@ -311,6 +321,7 @@ class Parser {
         if (accept("add")) {
             AlterAddStatement statement;
             statement.table = std::move(table);
+            statement.if_not_exists = accept_if_not_exists(current().is_word("column") ? 1 : 0);
             // `add column string` adds a column named "column", `add column c string` one named "c".
             if (current().is_word("column") && ahead(1).kind == Kind::quoted_name) advance();
             if (current().is_word("column") && ahead(2).kind == Kind::word &&
@@ -326,13 +337,27 @@ class Parser {
         if (accept("drop") || accept("orop")) {
             AlterDropStatement statement;
             statement.table = std::move(table);
-            if (current().is_word("column") &&
-                (ahead(1).kind == Kind::word || ahead(1).kind == Kind::quoted_name))
+            const std::size_t at_if = current().is_word("column") ? 1 : 0;
+            if (ahead(at_if).is_word("if") && ahead(at_if + 1).is_word("exists") &&
+                ahead(at_if + 2).kind != Kind::end) {
+                at_ += at_if + 2;
+                statement.if_exists = true;
+            } else if (current().is_word("column") &&
+                       (ahead(1).kind == Kind::word || ahead(1).kind == Kind::quoted_name))
                 advance();
             DL_TRY_ASSIGN(statement.column, name("a column name"));
             return SqlStatement(std::move(statement));
         }
         return fail("", {"add", "drop", "orop"});
+    }
+
+    // `if not exists` after `words` words, which are then skipped too.
+    bool accept_if_not_exists(std::size_t words) {
+        if (!ahead(words).is_word("if") || !ahead(words + 1).is_word("not") ||
+            !ahead(words + 2).is_word("exists"))
+            return false;
+        at_ += words + 3;
+        return true;
     }
 
     // What follows name and type of an added column. An unquoted default reaches to the end: existing clients

@@ -32,10 +32,12 @@ struct DropTableStatement {
 struct AlterAddStatement {
     std::string table;
     DdlColumn column;
+    bool if_not_exists = false;
 };
 struct AlterDropStatement {
     std::string table;
     std::string column;
+    bool if_exists = false;
 };
 struct DescStatement {
     std::string table;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <mutex>
 
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/json/json_shape.h"
 #include "common/types/value_scan.h"
 #include "common/types/value_text.h"
@@ -364,7 +366,17 @@ struct JsonRequestReader {
             return {};
         }
         document.kind = Kind::batch_insert;
-        DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "batch_insert", {"table_name", "data"}));
+        DL_TRY_ASSIGN(const auto shape,
+                      JsonShape::of(tape, value, "batch_insert", {"table_name", "data", "partition_code"}));
+        // Older clients name a partition; the major key alone decides.
+        if (shape.find("partition_code")) {
+            static std::once_flag said;
+            std::call_once(said, [] {
+                log_warn("session",
+                         "a client names a partition_code with batch_insert: it is ignored, the major "
+                         "key decides; said once");
+            });
+        }
         DL_TRY_ASSIGN(document.table_name, shape.string("table_name"));
         DL_TRY_ASSIGN(document.data, shape.need("data"));
         if (tape.kind(document.data) != TapeKind::array) return shape.wrong("data", "an array of rows");

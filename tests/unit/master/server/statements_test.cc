@@ -210,7 +210,10 @@ TEST_F(StatementsTest, ASlaveBehindIsSentTheSchema) {
     EXPECT_EQ(client.ask(R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1,"extra":7}}})"), "ok");
     EXPECT_EQ(slaves_[0]->calls(rpc::Method::update_table), updates + 1);
     EXPECT_EQ(slaves_[0]->last_schema(), 2u);
+    EXPECT_TRUE(client.sql("alter table t add extra int").starts_with("COLUMN_EXISTS"));
+    EXPECT_EQ(client.sql("alter table t add column if not exists extra int"), "ok");
     EXPECT_EQ(client.sql("alter table t orop extra"), "ok");
+    EXPECT_EQ(client.sql("alter table t drop column if exists extra"), "ok");
     EXPECT_TRUE(client.sql("alter table t drop extra").starts_with("COLUMN_NOT_FOUND"));
     EXPECT_TRUE(client.sql("alter table t drop id").starts_with("INVALID_REQUEST"));
 }

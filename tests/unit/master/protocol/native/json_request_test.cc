@@ -19,6 +19,9 @@ TEST(JsonRequest, EveryStatement) {
     EXPECT_EQ(JsonRequest::parse(R"({"batch_insert":null})")->kind(), Kind::batch_insert_binary);
     const auto batch = *JsonRequest::parse(R"({"batch_insert":{"data":[],"table_name":"T"}})");
     EXPECT_EQ(batch.kind(), Kind::batch_insert);
+    const auto older =
+        *JsonRequest::parse(R"({"batch_insert":{"table_name":"t","partition_code":"0","data":[]}})");
+    EXPECT_EQ(older.kind(), Kind::batch_insert);
     EXPECT_EQ(batch.table_name(), "T");
     EXPECT_EQ(JsonRequest::parse(R"({"insert":{"table_name":"t","crud":"insert","data":{}}})")->kind(),
               Kind::insert);
