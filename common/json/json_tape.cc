@@ -158,6 +158,15 @@ class JsonTapeParser {
         return true;
     }
 
+    // The rest of a number that is spelled out.
+    bool word(const char* start, std::string_view rest) {
+        if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, rest.size()) != rest)
+            return fail("expected a value");
+        at_ += rest.size();
+        put(start, static_cast<std::size_t>(at_ - start));
+        return true;
+    }
+
     bool digits() {
         if (!is_digit(*at_)) return fail("expected a digit");
         while (is_digit(*at_))
@@ -168,6 +177,9 @@ class JsonTapeParser {
     bool number() {
         const char* const start = at_;
         if (*at_ == '-') ++at_;
+        // No JSON, but what Python, JavaScript libraries and others write for a double that is no number.
+        if (*at_ == 'I') return word(start, "Infinity");
+        if (*at_ == 'N' && at_ == start) return word(start, "NaN");
         if (*at_ == '0') {
             ++at_;
             if (is_digit(*at_)) return fail("a number with a leading zero");

@@ -200,6 +200,20 @@ void ColumnBatchBuilder::append_null(std::size_t index) {
         column.data.append(static_cast<std::uint32_t>(column.heap.size()));
 }
 
+void ColumnBatchBuilder::drop_unfinished_row() {
+    for (auto& column : columns_) {
+        if (column.width != 0) {
+            column.data.truncate(rows_ * column.width);
+        } else {
+            column.data.truncate((std::size_t{rows_} + 1) * sizeof(std::uint32_t));
+            column.heap.truncate(load_le<std::uint32_t>(column.data.data() + rows_ * sizeof(std::uint32_t)));
+        }
+        const std::size_t at = rows_ >> 3;
+        if (at < column.nulls.size())
+            column.nulls[at] = static_cast<std::uint8_t>(column.nulls[at] & ~(1u << (rows_ & 7)));
+    }
+}
+
 void ColumnBatchBuilder::append_cell(Column& column, const ColumnView& from, std::uint32_t row) {
     if (column.width != 0) {
         std::memcpy(column.data.extend(column.width), from.data + row * column.width, column.width);

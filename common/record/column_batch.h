@@ -151,6 +151,9 @@ class ColumnBatchBuilder {
         ++rows_;
     }
 
+    // Takes back what was appended of a row that is not finished, whichever of its columns.
+    void drop_unfinished_row();
+
     // Copies row `row` of `batch`, matching columns by field id; a column missing there becomes NULL.
     void append_row_from(const ColumnBatch& batch, std::uint32_t row);
 

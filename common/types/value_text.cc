@@ -17,11 +17,11 @@ bool is_digit(char c) {
 
 template <class T>
 bool scan_float(std::string_view text, T& value) {
-    if (text == "nan") {
+    if (text == "nan" || text == "NaN") {
         value = std::numeric_limits<T>::quiet_NaN();
         return true;
     }
-    if (text == "inf" || text == "-inf") {
+    if (text == "inf" || text == "-inf" || text == "Infinity" || text == "-Infinity") {
         value = text[0] == '-' ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
         return true;
     }

@@ -11,6 +11,7 @@ CommandRun run(Services& services, CommandContext& context, AppendRows command) 
     DL_FAILPOINT("append.after-parse");
     RowsAppended appended;
     appended.rows = command.rows.batch->rows;
+    appended.refused = command.rows.batch->refused;
     appended.had_batch_id = command.batch_id.has_value();
     if (appended.rows != 0) {
         appended.partitions =

@@ -24,6 +24,7 @@ struct RowsAppended {
     std::vector<rpc::AppendResult> partitions;      // those with rows, each with its offsets or its error
     Result<AppendOutcome> whole = AppendOutcome{};  // the same in one
     std::uint64_t rows = 0;
+    RefusedRows refused;  // left out as the client asked
     bool had_batch_id = false;
 };
 

@@ -19,9 +19,21 @@ struct PartitionBody {
     std::uint32_t crc = 0;  // CRC-32C of body
 };
 
+// Rows that were left out of a batch.
+struct RefusedRows {
+    static constexpr std::size_t kNamedMax = 1000;
+    struct Row {
+        std::uint64_t row = 0;  // in the batch as it was sent, from 0
+        Error error;
+    };
+    std::vector<Row> rows;  // the first kNamedMax, ascending but for keys that are too long, which come last
+    std::uint64_t count = 0;  // of all
+};
+
 struct PartitionedBatch {
     std::vector<PartitionBody> partitions;  // only those with rows, ascending
     std::uint64_t rows = 0;
+    RefusedRows refused;
 };
 
 }  // namespace dl

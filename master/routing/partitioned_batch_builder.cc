@@ -1,5 +1,8 @@
 #include "master/routing/partitioned_batch_builder.h"
 
+#include <limits>
+#include <utility>
+
 #include "common/base/crc32c.h"
 #include "common/types/value_text.h"
 
@@ -80,7 +83,24 @@ void PartitionedBatchBuilder::reserve(std::size_t rows) {
 }
 
 std::string PartitionedBatchBuilder::row_text() const {
-    return "row " + std::to_string(staged_.rows());
+    return "row " + std::to_string(input_rows_ - 1);
+}
+
+void PartitionedBatchBuilder::refuse_row(std::uint64_t input_row, Error error) {
+    ++refused_.count;
+    if (refused_.rows.size() < RefusedRows::kNamedMax) refused_.rows.push_back({input_row, std::move(error)});
+}
+
+bool PartitionedBatchBuilder::skip_row() {
+    if (!skip_bad_rows_ || whole_batch_failed_) return false;
+    if (refused_.count == 0) {
+        for (std::uint64_t row = 0; row < staged_.rows(); ++row)
+            row_in_input_.push_back(row);
+    }
+    staged_.drop_unfinished_row();
+    required_nulls_.clear();
+    refuse_row(input_rows_ - 1, std::exchange(error_, Error{}));
+    return true;
 }
 
 bool PartitionedBatchBuilder::fail_row(ErrorCode code, std::string_view what) {
@@ -105,6 +125,9 @@ bool PartitionedBatchBuilder::put_any_text(std::uint32_t column, std::string_vie
 bool PartitionedBatchBuilder::put_number(std::uint32_t column, std::string_view number) {
     if (!mark_given(column)) return false;
     const DataType type = columns_[column].type;
+    const bool is_word = number.back() == 'y' || number.back() == 'N';  // NaN, Infinity, -Infinity
+    if (is_word && type.kind != TypeKind::float32 && type.kind != TypeKind::float64)
+        return fail_value(column, invalid_value_error(number, type));
     switch (type.kind) {
         case TypeKind::int32:
         case TypeKind::int64: {
@@ -170,6 +193,7 @@ bool PartitionedBatchBuilder::within_limit() {
     const std::size_t bytes =
         (std::size_t{staged_.rows()} + 1) * fixed_bytes_per_row_ + default_heap_bytes_ + input_bytes_;
     if (bytes <= staged_bytes_max_) return true;
+    whole_batch_failed_ = true;
     return fail_row(ErrorCode::limit_exceeded, "the batch takes more than record_batch_bytes_max (" +
                                                    std::to_string(limits::record_batch_bytes_max) +
                                                    " bytes) as columns; send smaller batches");
@@ -210,14 +234,19 @@ bool PartitionedBatchBuilder::finish_row(bool is_delete) {
     if (!within_limit()) return false;
     if (given_ != columns_.size() && !fill_absent(is_delete)) return false;
     if (!required_nulls_.empty() && !check_required_nulls(is_delete)) return false;
+    if (refused_.count != 0) row_in_input_.push_back(input_rows_ - 1);
     staged_.finish_row(is_delete);
     return true;
 }
 
 Result<PartitionedBatch> PartitionedBatchBuilder::finish() {
     PartitionedBatch batch;
-    batch.rows = staged_.rows();
-    if (batch.rows == 0) return batch;
+    if (staged_.rows() == 0) {
+        batch.refused = std::move(refused_);
+        return batch;
+    }
+    constexpr std::uint16_t kNowhere = std::numeric_limits<std::uint16_t>::max();
+    static_assert(limits::partitions_max <= kNowhere);
     const ColumnView keys = staged_.values(table_->schema.key_index);
     const std::uint32_t rows = staged_.rows();
     std::vector<std::uint16_t> partition_of_row(rows);
@@ -225,12 +254,18 @@ Result<PartitionedBatch> PartitionedBatchBuilder::finish() {
     char scratch[16];
     for (std::uint32_t row = 0; row < rows; ++row) {
         const std::string_view key = key_bytes(keys, row, scratch);
-        if (key.size() > limits::key_bytes_max)
-            return make_error(
+        if (key.size() > limits::key_bytes_max) {
+            const auto input_row = row_in_input_.empty() ? row : row_in_input_[row];
+            auto error = make_error(
                 ErrorCode::limit_exceeded,
-                "row " + std::to_string(row) + ", column " + quoted_value(table_->schema.key().name) +
+                "row " + std::to_string(input_row) + ", column " + quoted_value(table_->schema.key().name) +
                     ": a key of " + std::to_string(key.size()) + " bytes; the limit is " +
                     std::to_string(limits::key_bytes_max) + " (key_bytes_max), use a shorter key");
+            if (!skip_bad_rows_) return error;
+            refuse_row(input_row, std::move(error));
+            partition_of_row[row] = kNowhere;
+            continue;
+        }
         const auto partition = static_cast<std::uint16_t>(table_->partition_of(key).value);
         partition_of_row[row] = partition;
         ++ends[partition];
@@ -245,7 +280,9 @@ Result<PartitionedBatch> PartitionedBatchBuilder::finish() {
     }
     std::vector<std::uint32_t> order(rows);
     for (std::uint32_t row = 0; row < rows; ++row)
-        order[ends[partition_of_row[row]]++] = row;
+        if (partition_of_row[row] != kNowhere) order[ends[partition_of_row[row]]++] = row;
+    batch.rows = ends.empty() ? 0 : ends.back();
+    batch.refused = std::move(refused_);
 
     begin = 0;
     for (std::uint32_t p = 0; p < ends.size(); ++p) {

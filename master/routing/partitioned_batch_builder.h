@@ -36,8 +36,12 @@ class PartitionedBatchBuilder {
     // A hint: memory for this many rows, ignored when that is much more than the input.
     void reserve(std::size_t rows);
 
+    // Bad rows are left out, see skip_row().
+    void set_skip_bad_rows(bool skip) { skip_bad_rows_ = skip; }
+
     void begin_row() {
         ++stamp_;
+        ++input_rows_;
         given_ = 0;
     }
     // A value in text form. `utf8_checked`: the text is known to be valid UTF-8.
@@ -77,7 +81,9 @@ class PartitionedBatchBuilder {
     // Fills the columns not given: their DEFAULT, else NULL; NULL in a delete. Checks key and NOT NULL.
     bool finish_row(bool is_delete);
 
-    std::uint32_t rows() const { return staged_.rows(); }  // finished
+    // Behind a put_*, fail_row or finish_row that returned false: true when the batch goes on without the
+    // row.
+    bool skip_row();
     // Ends the batch with an error of the current row.
     bool fail_row(ErrorCode code, std::string_view what);
     const Error& error() const { return error_; }
@@ -108,6 +114,7 @@ class PartitionedBatchBuilder {
     bool check_required_nulls(bool is_delete);
     bool within_limit();
     std::string row_text() const;
+    void refuse_row(std::uint64_t input_row, Error error);
 
     const TableMeta* table_;
     std::vector<Column> columns_;
@@ -127,6 +134,11 @@ class PartitionedBatchBuilder {
     std::size_t staged_bytes_max_;
     std::size_t fixed_bytes_per_row_ = 0;
     std::size_t default_heap_bytes_ = 0;
+    std::uint64_t input_rows_ = 0;  // begun
+    bool skip_bad_rows_ = false;
+    bool whole_batch_failed_ = false;          // error_ is of more than the current row
+    std::vector<std::uint64_t> row_in_input_;  // of each staged row, once rows are left out
+    RefusedRows refused_;
     Error error_;
 };
 

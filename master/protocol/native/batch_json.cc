@@ -16,10 +16,21 @@ using Kind = JsonTape::Kind;
 // of the n-th key is remembered with its spelling and compared before it is looked up.
 class JsonRowsReader {
   public:
-    JsonRowsReader(const JsonTape& tape, PartitionedBatchBuilder& builder) : tape_(tape), builder_(builder) {}
+    JsonRowsReader(const JsonTape& tape, PartitionedBatchBuilder& builder, bool skip_unknown)
+        : tape_(tape), builder_(builder), skip_unknown_(skip_unknown) {}
 
-    // `statement_delete`: the crud of an insert statement, which stands for its row.
+    // `statement_delete`: the crud of an insert statement, which stands for its row. False: the batch has
+    // ended with error().
     bool row(Index object, std::optional<bool> statement_delete) {
+        return good_row(object, statement_delete) || builder_.skip_row();
+    }
+
+    const Error& error() const { return builder_.error(); }
+
+  private:
+    static constexpr std::uint32_t kUnknown = PartitionedBatchBuilder::kCrud - 1;
+
+    bool good_row(Index object, std::optional<bool> statement_delete) {
         builder_.begin_row();
         if (tape_.kind(object) != Kind::object)
             return builder_.fail_row(ErrorCode::invalid_request, "a row must be a JSON object of columns");
@@ -30,17 +41,15 @@ class JsonRowsReader {
             std::uint32_t column = 0;
             if (!column_of(key, position, column)) return false;
             const Index value = key + 1;
+            key = tape_.next(value);
+            if (column == kUnknown) continue;
             const bool good =
                 column == PartitionedBatchBuilder::kCrud ? crud(value, is_delete) : put(column, value);
             if (!good) return false;
-            key = tape_.next(value);
         }
         return builder_.finish_row(is_delete.value_or(false));
     }
 
-    const Error& error() const { return error_.message.empty() ? builder_.error() : error_; }
-
-  private:
     struct Remembered {
         std::string_view key;
         std::uint32_t column;
@@ -57,11 +66,9 @@ class JsonRowsReader {
             }
         }
         auto found = builder_.resolve(tape_.string(key, scratch_));
-        if (found.has_error()) {
-            error_ = found.error().in("row " + std::to_string(builder_.rows()));
-            return false;
-        }
-        column = *found;
+        if (found.has_error() && !skip_unknown_)
+            return builder_.fail_row(found.error().code, found.error().message);
+        column = found.has_error() ? kUnknown : *found;
         // Equal raw texts have equal values, escapes included.
         if (position < remembered_.size())
             remembered_[position] = {raw, column};
@@ -107,7 +114,7 @@ class JsonRowsReader {
     PartitionedBatchBuilder& builder_;
     std::vector<Remembered> remembered_;
     std::string scratch_;
-    Error error_;
+    bool skip_unknown_;
 };
 
 }  // namespace
@@ -117,7 +124,8 @@ Result<PartitionedBatch> parse_json_rows(const JsonRequest& request, const Table
     const auto& tape = document.tape;
     DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, tape.text_bytes()));
     builder.set_timestamp_unit(document.options.timestamp_unit);
-    JsonRowsReader reader(tape, builder);
+    builder.set_skip_bad_rows(document.options.skip_bad_rows);
+    JsonRowsReader reader(tape, builder, document.options.skip_unknown_fields);
     if (document.kind == JsonRequest::Kind::insert) {
         if (!reader.row(document.data, document.is_delete)) return reader.error();
         return builder.finish();

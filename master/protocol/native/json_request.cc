@@ -25,12 +25,19 @@ Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
 }
 
+// NaN, Infinity, -Infinity: no JSON, and wanted in rows only.
+bool is_spelled_out(std::string_view number) {
+    return number.front() == 'N' || number.find('I') != std::string_view::npos;
+}
+
 // A scalar of a default as text.
 Result<std::string> default_text(const JsonTape& tape, Index value, const std::string& column) {
     switch (tape.kind(value)) {
         case TapeKind::string:
             return tape.string(value);
         case TapeKind::number:
+            if (is_spelled_out(tape.raw(value))) break;
+            return std::string(tape.raw(value));
         case TapeKind::boolean:
             return std::string(tape.raw(value));
         default:
@@ -190,6 +197,9 @@ Result<master::SqlParameters> parse_params(const JsonTape& tape, Index value) {
                 literal.text = tape.string(i);
                 break;
             case TapeKind::number:
+                if (is_spelled_out(tape.raw(i)))
+                    return invalid_request("options: \"params\": $" + std::to_string(params.size() + 1) +
+                                           ": write " + std::string(tape.raw(i)) + " in quotes");
                 literal.kind = SqlLiteral::Kind::number;
                 literal.text = tape.raw(i);
                 break;
@@ -210,10 +220,11 @@ Result<master::SqlParameters> parse_params(const JsonTape& tape, Index value) {
 }
 
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
-    DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "options",
-                                                  {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of",
-                                                   "format", "max_wait_ms", "min_rows", "progress", "repair",
-                                                   "params", "describe", "timestamp_unit"}));
+    DL_TRY_ASSIGN(const auto shape,
+                  JsonShape::of(tape, value, "options",
+                                {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
+                                 "max_wait_ms", "min_rows", "progress", "repair", "params", "describe",
+                                 "timestamp_unit", "on_error", "unknown_fields"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }
@@ -246,6 +257,14 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
             options.format = Format::columnar;
         else
             return shape.wrong("format", "rows, json or columnar, not " + quoted_value(format));
+    }
+    for (const auto* name : {"on_error", "unknown_fields"}) {
+        if (!shape.find(name)) continue;
+        DL_TRY_ASSIGN(const auto what, shape.string(name));
+        if (what != "skip" && what != "fail")
+            return shape.wrong(name, "skip or fail, not " + quoted_value(what));
+        (std::string_view(name) == "on_error" ? options.skip_bad_rows : options.skip_unknown_fields) =
+            what == "skip";
     }
     if (shape.find("timestamp_unit")) {
         DL_TRY_ASSIGN(const auto unit, shape.string("timestamp_unit"));
@@ -310,6 +329,9 @@ struct JsonRequestReader {
         const bool is_sql = document.kind == Kind::query || document.kind == Kind::sql;
         if (!is_sql && (document.options.describe || !document.options.params.empty()))
             return invalid_request("options: \"describe\" and \"params\" are for query and sql");
+        const bool has_rows = document.kind == Kind::insert || document.kind == Kind::batch_insert;
+        if (!has_rows && (document.options.skip_bad_rows || document.options.skip_unknown_fields))
+            return invalid_request("options: \"on_error\" and \"unknown_fields\" are for rows as JSON");
         return {};
     }
 

@@ -35,6 +35,9 @@ struct StatementOptions {
     bool describe = false;         // of query and sql: columns and parameters instead of running it
     // Of rows as JSON: what numbers in timestamp columns count.
     std::optional<TimestampUnit> timestamp_unit;
+    // Of rows as JSON: a bad row is left out and named in the reply; keys that are no column are left out.
+    bool skip_bad_rows = false;
+    bool skip_unknown_fields = false;
 };
 
 struct CreateRequest {

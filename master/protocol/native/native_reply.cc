@@ -40,6 +40,15 @@ std::string meta_of(const RowsAppended& appended) {
     meta += ",\"rows\":" + std::to_string(appended.rows);
     if (appended.had_batch_id)
         meta += appended.whole->duplicate ? ",\"duplicate\":true" : ",\"duplicate\":false";
+    if (appended.refused.count == 0) return meta;
+    meta += ",\"refused_rows\":" + std::to_string(appended.refused.count) + ",\"refused\":[";
+    for (const auto& refused : appended.refused.rows) {
+        if (meta.back() != '[') meta += ',';
+        meta += "{\"row\":" + std::to_string(refused.row) + ",\"error\":";
+        append_json_string(meta, refused.error.to_text());
+        meta += '}';
+    }
+    meta += ']';
     return meta;
 }
 

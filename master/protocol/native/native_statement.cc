@@ -160,7 +160,7 @@ Result<Command> NativeStatement::read() {
     if (request_->has_error()) return std::move(*request_).error();
     auto request = std::move(**request_);
     request_.reset();
-    form_.meta = request.options().meta;
+    form_.meta = request.options().meta || request.options().skip_bad_rows;
     form_.metadata = request.kind() == JsonRequest::Kind::metadata;
     Command command;
     if (request.options().timeout_ms)

@@ -60,57 +60,42 @@ TEST(JsonTape, Escapes) {
 }
 
 TEST(JsonTape, RefusesWhatIsNotJson) {
-    for (const auto* bad : {"",
-                            " ",
-                            "{",
-                            "}",
-                            "[",
-                            "]",
-                            "[1",
-                            "[1,",
-                            "[1,]",
-                            "[,1]",
-                            "{\"a\"}",
-                            "{\"a\":}",
-                            "{\"a\":1,}",
-                            "{a:1}",
-                            "{'a':1}",
-                            "{\"a\":1",
-                            "{\"a\"1}",
-                            "[1 2]",
-                            "1 2",
-                            "[1]]",
-                            "{}{}",
-                            "tru",
-                            "truex",
-                            "nul",
-                            "True",
-                            "NaN",
-                            "Infinity",
-                            "01",
-                            "-",
-                            "-01",
-                            "1.",
-                            ".5",
-                            "1e",
-                            "1e+",
-                            "+1",
-                            "0x1",
-                            "\"abc",
-                            "\"a\nb\"",
-                            "[1}",
-                            "{\"a\":1]",
-                            "// x\n1",
-                            "[1,/**/2]",
-                            "\xef\xbb\xbf{}",
-                            "{\"a\":1}x",
-                            "--1",
-                            "{1:2}",
-                            "[\"\t\"]"})
+    for (const auto* bad : {"",           " ",
+                            "{",          "}",
+                            "[",          "]",
+                            "[1",         "[1,",
+                            "[1,]",       "[,1]",
+                            "{\"a\"}",    "{\"a\":}",
+                            "{\"a\":1,}", "{a:1}",
+                            "{'a':1}",    "{\"a\":1",
+                            "{\"a\"1}",   "[1 2]",
+                            "1 2",        "[1]]",
+                            "{}{}",       "tru",
+                            "truex",      "nul",
+                            "True",       "Na",
+                            "nan",        "-NaN",
+                            "Infinit",    "+Infinity",
+                            "01",         "-",
+                            "-01",        "1.",
+                            ".5",         "1e",
+                            "1e+",        "+1",
+                            "0x1",        "\"abc",
+                            "\"a\nb\"",   "[1}",
+                            "{\"a\":1]",  "// x\n1",
+                            "[1,/**/2]",  "\xef\xbb\xbf{}",
+                            "{\"a\":1}x", "--1",
+                            "{1:2}",      "[\"\t\"]"})
         EXPECT_TRUE(refused(bad)) << bad;
     EXPECT_TRUE(refused(std::string("[1\0]", 4)));
     EXPECT_TRUE(refused(std::string("1\0", 2)));
     EXPECT_TRUE(refused(std::string("\"a\0\"", 4)));
+}
+
+TEST(JsonTape, NumbersThatAreSpelledOutAreNumbers) {
+    const auto tape = *JsonTape::parse("[NaN,Infinity,-Infinity]");
+    for (auto i = tape.first_member(0); i < tape.members_end(0); i = tape.next(i))
+        EXPECT_EQ(tape.kind(i), JsonTape::Kind::number);
+    EXPECT_EQ(tape.raw(3), "-Infinity");
 }
 
 TEST(JsonTape, ErrorsNameTheByte) {

@@ -459,6 +459,48 @@ TEST_F(StatementsTest, QueryMetaAndDropAndCompress) {
     EXPECT_EQ(client.sql("drop table if exists t"), "ok");
 }
 
+TEST_F(StatementsTest, BadRowsAreLeftOutOnRequest) {
+    RawClient client(port());
+    EXPECT_EQ(
+        client.sql("create table m(id int primary key, v double, s string not null) partition.number = 2"),
+        "ok");
+    const auto batch = [&](const std::string& rows, const std::string& options) {
+        return client.ask(R"({"batch_insert":{"table_name":"m","data":[)" + rows + R"(]},"options":{)" +
+                          options + "}}");
+    };
+    const std::string rows =
+        R"({"id":1,"v":1.5,"s":"a"},{"id":"x","v":2,"s":"b"},{"id":3,"v":NaN,"s":"c"},7,)"
+        R"({"id":5,"v":-Infinity},{"s":"d","id":6,"v":"Infinity"},{"id":7,"v":1,"s":"e","w":0})";
+    EXPECT_TRUE(batch(rows, "").starts_with("INVALID_VALUE: row 1, column \"id\"")) << batch(rows, "");
+    EXPECT_EQ(rows_stored(), 0);
+    const auto reply = batch(rows, R"("on_error":"skip")");
+    EXPECT_NE(
+        reply.find(
+            R"("rows":3,"refused_rows":4,"refused":[{"row":1,"error":"INVALID_VALUE: row 1, column \")"),
+        std::string::npos)
+        << reply;
+    for (const auto* refused :
+         {R"({"row":3,"error":"INVALID_REQUEST: row 3: a row must be)",
+          R"({"row":4,"error":"INVALID_VALUE: row 4, column \"s\": NULL)",
+          R"({"row":6,"error":"COLUMN_NOT_FOUND: row 6: table \"m\" has no column \"w\")"})
+        EXPECT_NE(reply.find(refused), std::string::npos) << refused << "\n" << reply;
+    EXPECT_TRUE(reply.ends_with("|ok"));
+    EXPECT_EQ(rows_stored(), 3);
+    // A key in front of the row would have been the only one of it: nothing of a refused row stays.
+    EXPECT_NE(batch(R"({"id":8,"v":1,"s":7,"s":8},{"id":9,"v":1,"s":"nine"})", R"("on_error":"skip")")
+                  .find("\"rows\":1,"),
+              std::string::npos);
+    EXPECT_NE(batch("7", R"("on_error":"skip")").find(R"("rows":0,"refused_rows":1)"), std::string::npos);
+    EXPECT_EQ(batch(R"({"id":7,"v":1,"s":"e","w":{"deep":[1]},"_x":0})", R"("unknown_fields":"skip")"), "ok");
+    EXPECT_EQ(rows_stored(), 5);
+    EXPECT_TRUE(batch("", R"("on_error":"ignore")").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(
+        client.ask(R"({"query":"select 1","options":{"on_error":"skip"}})").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(
+        client.ask(R"({"query":"select n","options":{"params":[NaN]}})").starts_with("INVALID_REQUEST"));
+    EXPECT_TRUE(batch(R"({"id":NaN,"v":1,"s":"e"})", "").starts_with("INVALID_VALUE"));
+}
+
 TEST_F(StatementsTest, DescribeRunsNothing) {
     RawClient client(port());
     create_t(client);

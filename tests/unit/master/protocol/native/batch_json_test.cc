@@ -210,6 +210,44 @@ TEST(BatchJson, KeyLengthIsLimited) {
     EXPECT_EQ(batch.error().message.find("row 1"), 0u);
 }
 
+std::vector<std::string> good_lines(const TableMeta& table, const std::string& rows, RefusedRows* refused) {
+    const auto batch = *parse_json_rows(*JsonRequest::parse(R"({"batch_insert":{"table_name":"t","data":[)" +
+                                                            rows + R"(]},"options":{"on_error":"skip"}})"),
+                                        table);
+    *refused = batch.refused;
+    return lines_of(table, batch);
+}
+
+TEST(BatchJson, NothingOfARefusedRowStays) {
+    const auto table = make_table({{"k", "string"}, {"a", "string"}, {"n", "int"}, {"b", "string"}});
+    RefusedRows refused;
+    // Bad in the first, a middle and the last column given, with NULLs in front; then rows that show a shift.
+    const std::string rows =
+        R"({"n":"x","k":"1"},{"a":null,"b":"long enough to be seen","n":"x","k":"2"},{"k":"3","a":"a3","n":3,"b":"b3"},)"
+        R"({"k":"4","a":"a4","b":null,"n":1e9,"k":"5"},{"k":"6","n":null,"b":"b6"})";
+    EXPECT_EQ(good_lines(table, rows, &refused),
+              (Lines{"0 insert k=3 a=a3 n=3 b=b3", "0 insert k=6 a=NULL n=NULL b=b6"}));
+    ASSERT_EQ(refused.count, 3u);
+    EXPECT_EQ(refused.rows[0].row, 0u);
+    EXPECT_EQ(refused.rows[1].row, 1u);
+    EXPECT_EQ(refused.rows[2].row, 3u);
+    EXPECT_NE(refused.rows[2].error.message.find("row 3"), std::string::npos);
+}
+
+TEST(BatchJson, AKeyThatIsTooLongIsLeftOutWithItsRow) {
+    const auto table = make_table({{"k", "string"}, {"n", "int"}}, 3);
+    RefusedRows refused;
+    const auto lines = good_lines(
+        table,
+        R"({"k":"a","n":"x"},{"k":")" + std::string(limits::key_bytes_max + 1, 'x') + R"("},{"k":"b","n":2})",
+        &refused);
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_NE(lines[0].find("k=b n=2"), std::string::npos);
+    ASSERT_EQ(refused.count, 2u);
+    EXPECT_EQ(refused.rows[1].row, 1u);
+    EXPECT_EQ(refused.rows[1].error.message.find("row 1, column"), 0u);
+}
+
 // A few bytes a row must not become gigabytes of columns.
 TEST(PartitionedBatchBuilder, DefaultsAndWideRowsAreBounded) {
     const auto rows_until_refused = [](const TableMeta& table) {
