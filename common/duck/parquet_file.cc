@@ -13,6 +13,25 @@ constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
 
 }  // namespace
 
+std::string sql_parquet_files(std::span<const std::string> paths, std::string_view options) {
+    std::string sql = "read_parquet([";
+    for (const auto& path : paths) {
+        // A class of one character matches that character: a literal path with any of these is a pattern.
+        std::string exact;
+        for (const char c : path) {
+            if (c == '*' || c == '?' || c == '[')
+                exact.append("[").append(1, c).append("]");
+            else
+                exact += c;
+        }
+        if (sql.back() != '[') sql += ", ";
+        sql += sql_literal(exact);
+    }
+    sql += "], hive_partitioning = false";
+    if (!options.empty()) sql.append(", ").append(options);
+    return sql + ")";
+}
+
 std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers) {
     return "dl_alive(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
 }
@@ -28,8 +47,8 @@ Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string&
     }
     // The file ascends by _offset and DuckDB keeps the order of a file: no sorting, row groups below `from`
     // are skipped.
-    sql += " FROM read_parquet(" + sql_literal(path) + ") WHERE \"_offset\" >= " + std::to_string(from) +
-           " LIMIT " + std::to_string(max_rows);
+    sql += " FROM " + sql_parquet_file(path) + " WHERE \"_offset\" >= " + std::to_string(from) + " LIMIT " +
+           std::to_string(max_rows);
     const auto in_file = [&](const Error& error) {
         auto named = error.in("reading " + path);
         if (named.code == ErrorCode::query_error) named.code = ErrorCode::io_error;

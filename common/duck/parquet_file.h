@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/duck/duck_database.h"
@@ -25,6 +27,14 @@ std::string sql_identifier(std::string_view name);
 std::string duck_type_name(DataType type);
 // `CAST('text' AS TYPE)` for a default, `CAST(NULL AS TYPE)` without one; binary defaults are base64 text.
 std::string sql_default(const Field& field);
+
+// The table function that reads exactly these files: nothing in a path is taken for a pattern, nor a folder
+// called `f2=x` for a column; only a backslash beside one of *?[ in one path is not found. `options`: further
+// ones, e.g. "file_row_number = true". The only way our own statements name files.
+std::string sql_parquet_files(std::span<const std::string> paths, std::string_view options = {});
+inline std::string sql_parquet_file(const std::string& path, std::string_view options = {}) {
+    return sql_parquet_files({&path, 1}, options);
+}
 
 // True for the rows that the filter of this handle keeps. `numbers`, a BIGINT column without NULLs, is what
 // the filter is given: of read_parquet(..., file_row_number = true) the row numbers. A comparison: DuckDB

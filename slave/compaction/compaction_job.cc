@@ -276,7 +276,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
                                       const std::vector<Field>& fields, const std::string& path) {
     std::vector<KeptFilter::Part> parts;
     std::vector<const ManifestFile*> files;
-    std::string paths;
+    std::vector<std::string> paths;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         const auto& file = *output.inputs[i].file;
         if (output.kept[i].count() == 0) {
@@ -287,7 +287,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         parts.push_back({&info, &output.kept[i],
                          static_cast<double>(info.parquet_bytes) / static_cast<double>(info.rows)});
         files.push_back(&info);
-        paths += (paths.empty() ? "" : ", ") + sql_literal(file.parquet_path());
+        paths.push_back(file.parquet_path());
     }
     DL_CHECK(!parts.empty(), "an output has rows");
     std::string columns = "_offset, _delete, _time";
@@ -302,9 +302,10 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
     const auto copied = [&]() -> Result<void> {
         // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one
         // thread.
-        DL_TRY_ASSIGN(const auto rows, session->query("SELECT " + columns + " FROM read_parquet([" + paths +
-                                                      "], union_by_name = true) WHERE " +
-                                                      sql_alive(session->add_row_filter(filter), "_offset")));
+        DL_TRY_ASSIGN(
+            const auto rows,
+            session->query("SELECT " + columns + " FROM " + sql_parquet_files(paths, "union_by_name = true") +
+                           " WHERE " + sql_alive(session->add_row_filter(filter), "_offset")));
         return write_rows(*rows, *writer);
     }();
     *session_.lock() = nullptr;
@@ -319,8 +320,7 @@ Result<void> CompactionJob::check_written(const std::string& path, ManifestFile*
     std::uint64_t rows = 0;
     Offset last = info->first_offset - 1;
     const auto read = [&]() -> Result<void> {
-        DL_TRY_ASSIGN(const auto result,
-                      session->query("SELECT _offset FROM read_parquet(" + sql_literal(path) + ")"));
+        DL_TRY_ASSIGN(const auto result, session->query("SELECT _offset FROM " + sql_parquet_file(path)));
         for (;;) {
             DL_TRY_ASSIGN(const auto batch, result->next(65536));
             if (!batch) return {};

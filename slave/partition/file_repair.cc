@@ -233,8 +233,7 @@ Result<std::optional<std::string>> compare_with_log(const PartitionCore& core, c
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : file.info().fields)
         columns += ", " + parquet_field_name(field.id);
-    auto rows =
-        session->query("SELECT " + columns + " FROM read_parquet(" + sql_literal(file.parquet_path()) + ")");
+    auto rows = session->query("SELECT " + columns + " FROM " + sql_parquet_file(file.parquet_path()));
     if (rows.has_error()) return rows.error().in("reading " + file.parquet_path());
     for (;;) {
         DL_TRY(wanted());

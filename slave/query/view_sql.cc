@@ -45,8 +45,8 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
             if (file.rows == file.dead_rows) continue;
             if (file.dead_rows != 0) {
                 const auto handle = session.add_row_filter(file.filter);
-                parts.push_back("SELECT " + select_list(table, file.fields) + " FROM read_parquet(" +
-                                sql_literal(file.path) + ", file_row_number = true) WHERE " +
+                parts.push_back("SELECT " + select_list(table, file.fields) + " FROM " +
+                                sql_parquet_file(file.path, "file_row_number = true") + " WHERE " +
                                 sql_alive(handle));
                 continue;
             }
@@ -62,11 +62,11 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
         }
     }
     for (const auto& [fields, files] : clean) {
-        std::string paths;
+        std::vector<std::string> paths;
         for (const auto* file : files)
-            paths += (paths.empty() ? "" : ", ") + sql_literal(file->path);
-        parts.push_back("SELECT " + select_list(table, files.front()->fields) + " FROM read_parquet([" +
-                        paths + "])");
+            paths.push_back(file->path);
+        parts.push_back("SELECT " + select_list(table, files.front()->fields) + " FROM " +
+                        sql_parquet_files(paths));
     }
     if (parts.empty()) {
         std::string list;

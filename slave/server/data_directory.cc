@@ -29,6 +29,11 @@ std::optional<T> parse_name(std::string_view name, char prefix) {
 }  // namespace
 
 Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, const std::string& path) {
+    // The SQL engine cannot be told such a path exactly (sql_parquet_files()).
+    if (path.find('\\') != std::string::npos && path.find_first_of("*?[") != std::string::npos)
+        return make_error(ErrorCode::not_supported,
+                          "data directory " + path +
+                              " (slave.data) has a backslash beside one of * ? [ in its path; rename it");
     if (auto created = files.create_directories(path + "/tables"); created.has_error())
         return created.error().in("data directory " + path + " (slave.data)");
     auto lock = files.lock(path + "/LOCK");

@@ -64,7 +64,7 @@ Result<void> scan_parquet_keys(DuckDatabase& database, const std::string& path, 
         return named;
     };
     auto started = session->query("SELECT file_row_number, _offset, _delete, " + parquet_field_name(key.id) +
-                                  " FROM read_parquet(" + sql_literal(path) + ", file_row_number = true)");
+                                  " FROM " + sql_parquet_file(path, "file_row_number = true"));
     if (started.has_error()) return in_file(started.error());
     if ((*started)->columns().back().type != key.type)
         return damaged(path, "its key column is " + type_name((*started)->columns().back().type) + ", not " +

@@ -111,6 +111,46 @@ TEST(ParquetFile, RowsFromAnOffsetInOrderAcrossRowGroups) {
     EXPECT_EQ(behind->batch.rows(), 0u);
 }
 
+// A data directory has the name its owner gave it.
+TEST(ParquetFile, APathIsNeitherAPatternNorAColumn) {
+    TempFolder folder;
+    auto database = *file_duck_database(256u << 20);
+    const std::vector<Field> fields{{FieldId{2}, "v", type_of("string")}};
+    const auto write = [&](const std::string& directory, const std::string& value) {
+        std::filesystem::create_directories(folder.path(directory));
+        auto path = folder.path(directory + "/a.parquet");
+        const auto batch = text_batch({{FieldId{2}, type_of("string")}}, {{value}});
+        EXPECT_TRUE(write_parquet(*database,
+                                  std::make_shared<MemorySource>(
+                                      file_columns(fields), std::vector<ScanUnit>{{batch, 100, 5, true, {}}}),
+                                  path))
+            << directory;
+        return path;
+    };
+    for (const auto& [name, decoy] :
+         std::vector<std::pair<std::string, std::string>>{{"s[1]", "s1"},
+                                                          {"d*", "dX"},
+                                                          {"q?", "q1"},
+                                                          {"**", "x"},
+                                                          {"[a-c]", "b"},
+                                                          {"[!x]", "y"},
+                                                          {"back\\slash", "backslash"},
+
+                                                          {"{m,n}", "m"},
+                                                          {"f2=prod", "f2"},
+                                                          {"_offset=7", "o"},
+                                                          {"_time=2020-01-01", "t"},
+                                                          {"%20", " "}}) {
+        const auto path = write(name, "right");
+        write(decoy, "wrong");
+        const auto read = read_parquet_rows(*database, path, 0, 100, fields);
+        ASSERT_TRUE(read) << name << ": " << read.error().to_text();
+        EXPECT_EQ(rows_of(read->batch), (Rows{{"right"}})) << name;
+        EXPECT_EQ(read->offsets, (std::vector<Offset>{100})) << name;
+        EXPECT_EQ(read->append_times_us, (std::vector<std::int64_t>{5})) << name;
+    }
+}
+
 TEST(ParquetFile, FailuresNameTheFile) {
     TempFolder folder;
     auto database = *file_duck_database(256u << 20);
