@@ -277,12 +277,15 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
     std::vector<KeptFilter::Part> parts;
     std::vector<const ManifestFile*> files;
     std::string paths;
+    std::uint64_t widest = 0;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         const auto& file = *output.inputs[i].file;
         if (output.kept[i].count() == 0) {
             rows_done_ += file.info().rows;
             continue;
         }
+        DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
+        widest = std::max(widest, group_bytes);
         const auto& info = file.info();
         parts.push_back({&info, &output.kept[i],
                          static_cast<double>(info.parquet_bytes) / static_cast<double>(info.rows)});
@@ -298,7 +301,8 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, rows_done_);
     DL_TRY_ASSIGN(const auto writer,
                   ParquetWriter::create(*input_.files, path, snapshot_file_columns(fields)));
-    DL_TRY_ASSIGN(const auto session, start_session());
+    DL_TRY_ASSIGN(const auto database, file_database_for(input_.database, widest));
+    DL_TRY_ASSIGN(const auto session, start_session(*database));
     const auto copied = [&]() -> Result<void> {
         // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one
         // thread.
@@ -315,7 +319,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
 }
 
 Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {
-    DL_TRY_ASSIGN(const auto session, start_session());
+    DL_TRY_ASSIGN(const auto session, start_session(*input_.database));
     std::uint64_t rows = 0;
     Offset last = info->first_offset - 1;
     const auto read = [&]() -> Result<void> {
@@ -366,8 +370,8 @@ Result<void> CompactionJob::write_index(const CompactionOutput& output, const Ou
     return writer.write(*input_.files, input_.snapshots_directory + "/" + info.index_name());
 }
 
-Result<std::unique_ptr<DuckSession>> CompactionJob::start_session() {
-    DL_TRY_ASSIGN(auto session, input_.database->session());
+Result<std::unique_ptr<DuckSession>> CompactionJob::start_session(DuckDatabase& database) {
+    DL_TRY_ASSIGN(auto session, database.session());
     const auto running = session_.lock();
     if (cancelled_)
         return make_error(ErrorCode::cancelled, "the compaction was stopped because the partition closes");

@@ -21,7 +21,7 @@ namespace dl::slave {
 
 struct CompactionInput {
     FileSystem* files = nullptr;
-    DuckDatabase* database = nullptr;  // of file_duck_database()
+    std::shared_ptr<DuckDatabase> database;  // of file_duck_database()
     std::string snapshots_directory;
     std::shared_ptr<const TableMeta> table;
     std::vector<FileEntry> inputs;          // ascending; always all files of the partition
@@ -75,7 +75,7 @@ class CompactionJob {
     Result<void> check_written(const std::string& path, ManifestFile* info);
     Result<void> write_index(const CompactionOutput& output, const OutputGroup& group,
                              const ManifestFile& info);
-    Result<std::unique_ptr<DuckSession>> start_session();
+    Result<std::unique_ptr<DuckSession>> start_session(DuckDatabase& database);
 
     CompactionInput input_;
     std::atomic<std::uint64_t> rows_done_{0};

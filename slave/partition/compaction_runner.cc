@@ -186,7 +186,7 @@ Result<CompactionOutput> CompactionRunner::merge(Run& own) {
     const auto state = core_.state();
     CompactionInput input;
     input.files = core_.context.files;
-    input.database = core_.context.compaction_database.get();
+    input.database = core_.context.compaction_database;
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
     input.inputs = state->files->entries();

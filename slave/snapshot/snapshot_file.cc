@@ -45,6 +45,15 @@ Result<Measured> measure(const ReadableFile& file) {
 
 }  // namespace
 
+Result<std::uint64_t> SnapshotFile::widest_group_bytes() const {
+    if (const auto known = widest_group_bytes_.load(); known != 0) return known;
+    DL_TRY_ASSIGN(const auto file, files_.open_read(parquet_path()));
+    const auto footer = read_parquet_footer(*file);
+    if (footer.has_error()) return footer.error().in("snapshot file " + parquet_path());
+    widest_group_bytes_ = footer->widest_group_bytes();
+    return footer->widest_group_bytes();
+}
+
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info) {
     DL_TRY_ASSIGN(const auto file, files.open_read(path));
     if (const auto checked = check_parquet_pages(*file); checked.has_error())

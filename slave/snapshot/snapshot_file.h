@@ -45,6 +45,8 @@ class SnapshotFile {
     std::string index_path() const { return directory_ + "/" + info_.index_name(); }
     // For single rows; opened with the first call and kept.
     Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
+    // Of the largest row group, stored and plain; for file_database_for(). Read from the footer once.
+    Result<std::uint64_t> widest_group_bytes() const;
     std::string vector_path(std::uint64_t version) const {
         return directory_ + "/" + info_.vector_name(version);
     }
@@ -63,6 +65,7 @@ class SnapshotFile {
     mutable std::atomic<const KeyIndex*> index_{nullptr};
     mutable std::mutex row_reader_mutex_;
     mutable std::shared_ptr<const ParquetRowReader> row_reader_;
+    mutable std::atomic<std::uint64_t> widest_group_bytes_{0};  // 0: not read yet
     mutable std::atomic<bool> obsolete_{false};
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };
