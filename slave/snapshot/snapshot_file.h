@@ -43,7 +43,9 @@ class SnapshotFile {
     }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
     std::string index_path() const { return directory_ + "/" + info_.index_name(); }
-    // For single rows; opened with the first call and kept.
+    // For single rows; opened with the first call and kept, of all files of the process of the newest
+    // kRowReadersMax: each is a mapping.
+    static constexpr std::size_t kRowReadersMax = 4096;
     Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
     // Of the largest row group, stored and plain; for file_database_for(). Read from the footer once.
     Result<std::uint64_t> widest_group_bytes() const;
@@ -57,6 +59,7 @@ class SnapshotFile {
     }
 
   private:
+    friend class OpenRowReaders;
     FileSystem& files_;
     std::string directory_;
     ManifestFile info_;
