@@ -159,6 +159,9 @@ PartitionStats WiredPartition::stats() const {
     stats.syncs = core_.counters.syncs;
     stats.flushes = core_.counters.flushes;
     stats.compactions = core_.counters.compactions;
+    stats.joins = core_.counters.joins;
+    stats.scrubbed_bytes = core_.counters.scrubbed_bytes;
+    stats.scrub_findings = core_.counters.scrub_findings;
     return stats;
 }
 

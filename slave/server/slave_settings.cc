@@ -154,6 +154,12 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .min = 1,
          .max = 100'000,
          .help = "Nor with fewer new column files."},
+        {.name = "slave.compaction.join.files",
+         .kind = Kind::integer,
+         .default_value = "8",
+         .min = 0,
+         .max = 1000,
+         .help = "So many small column files of about one size become one, all records kept; 0: never."},
         {.name = "slave.compaction.dead.bytes.min",
          .kind = Kind::bytes,
          .default_value = "4m",
@@ -282,6 +288,7 @@ SlaveSettings slave_settings(const Config& config) {
     policy.growth_percent = static_cast<std::uint32_t>(size("slave.compaction.growth.percent"));
     policy.bytes_min = size("slave.compaction.bytes.min");
     policy.files_min = static_cast<std::uint32_t>(size("slave.compaction.files.min"));
+    policy.join_files = static_cast<std::uint32_t>(size("slave.compaction.join.files"));
     policy.dead_bytes_min = size("slave.compaction.dead.bytes.min");
     policy.idle = std::chrono::milliseconds(config.integer("slave.compaction.idle.ms"));
     settings.partition.compaction_history =
