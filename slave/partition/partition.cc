@@ -61,6 +61,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     void tick() override {
         const auto now = std::chrono::steady_clock::now();
         core_.earlier.expire(now);
+        maintainer_->retry_failed();
         compactions_->consider_idle(now);
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
