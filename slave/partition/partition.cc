@@ -81,6 +81,14 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     Result<CheckReport> check(const CheckOptions& options) override {
         return check_partition(core_, options);
     }
+    Result<ScrubReport> scrub(const ScrubOptions& options) override {
+        auto report = scrub_partition(core_, options);
+        if (report.has_value()) {
+            core_.counters.scrubbed_bytes += report->bytes;
+            core_.counters.scrub_findings += report->findings.size();
+        }
+        return report;
+    }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
     std::optional<Error> write_failure() const override { return appender_->failure(); }
     bool can_be_reopened() override;

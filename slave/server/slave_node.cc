@@ -102,6 +102,7 @@ struct SlaveNode::Parts {
     std::unique_ptr<DuckQueryService> queries;
     HandlerContext context;
     std::shared_ptr<rpc::RpcServer> server;
+    std::unique_ptr<Scrubber> scrubber;
     std::unique_ptr<asio::steady_timer> upkeep_timer;  // on net loop 0
     bool stopped = false;
 
@@ -180,6 +181,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
         p->upkeep_timer = std::make_unique<asio::steady_timer>(p->net.executor_of(0));
         p->upkeep();
     });
+    parts.scrubber = std::make_unique<Scrubber>(*parts.registry, settings.scrub);
     const auto took = std::chrono::steady_clock::now() - begin;
     log_info(kComponent, "serving",
              {{"address", settings.node},
@@ -208,6 +210,7 @@ void SlaveNode::stop() {
             std::_Exit(1);
         }
     }
+    parts.scrubber.reset();
     parts.net.stop();
     parts.upkeep_timer.reset();
     parts.server.reset();

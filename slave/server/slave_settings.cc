@@ -199,6 +199,19 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .min = 64 * kMi,
          .max = 1024 * kGi,
          .help = "Memory for merging column files."},
+        {.name = "slave.scrub.period.ms",
+         .kind = Kind::milliseconds,
+         .default_value = "336h",
+         .min = 0,
+         .max = 366LL * 86'400'000,
+         .help = "In the course of it everything on the disk is read once and compared with its checksums; "
+                 "0: never."},
+        {.name = "slave.scrub.bytes.per.second",
+         .kind = Kind::bytes,
+         .default_value = "16m",
+         .min = 0,
+         .max = 1024 * kGi,
+         .help = "What that may read at most, even if it takes longer then; 0: no limit."},
         {.name = "slave.tail.memory.bytes",
          .kind = Kind::bytes,
          .default_value = "2g",
@@ -298,6 +311,8 @@ SlaveSettings slave_settings(const Config& config) {
     settings.compaction_threads = size("slave.compaction.threads");
     settings.compaction_memory_bytes = size("slave.compaction.memory.bytes");
     settings.compaction_bytes_per_second = size("slave.compaction.bytes.per.second");
+    settings.scrub.period = std::chrono::milliseconds(config.integer("slave.scrub.period.ms"));
+    settings.scrub.bytes_per_second = size("slave.scrub.bytes.per.second");
     settings.tail_memory_bytes = size("slave.tail.memory.bytes");
     // Requests wait for slave.requests.bytes.max before they get here; none of those let in is refused.
     settings.partition.append_queue_bytes_max = 2 * size("slave.requests.bytes.max");

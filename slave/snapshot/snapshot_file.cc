@@ -75,13 +75,15 @@ struct Measured {
 };
 
 // Read, not mapped: an error of the disk comes back as one.
-Result<Measured> measure(const ReadableFile& file) {
+Result<Measured> measure(const ReadableFile& file,
+                         const std::function<Result<void>(std::uint64_t bytes)>& spend = {}) {
     Measured measured;
     for (;;) {
         DL_TRY_ASSIGN(const auto part, file.read(measured.bytes, kCheckReadBytes));
         if (part.empty()) return measured;
         measured.crc = crc32c(measured.crc, part.data(), part.size());
         measured.bytes += part.size();
+        if (spend) DL_TRY(spend(part.size()));
     }
 }
 
@@ -106,11 +108,12 @@ Result<void> measure_parquet(FileSystem& files, const std::string& path, Manifes
     return {};
 }
 
-Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info) {
+Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info,
+                                const std::function<Result<void>(std::uint64_t bytes)>& spend) {
     const auto named = "snapshot file " + path;
     auto file = files.open_read(path);
     if (file.has_error()) return file.error().in(named);
-    const auto found = measure(**file);
+    const auto found = measure(**file, spend);
     if (found.has_error()) return found.error().in(named);
     if (found->bytes == info.parquet_bytes && found->crc == info.parquet_crc) return {};
     if (found->bytes != info.parquet_bytes)

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -77,7 +78,9 @@ class SnapshotFile {
 // its writer made.
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info);
 // Reads all of a column file and compares it with size and checksum in the manifest. CORRUPT_DATA names file,
-// and where they can be told column, row group and byte offset. Blocking; memory: one read.
-Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info);
+// and where they can be told column, row group and byte offset. Blocking; memory: one read. `spend`, if any,
+// is called after every read with its bytes; its error ends the check.
+Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info,
+                                const std::function<Result<void>(std::uint64_t bytes)>& spend = {});
 
 }  // namespace dl::slave
