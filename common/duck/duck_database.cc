@@ -132,7 +132,8 @@ class Session final : public ChunkSession {
 
 class Instance final : public DuckDatabase {
   public:
-    explicit Instance(std::shared_ptr<DatabaseState> state) : state_(std::move(state)) {}
+    Instance(std::shared_ptr<DatabaseState> state, std::uint64_t memory_bytes_max)
+        : state_(std::move(state)), memory_bytes_max_(memory_bytes_max) {}
 
     Result<std::unique_ptr<DuckSession>> session() override {
         Connection connection;
@@ -142,12 +143,15 @@ class Instance final : public DuckDatabase {
         return std::unique_ptr<DuckSession>(std::make_unique<Session>(state_, std::move(connection)));
     }
 
+    std::uint64_t memory_bytes_max() const override { return memory_bytes_max_; }
+
     Result<std::string> select_tree(std::string_view sql) override {
         return state_->parser.tree_json(state_->database.get(), sql);
     }
 
   private:
     std::shared_ptr<DatabaseState> state_;
+    const std::uint64_t memory_bytes_max_;
 };
 
 struct Settings {
@@ -214,7 +218,8 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
         auto done = run_statement(connection.get(), statement);
         if (!done) return done.error().in(statement);
     }
-    return std::shared_ptr<DuckDatabase>(std::make_shared<Instance>(std::move(state)));
+    return std::shared_ptr<DuckDatabase>(
+        std::make_shared<Instance>(std::move(state), settings.memory_bytes_max));
 }
 
 }  // namespace

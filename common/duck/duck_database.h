@@ -83,6 +83,7 @@ class DuckDatabase {
     virtual ~DuckDatabase() = default;
     static Result<std::shared_ptr<DuckDatabase>> open(const DuckOptions& options);
     virtual Result<std::unique_ptr<DuckSession>> session() = 0;
+    virtual std::uint64_t memory_bytes_max() const = 0;
     // The parsed tree of a SELECT as JSON (json_serialize_sql), or DuckDB's error in the same form.
     virtual Result<std::string> select_tree(std::string_view sql) = 0;
 };

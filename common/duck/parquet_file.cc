@@ -1,6 +1,7 @@
 #include "common/duck/parquet_file.h"
 
 #include <algorithm>
+#include <semaphore>
 
 #include "common/duck/duck_result.h"
 
@@ -8,8 +9,19 @@ namespace dl {
 
 namespace {
 
-// Rows of one read_parquet_rows() are cut at about so many bytes of text.
+// Rows of one read_parquet_rows() are cut at about so many bytes of text, or at this share of the memory.
 constexpr std::uint64_t kReadHeapBytesMax = 64u << 20;
+constexpr std::uint64_t kReadHeapShare = 8;
+
+// Reading a row group takes its stored and plain bytes; the rows of the one before may wait to be fetched
+// meanwhile. And something for everything else.
+constexpr std::uint64_t kMemoryPerGroupByte = 2;
+constexpr std::uint64_t kMemoryBeside = 16u << 20;
+
+std::binary_semaphore& turn_of_wide_reads() {
+    static std::binary_semaphore turn{1};
+    return turn;
+}
 
 }  // namespace
 
@@ -34,6 +46,23 @@ std::string sql_parquet_files(std::span<const std::string> paths, std::string_vi
 
 std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers) {
     return "dl_alive(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
+}
+
+Result<std::shared_ptr<DuckDatabase>> file_database_for(const std::shared_ptr<DuckDatabase>& usual,
+                                                        std::uint64_t group_bytes) {
+    const auto needed = kMemoryPerGroupByte * group_bytes + kMemoryBeside;
+    if (needed <= usual->memory_bytes_max()) return usual;
+    turn_of_wide_reads().acquire();
+    auto opened = file_duck_database(needed);
+    if (opened.has_error()) {
+        turn_of_wide_reads().release();
+        return opened;
+    }
+    auto* const database = opened->get();
+    return std::shared_ptr<DuckDatabase>(database, [own = std::move(*opened)](DuckDatabase*) mutable {
+        own.reset();
+        turn_of_wide_reads().release();
+    });
 }
 
 Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,
@@ -71,7 +100,8 @@ Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string&
     std::vector<duck::Chunk> chunks;
     std::uint64_t bytes = 0;
     Offset last = from - 1;
-    while (bytes < kReadHeapBytesMax) {
+    const auto bytes_max = std::min(kReadHeapBytesMax, database.memory_bytes_max() / kReadHeapShare);
+    while (bytes < bytes_max) {
         auto fetched = stream.fetch();
         if (!fetched) return in_file(fetched.error());
         duck::Chunk chunk = std::move(*fetched);

@@ -65,5 +65,11 @@ Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memor
 // The one that reads our files: its one thread gives the rows of a list of files in their order, without
 // holding any back. No order is kept in a UNION ALL.
 Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max);
+// `usual`, one of those, when its memory suffices for files whose largest row group has so many bytes (stored
+// and plain together); else one with what it takes, so that every row that was once accepted can be read
+// again. Of the latter there is one at a time in the process: this waits until the one before is let go of. A
+// thread that holds one asks for no other.
+Result<std::shared_ptr<DuckDatabase>> file_database_for(const std::shared_ptr<DuckDatabase>& usual,
+                                                        std::uint64_t group_bytes);
 
 }  // namespace dl

@@ -1,6 +1,7 @@
 #include "slave/compaction/compaction_job.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
@@ -162,16 +163,31 @@ Result<void> CompactionJob::check_disk(const std::vector<InputSize>& sizes,
                                                 " of them are kept for other writes; free some space");
 }
 
+Result<std::vector<KeptRows>> CompactionJob::find_kept() const {
+    std::vector<KeepInput> indexes;
+    std::vector<KeptRows> all;
+    for (const auto& entry : input_.inputs) {
+        const auto rows = entry.file->info().rows;
+        indexes.push_back({&entry.file->index(), rows});
+        if (!input_.join) continue;
+        RowBits bits(rows);
+        for (std::uint64_t row = 0; row < rows; ++row)
+            bits.set(row);
+        all.emplace_back(std::move(bits));
+    }
+    if (input_.join) return all;
+    return find_kept_rows(indexes);
+}
+
 Result<CompactionOutput> CompactionJob::merge() {
     CompactionOutput output;
     output.inputs = input_.inputs;
-    std::vector<KeepInput> indexes;
     for (const auto& entry : output.inputs) {
-        indexes.push_back({&entry.file->index(), entry.file->info().rows});
+        DL_CHECK(!input_.join || !entry.file->info().compacted, "flushed files are joined");
         output.rows_before += entry.file->info().rows;
     }
     rows_total_ = output.rows_before;
-    DL_TRY_ASSIGN(output.kept, find_kept_rows(indexes));
+    DL_TRY_ASSIGN(output.kept, find_kept());
 
     std::vector<InputSize> sizes;
     for (std::size_t i = 0; i < output.inputs.size(); ++i) {
@@ -189,7 +205,8 @@ Result<CompactionOutput> CompactionJob::merge() {
         return output;
     }
     DL_CHECK(output.rows_after <= output.rows_before, "INV-5 a compaction brings no rows");
-    const auto groups = group_outputs(sizes);
+    const auto groups = input_.join ? std::vector<OutputGroup>{{0, sizes.size(), output.rows_after, false}}
+                                    : group_outputs(sizes);
     DL_TRY(check_disk(sizes, groups));
     DL_FAILPOINT("compaction.before-write-new");
     for (const auto& group : groups) {
@@ -220,7 +237,7 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     info.first_offset = output.inputs[group.begin].file->info().first_offset;
     info.end_offset = output.inputs[group.end - 1].file->info().end_offset;
     info.edition = input_.edition;
-    info.compacted = true;
+    info.compacted = !input_.join;
     info.rows = group.rows;
     info.fields = output_fields(group);
     double plain_bytes = 0;
@@ -277,12 +294,15 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
     std::vector<KeptFilter::Part> parts;
     std::vector<const ManifestFile*> files;
     std::vector<std::string> paths;
+    std::uint64_t widest = 0;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         const auto& file = *output.inputs[i].file;
         if (output.kept[i].count() == 0) {
             rows_done_ += file.info().rows;
             continue;
         }
+        DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
+        widest = std::max(widest, group_bytes);
         const auto& info = file.info();
         parts.push_back({&info, &output.kept[i],
                          static_cast<double>(info.parquet_bytes) / static_cast<double>(info.rows)});
@@ -298,7 +318,8 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, rows_done_);
     DL_TRY_ASSIGN(const auto writer,
                   ParquetWriter::create(*input_.files, path, snapshot_file_columns(fields)));
-    DL_TRY_ASSIGN(const auto session, start_session());
+    DL_TRY_ASSIGN(const auto database, file_database_for(input_.database, widest));
+    DL_TRY_ASSIGN(const auto session, start_session(*database));
     const auto copied = [&]() -> Result<void> {
         // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one
         // thread.
@@ -316,7 +337,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
 }
 
 Result<void> CompactionJob::check_written(const std::string& path, ManifestFile* info) {
-    DL_TRY_ASSIGN(const auto session, start_session());
+    DL_TRY_ASSIGN(const auto session, start_session(*input_.database));
     std::uint64_t rows = 0;
     Offset last = info->first_offset - 1;
     const auto read = [&]() -> Result<void> {
@@ -356,18 +377,22 @@ Result<void> CompactionJob::write_index(const CompactionOutput& output, const Ou
     }
     KeyIndexWriter writer({info.first_offset, info.end_offset, info.rows, input_.table->index_hash_seed});
     writer.reserve(info.rows);
+    std::optional<Hash128> last;
     DL_TRY(merge_indexes(inputs, [&](std::size_t input, const KeyIndex::Entry& entry) {
         const auto& kept = output.kept[group.begin + input];
-        if (kept.test(entry.row))
-            writer.add(entry.hash, static_cast<std::uint32_t>(base[input] + kept.rank(entry.row)), false);
+        // The newest record of a key comes first. Joined files keep the others too, which no index names.
+        if (!kept.test(entry.row) || (input_.join && last == entry.hash)) return;
+        last = entry.hash;
+        writer.add(entry.hash, static_cast<std::uint32_t>(base[input] + kept.rank(entry.row)),
+                   input_.join && entry.is_delete);
     }));
     DL_CHECK(rows == info.rows, "INV-5 an output has the kept rows of its group");
-    DL_CHECK(writer.entries() == info.rows, "INV-5 every kept row has one key index entry");
+    DL_CHECK(input_.join || writer.entries() == info.rows, "INV-5 every kept row has one key index entry");
     return writer.write(*input_.files, input_.snapshots_directory + "/" + info.index_name());
 }
 
-Result<std::unique_ptr<DuckSession>> CompactionJob::start_session() {
-    DL_TRY_ASSIGN(auto session, input_.database->session());
+Result<std::unique_ptr<DuckSession>> CompactionJob::start_session(DuckDatabase& database) {
+    DL_TRY_ASSIGN(auto session, database.session());
     const auto running = session_.lock();
     if (cancelled_)
         return make_error(ErrorCode::cancelled, "the compaction was stopped because the partition closes");

@@ -1,6 +1,7 @@
 // Rewrites a run of snapshot files: of each key only the newest record of the run stays, deletes go, offsets
-// and append times are kept. Writes and syncs the new files and checks them (INV-5); names them in no
-// manifest. Blocking: compaction pool. cancel() from any thread.
+// and append times are kept. Or joins flushed files: all of their records stay. Writes and syncs the new
+// files and checks them (INV-5); names them in no manifest. Blocking: compaction pool. cancel() from any
+// thread.
 #pragma once
 
 #include <atomic>
@@ -21,10 +22,11 @@ namespace dl::slave {
 
 struct CompactionInput {
     FileSystem* files = nullptr;
-    DuckDatabase* database = nullptr;  // of file_duck_database()
+    std::shared_ptr<DuckDatabase> database;  // of file_duck_database()
     std::string snapshots_directory;
     std::shared_ptr<const TableMeta> table;
-    std::vector<FileEntry> inputs;          // ascending; always all files of the partition
+    std::vector<FileEntry> inputs;  // ascending; all files of the partition, or a run of flushed ones to join
+    bool join = false;
     std::uint64_t edition = 0;              // of the new files
     IoBudget* budget = nullptr;             // of reading and writing; nullptr: no limit
     std::uint64_t free_disk_bytes_min = 0;  // DISK_FULL when the new files would leave less
@@ -62,6 +64,7 @@ class CompactionJob {
 
   private:
     Result<CompactionOutput> merge();
+    Result<std::vector<KeptRows>> find_kept() const;
     Result<void> check_disk(const std::vector<InputSize>& sizes,
                             const std::vector<OutputGroup>& groups) const;
     void spend(std::uint64_t bytes) const;
@@ -75,7 +78,7 @@ class CompactionJob {
     Result<void> check_written(const std::string& path, ManifestFile* info);
     Result<void> write_index(const CompactionOutput& output, const OutputGroup& group,
                              const ManifestFile& info);
-    Result<std::unique_ptr<DuckSession>> start_session();
+    Result<std::unique_ptr<DuckSession>> start_session(DuckDatabase& database);
 
     CompactionInput input_;
     std::atomic<std::uint64_t> rows_done_{0};

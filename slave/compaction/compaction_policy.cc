@@ -30,13 +30,14 @@ const char* to_text(CompactionReason reason) {
 }
 
 CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint64_t tail_rows,
-                                   const CompactionPolicy& policy) {
+                                   const CompactionPolicy& policy, std::size_t log_files) {
     Sum flushed, compacted;
     for (const auto& file : files)
         (file.compacted ? compacted : flushed).add(file);
     if (!policy.automatic || flushed.files == 0) return CompactionReason::none;
     const auto bytes = flushed.bytes + compacted.bytes;
-    if (bytes >= policy.bytes_min && flushed.files >= policy.files_min &&
+    const bool enough = bytes >= policy.bytes_min || log_files >= kLogFilesForGrowth;
+    if (enough && flushed.files >= policy.files_min &&
         static_cast<double>(flushed.bytes) * 100 >=
             static_cast<double>(compacted.bytes) * policy.growth_percent)
         return CompactionReason::growth;
@@ -47,6 +48,44 @@ CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint6
             static_cast<double>(flushed.rows + compacted.rows) * policy.dead_percent)
         return CompactionReason::dead_rows;
     return CompactionReason::none;
+}
+
+namespace {
+
+// The oldest files of the range that are not too many bytes together.
+JoinRange within_joined_bytes(std::span<const PolicyFile> files, JoinRange range) {
+    std::uint64_t bytes = 0;
+    for (auto at = range.begin; at < range.end; ++at) {
+        bytes += files[at].plain_bytes;
+        if (bytes > kJoinedFileBytesMax) return {range.begin, at};
+    }
+    return range;
+}
+
+}  // namespace
+
+std::optional<JoinRange> decide_join(std::span<const PolicyFile> files, const CompactionPolicy& policy) {
+    const std::uint64_t ratio = policy.join_files;
+    if (ratio < 2) return std::nullopt;
+    // From the newest to the oldest. One that is smaller than a newer one counts as large as that, so that
+    // the files of a tier lie side by side.
+    std::uint64_t tier_bytes_max = kSmallestTierBytes;
+    std::size_t end = files.size();  // of the tier
+    std::size_t at = files.size();
+    for (; at > 0 && !files[at - 1].compacted; --at) {
+        const auto bytes = files[at - 1].plain_bytes;
+        if (bytes >= kJoinedFileBytesMax / ratio) break;  // nor do the older ones become any fewer by a join
+        if (bytes < tier_bytes_max) {
+            if (end - (at - 1) >= ratio &&
+                (at == 1 || files[at - 2].compacted || files[at - 2].plain_bytes >= tier_bytes_max))
+                return within_joined_bytes(files, {at - 1, end});
+            continue;
+        }
+        while (bytes >= tier_bytes_max)
+            tier_bytes_max *= ratio;
+        end = at;
+    }
+    return std::nullopt;
 }
 
 bool worth_when_idle(std::span<const PolicyFile> files, std::uint64_t tail_rows,

@@ -23,6 +23,9 @@ void add(rpc::StatsReply& sum, const PartitionStats& stats) {
     sum.syncs += stats.syncs;
     sum.flushes += stats.flushes;
     sum.compactions += stats.compactions;
+    sum.joins += stats.joins;
+    sum.scrubbed_bytes += stats.scrubbed_bytes;
+    sum.scrub_findings += stats.scrub_findings;
 }
 
 Result<std::string> answer(const TableRegistry& tables, std::string_view json) {

@@ -153,11 +153,14 @@ Result<void> KeyIndexWriter::write(FileSystem& files, const std::string& path) c
 
 Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const std::string& path,
                                                        const KeyIndexInfo& expected) {
-    DL_TRY_ASSIGN(const auto file, files.open_read(path));
-    DL_TRY_ASSIGN(auto bytes, file->map());
-    if (bytes.size() < kHeaderBytes)
-        return corrupt(path, "is " + std::to_string(bytes.size()) + " bytes long, shorter than its header");
-    const char* data = bytes.view().data();
+    auto index = std::make_shared<KeyIndex>();  // before the lease, which goes first
+    index->mapping_ = std::make_unique<PooledMapping>(files, path);
+    const auto& mapping = index->mapping_;
+    DL_TRY_ASSIGN(const auto lease, mapping->lease());
+    const auto bytes = mapping->size();
+    if (bytes < kHeaderBytes)
+        return corrupt(path, "is " + std::to_string(bytes) + " bytes long, shorter than its header");
+    const char* data = mapping->data();
     if (load_le<std::uint32_t>(data) != kMagic) return corrupt(path, "does not begin with DLKX");
     const auto version = load_le<std::uint16_t>(data + 4);
     if (version != kVersion || load_le<std::uint16_t>(data + 6) != 0)
@@ -182,21 +185,17 @@ Result<std::shared_ptr<const KeyIndex>> KeyIndex::open(FileSystem& files, const 
     if (entries > info.rows || bits > kDirectoryBitsMax || blocks == 0)
         return corrupt(path, "the counts in the header are out of range");
     const Layout layout(entries, bits, blocks);
-    if (layout.end * kLineBytes != load_le<std::uint64_t>(data + 64) ||
-        layout.end * kLineBytes != bytes.size())
-        return corrupt(path, "is " + std::to_string(bytes.size()) + " bytes long, its header says " +
+    if (layout.end * kLineBytes != load_le<std::uint64_t>(data + 64) || layout.end * kLineBytes != bytes)
+        return corrupt(path, "is " + std::to_string(bytes) + " bytes long, its header says " +
                                  std::to_string(layout.end * kLineBytes));
 
-    auto index = std::make_shared<KeyIndex>();
     index->path_ = path;
-    index->data_ = data;
     index->salt_ = salt;
     index->entries_ = entries;
     index->directory_shift_ = 63 - bits;
     index->bloom_blocks_ = blocks;
     index->bloom_line_ = layout.bloom;
     index->entries_line_ = layout.entries;
-    index->bytes_ = std::move(bytes);
     DL_TRY(index->check());
     return std::shared_ptr<const KeyIndex>(std::move(index));
 }
@@ -208,7 +207,8 @@ Error KeyIndex::damaged(std::uint64_t line) const {
 }
 
 Result<void> KeyIndex::check() const {
-    for (std::uint64_t number = kHeaderLines; number < bytes_.size() / kLineBytes; ++number)
+    DL_TRY_ASSIGN(const auto lease, mapping_->lease());
+    for (std::uint64_t number = kHeaderLines; number < mapping_->size() / kLineBytes; ++number)
         if (!is_whole(number)) {
             doubted_ = true;
             return wrong_checksum(path_, number);
@@ -218,6 +218,10 @@ Result<void> KeyIndex::check() const {
 
 Result<bool> KeyIndex::Cursor::next(Entry* entry) {
     if (at_ == index_.entries_) return false;
+    if (!lease_) {
+        DL_TRY_ASSIGN(auto lease, index_.mapping_->lease());
+        lease_.emplace(std::move(lease));
+    }
     const auto number = index_.entries_line_ + at_ / kEntriesPerLine;
     const auto place = at_ % kEntriesPerLine;
     if (place == 0 && !index_.is_whole(number)) return index_.damaged(number);
@@ -276,6 +280,7 @@ Result<std::uint32_t> KeyIndex::search_proven(const Hash128& hash) const {
 }
 
 Result<std::optional<KeyIndex::Entry>> KeyIndex::find(const Hash128& hash) const {
+    DL_TRY_ASSIGN(const auto lease, mapping_->lease());
     const auto bloom = bloom_line_ + bloom_block_of(hash, bloom_blocks_);
     __builtin_prefetch(line(bloom));
     const auto first = first_entry(hash);
@@ -290,6 +295,7 @@ Result<std::optional<KeyIndex::Entry>> KeyIndex::find(const Hash128& hash) const
 
 Result<void> KeyIndex::find(std::span<const Hash128> hashes, std::uint32_t* rows) const {
     constexpr std::size_t kGroup = 64;
+    DL_TRY_ASSIGN(const auto lease, mapping_->lease());
     std::array<std::uint32_t, kGroup> maybe;
     std::array<std::uint32_t, kGroup> first;
     for (std::size_t start = 0; start < hashes.size(); start += kGroup) {

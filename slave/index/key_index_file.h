@@ -1,7 +1,8 @@
 // The key index of one snapshot file (`.kix`, docs/formats/key-index.md): the newest record of each key of
 // the file's offset range, as sorted 128-bit hashes with their row numbers, a directory over the hashes'
-// leading bits and a Bloom filter, all in lines with a checksum each. Written once, then mapped; never
-// changed. Every answer comes from lines whose checksum was right when it was given.
+// leading bits and a Bloom filter, all in lines with a checksum each. Written once, never changed; mapped
+// while it is used (pooled_mapping.h). Every answer comes from lines whose checksum was right when it was
+// given.
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "common/base/ids.h"
 #include "common/io/file_system.h"
 #include "slave/index/bloom_filter.h"
+#include "slave/index/pooled_mapping.h"
 
 namespace dl::slave {
 
@@ -45,8 +47,8 @@ class KeyIndexWriter {
     std::vector<std::uint32_t> rows_;
 };
 
-// Thread-safe. CORRUPT_DATA of any call names the file and the damaged byte; the index is doubted from then
-// on.
+// Thread-safe. Any call may fail because the file cannot be mapped again. CORRUPT_DATA of any call names the
+// file and the damaged byte; the index is doubted from then on.
 class KeyIndex {
   public:
     static constexpr std::uint32_t kNone = 0xffffffffu;
@@ -57,12 +59,12 @@ class KeyIndex {
         bool is_delete = false;
     };
 
-    // Maps the file and checks all of it: CORRUPT_DATA says what does not fit.
+    // Reads all of the file and checks it: CORRUPT_DATA says what does not fit.
     static Result<std::shared_ptr<const KeyIndex>> open(FileSystem& files, const std::string& path,
                                                         const KeyIndexInfo& expected);
 
     std::uint64_t entries() const { return entries_; }
-    std::uint64_t mapped_bytes() const { return bytes_.size(); }
+    std::uint64_t mapped_bytes() const { return mapping_->size(); }
     // rows[i] = row of hashes[i], or kNone. Made for many hashes at once: the memory they need is asked for
     // beforehand. After an error `rows` says nothing.
     Result<void> find(std::span<const Hash128> hashes, std::uint32_t* rows) const;
@@ -82,6 +84,7 @@ class KeyIndex {
 
       private:
         const KeyIndex& index_;
+        std::optional<PooledMapping::Lease> lease_;
         std::uint64_t at_ = 0;
     };
 
@@ -89,7 +92,7 @@ class KeyIndex {
     friend class KeyIndexWriter;
     static constexpr std::uint32_t kDeleteBit = 0x80000000u;
 
-    const char* line(std::uint64_t number) const { return data_ + number * kLineBytes; }
+    const char* line(std::uint64_t number) const { return mapping_->data() + number * kLineBytes; }
     bool is_whole(std::uint64_t number) const { return line_is_whole(line(number), number, salt_); }
     Error damaged(std::uint64_t line) const;
     std::uint64_t directory_line(std::uint64_t bucket) const;
@@ -101,8 +104,7 @@ class KeyIndex {
     std::uint32_t first_entry(const Hash128& hash) const;
 
     std::string path_;
-    SharedBytes bytes_;
-    const char* data_ = nullptr;
+    std::unique_ptr<PooledMapping> mapping_;
     std::uint32_t salt_ = 0;
     std::uint64_t entries_ = 0;
     std::uint32_t directory_shift_ = 63;  // bucket = (high >> 1) >> directory_shift_

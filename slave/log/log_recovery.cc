@@ -69,6 +69,9 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
              "INV-2 the log ends where its last segment does");
     DL_TRY(collect_epochs());
     collect_batch_ids();
+    // Who reads opens it again: most of many partitions are not read from their log, and each of them would
+    // keep a descriptor for it.
+    segments.back()->reader.reset();
     return std::move(outcome_);
 }
 

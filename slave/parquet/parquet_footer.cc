@@ -50,6 +50,7 @@ SchemaElement read_element(ThriftReader& reader) {
 struct ChunkInfo {
     std::int64_t codec = 0;
     std::int64_t bytes = -1;
+    std::int64_t plain_bytes = 0;
     std::int64_t data_page = -1;
     std::int64_t dictionary_page = -1;
 };
@@ -61,6 +62,8 @@ ChunkInfo read_chunk(ThriftReader& reader) {
         reader.structure_fields([&](std::int16_t member, Kind member_kind) {
             if (member == 4 && member_kind == Kind::i32)
                 info.codec = reader.integer();
+            else if (member == 6 && member_kind == Kind::i64)
+                info.plain_bytes = reader.integer();
             else if (member == 7 && member_kind == Kind::i64)
                 info.bytes = reader.integer();
             else if (member == 9 && member_kind == Kind::i64)
@@ -104,10 +107,23 @@ Result<ParquetChunk> locate(const ChunkInfo& info, std::uint64_t file_bytes) {
         return damaged("a column lies outside the file");
     chunk.begin = static_cast<std::uint64_t>(begin);
     chunk.bytes = static_cast<std::uint32_t>(info.bytes);
+    // A chunk is compressed page by page, and a page has at most 2^31 bytes; the sum is a size, no promise.
+    chunk.plain_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(info.plain_bytes, 0));
     return chunk;
 }
 
 }  // namespace
+
+std::uint64_t ParquetFooter::widest_group_bytes() const {
+    std::uint64_t widest = 0;
+    for (std::size_t group = 0; group + 1 < first_rows.size(); ++group) {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            bytes += chunk(group, i).bytes + chunk(group, i).plain_bytes;
+        widest = std::max(widest, bytes);
+    }
+    return widest;
+}
 
 Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t file_bytes) {
     if (file_bytes < kMagic.size() + kTrailerBytes || end.size() < kTrailerBytes || !end.ends_with(kMagic))

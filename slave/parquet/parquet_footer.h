@@ -35,6 +35,7 @@ struct ParquetColumn {
 struct ParquetChunk {
     std::uint64_t begin = 0;  // of its first page, which may be the dictionary
     std::uint32_t bytes = 0;
+    std::uint64_t plain_bytes = 0;  // uncompressed, as the footer says
     ParquetCodec codec = ParquetCodec::plain;
 };
 
@@ -51,6 +52,8 @@ struct ParquetFooter {
     const ParquetChunk& chunk(std::size_t group, std::size_t column) const {
         return chunks[group * columns.size() + column];
     }
+    // Stored and plain bytes of the largest row group: what a reader that takes in whole chunks has of it.
+    std::uint64_t widest_group_bytes() const;
 };
 
 // CORRUPT_DATA when it is damaged, NOT_SUPPORTED for what our own files do not contain and for versions of

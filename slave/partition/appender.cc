@@ -92,7 +92,7 @@ std::uint64_t Appender::tail_room() const {
     const std::uint64_t most = limits::group_commit_bytes_max;
     if (core_.tail_share == nullptr) return most;
     // The index of the rows needs memory beside them.
-    const auto room = core_.context.tail_budget->room();
+    const auto room = core_.context.tail_budget->room_for(*core_.tail_share);
     return std::min(most, (room + 1) / 2);
 }
 
@@ -305,10 +305,14 @@ void Appender::flush_failed(const Error& error) {
         left.swap(queue->waiting);
         queue->bytes = 0;
     }
+    // Nothing was written: by the same name as a full disk has everywhere.
+    const auto code = error.code == ErrorCode::disk_full ? ErrorCode::disk_full : ErrorCode::overloaded;
+    const auto told =
+        make_error(code, core_.label() + " holds as many unflushed rows as it may and flushing them fails: " +
+                             (error.code == code ? error.message : error.to_text()) +
+                             "; it goes on by itself once they can be flushed");
     for (auto& pending : left)
-        pending.done(make_error(ErrorCode::overloaded, core_.label() +
-                                                           " holds as many unflushed rows as it may and " +
-                                                           "flushing them fails: " + error.to_text()));
+        pending.done(told);
 }
 
 void Appender::close() {

@@ -58,11 +58,8 @@ Result<void> Applier::apply(WriterExclusion::Hold& hold, std::span<LogBatch> bat
     const auto before = core_.state();
     next->end_offset = tail.end_offset();
     auto marked = before->files->superseded_by(missing);
-    // Nothing is acknowledged on a wrong look-up: the writers wait for a right index. Each round finds the
-    // damage of one more.
-    for (std::size_t round = 0;
-         round < before->files->entries().size() && marked.has_error() && before->files->has_doubted_index();
-         ++round) {
+    if (marked.has_error() && before->files->has_doubted_index()) {
+        // Nothing is acknowledged on a wrong look-up: the writers wait until all indexes are right.
         core_.derived_doubted = true;
         DL_TRY(rebuild_doubted_indexes(core_, *before->files));
         marked = before->files->superseded_by(missing);

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/partition/derived_repair.h"
+#include "slave/partition/file_join.h"
 #include "slave/partition/file_repair.h"
 
 namespace dl::slave {
@@ -35,7 +36,7 @@ std::vector<PolicyFile> policy_files(const FileSet& files) {
     std::vector<PolicyFile> list;
     for (const auto& entry : files.entries()) {
         const auto& info = entry.file->info();
-        list.push_back({info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes});
+        list.push_back({info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes, info.plain_bytes});
     }
     return list;
 }
@@ -47,7 +48,10 @@ void CompactionRunner::start(Scope scope, std::function<void(Result<void>)> done
     {
         const auto runs = runs_.lock();
         if (!runs->closing && runs->current != nullptr) {
-            if (done) runs->current->waiting.push_back(std::move(done));
+            auto& current = *runs->current;
+            auto& queue =
+                current.scope == Scope::join && scope != Scope::join ? current.afterwards : current.waiting;
+            if (done) queue.push_back(std::move(done));
             return;
         }
         if (!runs->closing) {
@@ -68,7 +72,7 @@ void CompactionRunner::start(Scope scope, std::function<void(Result<void>)> done
 }
 
 void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void>& result) {
-    std::vector<std::function<void(Result<void>)>> waiting;
+    std::vector<std::function<void(Result<void>)>> waiting, afterwards;
     {
         const auto runs = runs_.lock();
         DL_CHECK(runs->current == run, "one compaction of a partition at a time");
@@ -77,6 +81,7 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
         runs->starts_to_skip = result.has_error() ? std::uint64_t{1} << runs->failures : 0;
         run->job = nullptr;
         waiting.swap(run->waiting);
+        afterwards.swap(run->afterwards);
         runs->current = nullptr;
     }
     if (result.has_error() && result.error().code != ErrorCode::unavailable &&
@@ -84,6 +89,8 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
         spdlog::error("compaction: {} failed: {}", core_.label(), result.error().to_text());
     for (const auto& done : waiting)
         done(result);
+    for (auto& done : afterwards)
+        start(Scope::everything, std::move(done));
     // Last: close() may let the partition go.
     const auto runs = runs_.lock();
     changed_.notify_all();
@@ -124,10 +131,14 @@ void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) 
 
 void CompactionRunner::consider() {
     const auto& policy = core_.options.compaction;
-    if (!policy.automatic || !may_start()) return;
+    if (!may_start()) return;
     const auto state = core_.state();
-    const auto reason = decide_compaction(policy_files(*state->files), state->tail->rows, policy);
-    if (reason == CompactionReason::none) return;
+    const auto files = policy_files(*state->files);
+    const auto reason = decide_compaction(files, state->tail->rows, policy, core_.log().segments().size());
+    if (reason == CompactionReason::none) {
+        if (decide_join(files, policy)) start(Scope::join, nullptr);
+        return;
+    }
     spdlog::info("compaction: {} because of {}", core_.label(), to_text(reason));
     start(Scope::flushed, nullptr);
 }
@@ -182,14 +193,14 @@ void CompactionRunner::start_repair(std::chrono::steady_clock::time_point now) {
     if (!posted) finish(false);
 }
 
-Result<CompactionOutput> CompactionRunner::merge(Run& own) {
-    const auto state = core_.state();
+Result<CompactionOutput> CompactionRunner::merge(Run& own, std::optional<std::vector<FileEntry>> joined) {
     CompactionInput input;
     input.files = core_.context.files;
-    input.database = core_.context.compaction_database.get();
+    input.database = core_.context.compaction_database;
     input.snapshots_directory = core_.snapshots();
     input.table = core_.table();
-    input.inputs = state->files->entries();
+    input.join = joined.has_value();
+    input.inputs = joined ? std::move(*joined) : core_.state()->files->entries();
     input.edition = core_.publisher().next_edition();
     input.budget = core_.context.compaction_budget;
     input.free_disk_bytes_min = core_.options.free_disk_bytes_min;
@@ -202,9 +213,42 @@ Result<CompactionOutput> CompactionRunner::merge(Run& own) {
     return job->run();
 }
 
+Result<bool> CompactionRunner::mended_inputs(const Error& failure) {
+    if (failure.code == ErrorCode::disk_full || failure.code == ErrorCode::cancelled) return false;
+    DL_TRY_ASSIGN(const bool rewrote, rewrote_inputs());
+    const bool doubted = core_.state()->files->has_doubted_index();
+    DL_TRY(repair_doubted());
+    return rewrote || doubted;
+}
+
+Result<void> CompactionRunner::run_join(Run& own) {
+    for (bool mended = false;; mended = true) {
+        const auto state = core_.state();
+        const auto range = decide_join(policy_files(*state->files), core_.options.compaction);
+        if (!range) return {};
+        const auto& entries = state->files->entries();
+        const auto at = [&](std::size_t index) {
+            return entries.begin() + static_cast<std::ptrdiff_t>(index);
+        };
+        auto joined = merge(own, std::vector<FileEntry>(at(range->begin), at(range->end)));
+        if (joined.has_value()) {
+            spdlog::info("compaction: {} joins {} files with {} records", core_.label(),
+                         joined->inputs.size(), joined->rows_after);
+            DL_TRY(commit_joined(core_, *joined));
+            ++core_.counters.joins;
+            mended = false;
+            continue;  // it may be one too many of the next tier
+        }
+        if (mended) return joined.error();
+        DL_TRY_ASSIGN(const bool again, mended_inputs(joined.error()));
+        if (!again) return joined.error();
+    }
+}
+
 Result<void> CompactionRunner::run(Run& own) {
     const std::lock_guard replacing(core_.files_mutex);
     DL_TRY(repair_doubted());
+    if (own.scope == Scope::join) return run_join(own);
     const Offset log_start =
         log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs);
     if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
@@ -214,12 +258,9 @@ Result<void> CompactionRunner::run(Run& own) {
     auto ran = merge(own);
     // What is kept for readers of the past may be the space that is missing.
     if (ran.has_error() && ran.error().code == ErrorCode::disk_full) core_.earlier.clear();
-    if (ran.has_error() && ran.error().code != ErrorCode::disk_full &&
-        ran.error().code != ErrorCode::cancelled) {
-        DL_TRY_ASSIGN(const bool rewrote, rewrote_inputs());
-        const bool doubted = core_.state()->files->has_doubted_index();
-        DL_TRY(repair_doubted());
-        if (rewrote || doubted) ran = merge(own);
+    if (ran.has_error()) {
+        DL_TRY_ASSIGN(const bool again, mended_inputs(ran.error()));
+        if (again) ran = merge(own);
     }
     DL_TRY_ASSIGN(const auto output, std::move(ran));
     if (output.unchanged) return remove_log(log_start);

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/base/synchronized.h"
@@ -26,9 +27,9 @@ class CompactionRunner {
     void start(std::function<void(Result<void>)> done) { start(Scope::everything, std::move(done)); }
     // Of the run under way, else of the last one.
     CompressProgress progress() const;
-    // After a flush: starts a run when the policy says so. After a failed run the next calls, of this and of
-    // consider_idle(), start none: two after the first failure, twice as many after each further one, at
-    // most 64.
+    // After a flush: starts a run, or joins files, when the policy says so. After a failed run the next
+    // calls, of this and of consider_idle(), start none: two after the first failure, twice as many after
+    // each further one, at most 64.
     void consider();
     // Every now and then: the same when nothing has been written for a while, then with the tail. Also
     // rebuilds key indexes that were found damaged, and what was derived with them.
@@ -37,11 +38,13 @@ class CompactionRunner {
     void close();
 
   private:
-    // What is merged: the column files, or the tail too, which is flushed for it.
-    enum class Scope : std::uint8_t { flushed, everything };
+    // What is merged: small flushed files, whose records all stay; the column files; or the tail too, which
+    // is flushed for it.
+    enum class Scope : std::uint8_t { join, flushed, everything };
     struct Run {
         Scope scope = Scope::flushed;
         std::vector<std::function<void(Result<void>)>> waiting;
+        std::vector<std::function<void(Result<void>)>> afterwards;  // of a join: those who want a compaction
         std::shared_ptr<CompactionJob> job;
     };
     void start(Scope scope, std::function<void(Result<void>)> done);
@@ -49,7 +52,11 @@ class CompactionRunner {
     bool may_start();
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
-    Result<CompactionOutput> merge(Run& own);
+    Result<void> run_join(Run& own);
+    // Of all files, or joins these.
+    Result<CompactionOutput> merge(Run& own, std::optional<std::vector<FileEntry>> joined = std::nullopt);
+    // What may have let a merge fail is put right: damaged files and indexes. False: nothing was found.
+    Result<bool> mended_inputs(const Error& failure);
     // Some of the files were damaged and have been written anew.
     Result<bool> rewrote_inputs();
     // After a key index was found damaged.

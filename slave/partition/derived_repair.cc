@@ -89,8 +89,12 @@ Result<void> rebuild_doubted_indexes(PartitionCore& core, const FileSet& files) 
     const auto table = core.table();
     const DerivedFrom from{core.context.files, core.context.file_database.get(), core.snapshots(),
                            table.get()};
-    for (const auto& entry : files.entries())
-        if (entry.file->index().is_doubted()) DL_TRY(rebuild_index(core, from, *entry.file));
+    for (const auto& entry : files.entries()) {
+        const auto& index = entry.file->index();
+        // Damage seldom comes alone, and lookups stop at the first they meet.
+        if (!index.is_doubted() && index.check().has_value()) continue;
+        DL_TRY(rebuild_index(core, from, *entry.file));
+    }
     return {};
 }
 

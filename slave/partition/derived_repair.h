@@ -15,9 +15,9 @@ namespace dl::slave {
 Result<std::shared_ptr<const FileSet>> with_derived_vectors(const PartitionState& state,
                                                             const TableMeta& table);
 
-// Rebuilds the key indexes that were found damaged, so that looking up goes on. Vectors are not derived anew:
-// no wrong answer was ever taken from a damaged line. Holds nobody up but who wants the same. An error means
-// that the Parquet file cannot be read either.
+// Looks at every line of all key indexes, after one was found damaged, and rebuilds those that are, so that
+// looking up goes on. Vectors are not derived anew: no wrong answer was ever taken from a damaged line. Holds
+// nobody up but who wants the same. An error means that the Parquet file cannot be read either.
 Result<void> rebuild_doubted_indexes(PartitionCore& core, const FileSet& files);
 
 // Rebuilds the indexes of these files (by stem; one that a compaction has replaced meanwhile is left alone),

@@ -127,11 +127,14 @@ struct Cell {
 class Comparison {
   public:
     Comparison(const PartitionCore& core, const ManifestFile& info)
-        : info_(info), batches_(core.log(), info.first_offset, info.end_offset) {}
+        : info_(info), table_(core.table()), batches_(core.log(), info.first_offset, info.end_offset) {}
 
+    // Defaults are the table's, a manifest has none. A column that was dropped has no default any more.
     Result<void> prepare() {
         for (const auto& field : info_.fields) {
-            DL_TRY_ASSIGN(auto value, default_row(field));
+            const auto known = table_->schema.find(field.id);
+            default_known_.push_back(known || field.id >= table_->next_field_id);
+            DL_TRY_ASSIGN(auto value, default_row(known ? table_->schema.fields[*known] : field));
             defaults_.push_back(std::move(value));
         }
         return {};
@@ -146,7 +149,8 @@ class Comparison {
                 return differs("_delete");
             if (columns[2].fixed<std::int64_t>(row) != header_.append_time_us) return differs("_time");
             for (std::size_t i = 0; i < info_.fields.size(); ++i)
-                if (!(Cell{&columns[3 + i], row} == in_log(i))) return differs(info_.fields[i].name);
+                if ((views_[i] != nullptr || default_known_[i]) && !(Cell{&columns[3 + i], row} == in_log(i)))
+                    return differs(info_.fields[i].name);
             ++at_;
         }
         return std::optional<std::string>{};
@@ -175,8 +179,10 @@ class Comparison {
     }
 
     const ManifestFile& info_;
+    const std::shared_ptr<const TableMeta> table_;
     LogBatches batches_;
     std::vector<ColumnBatch> defaults_;
+    std::vector<bool> default_known_;
     Offset offset_ = info_.first_offset;
     RecordBatchHeader header_;
     ColumnBatch batch_;
@@ -229,7 +235,9 @@ Result<std::optional<std::string>> compare_with_log(const PartitionCore& core, c
     DL_TRY_ASSIGN(const auto kept, core.log().retain_from(file.info().first_offset));
     Comparison comparison(core, file.info());
     DL_TRY(comparison.prepare());
-    DL_TRY_ASSIGN(const auto session, core.context.file_database->session());
+    DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
+    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes));
+    DL_TRY_ASSIGN(const auto session, database->session());
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : file.info().fields)
         columns += ", " + parquet_field_name(field.id);

@@ -61,6 +61,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     void tick() override {
         const auto now = std::chrono::steady_clock::now();
         core_.earlier.expire(now);
+        maintainer_->retry_failed();
         compactions_->consider_idle(now);
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
@@ -79,6 +80,14 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     Result<void> flush() override { return maintainer_->flush_closed_segments(end_offset()); }
     Result<CheckReport> check(const CheckOptions& options) override {
         return check_partition(core_, options);
+    }
+    Result<ScrubReport> scrub(const ScrubOptions& options) override {
+        auto report = scrub_partition(core_, options);
+        if (report.has_value()) {
+            core_.counters.scrubbed_bytes += report->bytes;
+            core_.counters.scrub_findings += report->findings.size();
+        }
+        return report;
     }
     void update_table(const TableMeta& table) override { core_.update_table(table); }
     std::optional<Error> write_failure() const override { return appender_->failure(); }
@@ -159,6 +168,9 @@ PartitionStats WiredPartition::stats() const {
     stats.syncs = core_.counters.syncs;
     stats.flushes = core_.counters.flushes;
     stats.compactions = core_.counters.compactions;
+    stats.joins = core_.counters.joins;
+    stats.scrubbed_bytes = core_.counters.scrubbed_bytes;
+    stats.scrub_findings = core_.counters.scrub_findings;
     return stats;
 }
 

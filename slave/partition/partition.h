@@ -20,6 +20,7 @@
 #include "slave/partition/partition_stats.h"
 #include "slave/partition/read_slice.h"
 #include "slave/partition/read_view.h"
+#include "slave/partition/scrub.h"
 
 namespace dl::slave {
 
@@ -83,6 +84,10 @@ class Partition {
     // Reads everything stored and compares it with itself (partition_checker.h). Blocks (query pool); online.
     // TIMEOUT, CANCELLED; what is wrong with the data is in the report.
     virtual Result<CheckReport> check(const CheckOptions& options) = 0;
+
+    // Reads all it has on the disk and compares it with its checksums (scrub.h). Blocking, for as long as the
+    // budget takes; online.
+    virtual Result<ScrubReport> scrub(const ScrubOptions&) { return ScrubReport{}; }
 
     // Why it takes no writes any more, though it serves reads: a write or sync of its log failed. nullopt: it
     // does.

@@ -28,7 +28,8 @@ struct PartitionState {
 };
 
 struct PartitionCounters {
-    std::atomic<std::uint64_t> appends{0}, appended_rows{0}, syncs{0}, flushes{0}, compactions{0};
+    std::atomic<std::uint64_t> appends{0}, appended_rows{0}, syncs{0}, flushes{0}, compactions{0}, joins{0};
+    std::atomic<std::uint64_t> scrubbed_bytes{0}, scrub_findings{0};
 };
 
 class PartitionCore {

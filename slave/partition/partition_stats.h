@@ -17,7 +17,8 @@ struct PartitionStats {
     std::uint64_t tail_rows = 0, tail_bytes = 0;
     // Key tables and replaced marks of the tail, and delete vectors; key indexes of files.
     std::uint64_t index_bytes_resident = 0, index_bytes_mapped = 0;
-    std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
+    std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0, joins = 0;
+    std::uint64_t scrubbed_bytes = 0, scrub_findings = 0;  // since the start
 };
 
 }  // namespace dl::slave

@@ -61,7 +61,9 @@ Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offs
     const std::uint64_t row_bytes = std::max<std::uint64_t>(1, info.plain_bytes / info.rows);
     const auto rows =
         std::min(std::clamp(budget->bytes / row_bytes + 1, kFileRowsMin, kFileRowsMax), budget->rows);
-    DL_TRY_ASSIGN(auto read, read_parquet_rows(*core.context.file_database, file.parquet_path(), *from,
+    DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
+    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes));
+    DL_TRY_ASSIGN(auto read, read_parquet_rows(*database, file.parquet_path(), *from,
                                                static_cast<std::uint32_t>(rows), info.fields));
     if (read.offsets.empty() || read.offsets.size() != read.batch.rows())
         return make_error(ErrorCode::corrupt_data, "snapshot file " + file.parquet_path() +

@@ -11,6 +11,8 @@
 namespace dl::slave {
 namespace {
 
+constexpr std::chrono::seconds kRetryInterval{1};
+
 Error closing_error(const PartitionCore& core) {
     return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
 }
@@ -18,8 +20,36 @@ Error closing_error(const PartitionCore& core) {
 }  // namespace
 
 void SnapshotMaintainer::make_room() {
-    schedule_.lock()->roll_wanted = true;
+    std::optional<Error> failure;
+    {
+        const auto schedule = schedule_.lock();
+        schedule->roll_wanted = true;
+        const auto now = std::chrono::steady_clock::now();
+        if (schedule->failure && now - schedule->failed_at < kRetryInterval) failure = schedule->failure;
+    }
+    if (failure) return appender_.flush_failed(*failure);
     schedule_flush();
+}
+
+void SnapshotMaintainer::retry_failed() {
+    {
+        const auto schedule = schedule_.lock();
+        if (!schedule->failure || std::chrono::steady_clock::now() - schedule->failed_at < kRetryInterval)
+            return;
+    }
+    schedule_flush();
+}
+
+void SnapshotMaintainer::note_flush(const Result<void>& flushed) {
+    {
+        const auto schedule = schedule_.lock();
+        schedule->failure.reset();
+        if (flushed.has_error()) {
+            schedule->failure = flushed.error();
+            schedule->failed_at = std::chrono::steady_clock::now();
+        }
+    }
+    if (core_.tail_share != nullptr) core_.tail_share->set_failing(flushed.has_error());
 }
 
 Result<void> SnapshotMaintainer::close_active_segment() {
@@ -69,9 +99,11 @@ void SnapshotMaintainer::schedule_flush() {
         } else if (flushed.has_error()) {
             spdlog::error("flush: {} failed and will be tried again: {}", core_.label(),
                           flushed.error().to_text());
+            note_flush(flushed);
             appender_.flush_failed(flushed.error());
             if (core_.context.tail_budget != nullptr) core_.context.tail_budget->failed(flushed.error());
         } else {
+            note_flush(flushed);
             resume_writers();
             if (flushed_) flushed_();
         }

@@ -2,6 +2,7 @@
 // partition's (on disk by the publisher, in memory between two groups of the writer).
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -25,8 +26,11 @@ class SnapshotMaintainer {
 
     // Any thread, returns at once.
     void schedule_flush();
-    // The same, and when no segment is closed yet the active one is: its memory is wanted.
+    // The same, and when no segment is closed yet the active one is: its memory is wanted. Shortly after a
+    // flush that failed the writers that wait are told so instead of writing much in vain.
     void make_room();
+    // Every now and then: tries again what failed.
+    void retry_failed();
     // Closes the active segment of log and tail if it has rows, so that flush_closed_segments() takes it.
     Result<void> close_active_segment();
     // Flushes the closed segments that begin below `until`, on this thread.
@@ -36,6 +40,7 @@ class SnapshotMaintainer {
 
   private:
     void resume_writers();
+    void note_flush(const Result<void>& flushed);
     Result<void> roll_if_wanted();
     // close_active_segment() for who holds the exclusion.
     Result<void> close_active_held(WriterExclusion::Hold& hold);
@@ -52,7 +57,9 @@ class SnapshotMaintainer {
         bool flush_scheduled = false;
         bool closing = false;
         bool roll_wanted = false;
-        int running = 0;  // background tasks
+        int running = 0;               // background tasks
+        std::optional<Error> failure;  // of the last flush
+        std::chrono::steady_clock::time_point failed_at{};
     };
     Synchronized<Schedule> schedule_;
     std::condition_variable changed_;

@@ -140,6 +140,12 @@ PartitionRegistry::Slot PartitionRegistry::open(const Found& found) const {
     DL_CHECK(found.directory < directories_.size() && reserves_.size() == directories_.size(),
              "every partition lies in a directory of this node");
     context.disk_reserve = reserves_[found.directory];
+    if (!pools_.empty()) {
+        const auto& pools = pools_[found.directory];
+        context.storage_pool = pools.storage;
+        context.background_pool = pools.background;
+        context.compaction_pool = pools.compaction;
+    }
     auto opened = Partition::open(path, *found.meta, found.id, options_, context, found.epoch);
     if (opened.has_value()) {
         slot.partition = std::move(*opened);
@@ -208,19 +214,32 @@ void PartitionRegistry::close() {
 }
 
 void PartitionRegistry::tick() {
-    std::vector<std::shared_ptr<Partition>> all;
+    std::vector<std::vector<std::shared_ptr<Partition>>> by_directory(directories_.size());
     std::vector<Failed> failed;
     {
         std::shared_lock lock(mutex_);
         for (const auto& [id, table] : tables_)
             for (const auto& [partition, slot] : table.slots)
                 if (slot.partition) {
-                    all.push_back(slot.partition);
+                    by_directory[slot.directory].push_back(slot.partition);
                     if (slot.partition->write_failure()) failed.push_back({id, partition, slot.partition});
                 }
     }
-    for (const auto& partition : all)
-        partition->tick();
+    for (std::size_t i = 0; i < by_directory.size(); ++i) {
+        const auto tick_all = [partitions = std::move(by_directory[i])] {
+            for (const auto& partition : partitions)
+                partition->tick();
+        };
+        if (pools_.empty()) {
+            tick_all();
+        } else if (!ticking_[i]->exchange(true)) {
+            const bool posted = pools_[i].background->post([tick_all, ticking = ticking_[i]] {
+                tick_all();
+                ticking->store(false);
+            });
+            if (!posted) ticking_[i]->store(false);
+        }
+    }
     if (!failed.empty()) start_reopening(std::move(failed));
 }
 

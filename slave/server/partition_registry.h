@@ -4,6 +4,7 @@
 // Threads: look-ups from any thread under a shared lock; create, update and drop block and go one at a time.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "common/async/worker_pool.h"
+#include "common/base/check.h"
 #include "common/base/synchronized.h"
 #include "slave/handlers/table_registry.h"
 #include "slave/partition/disk_reserve.h"
@@ -19,14 +22,29 @@
 
 namespace dl::slave {
 
+// The threads that wait for the disk of one data directory, so that a disk that is slow or hangs has none of
+// another's.
+struct DirectoryPools {
+    WorkerPool* storage = nullptr;
+    WorkerPool* background = nullptr;
+    WorkerPool* compaction = nullptr;
+};
+
 class PartitionRegistry final : public TableRegistry {
   public:
+    // `pools`: by directory; without any those of the context are everybody's.
     PartitionRegistry(std::vector<std::shared_ptr<DataDirectory>> directories, PartitionOptions options,
-                      PartitionContext context)
-        : directories_(std::move(directories)), options_(options), context_(std::move(context)) {
+                      PartitionContext context, std::vector<DirectoryPools> pools = {})
+        : directories_(std::move(directories)),
+          options_(options),
+          context_(std::move(context)),
+          pools_(std::move(pools)) {
+        DL_CHECK(pools_.empty() || pools_.size() == directories_.size(), "a directory has its threads");
         for (const auto& directory : directories_)
             reserves_.push_back(std::make_shared<DiskReserve>(*context_.files, directory->path(),
                                                               options_.free_disk_bytes_min));
+        for (std::size_t i = 0; i < directories_.size(); ++i)
+            ticking_.push_back(std::make_shared<std::atomic<bool>>(false));
     }
     ~PartitionRegistry() override { stop_reopening(); }
 
@@ -38,8 +56,9 @@ class PartitionRegistry final : public TableRegistry {
     // Opens everything in the directories, `threads` partitions at a time. Errors only of the directories
     // themselves.
     Result<Recovered> recover(std::size_t threads);
-    // Partition::tick() of all. What takes no writes after an error of its disk is closed and recovered, on a
-    // thread of its own, once the disk answers again; until then it serves reads.
+    // Partition::tick() of all; with pools of their own each directory's on its background pool, unless it
+    // has not come to the one before. What takes no writes after an error of its disk is closed and
+    // recovered, on a thread of its own, once the disk answers again; until then it serves reads.
     void tick();
     // Closes all partitions; nothing is found any more.
     void close();
@@ -94,12 +113,15 @@ class PartitionRegistry final : public TableRegistry {
     const std::vector<std::shared_ptr<DataDirectory>> directories_;
     const PartitionOptions options_;
     const PartitionContext context_;
+    const std::vector<DirectoryPools> pools_;
     std::mutex changing_;              // create, update, drop; taken before mutex_
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
     TableId highest_seen_;                                // at the start, under mutex_
     std::map<TableId, Error> left_out_;                   // since the start, under changing_
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
+    // By directory: ticks are waiting or running. Shared with the task, which may outlive a close().
+    std::vector<std::shared_ptr<std::atomic<bool>>> ticking_;
 
     struct Reopening {
         std::jthread thread;

@@ -63,20 +63,36 @@ struct SlaveNode::Parts {
     explicit Parts(const SlaveSettings& from)
         : settings(from),
           net("net", from.net_threads),
-          storage("storage", from.storage_threads),
-          background("background", from.background_threads),
+          upkeep_pool("upkeep", 1),
           work("work", from.work_threads),
           query("query", from.query_concurrent_max),
-          compaction("compact", from.compaction_threads, kCompactionNiceness),
           compaction_budget(from.compaction_bytes_per_second),
           tail_budget(from.tail_memory_bytes),
           chunk_guides(from.lookup_cache_bytes),
-          query_slots(from.query_concurrent_max) {}
+          query_slots(from.query_concurrent_max) {
+        // One disk's trouble is not another's: each directory has its threads. Of the threads for
+        // compactions, whose memory is shared, each has its part.
+        const auto count = std::max<std::size_t>(1, from.data_directories.size());
+        const auto compactions = std::max<std::size_t>(1, from.compaction_threads / count);
+        for (std::size_t i = 0; i < count; ++i) {
+            storage.push_back(std::make_unique<WorkerPool>("storage", from.storage_threads));
+            background.push_back(std::make_unique<WorkerPool>("background", from.background_threads));
+            compaction.push_back(std::make_unique<WorkerPool>("compact", compactions, kCompactionNiceness));
+        }
+    }
+
+    std::vector<DirectoryPools> directory_pools() const {
+        std::vector<DirectoryPools> pools;
+        for (std::size_t i = 0; i < storage.size(); ++i)
+            pools.push_back({storage[i].get(), background[i].get(), compaction[i].get()});
+        return pools;
+    }
 
     const SlaveSettings settings;
     std::vector<std::shared_ptr<DataDirectory>> directories;
     net::NetPool net;
-    WorkerPool storage, background, work, query, compaction;
+    std::vector<std::unique_ptr<WorkerPool>> storage, background, compaction;  // by directory
+    WorkerPool upkeep_pool, work, query;
     IoBudget compaction_budget;
     TailBudget tail_budget;
     ChunkGuideCache chunk_guides;
@@ -86,6 +102,7 @@ struct SlaveNode::Parts {
     std::unique_ptr<DuckQueryService> queries;
     HandlerContext context;
     std::shared_ptr<rpc::RpcServer> server;
+    std::unique_ptr<Scrubber> scrubber;
     std::unique_ptr<asio::steady_timer> upkeep_timer;  // on net loop 0
     bool stopped = false;
 
@@ -93,7 +110,7 @@ struct SlaveNode::Parts {
         upkeep_timer->expires_after(kUpkeepInterval);
         upkeep_timer->async_wait([this](const boost::system::error_code& error) {
             if (error) return;
-            background.post([this] {
+            upkeep_pool.post([this] {
                 if (const auto expired = queries->expire(); expired > 0)
                     log_info(kComponent, "query leases were over", {{"views", expired}});
                 registry->tick();
@@ -128,9 +145,6 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
 
     PartitionContext context;
     context.files = &posix_file_system();
-    context.storage_pool = &parts.storage;
-    context.background_pool = &parts.background;
-    context.compaction_pool = &parts.compaction;
     context.compaction_budget = &parts.compaction_budget;
     context.tail_budget = &parts.tail_budget;
     context.chunk_guides = &parts.chunk_guides;
@@ -139,8 +153,8 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     DL_TRY_ASSIGN(context.compaction_database, file_duck_database(settings.compaction_memory_bytes));
     DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
 
-    parts.registry =
-        std::make_unique<PartitionRegistry>(parts.directories, settings.partition, std::move(context));
+    parts.registry = std::make_unique<PartitionRegistry>(parts.directories, settings.partition,
+                                                         std::move(context), parts.directory_pools());
     DL_TRY_ASSIGN(const auto recovered,
                   parts.registry->recover(std::max(1u, std::thread::hardware_concurrency())));
     parts.queries = std::make_unique<DuckQueryService>(std::move(query_database));
@@ -167,6 +181,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
         p->upkeep_timer = std::make_unique<asio::steady_timer>(p->net.executor_of(0));
         p->upkeep();
     });
+    parts.scrubber = std::make_unique<Scrubber>(*parts.registry, settings.scrub);
     const auto took = std::chrono::steady_clock::now() - begin;
     log_info(kComponent, "serving",
              {{"address", settings.node},
@@ -195,15 +210,17 @@ void SlaveNode::stop() {
             std::_Exit(1);
         }
     }
+    parts.scrubber.reset();
     parts.net.stop();
     parts.upkeep_timer.reset();
     parts.server.reset();
     parts.query.stop();
     parts.work.stop();
     if (parts.registry) parts.registry->close();
-    parts.compaction.stop();
-    parts.background.stop();
-    parts.storage.stop();
+    for (const auto* pools : {&parts.compaction, &parts.background, &parts.storage})
+        for (const auto& pool : *pools)
+            pool->stop();
+    parts.upkeep_pool.stop();
     parts.queries.reset();
     parts.registry.reset();
     log_info(kComponent, "stopped");

@@ -118,13 +118,14 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .default_value = "4",
          .min = 1,
          .max = 256,
-         .help = "Threads that write and sync logs; each waits for the disk, so more than cores is fine."},
+         .help = "Threads per data directory that write and sync logs; each waits for the disk, so more than "
+                 "cores is fine."},
         {.name = "slave.background.threads",
          .kind = Kind::integer,
          .default_value = "1",
          .min = 1,
          .max = 64,
-         .help = "Threads that turn closed log files into columns."},
+         .help = "Threads per data directory that turn closed log files into columns."},
         {.name = "slave.compaction.auto",
          .kind = Kind::choice,
          .default_value = "on",
@@ -154,6 +155,12 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .min = 1,
          .max = 100'000,
          .help = "Nor with fewer new column files."},
+        {.name = "slave.compaction.join.files",
+         .kind = Kind::integer,
+         .default_value = "8",
+         .min = 0,
+         .max = 1000,
+         .help = "So many small column files of about one size become one, all records kept; 0: never."},
         {.name = "slave.compaction.dead.bytes.min",
          .kind = Kind::bytes,
          .default_value = "4m",
@@ -184,13 +191,27 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .default_value = "2",
          .min = 1,
          .max = 64,
-         .help = "Partitions compacted at the same time."},
+         .help = "Partitions compacted at the same time, divided among the data directories; each has one at "
+                 "least."},
         {.name = "slave.compaction.memory.bytes",
          .kind = Kind::bytes,
          .default_value = "256m",
          .min = 64 * kMi,
          .max = 1024 * kGi,
          .help = "Memory for merging column files."},
+        {.name = "slave.scrub.period.ms",
+         .kind = Kind::milliseconds,
+         .default_value = "336h",
+         .min = 0,
+         .max = 366LL * 86'400'000,
+         .help = "In the course of it everything on the disk is read once and compared with its checksums; "
+                 "0: never."},
+        {.name = "slave.scrub.bytes.per.second",
+         .kind = Kind::bytes,
+         .default_value = "16m",
+         .min = 0,
+         .max = 1024 * kGi,
+         .help = "What that may read at most, even if it takes longer then; 0: no limit."},
         {.name = "slave.tail.memory.bytes",
          .kind = Kind::bytes,
          .default_value = "2g",
@@ -282,6 +303,7 @@ SlaveSettings slave_settings(const Config& config) {
     policy.growth_percent = static_cast<std::uint32_t>(size("slave.compaction.growth.percent"));
     policy.bytes_min = size("slave.compaction.bytes.min");
     policy.files_min = static_cast<std::uint32_t>(size("slave.compaction.files.min"));
+    policy.join_files = static_cast<std::uint32_t>(size("slave.compaction.join.files"));
     policy.dead_bytes_min = size("slave.compaction.dead.bytes.min");
     policy.idle = std::chrono::milliseconds(config.integer("slave.compaction.idle.ms"));
     settings.partition.compaction_history =
@@ -289,6 +311,8 @@ SlaveSettings slave_settings(const Config& config) {
     settings.compaction_threads = size("slave.compaction.threads");
     settings.compaction_memory_bytes = size("slave.compaction.memory.bytes");
     settings.compaction_bytes_per_second = size("slave.compaction.bytes.per.second");
+    settings.scrub.period = std::chrono::milliseconds(config.integer("slave.scrub.period.ms"));
+    settings.scrub.bytes_per_second = size("slave.scrub.bytes.per.second");
     settings.tail_memory_bytes = size("slave.tail.memory.bytes");
     // Requests wait for slave.requests.bytes.max before they get here; none of those let in is refused.
     settings.partition.append_queue_bytes_max = 2 * size("slave.requests.bytes.max");

@@ -10,6 +10,7 @@
 #include "common/config/properties.h"
 #include "common/net/connection.h"
 #include "slave/partition/partition.h"
+#include "slave/server/scrubber.h"
 
 namespace dl::slave {
 
@@ -30,6 +31,7 @@ struct SlaveSettings {
     std::size_t compaction_threads = 0;
     std::uint64_t compaction_memory_bytes = 0;
     std::uint64_t compaction_bytes_per_second = 0;
+    ScrubSettings scrub;
     std::uint64_t tail_memory_bytes = 0;
     std::size_t connections_max = 0;
     std::size_t request_bytes_max = 0;

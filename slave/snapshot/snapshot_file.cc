@@ -2,11 +2,49 @@
 
 #include <spdlog/spdlog.h>
 
+#include <list>
+#include <unordered_map>
+
 #include "common/base/crc32c.h"
 
 namespace dl::slave {
 
+// Files with an open row reader, oldest first.
+class OpenRowReaders {
+  public:
+    static OpenRowReaders& instance() {
+        static OpenRowReaders readers;
+        return readers;
+    }
+    void opened(const SnapshotFile& file) {
+        const std::lock_guard lock(mutex_);
+        if (places_.contains(&file)) return;
+        places_[&file] = files_.insert(files_.end(), &file);
+        if (files_.size() <= SnapshotFile::kRowReadersMax) return;
+        const auto* const oldest = files_.front();
+        {
+            const std::lock_guard closing(oldest->row_reader_mutex_);
+            oldest->row_reader_ = nullptr;
+        }
+        places_.erase(oldest);
+        files_.pop_front();
+    }
+    void gone(const SnapshotFile& file) {
+        const std::lock_guard lock(mutex_);
+        const auto place = places_.find(&file);
+        if (place == places_.end()) return;
+        files_.erase(place->second);
+        places_.erase(place);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::list<const SnapshotFile*> files_;
+    std::unordered_map<const SnapshotFile*, std::list<const SnapshotFile*>::iterator> places_;
+};
+
 SnapshotFile::~SnapshotFile() {
+    OpenRowReaders::instance().gone(*this);
     if (!obsolete_.load()) return;
     for (const auto& name :
          {info_.parquet_name(), info_.index_name(), info_.vector_name(last_vector_version_.load())}) {
@@ -18,11 +56,15 @@ SnapshotFile::~SnapshotFile() {
 }
 
 Result<std::shared_ptr<const ParquetRowReader>> SnapshotFile::row_reader() const {
-    const std::lock_guard lock(row_reader_mutex_);
-    if (row_reader_ == nullptr) {
+    std::shared_ptr<const ParquetRowReader> reader;
+    {
+        const std::lock_guard lock(row_reader_mutex_);
+        if (row_reader_ != nullptr) return row_reader_;
         DL_TRY_ASSIGN(row_reader_, ParquetRowReader::open(files_, parquet_path()));
+        reader = row_reader_;
     }
-    return row_reader_;
+    OpenRowReaders::instance().opened(*this);
+    return reader;
 }
 
 namespace {
@@ -33,17 +75,28 @@ struct Measured {
 };
 
 // Read, not mapped: an error of the disk comes back as one.
-Result<Measured> measure(const ReadableFile& file) {
+Result<Measured> measure(const ReadableFile& file,
+                         const std::function<Result<void>(std::uint64_t bytes)>& spend = {}) {
     Measured measured;
     for (;;) {
         DL_TRY_ASSIGN(const auto part, file.read(measured.bytes, kCheckReadBytes));
         if (part.empty()) return measured;
         measured.crc = crc32c(measured.crc, part.data(), part.size());
         measured.bytes += part.size();
+        if (spend) DL_TRY(spend(part.size()));
     }
 }
 
 }  // namespace
+
+Result<std::uint64_t> SnapshotFile::widest_group_bytes() const {
+    if (const auto known = widest_group_bytes_.load(); known != 0) return known;
+    DL_TRY_ASSIGN(const auto file, files_.open_read(parquet_path()));
+    const auto footer = read_parquet_footer(*file);
+    if (footer.has_error()) return footer.error().in("snapshot file " + parquet_path());
+    widest_group_bytes_ = footer->widest_group_bytes();
+    return footer->widest_group_bytes();
+}
 
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info) {
     DL_TRY_ASSIGN(const auto file, files.open_read(path));
@@ -55,11 +108,12 @@ Result<void> measure_parquet(FileSystem& files, const std::string& path, Manifes
     return {};
 }
 
-Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info) {
+Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info,
+                                const std::function<Result<void>(std::uint64_t bytes)>& spend) {
     const auto named = "snapshot file " + path;
     auto file = files.open_read(path);
     if (file.has_error()) return file.error().in(named);
-    const auto found = measure(**file);
+    const auto found = measure(**file, spend);
     if (found.has_error()) return found.error().in(named);
     if (found->bytes == info.parquet_bytes && found->crc == info.parquet_crc) return {};
     if (found->bytes != info.parquet_bytes)

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,8 +44,12 @@ class SnapshotFile {
     }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
     std::string index_path() const { return directory_ + "/" + info_.index_name(); }
-    // For single rows; opened with the first call and kept.
+    // For single rows; opened with the first call and kept, of all files of the process of the newest
+    // kRowReadersMax: each is a mapping.
+    static constexpr std::size_t kRowReadersMax = 4096;
     Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
+    // Of the largest row group, stored and plain; for file_database_for(). Read from the footer once.
+    Result<std::uint64_t> widest_group_bytes() const;
     std::string vector_path(std::uint64_t version) const {
         return directory_ + "/" + info_.vector_name(version);
     }
@@ -55,6 +60,7 @@ class SnapshotFile {
     }
 
   private:
+    friend class OpenRowReaders;
     FileSystem& files_;
     std::string directory_;
     ManifestFile info_;
@@ -63,6 +69,7 @@ class SnapshotFile {
     mutable std::atomic<const KeyIndex*> index_{nullptr};
     mutable std::mutex row_reader_mutex_;
     mutable std::shared_ptr<const ParquetRowReader> row_reader_;
+    mutable std::atomic<std::uint64_t> widest_group_bytes_{0};  // 0: not read yet
     mutable std::atomic<bool> obsolete_{false};
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };
@@ -71,7 +78,9 @@ class SnapshotFile {
 // its writer made.
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info);
 // Reads all of a column file and compares it with size and checksum in the manifest. CORRUPT_DATA names file,
-// and where they can be told column, row group and byte offset. Blocking; memory: one read.
-Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info);
+// and where they can be told column, row group and byte offset. Blocking; memory: one read. `spend`, if any,
+// is called after every read with its bytes; its error ends the check.
+Result<void> check_parquet_file(FileSystem& files, const std::string& path, const ManifestFile& info,
+                                const std::function<Result<void>(std::uint64_t bytes)>& spend = {});
 
 }  // namespace dl::slave

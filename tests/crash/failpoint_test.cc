@@ -197,6 +197,32 @@ TEST_F(FailpointTest, DiesInACompactionNobodyAskedFor) {
         EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
 }
 
+TEST_F(FailpointTest, DiesWhileItJoinsFiles) {
+    auto options = small_segments();
+    options.slave_properties["slave.compaction.auto"] = "off";
+    options.slave_properties["slave.compaction.join.files"] = "2";
+    start(options);
+    Workload load(
+        cluster().port(),
+        {.partitions = 2, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
+    load.create_table();
+    for (const char* point : {"join.before-manifest-rename:kill:2",
+                              "join.after-rename-before-dir-fsync:kill:2", "join.before-delete-old:kill:2"}) {
+        arm(point);
+        cluster().wait_serving("w");
+        load.start();
+        const bool died = wait_for_death(seconds(25));
+        load.stop();
+        ASSERT_TRUE(died) << point << " was never reached";
+        restart_without_points();
+        cluster().wait_serving("w");
+        EXPECT_EQ(load.verify(), "") << point;
+    }
+    auto client = connect();
+    for (const auto& frame : must(client, sql("check table w")).frames)
+        EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
+}
+
 // Key indexes and delete vectors are gone or damaged, and the slave that makes them again dies in the middle.
 class RebuildPointTest : public FailpointTest, public ::testing::WithParamInterface<CrashPoint> {
   protected:

@@ -90,6 +90,7 @@ struct StatsReply {
     std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
     std::uint64_t tail_rows = 0, tail_bytes = 0, index_bytes_resident = 0, index_bytes_mapped = 0;
     std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
+    std::uint64_t joins = 0, scrubbed_bytes = 0, scrub_findings = 0;
     std::vector<PartitionOffsets> partitions;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
@@ -110,6 +111,9 @@ struct StatsReply {
         v("syncs", m.syncs);
         v("flushes", m.flushes);
         v("compactions", m.compactions);
+        v.maybe("joins", m.joins);
+        v.maybe("scrubbed_bytes", m.scrubbed_bytes);
+        v.maybe("scrub_findings", m.scrub_findings);
         v("partitions", m.partitions);
     }
 };

@@ -35,6 +35,70 @@ TEST(CompactionPolicyTest, GrowthByTheShareOfWhatIsCompacted) {
     EXPECT_EQ(decide_compaction(files, 0, policy), CompactionReason::none);
 }
 
+TEST(CompactionPolicyTest, ManyLogFilesAreGrowthToo) {
+    std::vector<PolicyFile> files = {file(true, 9, 0, 40), file(false, 9, 0, 20), file(false, 9, 0, 19)};
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy, kLogFilesForGrowth), CompactionReason::none);
+    files[2].bytes = 20;
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy, kLogFilesForGrowth - 1), CompactionReason::none);
+    EXPECT_EQ(decide_compaction(files, 0, kPolicy, kLogFilesForGrowth), CompactionReason::growth);
+}
+
+PolicyFile flushed(std::uint64_t plain_bytes) {
+    return {false, 10, 0, plain_bytes / 2, plain_bytes};
+}
+
+TEST(JoinPolicyTest, AsManyOfATierAsTheSettingSaysAreJoined) {
+    const CompactionPolicy policy{.join_files = 4};
+    std::vector<PolicyFile> files = {file(true, 9, 0, 40), flushed(100), flushed(200), flushed(300)};
+    EXPECT_EQ(decide_join(files, policy), std::nullopt);
+    files.push_back(flushed(50));
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{1, 5}));
+    EXPECT_EQ(decide_join(files, CompactionPolicy{}), std::nullopt);
+    // Those of a higher tier are not rewritten for the sake of a few small ones.
+    files[1] = files[2] = flushed(kSmallestTierBytes * 5);
+    EXPECT_EQ(decide_join(files, policy), std::nullopt);
+    files.insert(files.end(), 2, flushed(70));
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{3, 7}));
+    // The small ones before a large one count as its like.
+    files = {flushed(100), flushed(100), flushed(kSmallestTierBytes), flushed(kSmallestTierBytes * 2)};
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{0, 4}));
+}
+
+TEST(JoinPolicyTest, NothingBecomesLargerThanMayBe) {
+    const CompactionPolicy policy{.join_files = 4};
+    std::vector<PolicyFile> files(20, flushed(kJoinedFileBytesMax / 4));
+    EXPECT_EQ(decide_join(files, policy), std::nullopt);
+    files.assign(20, flushed(kJoinedFileBytesMax / 5));
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{0, 5}));
+}
+
+// The number of files stays small and so does what is rewritten, whatever the sizes.
+TEST(JoinPolicyTest, FilesAndRewritesStayFew) {
+    constexpr std::uint64_t kFlushBytes = 363u << 10;
+    for (const bool uneven : {false, true}) {
+        const CompactionPolicy policy{.join_files = 8};
+        std::vector<PolicyFile> files;
+        std::uint64_t written = 0, rewritten = 0;
+        std::size_t most = 0;
+        while (written < 200u << 20) {
+            files.push_back(flushed(uneven && files.size() % 3 == 0 ? kFlushBytes / 20 : kFlushBytes));
+            written += files.back().plain_bytes;
+            while (const auto range = decide_join(files, policy)) {
+                PolicyFile joined = flushed(0);
+                for (auto i = range->begin; i < range->end; ++i)
+                    joined.plain_bytes += files[i].plain_bytes;
+                rewritten += joined.plain_bytes;
+                files.erase(files.begin() + static_cast<std::ptrdiff_t>(range->begin) + 1,
+                            files.begin() + static_cast<std::ptrdiff_t>(range->end));
+                files[range->begin] = joined;
+            }
+            most = std::max(most, files.size());
+        }
+        EXPECT_LE(most, 30u) << uneven;
+        EXPECT_LE(rewritten, 4 * written) << uneven;
+    }
+}
+
 TEST(CompactionPolicyTest, TooLittleOrTooFewIsLeftAlone) {
     EXPECT_EQ(decide_compaction({}, 0, kPolicy), CompactionReason::none);
     std::vector<PolicyFile> files = {file(false, 9, 0, 60)};

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace dl::slave {
 namespace {
@@ -68,6 +69,48 @@ TEST_F(KeyIndexFile, FindsEveryKeyAndNoOther) {
 }
 
 // The filter lets some strange keys through: the entries themselves decide.
+// However many indexes there are, few are mapped; every one answers all the same, also on many threads.
+TEST_F(KeyIndexFile, FewAreMappedAndAllAnswer) {
+    constexpr std::size_t kIndexes = 40, kMapped = 8;
+    constexpr std::uint32_t kKeys = 300;
+    PooledMapping::set_mapped_max(kMapped);
+    const auto info = write(kKeys);
+    std::vector<std::string> paths;
+    std::vector<std::shared_ptr<const KeyIndex>> indexes;
+    for (std::size_t i = 0; i < kIndexes; ++i) {
+        paths.push_back(path_ + "." + std::to_string(i));
+        std::filesystem::copy_file(path_, paths.back());
+        auto index = KeyIndex::open(posix_file_system(), paths.back(), info);
+        ASSERT_TRUE(index.has_value()) << index.error().to_text();
+        indexes.push_back(*index);
+    }
+    EXPECT_LE(PooledMapping::mapped(), kMapped + 1);
+    {
+        std::vector<std::jthread> threads;
+        for (std::uint32_t t = 0; t < 4; ++t)
+            threads.emplace_back([&indexes, t] {
+                for (std::uint32_t i = 0; i < 4000; ++i) {
+                    const auto& index = indexes[(i * 7 + t * 13) % indexes.size()];
+                    const auto found = index->find(hash_of(i % kKeys));
+                    ASSERT_TRUE(found.has_value()) << found.error().to_text();
+                    ASSERT_TRUE(*found);
+                    ASSERT_EQ((*found)->row, i % kKeys);
+                }
+            });
+    }
+    EXPECT_LE(PooledMapping::mapped(), kMapped + 4);
+    // A file that has become another one meanwhile gives no answer.
+    for (std::size_t i = 0; i < kIndexes; ++i)
+        std::filesystem::resize_file(paths[i], 64);
+    std::size_t refused = 0;
+    for (const auto& index : indexes)
+        refused += index->find(hash_of(1)).has_error() ? 1 : 0;
+    EXPECT_EQ(refused, kIndexes);
+    for (const auto& path : paths)
+        std::filesystem::remove(path);
+    PooledMapping::set_mapped_max(PooledMapping::kMappedMax);
+}
+
 TEST_F(KeyIndexFile, FilterHasAboutOnePercentFalsePositives) {
     BloomBuilder builder(20000);
     for (std::uint32_t i = 0; i < 20000; ++i)

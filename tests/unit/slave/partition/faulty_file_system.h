@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,21 @@ class FaultyFileSystem final : public FileSystem {
     void set_fault(std::function<std::optional<ErrorCode>(Call, const std::string& path)> fault) {
         const std::lock_guard lock(mutex_);
         fault_ = std::move(fault);
+    }
+
+    // Calls for paths that begin with `prefix` wait until let_go(), as on a disk that hangs.
+    void hang(const std::string& prefix) {
+        const std::lock_guard lock(hanging_mutex_);
+        hanging_ = prefix;
+    }
+    void let_go() {
+        const std::lock_guard lock(hanging_mutex_);
+        hanging_.reset();
+        answered_.notify_all();
+    }
+    std::size_t waiting_calls() {
+        const std::lock_guard lock(hanging_mutex_);
+        return waiting_calls_;
     }
 
     Result<std::unique_ptr<WritableFile>> open_append(const std::string& path, bool create_new) override {
@@ -85,6 +101,12 @@ class FaultyFileSystem final : public FileSystem {
         std::string path_;
     };
     Result<void> enter(Call call, const std::string& path) {
+        {
+            std::unique_lock lock(hanging_mutex_);
+            ++waiting_calls_;
+            answered_.wait(lock, [&] { return !hanging_ || !path.starts_with(*hanging_); });
+            --waiting_calls_;
+        }
         const std::lock_guard lock(mutex_);
         if (!fault_) return {};
         if (const auto code = fault_(call, path)) return make_error(*code, "injected at " + path);
@@ -92,6 +114,10 @@ class FaultyFileSystem final : public FileSystem {
     }
 
     FileSystem& real_ = posix_file_system();
+    std::mutex hanging_mutex_;
+    std::condition_variable answered_;
+    std::optional<std::string> hanging_;
+    std::size_t waiting_calls_ = 0;
     std::mutex mutex_;
     std::function<std::optional<ErrorCode>(Call, const std::string&)> fault_;
 };

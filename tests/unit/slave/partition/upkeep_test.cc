@@ -182,7 +182,7 @@ TEST_F(UpkeepTest, WritersWaitAndMemoryStaysBoundedWhileNothingIsFlushed) {
             acks.push_back(append_later(rows));
         }
         ASSERT_GT(bytes, 4 * kLimit);
-        ASSERT_TRUE(eventually([&] { return tail_budget_->room() == 0; }));
+        ASSERT_TRUE(eventually([&] { return tail_budget_->used() >= kLimit / 5 * 4; }));
         std::this_thread::sleep_for(milliseconds(100));
         EXPECT_LE(tail_budget_->used(), 2 * kLimit);
         EXPECT_EQ(acks.back().wait_for(milliseconds(0)), std::future_status::timeout);
