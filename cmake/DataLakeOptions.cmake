@@ -9,6 +9,7 @@ option(DL_WERROR "Treat compiler warnings as errors" ON)
 option(DL_LTO "Link-time optimisation" OFF)
 option(DL_FAILPOINTS "Compile in named crash and fault points (never in packages)" OFF)
 set(DL_SANITIZE "" CACHE STRING "address (with undefined), thread, or empty")
+option(DL_JEMALLOC "Link master and slave with jemalloc, which gives memory back (not with sanitizers)" ON)
 option(DL_FUZZ "Build libFuzzer targets (clang only)" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)

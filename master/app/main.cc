@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "common/base/log.h"
+#include "common/base/machine_memory.h"
 #include "master/app/master_app.h"
 
 namespace dl::master {
@@ -29,7 +30,7 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", std::string("master ") + DL_VERSION);
     CLI11_PARSE(app, argc, argv);
 
-    auto config = Config::load(path, master_config_keys(), process_environment);
+    auto config = Config::load(path, master_config_keys(machine_memory_bytes()), process_environment);
     if (config.has_error()) return fail(config.error());
     auto settings = master_config_from(*config);
     if (settings.has_error()) return fail(settings.error());

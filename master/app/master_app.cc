@@ -75,7 +75,8 @@ Result<void> run_master(const MasterConfig& config) {
     log_info(kComponent, "ready",
              {{"address", server->address()},
               {"tables", catalog->tables().size()},
-              {"slaves", slaves.nodes().size()}});
+              {"slaves", slaves.nodes().size()},
+              {"query_memory_bytes", config.query_bytes_max}});
 
     stop_asked.get_future().wait();
     log_info(kComponent, "stopping", {{"sessions", server->sessions()}});

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "common/base/limits.h"
+#include "common/base/machine_memory.h"
 #include "common/net/address.h"
 
 namespace dl::master {
@@ -36,9 +37,14 @@ std::string thread_default(unsigned at_least) {
     return std::to_string(std::max(at_least, std::thread::hardware_concurrency()));
 }
 
+// A slave on the same machine takes twice as much (slave.query.memory.bytes).
+constexpr std::uint64_t kQueryMemoryDivisor = 8;
+constexpr std::uint64_t kQueryMemoryMin = 256u << 20;
+constexpr std::uint64_t kQueryMemoryUnknown = 512u << 20;
+
 }  // namespace
 
-std::vector<ConfigKey> master_config_keys() {
+std::vector<ConfigKey> master_config_keys(std::optional<std::uint64_t> machine_memory) {
     constexpr std::int64_t kGiB = std::int64_t{1} << 30;
     constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
     std::vector<ConfigKey> keys = {
@@ -74,8 +80,11 @@ std::vector<ConfigKey> master_config_keys() {
                "Threads that move bytes to and from the network."),
         number("master.work.threads", Kind::integer, thread_default(2), 1, 256,
                "Threads that parse batches and change the catalog. Default: one a core."),
-        number("master.query.memory.bytes", Kind::bytes, "512m", 64 << 20, 1024 * kGiB,
-               "Memory of the master's own SQL engine, which merges what slaves send."),
+        number("master.query.memory.bytes", Kind::bytes,
+               memory_share_text(machine_memory, kQueryMemoryDivisor, kQueryMemoryMin, kQueryMemoryUnknown),
+               64 << 20, 1024 * kGiB,
+               "Memory of the master's own SQL engine, which merges what slaves send. Default: an eighth of "
+               "the machine's, or of what its control group allows."),
         number("master.query.threads", Kind::integer, thread_default(2), 1, 256,
                "Threads of the master's own SQL engine. Default: one a core."),
         number("master.query.concurrent.max", Kind::integer, "4", 1, 1024,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +34,8 @@ struct MasterConfig {
     bool begin_anew = false;  // of the command line
 };
 
-std::vector<ConfigKey> master_config_keys();
+// `machine_memory`: machine_memory_bytes(); a default is a share of it.
+std::vector<ConfigKey> master_config_keys(std::optional<std::uint64_t> machine_memory);
 // Checks what no single key can be checked for.
 Result<MasterConfig> master_config_from(const Config& config);
 

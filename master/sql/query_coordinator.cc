@@ -8,6 +8,7 @@
 #include "common/duck/parquet_file.h"
 #include "common/duck/select_ast.h"
 #include "common/duck/sql_names.h"
+#include "common/duck/whole_count.h"
 #include "master/sql/broadcast_reader.h"
 #include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
@@ -43,7 +44,7 @@ class PinGuard {
 };
 
 // "route | which way" and what each fragment asks for: the first rows of an EXPLAIN.
-Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& fragments) {
+Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& fragments, bool counted) {
     const DataType text{TypeKind::string, 0, 0};
     ColumnBatchBuilder builder({{FieldId{1}, text}, {FieldId{2}, text}});
     const auto add = [&](std::string_view key, const std::string& value) {
@@ -52,6 +53,7 @@ Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& frag
         builder.finish_row(false);
     };
     add("route", plan.describe());
+    if (counted) add("count", "from manifests and marks, no row is read");
     const auto nodes_of = [&](const Fragment& fragment) {
         std::string nodes;
         for (const auto position : plan.pins_of.at(fragment.table->name))
@@ -316,7 +318,9 @@ class Coordinator final : public QueryCoordinator {
             DL_TRY(start_here(stream, fragments, plan, read, call));
         }
         if (asked.explain && stream.columns().size() == 2) {
-            DL_TRY_ASSIGN(stream.first_rows, explain_rows(plan, fragments));
+            // Of a cut of the past the marks tell too little: it is scanned.
+            const bool counted = asked.ast && counts_whole_table(*asked.ast) && !options.cut.as_of;
+            DL_TRY_ASSIGN(stream.first_rows, explain_rows(plan, fragments, counted));
         }
         return {};
     }

@@ -35,13 +35,9 @@ void SupersededBlock::superseded_below(Offset cut, std::uint32_t first_word,
         }
 }
 
-void TailChunk::append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
-                            std::vector<std::uint32_t>* rows) const {
-    const std::size_t before = rows->size();
-    rows->resize(before + (end - begin));
-    std::uint32_t* to = rows->data() + before;
+template <class Found>
+void TailChunk::each_64_rows(std::uint32_t begin, std::uint32_t end, Offset cut, Found found) const {
     std::array<std::uint64_t, SupersededBlock::kRows / 64> words;
-    const bool deletes = batch.has_deletes();
     for (std::uint32_t row = begin; row < end;) {
         const std::uint32_t at = first_in_block + row;
         const std::uint32_t in_block = at % SupersededBlock::kRows;
@@ -51,27 +47,46 @@ void TailChunk::append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
         blocks[at / SupersededBlock::kRows]->superseded_below(cut, first_word,
                                                               std::span(words).first(word_count));
         for (std::uint32_t w = 0; w < word_count; ++w) {
-            // Row of bit 0. A negative number, as an unsigned one, where the word begins before the chunk:
-            // the bits of those rows are cleared below.
-            const std::uint32_t base = row + (first_word + w) * 64 - in_block;
             std::uint64_t live = ~words[w];
             if (w == 0) live &= ~std::uint64_t{0} << (in_block % 64);
             if (const auto past = (in_block + count) % 64; w + 1 == word_count && past != 0)
                 live &= ~(~std::uint64_t{0} << past);
-            if (live == ~std::uint64_t{0} && !deletes) {
-                for (std::uint32_t i = 0; i < 64; ++i)
-                    *to++ = base + i;
-                continue;
-            }
-            for (; live != 0; live &= live - 1) {
-                const auto found = base + static_cast<std::uint32_t>(std::countr_zero(live));
-                *to = found;
-                to += deletes && batch.is_delete(found) ? 0 : 1;
-            }
+            found(row + (first_word + w) * 64 - in_block, live);
         }
         row += count;
     }
+}
+
+void TailChunk::append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
+                            std::vector<std::uint32_t>* rows) const {
+    const std::size_t before = rows->size();
+    rows->resize(before + (end - begin));
+    std::uint32_t* to = rows->data() + before;
+    const bool deletes = batch.has_deletes();
+    each_64_rows(begin, end, cut, [&](std::uint32_t row, std::uint64_t live) {
+        if (live == ~std::uint64_t{0} && !deletes) {
+            for (std::uint32_t i = 0; i < 64; ++i)
+                *to++ = row + i;
+            return;
+        }
+        for (; live != 0; live &= live - 1) {
+            const auto found = row + static_cast<std::uint32_t>(std::countr_zero(live));
+            *to = found;
+            to += deletes && batch.is_delete(found) ? 0 : 1;
+        }
+    });
     rows->resize(static_cast<std::size_t>(to - rows->data()));
+}
+
+std::uint64_t TailChunk::count_live(std::uint32_t begin, std::uint32_t end, Offset cut) const {
+    std::uint64_t count = 0;
+    const bool deletes = batch.has_deletes();
+    each_64_rows(begin, end, cut, [&](std::uint32_t row, std::uint64_t live) {
+        count += static_cast<std::uint64_t>(std::popcount(live));
+        for (; deletes && live != 0; live &= live - 1)
+            count -= batch.is_delete(row + static_cast<std::uint32_t>(std::countr_zero(live))) ? 1 : 0;
+    });
+    return count;
 }
 
 std::uint64_t TailSegment::resident_bytes() const {

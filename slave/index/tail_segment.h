@@ -74,6 +74,15 @@ struct TailChunk {
     // Adds the rows of [begin, end) that are live for it, ascending: the same for many rows at once.
     void append_live(std::uint32_t begin, std::uint32_t end, Offset cut,
                      std::vector<std::uint32_t>* rows) const;
+    // How many append_live() would add.
+    std::uint64_t count_live(std::uint32_t begin, std::uint32_t end, Offset cut) const;
+
+  private:
+    // Calls found(row, live) for every 64 rows: bit i of `live` is row + i, set when no record below the cut
+    // replaced it. `row` is a negative number, as an unsigned one, where these begin before the chunk; their
+    // bits are 0, and those behind `end`.
+    template <class Found>
+    void each_64_rows(std::uint32_t begin, std::uint32_t end, Offset cut, Found found) const;
 };
 
 using TailChunks = std::vector<std::shared_ptr<const TailChunk>>;

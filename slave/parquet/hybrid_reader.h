@@ -30,6 +30,23 @@ class HybridReader {
         }
         return true;
     }
+    // The next `count` values, to `out`; false at damage.
+    bool read(std::uint64_t count, std::uint32_t* out) {
+        while (count != 0) {
+            if (left_ == 0 && !next_run()) return false;
+            const auto step = std::min<std::uint64_t>(count, left_);
+            if (packed_)
+                for (std::uint64_t i = 0; i < step; ++i)
+                    out[i] = packed_value(packed_at_ + i);
+            else
+                std::fill_n(out, step, value_);
+            out += step;
+            packed_at_ += step;
+            left_ -= step;
+            count -= step;
+        }
+        return true;
+    }
     // The next value, which stays the next one.
     bool peek(std::uint32_t* value) {
         if (left_ == 0 && !next_run()) return false;
@@ -67,13 +84,18 @@ class HybridReader {
     }
     std::uint32_t packed_value(std::uint64_t index) const {
         const std::uint64_t bit = index * width_;
+        const auto mask = (std::uint64_t{1} << width_) - 1;
         std::uint64_t bits = 0;
+        if (bit / 8 + sizeof bits <= packed_bytes_.size()) {
+            bits = load_le<std::uint64_t>(packed_bytes_.data() + bit / 8);
+            return static_cast<std::uint32_t>((bits >> (bit % 8)) & mask);
+        }
         for (std::size_t i = 0; i < 5; ++i) {
             const auto at = static_cast<std::size_t>(bit / 8) + i;
             if (at < packed_bytes_.size())
                 bits |= std::uint64_t{static_cast<std::uint8_t>(packed_bytes_[at])} << (8 * i);
         }
-        return static_cast<std::uint32_t>((bits >> (bit % 8)) & ((std::uint64_t{1} << width_) - 1));
+        return static_cast<std::uint32_t>((bits >> (bit % 8)) & mask);
     }
     // Of bits [begin, begin + count) of the group, of which those that are cut off are 0.
     std::uint64_t bits_set(std::uint64_t begin, std::uint64_t count) const {

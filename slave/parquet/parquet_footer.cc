@@ -53,7 +53,19 @@ struct ChunkInfo {
     std::int64_t plain_bytes = 0;
     std::int64_t data_page = -1;
     std::int64_t dictionary_page = -1;
+    std::optional<std::int64_t> min;
 };
+
+// Of a value of eight bytes.
+std::optional<std::int64_t> read_min(ThriftReader& reader) {
+    std::optional<std::int64_t> min;
+    reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id != 6 || kind != Kind::binary) return reader.skip(kind);
+        const auto value = reader.text();
+        if (value.size() == sizeof(std::int64_t)) min = load_le<std::int64_t>(value.data());
+    });
+    return min;
+}
 
 ChunkInfo read_chunk(ThriftReader& reader) {
     ChunkInfo info;
@@ -70,6 +82,8 @@ ChunkInfo read_chunk(ThriftReader& reader) {
                 info.data_page = reader.integer();
             else if (member == 11 && member_kind == Kind::i64)
                 info.dictionary_page = reader.integer();
+            else if (member == 12 && member_kind == Kind::structure)
+                info.min = read_min(reader);
             else
                 reader.skip(member_kind);
         });
@@ -95,7 +109,7 @@ RowGroup read_group(ThriftReader& reader) {
     return group;
 }
 
-Result<ParquetChunk> locate(const ChunkInfo& info, std::uint64_t file_bytes) {
+Result<ParquetChunk> locate(const ChunkInfo& info, ParquetType type, std::uint64_t file_bytes) {
     if (info.codec != 0 && info.codec != 1) return foreign("codec " + std::to_string(info.codec));
     ParquetChunk chunk;
     chunk.codec = static_cast<ParquetCodec>(info.codec);
@@ -109,6 +123,7 @@ Result<ParquetChunk> locate(const ChunkInfo& info, std::uint64_t file_bytes) {
     chunk.bytes = static_cast<std::uint32_t>(info.bytes);
     // A chunk is compressed page by page, and a page has at most 2^31 bytes; the sum is a size, no promise.
     chunk.plain_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(info.plain_bytes, 0));
+    if (type == ParquetType::int64) chunk.min = info.min;
     return chunk;
 }
 
@@ -168,8 +183,8 @@ Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t fi
             return damaged("a row group does not have every column");
         footer.first_rows.push_back(rows);
         rows += static_cast<std::uint64_t>(group.rows);
-        for (const auto& info : group.chunks) {
-            DL_TRY_ASSIGN(const auto chunk, locate(info, file_bytes));
+        for (std::size_t i = 0; i < group.chunks.size(); ++i) {
+            DL_TRY_ASSIGN(const auto chunk, locate(group.chunks[i], footer.columns[i].type, file_bytes));
             footer.chunks.push_back(chunk);
         }
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct ParquetChunk {
     std::uint32_t bytes = 0;
     std::uint64_t plain_bytes = 0;  // uncompressed, as the footer says
     ParquetCodec codec = ParquetCodec::plain;
+    std::optional<std::int64_t> min;  // of 64 bit numbers: the smallest value, where the statistics say it
 };
 
 // What our writer calls itself, with the version of docs/formats/snapshot-file.md. Files of version 1 say

@@ -6,70 +6,13 @@
 #include <vector>
 
 #include "common/duck/parquet_file.h"
-#include "common/io/mapped_guard.h"
+#include "slave/parquet/parquet_cell.h"
 #include "slave/parquet/parquet_page.h"
 
 namespace dl::slave {
 namespace {
 
 using Cells = std::vector<std::optional<std::string>>;
-
-// Does our reader know how a value of `type` lies in a column like this?
-bool fits(DataType type, const ParquetColumn& column) {
-    switch (type.kind) {
-        case TypeKind::int32:
-        case TypeKind::date:
-            return column.type == ParquetType::int32;
-        case TypeKind::int64:
-        case TypeKind::timestamp:
-            return column.type == ParquetType::int64;
-        case TypeKind::float32:
-            return column.type == ParquetType::real32;
-        case TypeKind::float64:
-            return column.type == ParquetType::real64;
-        case TypeKind::boolean:
-            return column.type == ParquetType::boolean;
-        case TypeKind::string:
-        case TypeKind::binary:
-            return column.type == ParquetType::byte_array;
-        case TypeKind::decimal:
-            if (physical_type(type) == PhysicalType::int64)
-                return column.type == ParquetType::int32 || column.type == ParquetType::int64;
-            return column.type == ParquetType::fixed_bytes && column.fixed_length <= 16 &&
-                   column.fixed_length > 0;
-        case TypeKind::json:
-            break;
-    }
-    return false;
-}
-
-Int128 big_endian(const std::string& bytes) {
-    __extension__ using Bits = unsigned __int128;
-    Bits value = (static_cast<unsigned char>(bytes.front()) & 0x80) != 0 ? ~Bits{0} : Bits{0};
-    for (const char c : bytes)
-        value = value << 8 | static_cast<unsigned char>(c);
-    return static_cast<Int128>(value);
-}
-
-void append_cell(ColumnBatchBuilder& builder, std::size_t column, DataType type, const std::string& bytes) {
-    switch (physical_type(type)) {
-        case PhysicalType::bool8:
-            return builder.append_fixed<std::uint8_t>(column, bytes.front() != 0 ? 1 : 0);
-        case PhysicalType::int32:
-        case PhysicalType::float32:
-            return builder.append_fixed(column, load_le<std::uint32_t>(bytes.data()));
-        case PhysicalType::float64:
-            return builder.append_fixed(column, load_le<std::uint64_t>(bytes.data()));
-        case PhysicalType::int64:
-            if (bytes.size() == 4)
-                return builder.append_fixed(column, std::int64_t{load_le<std::int32_t>(bytes.data())});
-            return builder.append_fixed(column, load_le<std::int64_t>(bytes.data()));
-        case PhysicalType::int128:
-            return builder.append_fixed(column, big_endian(bytes));
-        case PhysicalType::bytes:
-            return builder.append_bytes(column, bytes);
-    }
-}
 
 }  // namespace
 
@@ -103,15 +46,7 @@ Result<std::shared_ptr<const ChunkGuide>> ParquetRowReader::guide_of(std::size_t
 
 Result<ColumnBatch> ParquetRowReader::read(std::span<const std::uint32_t> rows, std::span<const Field> fields,
                                            ChunkGuideCache* guides) const {
-    constexpr int kTriesMax = 10;
-    for (int tries = 1;; ++tries) {
-        const auto lost = mapped_pages_lost();
-        auto batch = read_once(rows, fields, guides, lost);
-        if (mapped_pages_lost() == lost) return batch;
-        // Somewhere zeros took the place of bytes, and maybe in what was just read.
-        if (tries == kTriesMax)
-            return make_error(ErrorCode::io_error, path_ + ": the disk cannot be read; see its errors");
-    }
+    return with_whole_bytes([&](std::uint64_t lost) { return read_once(rows, fields, guides, lost); });
 }
 
 Result<ColumnBatch> ParquetRowReader::read_once(std::span<const std::uint32_t> rows,
@@ -123,7 +58,7 @@ Result<ColumnBatch> ParquetRowReader::read_once(std::span<const std::uint32_t> r
         const auto name = parquet_field_name(field.id);
         const auto found = std::find_if(footer_.columns.begin(), footer_.columns.end(),
                                         [&](const ParquetColumn& column) { return column.name == name; });
-        if (found == footer_.columns.end() || !fits(field.type, *found))
+        if (found == footer_.columns.end() || !parquet_cell_fits(field.type, *found))
             return make_error(ErrorCode::not_supported, path_ + ": column " + name);
         specs.push_back({field.id, field.type});
         cells.emplace_back(rows.size());
@@ -153,7 +88,7 @@ Result<ColumnBatch> ParquetRowReader::read_once(std::span<const std::uint32_t> r
     for (std::size_t row = 0; row < rows.size(); ++row) {
         for (std::size_t column = 0; column < specs.size(); ++column) {
             if (cells[column][row])
-                append_cell(builder, column, specs[column].type, *cells[column][row]);
+                append_parquet_cell(builder, column, specs[column].type, *cells[column][row]);
             else
                 builder.append_null(column);
         }

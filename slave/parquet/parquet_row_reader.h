@@ -10,6 +10,7 @@
 
 #include "common/base/shared_bytes.h"
 #include "common/io/file_system.h"
+#include "common/io/mapped_guard.h"
 #include "common/record/column_batch.h"
 #include "common/types/schema.h"
 #include "slave/parquet/chunk_guide_cache.h"
@@ -29,15 +30,33 @@ class ParquetRowReader {
     Result<ColumnBatch> read(std::span<const std::uint32_t> rows, std::span<const Field> fields,
                              ChunkGuideCache* guides) const;
 
+    const std::string& path() const { return path_; }
+    const ParquetFooter& footer() const { return footer_; }
+    // Mapped: to be looked at within with_whole_bytes() only, and compared with checksums.
+    std::string_view chunk_bytes(const ParquetChunk& chunk) const {
+        return bytes_.view().substr(chunk.begin, chunk.bytes);
+    }
+    // What `read(pages lost so far)` gives, a Result, once the disk gave every byte that it looked at.
+    // IO_ERROR when it goes on failing.
+    template <class Read>
+    auto with_whole_bytes(Read read) const -> decltype(read(std::uint64_t{0})) {
+        constexpr int kTriesMax = 10;
+        for (int tries = 1;; ++tries) {
+            const auto lost = mapped_pages_lost();
+            auto result = read(lost);
+            if (mapped_pages_lost() == lost) return result;
+            // Somewhere zeros took the place of bytes, and maybe in what was just read.
+            if (tries == kTriesMax)
+                return make_error(ErrorCode::io_error, path_ + ": the disk cannot be read; see its errors");
+        }
+    }
+
   private:
     Result<ColumnBatch> read_once(std::span<const std::uint32_t> rows, std::span<const Field> fields,
                                   ChunkGuideCache* guides, std::uint64_t pages_lost) const;
     Result<std::shared_ptr<const ChunkGuide>> guide_of(std::size_t group, std::size_t column,
                                                        ChunkGuideCache* guides,
                                                        std::uint64_t pages_lost) const;
-    std::string_view chunk_bytes(const ParquetChunk& chunk) const {
-        return bytes_.view().substr(chunk.begin, chunk.bytes);
-    }
 
     std::uint64_t id_ = 0;  // of this reader among all of the process
     std::string path_;

@@ -1,5 +1,6 @@
 #include "slave/partition/pinned_view.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "common/base/check.h"
@@ -26,6 +27,20 @@ class PinnedView : public ReadView {
         return std::make_shared<TailScan>(state_->tail, state_->end_offset, std::move(columns));
     }
     std::uint64_t tail_rows() const override { return state_->tail->rows; }
+    std::optional<std::uint64_t> count_rows() const override {
+        std::uint64_t rows = 0;
+        for (const auto& entry : state_->files->entries()) {
+            DL_CHECK(entry.dead->dead() <= entry.file->info().rows, "INV-5 a file has its dead rows");
+            rows += entry.file->info().rows - entry.dead->dead();
+        }
+        for (const auto& chunk : state_->tail->chunks) {
+            if (chunk->base_offset >= state_->end_offset) break;
+            const auto end = static_cast<std::uint32_t>(
+                std::min<Offset>(chunk->batch.rows(), state_->end_offset - chunk->base_offset));
+            rows += chunk->count_live(0, end, state_->end_offset);
+        }
+        return rows;
+    }
     Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
                                             std::span<const Field> fields) const override {
         return find_key_rows(*state_, keys, fields, guides_);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,7 +29,10 @@ class ReadView {
     virtual const std::vector<ViewFile>& files() const = 0;
     // Live rows of the tail as a source with exactly `columns`.
     virtual std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const = 0;
+    // Its records, of which some may be deletes or replaced.
     virtual std::uint64_t tail_rows() const = 0;
+    // How many rows a scan of files and tail would find, from their marks alone; nullopt: these do not tell.
+    virtual std::optional<std::uint64_t> count_rows() const { return std::nullopt; }
     // The live rows of these keys (hashes, any order, repeats are fine), found through the key tables and key
     // indexes: no scan, a few pages of Parquet. Batches have at least those of `fields` that are stored with
     // the row. Blocking. NOT_SUPPORTED: this view cannot, scan it instead.

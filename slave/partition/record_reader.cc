@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/crc32c.h"
 #include "common/duck/parquet_file.h"
+#include "slave/parquet/parquet_run.h"
 
 namespace dl::slave {
 namespace {
@@ -54,6 +55,18 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
     return {};
 }
 
+// From the file as it is open, where we can; what only DuckDB can read, from the beginning.
+Result<ParquetRows> read_rows_of(const PartitionCore& core, const SnapshotFile& file, Offset from,
+                                 std::uint32_t rows_max) {
+    const auto& fields = file.info().fields;
+    DL_TRY_ASSIGN(const auto reader, file.row_reader());
+    auto rows = read_parquet_run(*reader, from, rows_max, fields);
+    if (rows.has_value() || rows.error().code != ErrorCode::not_supported) return rows;
+    DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
+    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes));
+    return read_parquet_rows(*database, file.parquet_path(), from, rows_max, fields);
+}
+
 // Rows below `until`, where the log begins.
 Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offset until, Offset* from,
                        Budget* budget, std::vector<ReadSlice>* slices) {
@@ -61,10 +74,7 @@ Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offs
     const std::uint64_t row_bytes = std::max<std::uint64_t>(1, info.plain_bytes / info.rows);
     const auto rows =
         std::min(std::clamp(budget->bytes / row_bytes + 1, kFileRowsMin, kFileRowsMax), budget->rows);
-    DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
-    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes));
-    DL_TRY_ASSIGN(auto read, read_parquet_rows(*database, file.parquet_path(), *from,
-                                               static_cast<std::uint32_t>(rows), info.fields));
+    DL_TRY_ASSIGN(auto read, read_rows_of(core, file, *from, static_cast<std::uint32_t>(rows)));
     if (read.offsets.empty() || read.offsets.size() != read.batch.rows())
         return make_error(ErrorCode::corrupt_data, "snapshot file " + file.parquet_path() +
                                                        " has no record from offset " + std::to_string(*from) +

@@ -190,6 +190,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
               {"failed", recovered.failed},
               {"set_aside", recovered.set_aside.size()},
               {"records", recovered.rows},
+              {"query_memory_bytes", settings.query_memory_bytes},
               {"start_ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
               {"version", version}});
     if (!settings.partition.sync)

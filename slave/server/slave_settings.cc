@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "common/base/machine_memory.h"
+
 namespace dl::slave {
 namespace {
 
@@ -14,10 +16,15 @@ std::size_t cores() {
     return std::max(1u, std::thread::hardware_concurrency());
 }
 
+// The rest is for rows that are not in column files yet, for flushes, compactions and the cache of the files.
+constexpr std::uint64_t kQueryMemoryDivisor = 4;
+constexpr std::uint64_t kQueryMemoryMin = 256u << 20;
+constexpr std::uint64_t kQueryMemoryUnknown = 512u << 20;
+
 }  // namespace
 
-const std::vector<ConfigKey>& slave_config_keys() {
-    static const std::vector<ConfigKey> keys = {
+std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine_memory) {
+    return {
         {.name = "slave.node",
          .kind = Kind::address,
          .default_value = "127.0.0.1:7854",
@@ -66,10 +73,13 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .help = "Writes are refused with DISK_FULL when less is free; reads go on."},
         {.name = "slave.query.memory.bytes",
          .kind = Kind::bytes,
-         .default_value = "512m",
+         .default_value =
+             memory_share_text(machine_memory, kQueryMemoryDivisor, kQueryMemoryMin, kQueryMemoryUnknown),
          .min = 64 * kMi,
          .max = 4096 * kGi,
-         .help = "Memory of all running queries together."},
+         .help =
+             "Memory of all running queries together. Default: a quarter of the machine's, or of what its "
+             "control group allows."},
         {.name = "slave.query.spill.bytes",
          .kind = Kind::bytes,
          .default_value = "4g",
@@ -268,6 +278,10 @@ const std::vector<ConfigKey>& slave_config_keys() {
          .help = "Of the original.",
          .unused = "this release keeps one copy of each partition"},
     };
+}
+
+const std::vector<ConfigKey>& slave_config_keys() {
+    static const auto keys = slave_config_keys_of(machine_memory_bytes());
     return keys;
 }
 

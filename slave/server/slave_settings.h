@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct SlaveSettings {
     LogLevel log_level = LogLevel::info;
 };
 
+// `machine_memory`: machine_memory_bytes(); a default is a share of it.
+std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine_memory);
+// Those of this machine.
 const std::vector<ConfigKey>& slave_config_keys();
 SlaveSettings slave_settings(const Config& config);
 

@@ -1,7 +1,9 @@
 // Twenty queries over the wire against DuckDB reading one plain Parquet file of the same live rows, in the
 // same run: after loading, after half of the keys were replaced in random order and a tenth deleted, once the
 // slaves had nothing to do for a while, and after compress_table.
-//   query_bench [--rows N] [--slaves N] [--repeat N] [--pinned 1] [--queries N]   default 10 000 000, 1, 3
+//   query_bench [--rows N] [--slaves N] [--repeat N] [--pinned 1] [--queries N] [--shape iot|wide]
+// Default: 10 000 000 rows, 1 slave, 3 times. --shape: other tables (query_shapes.h), on one slave, after
+// loading and after compress_table only.
 // --queries N asks the first N only.
 // --pinned 1 gives each slave one core of its own (slave i on core i), to see what a second one brings.
 #include <sched.h>
@@ -17,16 +19,13 @@
 #include "common/duck/duck_database.h"
 #include "common/duck/parquet_file.h"
 #include "tests/bench/bench_support.h"
+#include "tests/bench/query_shapes.h"
 
 namespace dl::bench {
 namespace {
 
-struct Query {
-    const char* name;
-    std::string text;  // over q and bands
-};
-
-std::vector<Query> queries(std::int64_t rows) {
+// Over q and bands.
+std::vector<BenchQuery> queries_of_people(std::int64_t rows) {
     const auto middle = std::to_string(rows / 2);
     return {
         {"count", "select count(*) as n from q"},
@@ -138,6 +137,7 @@ struct Asked {
     std::int64_t rows = 0;
     int repeat = 3;
     std::size_t queries = 20;
+    std::vector<BenchQuery> (*of_shape)(std::int64_t rows) = queries_of_people;
 };
 
 double ask_all(test::TestCluster& cluster, Baseline& baseline, const Asked& asked, const std::string& when) {
@@ -146,7 +146,7 @@ double ask_all(test::TestCluster& cluster, Baseline& baseline, const Asked& aske
     auto client = cluster.connect(std::chrono::seconds(300));
     double ours_sum = 0;
     double theirs_sum = 0;
-    const auto all = queries(asked.rows);
+    const auto all = asked.of_shape(asked.rows);
     for (const auto& query : std::span(all).first(std::min(all.size(), asked.queries))) {
         Latencies ours, theirs;
         for (int i = 0; i < asked.repeat; ++i) {
@@ -208,11 +208,44 @@ void pin_to_core(int core) {
     if (::sched_setaffinity(0, sizeof cores, &cores) != 0) fail("a core cannot be chosen");
 }
 
+// Of a table of another shape: after loading and after compress_table.
+int run_shape(Asked asked, const QueryShape& shape) {
+    asked.of_shape = shape.queries;
+    test::TestCluster cluster(default_cluster());
+    cluster.start();
+    auto client = cluster.connect(std::chrono::seconds(900));
+    must(client, shape.create);
+    headline(std::to_string(asked.rows) + " rows of shape " + shape.name);
+    constexpr std::int64_t kBatch = 10'000;
+    double seconds = 0;
+    for (std::int64_t at = 0; at < asked.rows;) {
+        std::vector<std::string> requests;
+        for (int i = 0; i < 50 && at < asked.rows; ++i, at += kBatch)
+            requests.push_back(shape.batch(at, std::min(kBatch, asked.rows - at)));
+        seconds += send_all(cluster.port(), requests, 2).seconds;
+    }
+    line("loaded", rows_per_second(static_cast<double>(asked.rows), seconds));
+    line("background work done after", seconds_text(settle(cluster)));
+    Baseline baseline(cluster.directory());
+    baseline.copy(shape.sql(asked.rows));
+    ask_all(cluster, baseline, asked, "after loading");
+    must(client, R"({"compress_table":"q"})");
+    line("background work done after", seconds_text(settle(cluster)));
+    ask_all(cluster, baseline, asked, "after compaction");
+    return 0;
+}
+
 int run(int argc, char** argv) {
     const auto rows = argument(argc, argv, "--rows", 10'000'000) / 10'000 * 10'000;
     const auto slaves = static_cast<int>(argument(argc, argv, "--slaves", 1));
     const Asked asked{rows, static_cast<int>(argument(argc, argv, "--repeat", 3)),
                       static_cast<std::size_t>(argument(argc, argv, "--queries", 20))};
+    for (int i = 1; i + 1 < argc; ++i) {
+        if (std::string_view(argv[i]) != "--shape") continue;
+        const auto* shape = query_shape(argv[i + 1]);
+        if (shape == nullptr) fail("--shape is iot or wide, not " + std::string(argv[i + 1]));
+        return run_shape(asked, *shape);
+    }
     auto options = default_cluster();
     options.slaves = slaves;
     test::TestCluster cluster(std::move(options));

@@ -1,5 +1,5 @@
 // Reading a table from the first offset to the last, on one connection: the binary frames of existing
-// clients, and columnar ones.
+// clients, and columnar ones; from the log, then from compacted files.
 //   stream_bench [--rows N]   default 3 000 000
 #include <snappy.h>
 
@@ -83,21 +83,12 @@ Totals read_everything(test::RawClient& client, bool columnar, int read_count) {
     return totals;
 }
 
-int run(int argc, char** argv) {
-    const auto rows = argument(argc, argv, "--rows", 3'000'000);
-    test::TestCluster cluster(default_cluster());
-    cluster.start();
-    auto client = cluster.connect();
-    must(client, create_statement("s", kPartitions));
-    std::vector<std::string> requests;
-    for (std::int64_t id = 0; id < rows; id += 10'000)
-        requests.push_back(binary_batch("s", id, 10'000));
-    send_all(cluster.port(), requests, 2);
-    headline("stream_read of " + std::to_string(rows) + " rows from the beginning, one connection");
+void print_reads(test::RawClient& client, const std::string& from, std::int64_t rows,
+                 const std::vector<int>& read_counts) {
     for (const bool columnar : {false, true})
-        for (const int read_count : {10'000, 100'000}) {
+        for (const int read_count : read_counts) {
             const auto totals = read_everything(client, columnar, read_count);
-            if (totals.rows != static_cast<std::int64_t>(requests.size()) * 10'000)
+            if (totals.rows != rows)
                 throw std::runtime_error("read " + std::to_string(totals.rows) + " rows of " +
                                          std::to_string(rows));
             const auto baseline = loopback_seconds(static_cast<std::uint64_t>(totals.wire_bytes));
@@ -106,10 +97,30 @@ int run(int argc, char** argv) {
             note << "the same " << megabytes(totals.wire_bytes)
                  << " over loopback: " << rows_per_second(static_cast<double>(totals.rows), baseline)
                  << ", ratio " << baseline / totals.seconds;
-            line(std::string(columnar ? "columnar" : "binary frames") + ", " + std::to_string(read_count) +
+            line(from + ", " + (columnar ? "columnar" : "binary frames") + ", " + std::to_string(read_count) +
                      " rows a partition and request",
                  rows_per_second(static_cast<double>(totals.rows), totals.seconds), note.str());
         }
+}
+
+int run(int argc, char** argv) {
+    const auto rows = argument(argc, argv, "--rows", 3'000'000);
+    auto options = default_cluster();
+    options.slave_properties["slave.compaction.log.retain.number"] = "1";  // none but the one being written
+    test::TestCluster cluster(options);
+    cluster.start();
+    auto client = cluster.connect();
+    must(client, create_statement("s", kPartitions));
+    std::vector<std::string> requests;
+    for (std::int64_t id = 0; id < rows; id += 10'000)
+        requests.push_back(binary_batch("s", id, 10'000));
+    send_all(cluster.port(), requests, 2);
+    const auto written = static_cast<std::int64_t>(requests.size()) * 10'000;
+    headline("stream_read of " + std::to_string(written) + " rows from the beginning, one connection");
+    print_reads(client, "log", written, {10'000, 100'000});
+    must(client, R"({"compress_table":"s"})");
+    headline("the same from compacted files");
+    print_reads(client, "files", written, {2'000, 10'000, 100'000});
     return 0;
 }
 

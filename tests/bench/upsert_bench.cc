@@ -19,20 +19,27 @@ namespace {
 constexpr int kBatch = 10'000;
 constexpr int kPortion = 100;  // batches prepared at once, so that preparing is not measured
 
-// What the slave counts of its only table.
-nlohmann::json table_counters(test::TestCluster& cluster) {
+rpc::RpcReply ask_slave(test::TestCluster& cluster, rpc::Method method, const std::string& json) {
     boost::asio::io_context loop;
     const auto slave =
         rpc::RpcClient::create(loop.get_executor(), "127.0.0.1:" + std::to_string(cluster.slave().port()));
-    auto reply =
-        boost::asio::co_spawn(loop,
-                              slave->call(rpc::Method::stats, R"({"table_id":1,"partitions":[0,1,2,3]})", {},
-                                          Clock::now() + std::chrono::seconds(60)),
+    auto asked =
+        boost::asio::co_spawn(loop, slave->call(method, json, {}, Clock::now() + std::chrono::seconds(60)),
                               boost::asio::use_future);
     loop.run();
-    const auto counters = reply.get();
-    if (!counters) throw std::runtime_error(counters.error().to_text());
-    return nlohmann::json::parse(counters->end_json);
+    auto reply = asked.get();
+    if (!reply) throw std::runtime_error(reply.error().to_text());
+    return std::move(*reply);
+}
+
+// What the slave counts of its only table.
+nlohmann::json table_counters(test::TestCluster& cluster) {
+    const auto inventory = ask_slave(cluster, rpc::Method::inventory, "{}");
+    const auto table = nlohmann::json::parse(inventory.data.at(0).view()).at("tables").at(0);
+    const nlohmann::json request = {{"table_id", table.at("table_id")},
+                                    {"incarnation", table.at("incarnation")},
+                                    {"partitions", {0, 1, 2, 3}}};
+    return nlohmann::json::parse(ask_slave(cluster, rpc::Method::stats, request.dump()).end_json);
 }
 
 void print_memory(test::TestCluster& cluster, double keys) {
@@ -95,6 +102,11 @@ int run(int argc, char** argv) {
     }
     line("all of them", rows_per_second(static_cast<double>(upserts), all));
     print_memory(cluster, static_cast<double>(keys));
+    // What is not used any more is given back, or not.
+    settle(cluster);
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    const auto left = memory_of(cluster.slave());
+    line("slave memory with nothing to do", megabytes(left.own) + " own", "5 s later");
 
     headline("Restart to serving the whole table");
     cluster.slave().kill_hard();
@@ -102,6 +114,7 @@ int run(int argc, char** argv) {
     cluster.slave().start();
     count_rows(cluster, "u", keys);
     line("after kill -9", seconds_text(seconds_since(start)));
+    line("slave memory", megabytes(memory_of(cluster.slave()).own) + " own");
 
     headline("Check, and rebuilding what is derived");
     start = Clock::now();

@@ -114,6 +114,21 @@ TEST_F(LifecycleTest, PortInUseIsAClearError) {
     EXPECT_THAT(master.log_text(), HasSubstr(std::to_string(cluster().port())));
 }
 
+// What was freed goes back to the machine also when nothing more is allocated: a thread of the allocator sees
+// to it.
+TEST_F(LifecycleTest, MemoryIsGivenBackByAThreadOfItsOwn) {
+#ifndef DL_JEMALLOC
+    GTEST_SKIP() << "built without jemalloc";
+#endif
+    start();
+    for (const auto pid : {cluster().master().pid(), cluster().slave().pid()}) {
+        std::vector<std::string> names;
+        for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
+            std::getline(std::ifstream(task.path() / "comm"), names.emplace_back());
+        EXPECT_THAT(names, ::testing::Contains("jemalloc_bg_thd"));
+    }
+}
+
 // The page and the files in config/ tell of every key there is.
 TEST_F(LifecycleTest, EveryConfigurationKeyIsDocumented) {
     std::ifstream page_file(std::string(DL_SOURCE_DIR) + "/docs/operating/configuration.md");

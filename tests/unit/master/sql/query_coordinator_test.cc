@@ -373,11 +373,17 @@ TEST_F(QueryCoordinatorTest, EndlessWorkOnTheMasterStopsAtTheDeadline) {
 
 TEST_F(QueryCoordinatorTest, ExplainTellsTheWay) {
     auto plan = rows("EXPLAIN SELECT count(*) FROM flights");
-    ASSERT_GE(plan.size(), 3u);
+    ASSERT_GE(plan.size(), 4u);
     EXPECT_EQ(plan[0], (std::vector<std::string>{"route", "merged on the master: flights from a:1 b:1"}));
-    EXPECT_EQ(plan[1],
+    EXPECT_EQ(plan[1], (std::vector<std::string>{"count", "from manifests and marks, no row is read"}));
+    EXPECT_EQ(plan[2],
               (std::vector<std::string>{"fragment", "a:1 b:1: SELECT count_star() AS dl_p0 FROM flights"}));
-    EXPECT_NE(plan[2][1].find("DL_SCAN"), std::string::npos) << plan[2][1];
+    EXPECT_NE(plan[3][1].find("DL_SCAN"), std::string::npos) << plan[3][1];
+    plan = rows("EXPLAIN SELECT count(*) FROM cities");
+    ASSERT_GE(plan.size(), 2u);
+    EXPECT_EQ(plan[1][0], "count");
+    plan = rows("EXPLAIN SELECT count(*) FROM flights WHERE id > 1");
+    EXPECT_EQ(plan[1][0], "fragment") << "what is filtered is read";
     plan = rows("EXPLAIN SELECT * FROM cities");
     ASSERT_GE(plan.size(), 2u);
     EXPECT_EQ(plan[0][1], "whole statement on slave b:1");

@@ -96,6 +96,7 @@ TEST_F(TailTest, LiveRowsOfARangeAreThoseLiveOneByOne) {
             if (chunk.is_live(row, cut)) expected.push_back(row);
         chunk.append_live(begin, end, cut, &found);
         ASSERT_EQ(found, expected) << begin << " to " << end << ", cut " << cut;
+        ASSERT_EQ(chunk.count_live(begin, end, cut), expected.size() - 1);
         checked += found.size();
     }
     EXPECT_GT(checked, 10'000u);
@@ -118,6 +119,7 @@ TEST_F(TailTest, LiveRowsOfAViewStayWhileTheWriterGoesOn) {
             chunk.append_live(0, 10'000, cut, &live);
             ASSERT_EQ(live.size(), 9000u);
             ASSERT_EQ(live.front(), 1000u);
+            ASSERT_EQ(chunk.count_live(0, 10'000, cut), 9000u);
         }
     });
     for (int i = 0; i < 200; ++i) {

@@ -165,6 +165,10 @@ class PartitionFixture : public ::testing::Test {
                 for (const auto r : (**unit).rows)
                     take(r);
         }
+        // What count(*) goes by.
+        if (const auto counted = view.count_rows()) {
+            EXPECT_EQ(*counted, rows.size());
+        }
         return rows;
     }
     // What a lookup by key finds.

@@ -115,6 +115,25 @@ TEST_F(PartitionTest, CompactionKeepsTheNewestOfEachKeyAndTheNewestTwoLogs) {
     EXPECT_EQ(partition_->stats().compactions, 1u);  // nothing to do
 }
 
+// A consumer of history asks often and little: what a file says of itself is read once.
+TEST_F(PartitionTest, HistoryIsReadFromTheFileAsItIsOpen) {
+    for (int i = 0; i < 20; ++i)
+        append(rows_of(i * 50, 50, "r" + std::to_string(i) + "-"));
+    for (int i = 0; i < 6; ++i)
+        append(rows_of(5000, 50, "x"));
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    const auto before = records();
+    ASSERT_GE(before.size(), 1000u);
+    const auto view = partition_->pin();
+    for (const auto& file : view->files())
+        std::filesystem::rename(file.path, file.path + ".away");
+    EXPECT_EQ(records(7).size(), before.size());
+    const auto again = records(150);
+    ASSERT_EQ(again.size(), before.size());
+    for (const auto& [offset, row] : before)
+        EXPECT_EQ(again.at(offset).value, row.value);
+}
+
 TEST_F(PartitionTest, LargeFilesAreMergedInTheOrderOfTheirOffsets) {
     close();
     options_.segment_bytes = 1u << 20;
@@ -390,6 +409,8 @@ TEST_F(PartitionTest, WritesGoOnWhileItIsCompacted) {
     for (int i = 0; i < 3; ++i) {
         const auto done = partition_->compress(nullptr);
         EXPECT_TRUE(done.has_value()) << done.error().to_text();
+        for (int cuts = 0; cuts < 5; ++cuts)
+            EXPECT_EQ(live().size(), 100u) << "every pinned cut has each key, and counts it";
     }
     stop = true;
     writer.join();

@@ -47,7 +47,15 @@ class TestView : public ReadView {
             if (const auto at = by_key.find(key); at != by_key.end()) found.push_back(at->second);
         return found;
     }
+    std::optional<std::uint64_t> count_rows() const override {
+        if (!exact) return std::nullopt;
+        auto rows = tail_rows();
+        for (const auto& file : parquet)
+            rows += file.rows - file.dead_rows;
+        return rows;
+    }
     Offset end = 0;
+    bool exact = false;
     bool indexed = false;
     std::map<Hash128, ScanUnit> by_key;
     std::vector<ViewFile> parquet;
@@ -169,6 +177,51 @@ TEST_F(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
     const auto plan = rows("EXPLAIN SELECT id FROM t WHERE id = 3");
     ASSERT_EQ(plan.size(), 1u);
     EXPECT_EQ(plan[0][0], "physical_plan");
+}
+
+// Of files that are not even there.
+TEST_F(QueryExecutorTest, CountsOfWholeTablesReadNothing) {
+    auto a = std::make_shared<TestView>(), b = std::make_shared<TestView>();
+    a->exact = b->exact = true;
+    ViewFile clean, dirty;
+    clean.path = folder_.path("gone.parquet");
+    clean.rows = 4'000'000'000;
+    dirty.path = folder_.path("gone too.parquet");
+    dirty.rows = 2'000'000'000;
+    dirty.dead_rows = 30;
+    dirty.filter = std::make_shared<DeadRows>(std::set<std::int64_t>{1});
+    a->parquet = {clean, dirty};
+    b->units.push_back(tail_unit({{"1", "new", "a"}, {"10", "ten", "~"}}));
+    pin({a, b});
+    const std::string count = "5999999972";
+    for (const char* sql : {"SELECT count(*) FROM t", "SELECT COUNT ( * ) FROM T AS x;",
+                            "SELECT count(*) n FROM t", "SELECT count_star() FROM t"})
+        EXPECT_EQ(rows(sql), (Rows{{count}})) << sql;
+    EXPECT_EQ(rows("SELECT 'it''s', count(*) AS \"n n\", count(*), -2, NULL, 1.50 FROM t"),
+              (Rows{{"it's", count, count, "-2", "~", "1.50"}}));
+    auto running = executor_->start(query("SELECT count(*), 7 AS seven, count(*) AS n FROM t"));
+    ASSERT_TRUE(running) << running.error().to_text();
+    std::vector<std::string> columns;
+    for (const auto& column : (*running)->columns())
+        columns.push_back(column.name + " " + type_name(column.type));
+    EXPECT_EQ(columns, (std::vector<std::string>{"count_star() long", "seven int", "n long"}));
+    EXPECT_EQ(rows("EXPLAIN SELECT count(*) FROM t")[0][1].find("READ_PARQUET"), std::string::npos);
+
+    // Everything else looks at the rows.
+    for (const char* sql :
+         {"SELECT count(*) FROM t WHERE id > 0", "SELECT count(id) FROM t", "SELECT count(*), max(id) FROM t",
+          "SELECT count(*) FILTER (WHERE id > 0) FROM t", "SELECT count(*) FROM t GROUP BY ALL",
+          "SELECT count(*) FROM t GROUP BY id", "SELECT count(*) FROM t HAVING max(id) > 1",
+          "SELECT count(*) FROM t a, t b", "SELECT count(*) FROM t TABLESAMPLE 10%", "SELECT 1 FROM t",
+          "SELECT count(*) OVER () FROM t", "SELECT count(*) FROM (SELECT * FROM t)",
+          "SELECT count(DISTINCT id) FROM t", "SELECT count(*) + sum(id) FROM t",
+          "WITH u AS (SELECT 1) SELECT count(*), (SELECT max(id) FROM t) FROM t",
+          "SELECT count(*) FROM t UNION ALL SELECT count(id) FROM t"})
+        EXPECT_FALSE(run(sql)) << sql;
+
+    // Where only about as many are known, and where keys are looked up, they are scanned.
+    b->exact = false;
+    EXPECT_FALSE(run("SELECT count(*) FROM t"));
 }
 
 TEST_F(QueryExecutorTest, TablesThatCameAlongAreJoined) {

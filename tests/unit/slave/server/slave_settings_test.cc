@@ -20,6 +20,20 @@ TEST(SlaveSettings, DefaultsStand) {
     EXPECT_GE(settings.net_threads, 1u);
 }
 
+TEST(SlaveSettings, QueriesGetAShareOfTheMachine) {
+    constexpr std::uint64_t kGi = 1u << 30;
+    const auto memory = [](std::optional<std::uint64_t> machine,
+                           const std::map<std::string, std::string>& set) {
+        const auto config = Config::load("", slave_config_keys_of(machine), {}, set);
+        EXPECT_TRUE(config.has_value()) << config.error().to_text();
+        return config.has_value() ? slave_settings(*config).query_memory_bytes : 0;
+    };
+    EXPECT_EQ(memory(24 * kGi, {}), 6 * kGi);
+    EXPECT_EQ(memory(kGi / 4, {}), kGi / 4) << "no less than it takes to run one";
+    EXPECT_EQ(memory(std::nullopt, {}), kGi / 2);
+    EXPECT_EQ(memory(24 * kGi, {{"slave.query.memory.bytes", "64m"}}), kGi / 16);
+}
+
 TEST(SlaveSettings, TheOriginalsFileIsUnderstood) {
     const auto config = with({{"slave.node", "0.0.0.0:2345"},
                               {"slave.data", "/a/slave,/b/slave"},

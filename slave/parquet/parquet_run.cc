@@ -1,0 +1,151 @@
+#include "slave/parquet/parquet_run.h"
+
+#include <algorithm>
+
+#include "common/base/byte_io.h"
+#include "slave/parquet/parquet_cell.h"
+#include "slave/parquet/parquet_chunk_values.h"
+
+namespace dl::slave {
+namespace {
+
+// Where the columns that every file has lie (snapshot_file_columns()).
+constexpr std::size_t kOffsetColumn = 0, kDeleteColumn = 1, kTimeColumn = 2;
+
+Error foreign(const ParquetRowReader& file, const std::string& what) {
+    return make_error(ErrorCode::not_supported, file.path() + ": " + what);
+}
+
+Result<void> check_columns(const ParquetRowReader& file) {
+    const auto& columns = file.footer().columns;
+    if (columns.size() <= kTimeColumn || columns[kOffsetColumn].name != "_offset" ||
+        columns[kDeleteColumn].name != "_delete" || columns[kTimeColumn].name != "_time" ||
+        !parquet_cell_fits({TypeKind::int64}, columns[kOffsetColumn]) ||
+        !parquet_cell_fits({TypeKind::boolean}, columns[kDeleteColumn]) ||
+        !parquet_cell_fits({TypeKind::timestamp}, columns[kTimeColumn]))
+        return foreign(file, "the first columns are not those of a snapshot file");
+    return {};
+}
+
+// Far more than any writer of ours put into one; keeps a damaged footer from taking memory.
+constexpr std::uint64_t kGroupRowsMax = 1u << 20;
+
+// One row group and what is wanted of it.
+class GroupReader {
+  public:
+    GroupReader(const ParquetRowReader& file, std::size_t group) : file_(file), group_(group) {}
+
+    std::uint32_t rows() const {
+        const auto& first_rows = file_.footer().first_rows;
+        return static_cast<std::uint32_t>(first_rows[group_ + 1] - first_rows[group_]);
+    }
+    Result<ParquetChunkValues> values(std::size_t column, std::uint32_t first, std::uint32_t count) {
+        const auto& described = file_.footer().columns[column];
+        const auto& chunk = file_.footer().chunk(group_, column);
+        auto read = ParquetChunkValues::read(file_.chunk_bytes(chunk), described, chunk.codec, first, count,
+                                             &bytes_left_);
+        if (read.has_error()) return read.error().in(file_.path() + ", column " + described.name);
+        return read;
+    }
+    // Of a column without NULLs.
+    Result<std::vector<std::int64_t>> numbers(std::size_t column, std::uint32_t first, std::uint32_t count) {
+        DL_TRY_ASSIGN(const auto read, values(column, first, count));
+        std::vector<std::int64_t> numbers;
+        numbers.reserve(count);
+        for (const auto& value : read.values()) {
+            if (value.data() == nullptr)
+                return make_error(ErrorCode::corrupt_data, file_.path() + ", column " +
+                                                               file_.footer().columns[column].name +
+                                                               ": a value is missing");
+            numbers.push_back(load_le<std::int64_t>(value.data()));
+        }
+        return numbers;
+    }
+
+  private:
+    const ParquetRowReader& file_;
+    std::size_t group_;
+    std::uint64_t bytes_left_ = kParquetRunBytes;
+};
+
+Result<void> check_ascending(const ParquetRowReader& file, const std::vector<Offset>& offsets) {
+    const auto fall = std::adjacent_find(offsets.begin(), offsets.end(), std::greater_equal<>());
+    if (fall == offsets.end()) return {};
+    return make_error(ErrorCode::corrupt_data, file.path() + ": offset " + std::to_string(*(fall + 1)) +
+                                                   " after " + std::to_string(*fall) +
+                                                   "; the rows of a file ascend by offset");
+}
+
+Result<ParquetRows> read_group(const ParquetRowReader& file, std::size_t group, Offset from,
+                               std::uint32_t max_rows, std::span<const Field> fields) {
+    const auto& first_rows = file.footer().first_rows;
+    if (first_rows[group + 1] - first_rows[group] > kGroupRowsMax)
+        return foreign(file, "a very large row group");
+    GroupReader reader(file, group);
+    ParquetRows rows;
+    DL_TRY_ASSIGN(auto offsets, reader.numbers(kOffsetColumn, 0, reader.rows()));
+    DL_TRY(check_ascending(file, offsets));
+    const auto begin = std::lower_bound(offsets.begin(), offsets.end(), from);
+    const auto first = static_cast<std::uint32_t>(begin - offsets.begin());
+    const auto count = std::min({max_rows, kParquetRunRows, reader.rows() - first});
+    if (count == 0) return rows;
+    rows.offsets.assign(begin, begin + count);
+    DL_TRY_ASSIGN(rows.append_times_us, reader.numbers(kTimeColumn, first, count));
+    DL_TRY_ASSIGN(const auto deletes, reader.values(kDeleteColumn, first, count));
+
+    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
+    std::vector<ParquetChunkValues> columns;
+    for (const auto& field : fields) {
+        const auto name = parquet_field_name(field.id);
+        const auto& known = file.footer().columns;
+        const auto found =
+            std::find_if(known.begin(), known.end(), [&](const auto& column) { return column.name == name; });
+        if (found == known.end() || !parquet_cell_fits(field.type, *found))
+            return foreign(file, "column " + name);
+        specs.push_back({field.id, field.type});
+        DL_TRY_ASSIGN(auto values,
+                      reader.values(static_cast<std::size_t>(found - known.begin()), first, count));
+        columns.push_back(std::move(values));
+    }
+    ColumnBatchBuilder builder(specs);
+    builder.reserve(count, 0);
+    for (std::uint32_t row = 0; row < count; ++row) {
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            const auto value = columns[i].values()[row];
+            if (value.data() != nullptr)
+                append_parquet_cell(builder, i, specs[i].type, value);
+            else
+                builder.append_null(i);
+        }
+        const auto is_delete = deletes.values()[row];
+        builder.finish_row(is_delete.data() != nullptr && is_delete.front() != 0);
+    }
+    DL_TRY_ASSIGN(rows.batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()), count));
+    return rows;
+}
+
+}  // namespace
+
+Result<ParquetRows> read_parquet_run(const ParquetRowReader& file, Offset from, std::uint32_t max_rows,
+                                     std::span<const Field> fields) {
+    DL_TRY(check_columns(file));
+    const auto& footer = file.footer();
+    const auto groups = footer.first_rows.size() - 1;
+    // The last one that begins at or below `from`, or the first of all.
+    std::size_t group = 0;
+    for (std::size_t next = 0; next < groups; ++next) {
+        const auto& smallest = footer.chunk(next, kOffsetColumn).min;
+        if (!smallest) return foreign(file, "no statistics of _offset");
+        if (*smallest > from) break;
+        group = next;
+    }
+    for (; group < groups; ++group) {
+        DL_TRY_ASSIGN(auto rows, file.with_whole_bytes([&](std::uint64_t) {
+            return read_group(file, group, from, max_rows, fields);
+        }));
+        if (!rows.offsets.empty()) return rows;
+    }
+    return ParquetRows{};
+}
+
+}  // namespace dl::slave
