@@ -49,7 +49,13 @@ inline constexpr std::size_t segment_bytes_default = 64u << 20;  // slave.file.s
 inline constexpr std::size_t segment_index_interval_bytes = 64u << 10;
 inline constexpr std::size_t append_queue_bytes_max = 256u << 20;  // waiting in one partition
 inline constexpr std::size_t group_commit_bytes_max = 32u << 20;   // written under one sync
-inline constexpr std::size_t batch_ids_per_partition_max = 65536;  // idempotence window
+inline constexpr std::size_t indexed_batch_ids_max = 65536;        // ids that a segment index may name
+
+// Batch ids.
+inline constexpr std::size_t producer_batches_max = 32;       // remembered of a producer and partition
+inline constexpr std::int64_t batch_repeat_ms_max = 300'000;  // nobody repeats a batch by itself for longer
+inline constexpr std::int64_t batch_id_window_ms_min = 600'000;  // slave.batch_id.window.ms: well beyond that
+inline constexpr std::int64_t batch_id_window_ms_default = 900'000;
 
 // Timeouts.
 inline constexpr std::int64_t statement_timeout_ms_default = 60'000;  // master.statement.timeout.ms

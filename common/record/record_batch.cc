@@ -16,11 +16,18 @@ namespace {
 
 constexpr std::size_t kCrcFrom = 12;
 constexpr std::uint64_t kBatchIdSeed = 0x446c426174636849;  // frozen: ids in stored logs were hashed with it
+constexpr std::uint64_t kProducerIdSeed = 0x446c50726f644964;  // frozen too
 // lz4 cannot expand by more than this, so a body that claims more is refused before memory is taken for it.
 constexpr std::uint64_t kLz4RatioMax = 255;
 
 Error corrupt(std::string what) {
     return make_error(ErrorCode::corrupt_data, "record batch: " + std::move(what));
+}
+
+Hash128 id_hash(std::string_view id, std::uint64_t seed) {
+    const XXH128_hash_t h = XXH3_128bits_withSeed(id.data(), id.size(), seed);
+    if (h.high64 == 0 && h.low64 == 0) return {0, 1};
+    return {h.high64, h.low64};
 }
 
 std::string hex(std::uint32_t value) {
@@ -40,7 +47,8 @@ bool sizes_fit_codec(const RecordBatchHeader& header) {
 
 void encode_record_batch_header(const RecordBatchHeader& header, char* out) {
     store_le(out, RecordBatchHeader::kMagic);
-    store_le(out + 4, RecordBatchHeader::kVersion);
+    store_le(out + 4, header.producer_sequence == 0 ? RecordBatchHeader::kVersion
+                                                    : RecordBatchHeader::kProducerVersion);
     store_le(out + 6, static_cast<std::uint8_t>(header.codec));
     store_le(out + 7, std::uint8_t{0});
     store_le(out + 12, header.body_crc);
@@ -55,7 +63,7 @@ void encode_record_batch_header(const RecordBatchHeader& header, char* out) {
     store_le(out + 56, header.append_time_us);
     store_le(out + 64, header.batch_id.high);
     store_le(out + 72, header.batch_id.low);
-    store_le(out + 80, std::uint64_t{0});
+    store_le(out + 80, header.producer_sequence);
     store_le(out + 88, header.synced_end);
     store_le(out + 8, crc32c(0, out + kCrcFrom, RecordBatchHeader::kHeaderBytes - kCrcFrom));
 }
@@ -66,8 +74,9 @@ Result<RecordBatchHeader> decode_record_batch_header(std::string_view bytes) {
     const char* at = bytes.data();
     if (const auto magic = load_le<std::uint32_t>(at); magic != RecordBatchHeader::kMagic)
         return corrupt("magic is " + hex(magic) + " instead of " + hex(RecordBatchHeader::kMagic));
-    if (const auto version = load_le<std::uint16_t>(at + 4); version != RecordBatchHeader::kVersion)
-        return corrupt("format version " + std::to_string(version) + " is unknown (known: 1)");
+    const auto version = load_le<std::uint16_t>(at + 4);
+    if (version != RecordBatchHeader::kVersion && version != RecordBatchHeader::kProducerVersion)
+        return corrupt("format version " + std::to_string(version) + " is unknown (known: 1, 2)");
     const auto stored_crc = load_le<std::uint32_t>(at + 8);
     const auto crc = crc32c(0, at + kCrcFrom, RecordBatchHeader::kHeaderBytes - kCrcFrom);
     if (crc != stored_crc) return corrupt("header CRC is " + hex(crc) + ", stored " + hex(stored_crc));
@@ -76,8 +85,10 @@ Result<RecordBatchHeader> decode_record_batch_header(std::string_view bytes) {
         return corrupt("codec " + std::to_string(codec) + " is unknown");
     if (const auto flags = load_le<std::uint8_t>(at + 7); flags != 0)
         return corrupt("flags " + std::to_string(flags) + " are unknown");
-    if (load_le<std::uint64_t>(at + 80) != 0)
-        return corrupt("producer sequences are unknown to this version");
+    const auto sequence = load_le<std::uint64_t>(at + 80);
+    if ((sequence != 0) != (version == RecordBatchHeader::kProducerVersion))
+        return corrupt("producer sequence " + std::to_string(sequence) + " does not fit format version " +
+                       std::to_string(version));
 
     RecordBatchHeader header;
     header.codec = static_cast<BodyCodec>(codec);
@@ -92,7 +103,9 @@ Result<RecordBatchHeader> decode_record_batch_header(std::string_view bytes) {
     header.schema = SchemaId{load_le<std::uint32_t>(at + 52)};
     header.append_time_us = load_le<std::int64_t>(at + 56);
     header.batch_id = {load_le<std::uint64_t>(at + 64), load_le<std::uint64_t>(at + 72)};
+    header.producer_sequence = sequence;
     header.synced_end = load_le<Offset>(at + 88);
+    if (sequence != 0 && !header.has_batch_id()) return corrupt("a producer sequence without a producer");
 
     if (header.body_bytes > limits::record_batch_bytes_max ||
         header.body_plain_bytes > limits::batch_plain_bytes_max)
@@ -153,9 +166,11 @@ Result<std::optional<std::string>> compress_record_batch_body(std::string_view p
 }
 
 Hash128 batch_id_hash(std::string_view batch_id) {
-    const XXH128_hash_t h = XXH3_128bits_withSeed(batch_id.data(), batch_id.size(), kBatchIdSeed);
-    if (h.high64 == 0 && h.low64 == 0) return {0, 1};
-    return {h.high64, h.low64};
+    return id_hash(batch_id, kBatchIdSeed);
+}
+
+Hash128 producer_id_hash(std::string_view producer_id) {
+    return id_hash(producer_id, kProducerIdSeed);
 }
 
 }  // namespace dl

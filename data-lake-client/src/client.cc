@@ -1,11 +1,11 @@
 #include "datalake/client.h"
 
 #include <snappy.h>
-#include <sys/random.h>
 
 #include <charconv>
 
 #include "common/base/limits.h"
+#include "data-lake-client/src/batch_identity.h"
 #include "data-lake-client/src/client_impl.h"
 #include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
@@ -47,14 +47,8 @@ void append_rows(std::string& json, const std::vector<Row>& rows, std::string_vi
     }
 }
 
-void append_write_options(std::string& json, std::string_view batch_id) {
-    json += ",\"options\":{\"batch_id\":";
-    append_json_string(json, batch_id);
-    json += ",\"meta\":true}}";
-}
-
 Result<InsertResult> run_write(Session& session, const std::string& json,
-                               std::optional<std::string_view> attachment, std::string batch_id) {
+                               std::optional<std::string_view> attachment, SendOptions sent_under) {
     InsertResult result;
     std::string meta;
     auto done = session.run({json, attachment, Session::Resend::unfinished, false}, [&](ReplyItem&& item) {
@@ -62,7 +56,9 @@ Result<InsertResult> run_write(Session& session, const std::string& json,
         return true;
     });
     if (!done.ok()) return done.error();
-    result.batch_id = std::move(batch_id);
+    result.batch_id = std::move(sent_under.batch_id);
+    result.producer_id = std::move(sent_under.producer_id);
+    result.sequence = sent_under.sequence;
     if (const auto object = json_member(meta, "meta")) {
         if (const auto offsets = json_member(object->raw, "offsets");
             offsets && offsets->kind == JsonKind::object) {
@@ -81,28 +77,7 @@ Result<InsertResult> run_write(Session& session, const std::string& json,
     return result;
 }
 
-Result<std::string> batch_id_of(const SendOptions& options) {
-    if (options.batch_id.empty()) return random_batch_id();
-    if (options.batch_id.size() > dl::limits::batch_id_bytes_max)
-        return Error(ErrorCode::invalid_argument,
-                     "the batch id has " + std::to_string(options.batch_id.size()) +
-                         " bytes; the longest is " + std::to_string(dl::limits::batch_id_bytes_max));
-    return options.batch_id;
-}
-
 }  // namespace
-
-std::string random_batch_id() {
-    unsigned char bytes[16];
-    if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) return "";
-    static constexpr char kHex[] = "0123456789abcdef";
-    std::string id;
-    for (const auto byte : bytes) {
-        id += kHex[byte >> 4];
-        id += kHex[byte & 15];
-    }
-    return id;
-}
 
 Result<void> check_sql_name(std::string_view what, std::string_view name) {
     bool good = !name.empty() && name.size() <= 128 && !(name[0] >= '0' && name[0] <= '9');
@@ -316,7 +291,7 @@ Result<InsertResult> Client::insert(std::string_view table, const Row& row, cons
 
 Result<InsertResult> Client::insert(std::string_view table, const std::vector<Row>& rows,
                                     const SendOptions& options) {
-    auto id = batch_id_of(options);
+    auto id = impl_->producer.identify(options);
     if (!id.ok()) return id.error();
     std::string json = "{\"batch_insert\":{\"table_name\":";
     append_json_string(json, table);
@@ -328,7 +303,7 @@ Result<InsertResult> Client::insert(std::string_view table, const std::vector<Ro
 }
 
 Result<InsertResult> Client::remove(std::string_view table, const Row& key, const SendOptions& options) {
-    auto id = batch_id_of(options);
+    auto id = impl_->producer.identify(options);
     if (!id.ok()) return id.error();
     std::string json = "{\"batch_insert\":{\"table_name\":";
     append_json_string(json, table);
@@ -345,7 +320,7 @@ Result<InsertResult> Client::send(const BatchBuilder& batch, const SendOptions& 
 
 Result<InsertResult> Client::send(const BatchBuilder& batch, std::uint32_t first, std::uint32_t end,
                                   const SendOptions& options) {
-    auto id = batch_id_of(options);
+    auto id = impl_->producer.identify(options);
     if (!id.ok()) return id.error();
     const auto plain = batch.encode(first, end);
     if (plain.size() > dl::limits::batch_plain_bytes_max)

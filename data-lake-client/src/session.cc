@@ -4,6 +4,8 @@
 #include <chrono>
 #include <vector>
 
+#include "common/base/limits.h"
+
 namespace datalake {
 namespace {
 
@@ -95,7 +97,12 @@ Result<ReplyItem> Session::start(const Request& request) {
     one_frame_ = request.one_frame;
     reading_ = request.resend == Resend::lost;
     canceller_.begin();
-    const auto give_up = Clock::now() + options_.retry_for;
+    // Servers remember ids for longer than a batch is repeated under one.
+    const auto retry_for =
+        request.resend == Resend::unfinished
+            ? std::min(options_.retry_for, std::chrono::milliseconds(dl::limits::batch_repeat_ms_max))
+            : options_.retry_for;
+    const auto give_up = Clock::now() + retry_for;
     auto pause = options_.retry_pause_min;
     // What the attempts so far may have left behind; a later attempt that did nothing does not take it back.
     auto left = Outcome::nothing_done;

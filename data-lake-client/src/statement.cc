@@ -72,7 +72,8 @@ StatementTraits statement_traits(std::string_view json) {
         const auto& value = reader.value();
         if (key == "options") {
             traits.has_batch_id =
-                value.kind == JsonKind::object && json_member(value.raw, "batch_id").has_value();
+                value.kind == JsonKind::object && (json_member(value.raw, "batch_id").has_value() ||
+                                                   json_member(value.raw, "producer_id").has_value());
             continue;
         }
         if (!traits.name.empty()) continue;

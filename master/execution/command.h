@@ -15,6 +15,7 @@
 #include "common/base/ids.h"
 #include "master/catalog/schema_change.h"
 #include "master/execution/row_source.h"
+#include "master/routing/batch_id.h"
 #include "master/sql/ddl_statement.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/sql_parameters.h"
@@ -56,7 +57,7 @@ struct MaxOffsets {
 // Inserts and deletes.
 struct AppendRows {
     std::shared_ptr<RowSource> source;
-    std::optional<std::string> batch_id;
+    std::optional<BatchId> batch_id;
     TypedRows rows = {};  // what execute_command() has made of the source
 };
 

@@ -12,12 +12,12 @@ namespace dl::master {
 
 // What a client says beside the text.
 struct SqlOptions {
-    CutOptions cut;                       // of a SELECT
-    std::optional<std::string> batch_id;  // of INSERT and DELETE
-    bool progress = false;                // of COMPRESS
-    bool repair = false;                  // of CHECK
-    SqlParameters params = {};            // of SELECT, INSERT and DELETE
-    bool describe = false;                // what it gives and takes, instead of running it
+    CutOptions cut;                   // of a SELECT
+    std::optional<BatchId> batch_id;  // of INSERT and DELETE
+    bool progress = false;            // of COMPRESS
+    bool repair = false;              // of CHECK
+    SqlParameters params = {};        // of SELECT, INSERT and DELETE
+    bool describe = false;            // what it gives and takes, instead of running it
 };
 
 // SYNTAX_ERROR and NOT_SUPPORTED as parse_sql_statement().

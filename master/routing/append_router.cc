@@ -17,8 +17,7 @@ constexpr int kRoundsMax = 5;
 // One batch on its way.
 class Sending {
   public:
-    Sending(TablePtr table, std::shared_ptr<const PartitionedBatch> batch,
-            std::optional<std::string> batch_id)
+    Sending(TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id)
         : table_(std::move(table)), batch_(std::move(batch)), batch_id_(std::move(batch_id)) {
         for (const auto& body : batch_->partitions) {
             places_.emplace(body.partition, results_.size());
@@ -31,7 +30,10 @@ class Sending {
         rpc::AppendRequest request;
         request.table = rpc::table_ref(*table_);
         request.schema = table_->schema.id;
-        request.batch_id = batch_id_.value_or("");
+        if (batch_id_) {
+            request.batch_id = batch_id_->text;
+            request.sequence = batch_id_->sequence;
+        }
         std::vector<SharedBytes> bodies;
         request.partitions.reserve(share.partitions.size());
         bodies.reserve(share.partitions.size());
@@ -84,7 +86,7 @@ class Sending {
 
     const TablePtr table_;
     const std::shared_ptr<const PartitionedBatch> batch_;
-    const std::optional<std::string> batch_id_;
+    const std::optional<BatchId> batch_id_;
     std::map<PartitionId, std::size_t> places_;
     std::vector<rpc::AppendResult> results_;  // as batch_->partitions
     std::vector<PartitionId> unled_;
@@ -93,7 +95,7 @@ class Sending {
 }  // namespace
 
 asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append(
-    TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<std::string> batch_id,
+    TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id,
     rpc::Deadline deadline) {
     PartitionCaller::Call call;
     call.table = table;

@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/rpc/messages/append_messages.h"
 #include "master/catalog/catalog_cache.h"
+#include "master/routing/batch_id.h"
 #include "master/routing/offsets.h"
 #include "master/routing/partition_caller.h"
 #include "master/routing/partitioned_batch.h"
@@ -27,10 +28,10 @@ class AppendRouter {
     explicit AppendRouter(const PartitionCaller& caller) : caller_(caller) {}
 
     // What became of each partition of the batch, in its order. With a batch id, a slave whose answer was
-    // lost is asked again until the deadline: it knows whether the batch was applied. Without one that is
-    // UNKNOWN_OUTCOME.
+    // lost is asked again until the deadline, and for limits::batch_repeat_ms_max at most: it knows whether
+    // the batch was applied. Without one that is UNKNOWN_OUTCOME.
     boost::asio::awaitable<std::vector<rpc::AppendResult>> append(
-        TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<std::string> batch_id,
+        TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id,
         rpc::Deadline deadline);
 
   private:

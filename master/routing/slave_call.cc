@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "common/base/limits.h"
 #include "common/rpc/messages/table_messages.h"
 
 namespace dl::master {
@@ -28,6 +29,7 @@ SlaveCall::SlaveCall(const RouteTable& routes, RetryOptions options, std::vector
       lost_answer_(lost),
       deadline_(deadline),
       wait_until_(std::min(deadline, steady_clock::now() + options.slave_wait)),
+      ask_until_(std::min(deadline, steady_clock::now() + milliseconds(limits::batch_repeat_ms_max))),
       pause_(kPauseFirst) {}
 
 asio::awaitable<Result<void>> SlaveCall::settle(const Route& route, Error error, rpc::CallTrace trace) {
@@ -51,7 +53,7 @@ asio::awaitable<Result<void>> SlaveCall::settle(const Route& route, Error error,
     const bool not_sent = error.code == ErrorCode::unavailable && !trace.sent;
     if (!not_sent && !(is_lost && lost_answer_ != LostAnswer::is_an_error))
         co_return final_error(std::move(error));
-    const bool again = co_await pause(lost_ ? deadline_ : wait_until_);
+    const bool again = co_await pause(lost_ ? ask_until_ : wait_until_);
     if (!again) co_return final_error(std::move(error));
     co_return Result<void>();
 }

@@ -49,6 +49,7 @@ class SlaveCall {
     const LostAnswer lost_answer_;
     const rpc::Deadline deadline_;
     const rpc::Deadline wait_until_;
+    const rpc::Deadline ask_until_;  // for answers that were lost
     bool schema_sent_ = false;
     std::optional<Error> lost_;  // a try whose outcome is not known
     std::chrono::milliseconds pause_;

@@ -47,7 +47,10 @@ Result<AppendPlan> plan_append(const TableRegistry& tables, std::string_view jso
     DL_TRY_ASSIGN(plan.table, find_table(tables, request.table));
     const auto& table = *plan.table;
     DL_TRY(check_schema(table, request.schema, "append"));
-    const auto batch_id = request.batch_id.empty() ? Hash128{} : batch_id_hash(request.batch_id);
+    BatchName name;
+    if (!request.batch_id.empty())
+        name = {request.sequence == 0 ? batch_id_hash(request.batch_id) : producer_id_hash(request.batch_id),
+                request.sequence};
 
     std::size_t begin = 0;
     plan.parts.reserve(request.partitions.size());
@@ -71,7 +74,7 @@ Result<AppendPlan> plan_append(const TableRegistry& tables, std::string_view jso
         DL_TRY(check_columns(table, request.schema, part.id, part.request.batch));
         part.request.schema = request.schema;
         part.request.epoch = asked.leader_epoch;
-        part.request.batch_id = batch_id;
+        part.request.name = name;
     }
     if (begin != attachment.size())
         return make_error(ErrorCode::invalid_request, "append: " + std::to_string(attachment.size() - begin) +

@@ -18,6 +18,10 @@ void add(rpc::StatsReply& sum, const PartitionStats& stats) {
     sum.tail_bytes += stats.tail_bytes;
     sum.index_bytes_resident += stats.index_bytes_resident;
     sum.index_bytes_mapped += stats.index_bytes_mapped;
+    sum.batch_ids += stats.batch_ids;
+    sum.batch_id_tail_bytes += stats.batch_id_tail_bytes;
+    sum.batch_id_bytes_resident += stats.batch_id_bytes_resident;
+    sum.batch_id_file_bytes += stats.batch_id_file_bytes;
     sum.appends += stats.appends;
     sum.appended_rows += stats.appended_rows;
     sum.syncs += stats.syncs;

@@ -136,7 +136,10 @@ Result<void> LogRecovery::recover_closed(Offset first, Offset next_first) {
             if (!*more) break;
             const auto& header = scanner.batch().header;
             DL_TRY(check_epoch(header));
-            if (index == nullptr) segment->index.add(header);
+            if (index == nullptr) {
+                segment->index.add(header);
+                if (header.end_offset() <= replay_from_) segment->index.add_batch_id(header);
+            }
             if (header.end_offset() > replay_from_) DL_TRY(replay_(scanner.batch()));
         }
         if (scanner.offset() != next_first)
@@ -299,13 +302,12 @@ void LogRecovery::collect_batch_ids() {
     for (auto at = outcome_.segments.rbegin(); at != outcome_.segments.rend(); ++at) {
         auto& segment = **at;
         const auto& from = segment.index.batch_ids;
-        for (auto id = from.rbegin(); id != from.rend() && ids.size() < limits::batch_ids_per_partition_max;
-             ++id)
+        for (auto id = from.rbegin(); id != from.rend() && ids.size() < limits::indexed_batch_ids_max; ++id)
             ids.push_back(*id);
         if (segment.closed) segment.index.batch_ids = {};
     }
     std::reverse(ids.begin(), ids.end());
-    DL_CHECK(ids.size() <= limits::batch_ids_per_partition_max, "INV-13 batch ids are bounded");
+    DL_CHECK(ids.size() <= limits::indexed_batch_ids_max, "INV-13 batch ids are bounded");
 }
 
 }  // namespace dl::slave

@@ -40,6 +40,8 @@ struct BatchIdEntry {
     Hash128 id;
     Offset first = 0;
     Offset last = 0;
+    std::uint64_t sequence = 0;  // as in BatchName
+    BatchName name() const { return {id, sequence}; }
 };
 
 struct EpochStart {
@@ -97,8 +99,9 @@ class PartitionLog : public SharedLog {
     struct Recovered {
         Offset end_offset = 0;
         std::uint64_t torn_bytes_dropped = 0;
-        std::vector<BatchIdEntry>
-            batch_ids;  // of all segments kept, oldest first, the newest limits::batch_ids_per_partition_max
+        // Of closed segments below `replay_from`, oldest first, as far as their indexes name them: those
+        // of release 0.1.0 do, the newest limits::indexed_batch_ids_max.
+        std::vector<BatchIdEntry> batch_ids;
     };
     // Opens or creates the log. Batches at or after `replay_from` are CRC-checked, must be dense, their
     // epochs must not fall, and they are handed to `replay` in order; older closed segments are trusted

@@ -28,15 +28,17 @@ void SegmentIndex::add(const RecordBatchHeader& header) {
     DL_CHECK(header.count > 0, "INV-2 a batch has records");
     if (entries.empty() || bytes - entries.back().position >= limits::segment_index_interval_bytes)
         entries.push_back({header.base_offset, bytes, newest_time_us});
-    if (header.has_batch_id()) {
-        if (batch_ids.size() >= 2 * limits::batch_ids_per_partition_max)
-            batch_ids.erase(batch_ids.begin(), batch_ids.end() - static_cast<std::ptrdiff_t>(
-                                                                     limits::batch_ids_per_partition_max));
-        batch_ids.push_back({header.batch_id, header.base_offset, header.end_offset() - 1});
-    }
     newest_time_us = std::max(newest_time_us, header.append_time_us);
     end_offset = header.end_offset();
     bytes += header.total_bytes();
+}
+
+void SegmentIndex::add_batch_id(const RecordBatchHeader& header) {
+    if (!header.has_batch_id() || header.producer_sequence != 0) return;
+    if (batch_ids.size() >= 2 * limits::indexed_batch_ids_max)
+        batch_ids.erase(batch_ids.begin(),
+                        batch_ids.end() - static_cast<std::ptrdiff_t>(limits::indexed_batch_ids_max));
+    batch_ids.push_back({header.batch_id, header.base_offset, header.end_offset() - 1});
 }
 
 const IndexEntry& SegmentIndex::at_or_before(Offset offset) const {
@@ -59,7 +61,7 @@ const IndexEntry& SegmentIndex::at_or_before_time(std::int64_t time_us) const {
 std::string SegmentIndex::encode() const {
     DL_CHECK(!entries.empty() && entries.front().offset == first_offset && end_offset > first_offset,
              "INV-2 a closed segment holds batches from its first offset on");
-    const auto ids_kept = std::min(batch_ids.size(), limits::batch_ids_per_partition_max);
+    const auto ids_kept = std::min(batch_ids.size(), limits::indexed_batch_ids_max);
     std::string out;
     out.reserve(kHeaderBytes + entries.size() * kEntryBytes + ids_kept * kBatchIdBytes);
     append_le(out, kMagic);

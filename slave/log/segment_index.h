@@ -31,10 +31,14 @@ struct SegmentIndex {
     std::uint64_t bytes = 0;                // of the segment
     std::int64_t newest_time_us = kNoTime;  // kNoTime: no batch
     std::vector<IndexEntry> entries;        // ascending; the first batch is always one
-    std::vector<BatchIdEntry> batch_ids;    // in order, about the newest limits::batch_ids_per_partition_max
+    // Of a segment that release 0.1.0 closed, in order, about the newest limits::indexed_batch_ids_max. Since
+    // then flushes write them to files of their own (batch_id_file.h).
+    std::vector<BatchIdEntry> batch_ids;
 
     // Takes in the next batch of the segment, which lies at `bytes`.
     void add(const RecordBatchHeader& header);
+    // Its batch id, too, if it has one.
+    void add_batch_id(const RecordBatchHeader& header);
     // The last entry at or before `offset` (not below first_offset; the index is not empty).
     const IndexEntry& at_or_before(Offset offset) const;
     // The entry from which on the first batch appended at or after `time_us` lies; newest_time_us >= time_us.

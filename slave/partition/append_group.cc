@@ -11,7 +11,7 @@ namespace dl::slave {
 namespace {
 
 bool joins(const AppendRequest& request) {
-    return request.batch_id == Hash128{} && request.batch.rows() <= kJoinRowsMax &&
+    return request.name == BatchName{} && request.batch.rows() <= kJoinRowsMax &&
            request.body.size() <= kJoinBytesMax;
 }
 
@@ -41,20 +41,7 @@ class Planner {
             group_.places[i].error = std::move(checked).error();
             return i + 1;
         }
-        if (request.batch_id != Hash128{}) {
-            auto entry = input_.applied->find(request.batch_id);
-            if (!entry) entry = input_.unapplied->find(request.batch_id);
-            if (entry) {
-                group_.places[i].known = entry;
-                return i + 1;
-            }
-            if (const auto found = own_ids_.find(request.batch_id); found != own_ids_.end()) {
-                group_.places[i] = group_.places[found->second];
-                group_.places[i].duplicate = true;
-                return i + 1;
-            }
-            own_ids_.emplace(request.batch_id, i);
-        }
+        if (request.name != BatchName{} && !is_new(i)) return i + 1;
         std::size_t end = i + 1;
         if (joins(request)) {
             std::uint32_t rows = request.batch.rows();
@@ -74,12 +61,39 @@ class Planner {
         return end;
     }
 
+    // False: its place says what it is instead.
+    bool is_new(std::size_t i) {
+        const auto& name = requests_[i].request.name;
+        auto& place = group_.places[i];
+        auto entry = input_.applied->find(name);
+        if (entry.has_error()) {
+            place.error = std::move(entry).error();
+            return false;
+        }
+        if (!*entry) *entry = input_.unapplied->find(name);
+        if (*entry) {
+            place.known = *entry;
+            return false;
+        }
+        if (const auto found = own_ids_.find(name); found != own_ids_.end()) {
+            place = group_.places[found->second];
+            place.duplicate = true;
+            return false;
+        }
+        if (auto room = input_.applied->check_room(); room.has_error()) {
+            place.error = std::move(room).error();
+            return false;
+        }
+        own_ids_.emplace(name, i);
+        return true;
+    }
+
     void add_batch(std::size_t begin, std::size_t end) {
         const auto& first = requests_[begin].request;
         AppendGroup::Batch batch{.batch = first.batch,
                                  .body_crc = first.body_crc,
                                  .schema = first.schema,
-                                 .batch_id = first.batch_id,
+                                 .name = first.name,
                                  .hashes = {}};
         std::optional<Error> error;
         if (end - begin > 1) {
@@ -114,7 +128,7 @@ class Planner {
     const std::vector<PendingAppend>& requests_;
     const AppendPlanInput& input_;
     AppendGroup group_;
-    boost::unordered_flat_map<Hash128, std::size_t, Hash128Hasher> own_ids_;
+    boost::unordered_flat_map<BatchName, std::size_t, BatchNameHasher> own_ids_;
 };
 
 }  // namespace
@@ -151,7 +165,8 @@ Result<StoredBatch> encode_stored_batch(const AppendGroup::Batch& batch, BodyCod
     header.count = batch.batch.rows();
     header.schema = batch.schema;
     header.append_time_us = append_time_us;
-    header.batch_id = batch.batch_id;
+    header.batch_id = batch.name.id;
+    header.producer_sequence = batch.name.sequence;
     header.body_plain_bytes = static_cast<std::uint32_t>(batch.batch.body().size());
     header.body_crc = batch.body_crc;
     stored.body = batch.batch.body();

@@ -32,7 +32,7 @@ struct AppendGroup {
         ColumnBatch batch;
         std::uint32_t body_crc = 0;  // of batch.body()
         SchemaId schema;
-        Hash128 batch_id;
+        BatchName name;
         std::vector<Hash128> hashes;  // of the keys
     };
     // Where each request of the group ends up.
@@ -42,7 +42,7 @@ struct AppendGroup {
         std::size_t batch = 0;              // else: rows [first_row, first_row + rows) of this batch
         std::uint32_t first_row = 0;
         std::uint32_t rows = 0;
-        bool duplicate = false;  // the same batch id earlier in this group
+        bool duplicate = false;  // the same batch earlier in this group
     };
     std::vector<Batch> batches;
     std::vector<Place> places;  // by request

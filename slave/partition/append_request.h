@@ -8,6 +8,7 @@
 #include "common/base/ids.h"
 #include "common/base/shared_bytes.h"
 #include "common/record/column_batch.h"
+#include "common/record/record_batch.h"
 
 namespace dl::slave {
 
@@ -16,7 +17,7 @@ struct AppendRequest {
     ColumnBatch batch;  // the decoded view of body
     std::uint32_t body_crc = 0;
     SchemaId schema;
-    Hash128 batch_id;  // {0,0}: none
+    BatchName name{};  // of a batch that is applied once, however often it comes
     // In which the sender takes this node for the leader: NOT_LEADER if it is in another one by now.
     std::optional<LeaderEpoch> epoch{};  // nullopt: the sender knows of none
 };

@@ -1,89 +1,172 @@
 #include "slave/partition/batch_id_window.h"
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <algorithm>
 
-#include "common/base/byte_io.h"
 #include "common/base/check.h"
-#include "common/base/crc32c.h"
 
 namespace dl::slave {
 namespace {
-constexpr std::uint32_t kMagic = 0x49424c44;  // "DLBI"
-constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kHeaderBytes = 24;
-constexpr std::size_t kEntryBytes = 32;
+
+// What an id in memory will take of the filter of a file.
+constexpr std::uint64_t kFilterBytesPerId = 2;
+
 }  // namespace
 
-struct BatchIdWindow::Map {
-    boost::unordered_flat_map<Hash128, BatchIdEntry, Hash128Hasher> entries;
-};
-
-BatchIdWindow::BatchIdWindow(std::size_t entries_max)
-    : map_(std::make_unique<Map>()), entries_max_(entries_max) {}
+BatchIdWindow::BatchIdWindow() = default;
+BatchIdWindow::BatchIdWindow(BatchIdWindow&&) noexcept = default;
+BatchIdWindow& BatchIdWindow::operator=(BatchIdWindow&&) noexcept = default;
 BatchIdWindow::~BatchIdWindow() = default;
 
-void BatchIdWindow::add(const BatchIdEntry& entry) {
-    if (!map_->entries.emplace(entry.id, entry).second) return;
-    order_.push_back(entry);
-    if (order_.size() <= entries_max_) return;
-    map_->entries.erase(order_.front().id);
-    order_.pop_front();
-    DL_CHECK(map_->entries.size() == order_.size(), "INV-11 the window forgets in order");
+BatchIdWindow::BatchIdWindow(Options options, std::vector<std::shared_ptr<const BatchIdFile>> files)
+    : options_(std::move(options)),
+      files_(std::move(files)),
+      share_(std::make_unique<BatchIdBudget::Share>(options_.budget)) {
+    if (options_.uptime_us) started_us_ = options_.uptime_us();
+    // What follows was applied no earlier than what the files hold.
+    for (const auto& file : files_)
+        base_us_ = std::max(base_us_, file->newest_us());
+    note_files();
 }
 
-std::optional<BatchIdEntry> BatchIdWindow::find(const Hash128& id) const {
-    const auto found = map_->entries.find(id);
-    if (found == map_->entries.end()) return std::nullopt;
-    return found->second;
+std::int64_t BatchIdWindow::now_us() const {
+    return options_.uptime_us ? base_us_ + std::max<std::int64_t>(0, options_.uptime_us() - started_us_)
+                              : base_us_;
 }
 
-std::vector<BatchIdEntry> BatchIdWindow::below(Offset offset) const {
-    std::vector<BatchIdEntry> entries;
-    for (const auto& entry : order_)
-        if (entry.last < offset) entries.push_back(entry);
-    return entries;
+void BatchIdWindow::begin_segment(Offset first) {
+    if (!tables_.empty() && tables_.back()->first_offset() == first) return;
+    DL_CHECK(tables_.empty() || tables_.back()->end_offset() <= first, "INV-2 segments ascend");
+    tables_.push_back(std::make_shared<BatchIdTable>(first));
 }
 
-std::string encode_batch_ids(std::span<const BatchIdEntry> entries) {
-    std::string body;
-    for (const auto& entry : entries) {
-        append_le(body, entry.id.high);
-        append_le(body, entry.id.low);
-        append_le(body, entry.first);
-        append_le(body, entry.last);
+BatchIdTable& BatchIdWindow::newest_table(Offset first) {
+    if (tables_.empty()) begin_segment(first);
+    return *tables_.back();
+}
+
+Result<const BatchGroup*> BatchIdWindow::find_producer(const Hash128& id,
+                                                       std::optional<BatchGroup>& read) const {
+    for (auto table = tables_.rbegin(); table != tables_.rend(); ++table)
+        if (const auto* group = (*table)->find_producer(id)) return group;
+    for (auto file = files_.rbegin(); file != files_.rend(); ++file) {
+        DL_TRY_ASSIGN(read, (*file)->find(id));
+        if (read) return static_cast<const BatchGroup*>(&*read);
     }
-    std::string out;
-    append_le(out, kMagic);
-    append_le(out, kVersion);
-    append_le(out, static_cast<std::uint64_t>(entries.size()));
-    append_le(out, crc32c(0, body.data(), body.size()));
-    append_le(out, crc32c(0, out.data(), out.size()));
-    return out + body;
+    return static_cast<const BatchGroup*>(nullptr);
 }
 
-Result<std::vector<BatchIdEntry>> decode_batch_ids(std::string_view bytes) {
-    const auto corrupt = [](const char* what) { return make_error(ErrorCode::corrupt_data, what); };
-    if (bytes.size() < kHeaderBytes) return corrupt("is shorter than its header");
-    ByteReader reader(bytes);
-    if (reader.read<std::uint32_t>() != kMagic) return corrupt("does not begin with DLBI");
-    if (reader.read<std::uint32_t>() != kVersion)
-        return corrupt("has an unknown format version, this program knows 1");
-    const auto count = reader.read<std::uint64_t>();
-    const auto body_crc = reader.read<std::uint32_t>();
-    if (reader.read<std::uint32_t>() != crc32c(0, bytes.data(), kHeaderBytes - 4))
-        return corrupt("the checksum of the header does not match");
-    const auto body = bytes.substr(kHeaderBytes);
-    if (body.size() % kEntryBytes != 0 || body.size() / kEntryBytes != count ||
-        crc32c(0, body.data(), body.size()) != body_crc)
-        return corrupt("the checksum of the content does not match");
-    std::vector<BatchIdEntry> entries(count);
-    for (auto& entry : entries) {
-        entry.id.high = reader.read<std::uint64_t>();
-        entry.id.low = reader.read<std::uint64_t>();
-        entry.first = reader.read<Offset>();
-        entry.last = reader.read<Offset>();
+Result<void> BatchIdWindow::add(const BatchIdEntry& entry) {
+    auto& table = newest_table(entry.first);
+    if (entry.sequence == 0) {
+        table.add_id(entry, now_us());
+    } else {
+        std::optional<BatchGroup> known;
+        if (table.find_producer(entry.id) == nullptr) {
+            DL_TRY_ASSIGN(const auto* const found, find_producer(entry.id, known));
+            if (found != nullptr && !known) known = *found;
+        }
+        table.add_of_producer(entry, now_us(), std::move(known));
     }
-    return entries;
+    if (share_ != nullptr) share_->set(index_bytes());
+    return {};
+}
+
+Result<std::optional<BatchIdEntry>> BatchIdWindow::find(const BatchName& name) const {
+    const std::optional<BatchIdEntry> is_new;
+    if (name.sequence == 0) {
+        for (auto table = tables_.rbegin(); table != tables_.rend(); ++table)
+            if (const auto* batch = (*table)->find_id(name.id))
+                return std::optional(entry_of(name.id, *batch));
+        for (auto file = files_.rbegin(); file != files_.rend(); ++file) {
+            DL_TRY_ASSIGN(const auto group, (*file)->find(name.id));
+            if (group) return std::optional(entry_of(name.id, group->batches.front()));
+        }
+        return is_new;
+    }
+    std::optional<BatchGroup> read;
+    DL_TRY_ASSIGN(const auto* const group, find_producer(name.id, read));
+    if (group == nullptr) return is_new;
+    if (const auto* batch = group->find(name.sequence)) return std::optional(entry_of(name.id, *batch));
+    if (name.sequence > group->forgotten) return is_new;
+    return make_error(ErrorCode::batch_id_expired,
+                      options_.label + " remembers the newest " + std::to_string(group->batches.size()) +
+                          " batches of this producer, from number " +
+                          std::to_string(group->batches.front().sequence) + " on; number " +
+                          std::to_string(name.sequence) +
+                          " is older and was not written now. Whether it was before can no longer be told: "
+                          "read its rows, or send them under a new number");
+}
+
+Result<void> BatchIdWindow::check_room() const {
+    const auto* budget = options_.budget;
+    if (budget == nullptr || !budget->full()) return {};
+    return make_error(ErrorCode::overloaded,
+                      "the batch ids this slave remembers take " + std::to_string(budget->used()) +
+                          " bytes, slave.batch_id.memory.bytes allows " +
+                          std::to_string(budget->bytes_max()) +
+                          ": no batch with a new id is taken until older ids may be forgotten; try again "
+                          "later, use producer ids, or raise the limit");
+}
+
+std::vector<std::shared_ptr<const BatchIdTable>> BatchIdWindow::sealed_below(Offset below) {
+    std::vector<std::shared_ptr<const BatchIdTable>> sealed;
+    for (const auto& table : tables_) {
+        if (table->first_offset() >= below) break;
+        DL_CHECK(table->end_offset() <= below, "INV-11 what is flushed takes whole tables along");
+        sealed.push_back(table);
+    }
+    // What comes goes to another one.
+    if (!sealed.empty() && sealed.size() == tables_.size()) begin_segment(below);
+    return sealed;
+}
+
+void BatchIdWindow::spilled(Offset below, std::vector<std::shared_ptr<const BatchIdFile>> files) {
+    std::erase_if(tables_, [&](const auto& table) { return table->first_offset() < below; });
+    files_ = std::move(files);
+    note_files();
+}
+
+void BatchIdWindow::drop_expired() {
+    const auto before = forget_before_us();
+    auto kept = files_.begin();
+    while (kept != files_.end() && (*kept)->newest_us() < before)
+        ++kept;
+    files_.erase(files_.begin(), kept);
+    note_files();
+}
+
+std::size_t BatchIdWindow::table_ids() const {
+    std::size_t ids = 0;
+    for (const auto& table : tables_)
+        ids += table->size();
+    return ids;
+}
+
+std::uint64_t BatchIdWindow::index_bytes() const {
+    return files_resident_ + table_ids() * kFilterBytesPerId;
+}
+
+void BatchIdWindow::note_files() {
+    files_resident_ = 0;
+    for (const auto& file : files_)
+        files_resident_ += file->resident_bytes();
+    if (share_ != nullptr) share_->set(index_bytes());
+}
+
+BatchIdWindow::Figures BatchIdWindow::figures() const {
+    Figures figures;
+    figures.ids = table_ids();
+    figures.index_bytes = index_bytes();
+    for (const auto& table : tables_)
+        figures.table_bytes += table->resident_bytes();
+    for (const auto& file : files_) {
+        figures.ids += file->entries();
+        figures.file_bytes += file->bytes();
+    }
+    if (!files_.empty())
+        figures.expires_in_us =
+            std::max<std::int64_t>(1, files_.front()->newest_us() - forget_before_us() + 1);
+    return figures;
 }
 
 }  // namespace dl::slave

@@ -271,23 +271,6 @@ Result<void> CompactionRunner::run(Run& own) {
     return {};
 }
 
-Result<std::uint64_t> CompactionRunner::write_batch_ids(Offset below) {
-    std::vector<BatchIdEntry> entries;
-    {
-        auto hold = core_.exclusion.for_commit();
-        entries = hold->batch_ids.below(below);
-    }
-    if (entries.empty()) return std::uint64_t{0};
-    const auto edition = core_.publisher().next_edition();
-    const auto path = core_.snapshots() + "/batch-ids." + std::to_string(edition);
-    if (auto written = write_new_file(*core_.context.files, path, encode_batch_ids(entries));
-        written.has_error()) {
-        (void)core_.context.files->remove(path);
-        return written.error();
-    }
-    return edition;
-}
-
 // How far the log can go, up to `below`: by whole segments, all of them visible and needed by nobody else.
 Offset CompactionRunner::removable(Offset below) const {
     const auto end = std::min({below, core_.log().retention_floor(), core_.progress().visible_end()});
@@ -304,13 +287,11 @@ Result<void> CompactionRunner::remove_log(Offset below) {
     below = std::max(before.log_start, removable(below));
     if (below == before.log_start || below > before.compacted_end) return {};
     DL_TRY(core_.make_log_durable(before.flushed_end));
-    DL_TRY_ASSIGN(const auto batch_ids, write_batch_ids(below));
     DL_TRY(committing->commit({.operation = "compaction",
                                .files = core_.state()->files->entries(),
                                .flushed_end = before.flushed_end,
                                .compacted_end = before.compacted_end,
-                               .log_start = below,
-                               .batch_ids_edition = batch_ids}));
+                               .log_start = below}));
     return core_.log().remove_before(below);
 }
 
@@ -350,18 +331,11 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log
             "tried again");
     }
     log_start = std::max(before.log_start, removable(std::min(log_start, output.end_offset())));
-    auto batch_ids_written = write_batch_ids(log_start);
-    if (batch_ids_written.has_error()) {
-        committing->discard(entries);
-        return batch_ids_written.error();
-    }
-    const auto batch_ids = *batch_ids_written;
     DL_TRY(committing->commit({.operation = "compaction",
                                .files = entries,
                                .flushed_end = before.flushed_end,
                                .compacted_end = output.end_offset(),
-                               .log_start = log_start,
-                               .batch_ids_edition = batch_ids}));
+                               .log_start = log_start}));
     {
         auto hold = core_.exclusion.for_commit();
         const auto now = core_.state();

@@ -67,7 +67,6 @@ class CompactionRunner {
     Offset removable(Offset below) const;
     Result<void> remove_log(Offset below);
     void remember(const CompactionOutput& output);
-    Result<std::uint64_t> write_batch_ids(Offset below);
 
     PartitionCore& core_;
     SnapshotMaintainer& flushes_;

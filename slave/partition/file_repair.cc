@@ -76,8 +76,7 @@ Result<void> commit_rewritten(PartitionCore& core, const std::shared_ptr<const S
                                .files = with_fresh(*core.state()->files),
                                .flushed_end = before.flushed_end,
                                .compacted_end = before.compacted_end,
-                               .log_start = before.log_start,
-                               .batch_ids_edition = before.batch_ids_edition}));
+                               .log_start = before.log_start}));
     {
         auto hold = core.exclusion.for_commit();
         auto next = std::make_shared<PartitionState>(*core.state());

@@ -62,6 +62,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         const auto now = std::chrono::steady_clock::now();
         core_.earlier.expire(now);
         maintainer_->retry_failed();
+        forget_batch_ids();
         compactions_->consider_idle(now);
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
@@ -102,6 +103,13 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     }
 
   private:
+    void forget_batch_ids() {
+        const auto due = core_.batch_id_figures.expires_at_us.load();
+        if (due == 0 || core_.context.uptime_us() < due) return;
+        auto hold = core_.exclusion.for_commit();
+        hold->batch_ids.drop_expired();
+        core_.note_tail_bytes(hold);
+    }
     void join_tail_budget() {
         if (core_.context.tail_budget == nullptr) return;
         const auto with_self = [weak = weak_from_this()](auto call) {
@@ -162,7 +170,12 @@ PartitionStats WiredPartition::stats() const {
     stats.tail_rows = state->tail->rows;
     stats.tail_bytes = state->tail->bytes;
     const auto resident = core_.tail_resident_bytes.load();
-    stats.index_bytes_resident += resident - std::min(resident, state->tail->bytes);
+    const auto beside = std::min(resident, state->tail->bytes + core_.batch_id_figures.table_bytes);
+    stats.index_bytes_resident += resident - beside;
+    stats.batch_ids = core_.batch_id_figures.ids;
+    stats.batch_id_tail_bytes = core_.batch_id_figures.table_bytes;
+    stats.batch_id_bytes_resident = core_.batch_id_figures.index_bytes;
+    stats.batch_id_file_bytes = core_.batch_id_figures.file_bytes;
     stats.appends = core_.counters.appends;
     stats.appended_rows = core_.counters.appended_rows;
     stats.syncs = core_.counters.syncs;

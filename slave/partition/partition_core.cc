@@ -3,6 +3,19 @@
 #include "common/base/check.h"
 
 namespace dl::slave {
+namespace {
+
+PartitionContext with_clock(PartitionContext context) {
+    if (!context.uptime_us)
+        context.uptime_us = [] {
+            return std::chrono::duration_cast<std::chrono::microseconds>(
+                       std::chrono::steady_clock::now().time_since_epoch())
+                .count();
+        };
+    return context;
+}
+
+}  // namespace
 
 PartitionCore::PartitionCore(std::string directory_in, const TableMeta& table, PartitionId id_in,
                              LeaderEpoch epoch, const PartitionOptions& options_in,
@@ -10,7 +23,7 @@ PartitionCore::PartitionCore(std::string directory_in, const TableMeta& table, P
     : directory(std::move(directory_in)),
       id(id_in),
       options(options_in),
-      context(context_in),
+      context(with_clock(context_in)),
       epoch_(epoch.value),
       table_(std::make_shared<const TableMeta>(table)) {}
 
@@ -60,7 +73,13 @@ void PartitionCore::set_log(WriterExclusion::Hold& hold, std::unique_ptr<Partiti
 }
 
 void PartitionCore::note_tail_bytes(WriterExclusion::Hold& hold) {
-    const auto bytes = hold->tail.resident_bytes() + hold->unapplied.body_bytes();
+    const auto ids = hold->batch_ids.figures();
+    batch_id_figures.ids = ids.ids;
+    batch_id_figures.table_bytes = ids.table_bytes;
+    batch_id_figures.index_bytes = ids.index_bytes;
+    batch_id_figures.file_bytes = ids.file_bytes;
+    batch_id_figures.expires_at_us = ids.expires_in_us == 0 ? 0 : context.uptime_us() + ids.expires_in_us;
+    const auto bytes = hold->tail.resident_bytes() + hold->unapplied.body_bytes() + ids.table_bytes;
     tail_resident_bytes = bytes;
     if (tail_share != nullptr) tail_share->set(bytes);
 }

@@ -78,7 +78,7 @@ class PartitionCore {
     void set_log(WriterExclusion::Hold& hold, std::unique_ptr<PartitionLog> log);
     void set_publisher(std::unique_ptr<SnapshotPublisher> publisher) { publisher_ = std::move(publisher); }
 
-    // After the tail or what is unapplied grew or shrank: for the limits on its memory.
+    // After the tail, what is unapplied or the batch ids in memory grew or shrank: for the limits on them.
     void note_tail_bytes(WriterExclusion::Hold& hold);
 
     // Syncs the log from `from` on. Without a sync per append, a persisted mark could outlive the record that
@@ -102,6 +102,12 @@ class PartitionCore {
     EarlierStates earlier;
     PartitionCounters counters;
     std::atomic<std::uint64_t> tail_resident_bytes{0};
+    // Of the remembered batches; expires_at_us: when a file of them
+    // may be let go, by context.uptime_us; 0: there is none.
+    struct BatchIdFigures {
+        std::atomic<std::uint64_t> ids{0}, table_bytes{0}, index_bytes{0}, file_bytes{0};
+        std::atomic<std::int64_t> expires_at_us{0};
+    } batch_id_figures;
     // A key index was found damaged and rebuilt: what was derived with it is to be derived anew.
     std::atomic<bool> derived_doubted{false};
     std::shared_ptr<TailBudget::Member> tail_share;  // nullptr: no common limit

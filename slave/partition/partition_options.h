@@ -15,6 +15,7 @@
 
 namespace dl::slave {
 
+class BatchIdBudget;
 class ChunkGuideCache;
 class DiskReserve;
 class IoBudget;
@@ -33,6 +34,8 @@ struct PartitionOptions {
     // For so long after a compaction cuts from before it can be pinned; its inputs stay on the disk
     // meanwhile.
     std::chrono::milliseconds compaction_history{0};
+    // A batch with an id is remembered for at least so long after it was applied.
+    std::chrono::milliseconds batch_id_window{limits::batch_id_window_ms_default};
 };
 
 // What a partition shares with the others of its node. All outlive it.
@@ -48,7 +51,9 @@ struct PartitionContext {
     TailBudget* tail_budget = nullptr;          // nullptr: no limit
     std::shared_ptr<DiskReserve> disk_reserve;  // of the partition's disk; nullptr: one of its own
     ChunkGuideCache* chunk_guides = nullptr;    // for lookups by key; nullptr: nothing is kept between them
+    BatchIdBudget* batch_id_budget = nullptr;   // nullptr: no limit
     std::function<std::int64_t()> now_us;       // wall clock, microseconds UTC
+    std::function<std::int64_t()> uptime_us;    // never goes back; empty: the steady clock
 };
 
 }  // namespace dl::slave

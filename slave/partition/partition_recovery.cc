@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "slave/partition/applier.h"
+#include "slave/partition/batch_id_upkeep.h"
 #include "slave/partition/file_repair.h"
 #include "slave/snapshot/snapshot_loader.h"
 
@@ -14,19 +15,6 @@ namespace dl::slave {
 namespace {
 
 constexpr std::size_t kReplayGroup = 64;  // batches applied at a time
-
-Result<void> load_batch_ids(PartitionCore& core, WriterExclusion::Hold& hold, const Manifest& manifest) {
-    if (manifest.batch_ids_edition == 0) return {};
-    const std::string path = core.snapshots() + "/" + manifest.batch_ids_name();
-    DL_TRY_ASSIGN(const auto bytes, core.context.files->read_all(path));
-    auto entries = decode_batch_ids(bytes);
-    if (entries.has_error())
-        return entries.error().in("batch ids " + path +
-                                  " are damaged (restore the partition's directory from a copy)");
-    for (const auto& entry : *entries)
-        hold->batch_ids.add(entry);
-    return {};
-}
 
 // Opens the log and leaves what is not in files unapplied.
 Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::Hold& hold,
@@ -75,9 +63,6 @@ Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::H
     if (!apart) DL_TRY(log->roll());
     core.set_epoch(hold, log->newest_epoch());
     core.set_log(hold, std::move(log));
-    // Those of what is replayed come with the batches, once these are applied.
-    for (const auto& entry : recovered.batch_ids)
-        if (entry.last < flushed_end) hold->batch_ids.add(entry);
     return recovered;
 }
 
@@ -91,7 +76,7 @@ Result<void> recover_partition(PartitionCore& core) {
                   load_snapshots(files, *core.context.file_database, core.directory, *table, core.id));
     const Offset flushed_end = loaded.manifest.flushed_end;
     auto hold = core.exclusion.for_commit();
-    DL_TRY(load_batch_ids(core, hold, loaded.manifest));
+    DL_TRY(open_batch_ids(core, hold, loaded.manifest));
     hold->tail = Tail(flushed_end);
     DL_TRY_ASSIGN(const auto recovered, open_log(core, hold, loaded.manifest));
     const Offset log_end = core.log().end_offset();
@@ -108,12 +93,17 @@ Result<void> recover_partition(PartitionCore& core) {
     DL_CHECK(
         !core.options.synced_is_committed || (hold->unapplied.empty() && hold->tail.end_offset() == log_end),
         "INV-2 the log is replayed to its end");
+    core.note_tail_bytes(hold);
+    auto manifest = loaded.manifest;
+    manifest.batch_ids_in_log = false;  // they are taken over before anything is committed
     core.set_publisher(
-        std::make_unique<SnapshotPublisher>(files, core.directory, loaded.manifest, *loaded.files));
+        std::make_unique<SnapshotPublisher>(files, core.directory, std::move(manifest), *loaded.files));
     {
         // The repair takes the exclusion by itself.
         const auto given_back = std::move(hold);
     }
+    if (loaded.manifest.batch_ids_in_log)
+        DL_TRY(take_over_batch_ids(core, loaded.manifest, recovered.batch_ids));
     DL_TRY(rewrite_damaged_files(core, loaded.damaged));
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);

@@ -17,6 +17,10 @@ struct PartitionStats {
     std::uint64_t tail_rows = 0, tail_bytes = 0;
     // Key tables and replaced marks of the tail, and delete vectors; key indexes of files.
     std::uint64_t index_bytes_resident = 0, index_bytes_mapped = 0;
+    // Remembered batches: ids and producers in memory (their bytes count as tail, too) and entries of files,
+    // what these take of slave.batch_id.memory.bytes and of the disk.
+    std::uint64_t batch_ids = 0, batch_id_tail_bytes = 0, batch_id_bytes_resident = 0,
+                  batch_id_file_bytes = 0;
     std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0, joins = 0;
     std::uint64_t scrubbed_bytes = 0, scrub_findings = 0;  // since the start
 };

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
+#include "slave/partition/batch_id_upkeep.h"
 #include "slave/snapshot/flush_job.h"
 
 namespace dl::slave {
@@ -172,14 +173,21 @@ Result<void> SnapshotMaintainer::commit_flush(const std::shared_ptr<const TailSe
     auto entries = state->files->entries();
     const auto dead = segment_delete_vector(*segment, state->end_offset);
     entries.push_back({file, dead});
+    auto written = write_batch_ids(core_, segment->end_offset());
+    if (written.has_error()) {
+        commit->discard(entries);
+        return written.error();
+    }
+    auto& spilled = *written;
     DL_TRY(commit->commit({.operation = "flush",
                            .files = std::move(entries),
                            .flushed_end = segment->end_offset(),
                            .compacted_end = manifest.compacted_end,
                            .log_start = manifest.log_start,
-                           .batch_ids_edition = manifest.batch_ids_edition}));
+                           .batch_ids = spilled.editions()}));
 
     auto hold = core_.exclusion.for_commit();
+    hold->batch_ids.spilled(segment->end_offset(), std::move(spilled.kept));
     const auto now = core_.state();
     DL_CHECK(now->files->entries().size() == state->files->entries().size(),
              "files change under the commit mutex only");

@@ -9,7 +9,10 @@ void UnappliedBatches::push(LogBatch batch) {
              "INV-2 offsets are dense");
     DL_CHECK(batch.header.count == batch.batch.rows(), "INV-2 every record of a batch has its offset");
     body_bytes_ += batch.batch.body().size();
-    if (batch.header.has_batch_id()) ids_.emplace(batch.header.batch_id, batch_id_entry(batch.header));
+    if (batch.header.has_batch_id()) {
+        const auto entry = batch_id_entry(batch.header);
+        ids_.emplace(entry.name(), entry);
+    }
     batches_.push_back(std::move(batch));
 }
 
@@ -24,7 +27,7 @@ std::span<LogBatch> UnappliedBatches::ready(Offset end, std::size_t count_max) {
 
 void UnappliedBatches::forget(LogBatch& batch) {
     body_bytes_ -= batch.batch.body().size();
-    if (batch.header.has_batch_id()) ids_.erase(batch.header.batch_id);
+    if (batch.header.has_batch_id()) ids_.erase(batch_id_entry(batch.header).name());
     batch = {};
 }
 
@@ -46,8 +49,8 @@ void UnappliedBatches::drop_from(Offset offset) {
     drop_front(0);
 }
 
-std::optional<BatchIdEntry> UnappliedBatches::find(const Hash128& batch_id) const {
-    const auto found = ids_.find(batch_id);
+std::optional<BatchIdEntry> UnappliedBatches::find(const BatchName& name) const {
+    const auto found = ids_.find(name);
     if (found == ids_.end()) return std::nullopt;
     return found->second;
 }

@@ -28,8 +28,8 @@ class UnappliedBatches {
     void drop_front(std::size_t count);
     // Those from `offset` on are in the log no more.
     void drop_from(Offset offset);
-    // The batch with this id, if it is one of them.
-    std::optional<BatchIdEntry> find(const Hash128& batch_id) const;
+    // The batch of this name, if it is one of them.
+    std::optional<BatchIdEntry> find(const BatchName& name) const;
     std::uint64_t body_bytes() const { return body_bytes_; }
 
   private:
@@ -38,11 +38,11 @@ class UnappliedBatches {
     std::vector<LogBatch> batches_;
     std::size_t first_ = 0;  // those before it are dropped
     std::uint64_t body_bytes_ = 0;
-    boost::unordered_flat_map<Hash128, BatchIdEntry, Hash128Hasher> ids_;
+    boost::unordered_flat_map<BatchName, BatchIdEntry, BatchNameHasher> ids_;
 };
 
 inline BatchIdEntry batch_id_entry(const RecordBatchHeader& header) {
-    return {header.batch_id, header.base_offset, header.end_offset() - 1};
+    return {header.batch_id, header.base_offset, header.end_offset() - 1, header.producer_sequence};
 }
 
 }  // namespace dl::slave

@@ -16,6 +16,7 @@
 #include "slave/compaction/io_budget.h"
 #include "slave/handlers/handlers.h"
 #include "slave/parquet/chunk_guide_cache.h"
+#include "slave/partition/batch_id_budget.h"
 #include "slave/partition/tail_budget.h"
 #include "slave/server/duck_query_service.h"
 #include "slave/server/node_membership.h"
@@ -68,6 +69,7 @@ struct SlaveNode::Parts {
           query("query", from.query_concurrent_max),
           compaction_budget(from.compaction_bytes_per_second),
           tail_budget(from.tail_memory_bytes),
+          batch_ids(from.batch_id_memory_bytes),
           chunk_guides(from.lookup_cache_bytes),
           query_slots(from.query_concurrent_max) {
         // One disk's trouble is not another's: each directory has its threads. Of the threads for
@@ -95,6 +97,7 @@ struct SlaveNode::Parts {
     WorkerPool upkeep_pool, work, query;
     IoBudget compaction_budget;
     TailBudget tail_budget;
+    BatchIdBudget batch_ids;
     ChunkGuideCache chunk_guides;
     net::ByteBudget query_slots;
     std::unique_ptr<StoredMembership> membership;
@@ -148,6 +151,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.compaction_budget = &parts.compaction_budget;
     context.tail_budget = &parts.tail_budget;
     context.chunk_guides = &parts.chunk_guides;
+    context.batch_id_budget = &parts.batch_ids;
     context.now_us = wall_clock_us;
     DL_TRY_ASSIGN(context.file_database, file_duck_database(settings.file_memory_bytes));
     DL_TRY_ASSIGN(context.compaction_database, file_duck_database(settings.compaction_memory_bytes));

@@ -228,6 +228,21 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .min = 16 * kMi,
          .max = 1024 * kGi,
          .help = "Memory of rows that are not in column files yet; writers wait beyond it."},
+        {.name = "slave.batch_id.window.ms",
+         .kind = Kind::milliseconds,
+         .default_value = "15min",
+         .min = limits::batch_id_window_ms_min,
+         .max = 7 * 86'400'000,
+         .help =
+             "A batch with an id is remembered at least so long after it was written, and not written twice; "
+             "longer than any statement repeats one."},
+        {.name = "slave.batch_id.memory.bytes",
+         .kind = Kind::bytes,
+         .default_value = "128m",
+         .min = kMi,
+         .max = 1024 * kGi,
+         .help = "Memory for finding batch ids on the disk, about 1.4 bytes each; batches with a new id are "
+                 "refused beyond it."},
         {.name = "slave.connections.max",
          .kind = Kind::integer,
          .default_value = "8192",
@@ -328,6 +343,9 @@ SlaveSettings slave_settings(const Config& config) {
     settings.scrub.period = std::chrono::milliseconds(config.integer("slave.scrub.period.ms"));
     settings.scrub.bytes_per_second = size("slave.scrub.bytes.per.second");
     settings.tail_memory_bytes = size("slave.tail.memory.bytes");
+    settings.partition.batch_id_window =
+        std::chrono::milliseconds(config.integer("slave.batch_id.window.ms"));
+    settings.batch_id_memory_bytes = size("slave.batch_id.memory.bytes");
     // Requests wait for slave.requests.bytes.max before they get here; none of those let in is refused.
     settings.partition.append_queue_bytes_max = 2 * size("slave.requests.bytes.max");
     settings.connections_max = size("slave.connections.max");

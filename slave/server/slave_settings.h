@@ -34,6 +34,7 @@ struct SlaveSettings {
     std::uint64_t compaction_bytes_per_second = 0;
     ScrubSettings scrub;
     std::uint64_t tail_memory_bytes = 0;
+    std::uint64_t batch_id_memory_bytes = 0;
     std::size_t connections_max = 0;
     std::size_t request_bytes_max = 0;
     std::size_t requests_bytes_in_flight_max = 0;

@@ -14,9 +14,10 @@ namespace {
 
 using nlohmann::json;
 
-// First line "DLMANIFEST 1 <crc-32c of the rest, 8 hex digits>", then JSON.
+// First line "DLMANIFEST 2 <crc-32c of the rest, 8 hex digits>", then JSON.
 constexpr std::string_view kMagic = "DLMANIFEST ";
-constexpr std::string_view kVersion = "1";
+constexpr std::string_view kVersion = "2";
+constexpr std::string_view kVersionBefore = "1";  // its batch ids lie elsewhere
 constexpr std::size_t kCrcDigits = 8;
 
 Error corrupt(const std::string& what) {
@@ -95,6 +96,12 @@ Result<void> check_consistent(const Manifest& manifest) {
         if (file.edition > manifest.edition) return corrupt("file " + name + " is newer than the manifest");
         end = file.end_offset;
     }
+    std::uint64_t before = 0;
+    for (const auto edition : manifest.batch_ids) {
+        if (edition <= before || edition > manifest.edition)
+            return corrupt("the files of batch ids do not ascend up to the manifest");
+        before = edition;
+    }
     if (manifest.log_start < 0 || manifest.compacted_end < manifest.log_start ||
         manifest.flushed_end < manifest.compacted_end)
         return corrupt("log start " + std::to_string(manifest.log_start) + ", compacted end " +
@@ -123,7 +130,7 @@ std::string encode_manifest(const Manifest& manifest) {
                        {"flushed_end", manifest.flushed_end},
                        {"compacted_end", manifest.compacted_end},
                        {"log_start", manifest.log_start},
-                       {"batch_ids_edition", manifest.batch_ids_edition},
+                       {"batch_ids", manifest.batch_ids},
                        {"files", std::move(files)}};
     const std::string body = tree.dump(1) + "\n";
     char crc[kCrcDigits + 1];
@@ -138,9 +145,9 @@ Result<Manifest> decode_manifest(std::string_view text) {
     const auto line = text.substr(kMagic.size(), line_end - kMagic.size());
     const auto blank = line.find(' ');
     const auto version = line.substr(0, blank);
-    if (version != kVersion)
+    if (version != kVersion && version != kVersionBefore)
         return corrupt("has format version \"" + std::string(version.substr(0, 16)) +
-                       "\", this program knows 1");
+                       "\", this program knows 1 and 2");
     const auto digits = line.substr(blank + 1);
     const auto body = text.substr(line_end + 1);
     char crc[kCrcDigits + 1];
@@ -156,7 +163,11 @@ Result<Manifest> decode_manifest(std::string_view text) {
         manifest.log_start = tree.at("log_start").get<Offset>();
         // Manifests from before it was written compacted exactly what the log no longer had.
         manifest.compacted_end = tree.value("compacted_end", manifest.log_start);
-        manifest.batch_ids_edition = tree.at("batch_ids_edition").get<std::uint64_t>();
+        manifest.batch_ids_in_log = version == kVersionBefore;
+        if (!manifest.batch_ids_in_log)
+            manifest.batch_ids = tree.at("batch_ids").get<std::vector<std::uint64_t>>();
+        else if (const auto edition = tree.at("batch_ids_edition").get<std::uint64_t>(); edition != 0)
+            manifest.batch_ids = {edition};
         for (const auto& entry : tree.at("files")) {
             DL_TRY_ASSIGN(auto file, file_from_json(entry));
             manifest.files.push_back(std::move(file));

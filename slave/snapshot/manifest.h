@@ -44,10 +44,16 @@ struct Manifest {
     Offset compacted_end = 0;  // files below are compacted; the log may still have their records
     Offset log_start = 0;      // records below are in compacted files only; log segments that end there
                                // are garbage
-    std::uint64_t batch_ids_edition = 0;  // `batch-ids.<n>`: ids of batches below log_start; 0: none
-    std::vector<ManifestFile> files;      // ascending, not overlapping; dense from compacted_end on
+    std::vector<ManifestFile> files;  // ascending, not overlapping; dense from compacted_end on
+    // `batch-ids.<n>`, oldest first: what is remembered of the batches below flushed_end.
+    std::vector<std::uint64_t> batch_ids;
+    // Of format version 1: batch_ids names at most one file, of the ids below log_start, and the indexes of
+    // the log have the others.
+    bool batch_ids_in_log = false;
 
-    std::string batch_ids_name() const { return "batch-ids." + std::to_string(batch_ids_edition); }
+    static std::string batch_ids_name(std::uint64_t edition) {
+        return "batch-ids." + std::to_string(edition);
+    }
 };
 
 std::string encode_manifest(const Manifest& manifest);

@@ -56,7 +56,8 @@ Result<void> remove_garbage(FileSystem& files, const std::string& directory, con
         named.insert(file.index_name());
         named.insert(file.vector_name(file.vector_version));
     }
-    if (manifest.batch_ids_edition != 0) named.insert(manifest.batch_ids_name());
+    for (const auto edition : manifest.batch_ids)
+        named.insert(Manifest::batch_ids_name(edition));
     DL_TRY_ASSIGN(const auto found, files.list(directory));
     for (const auto& name : found)
         if (!named.contains(name)) DL_TRY(files.remove(directory + "/" + name));

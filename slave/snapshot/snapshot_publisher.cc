@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "common/base/check.h"
 
 namespace dl::slave {
@@ -36,8 +38,7 @@ Result<void> SnapshotPublisher::rewrite_vectors(std::vector<FileEntry> files) {
                    .files = std::move(files),
                    .flushed_end = same.flushed_end,
                    .compacted_end = same.compacted_end,
-                   .log_start = same.log_start,
-                   .batch_ids_edition = same.batch_ids_edition});
+                   .log_start = same.log_start});
 }
 
 Result<void> SnapshotPublisher::write(const Change& change, Draft* draft) {
@@ -82,15 +83,19 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
     next.flushed_end = change.flushed_end;
     next.compacted_end = change.compacted_end;
     next.log_start = change.log_start;
-    next.batch_ids_edition = change.batch_ids_edition;
-    next.files.clear();
-    const auto batch_ids = [&](const Manifest& manifest) {
-        return snapshots_directory(directory_) + "/" + manifest.batch_ids_name();
-    };
-    if (before.batch_ids_edition != next.batch_ids_edition) {
-        if (next.batch_ids_edition != 0) draft.brought.push_back(batch_ids(next));
-        if (before.batch_ids_edition != 0) draft.replaced.push_back(batch_ids(before));
+    if (change.batch_ids) {
+        next.batch_ids = *change.batch_ids;
+        next.batch_ids_in_log = false;
     }
+    DL_CHECK(!next.batch_ids_in_log, "INV-11 what the log names of batch ids is in files before it goes");
+    next.files.clear();
+    const auto only_in = [&](const Manifest& one, const Manifest& other, std::vector<std::string>& paths) {
+        for (const auto edition : one.batch_ids)
+            if (std::find(other.batch_ids.begin(), other.batch_ids.end(), edition) == other.batch_ids.end())
+                paths.push_back(snapshots_directory(directory_) + "/" + Manifest::batch_ids_name(edition));
+    };
+    only_in(next, before, draft.brought);
+    only_in(before, next, draft.replaced);
     if (auto written = write(change, &draft); written.has_error()) {
         // The rename may have been made although what came after it failed.
         const auto on_disk = store_.load();

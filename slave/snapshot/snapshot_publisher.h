@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,9 @@ class SnapshotPublisher {
         Offset flushed_end = 0;
         Offset compacted_end = 0;
         Offset log_start = 0;
-        std::uint64_t batch_ids_edition = 0;
+        std::optional<std::vector<std::uint64_t>> batch_ids{};  // editions of their files; nullopt: the same
     };
-    // Durable on return. New files and the batch id file are already synced; the directory is synced here.
+    // Durable on return. New files, those of batch ids too, are already synced; the directory is synced here.
     // After an error the change is not made and the files it would have brought are removed, unless a
     // manifest that names them may be on disk: then they stay until the next commit.
     Result<void> commit(const Change& change);

@@ -125,9 +125,15 @@ void StreamReader::encode_columnar(StreamChunk& chunk, std::size_t bytes_max) {
         std::span<const Offset> offsets(slice.offsets);
         DL_CHECK(offsets.empty() || offsets.size() >= end, "every row of compacted history has its offset");
         if (!offsets.empty()) offsets = offsets.subspan(slice.first_row, left);
+        // Whose batch it was is the slave's to know; readers of the first format version get its header.
+        auto header = slice.header;
+        if (header.producer_sequence != 0) {
+            header.batch_id = {};
+            header.producer_sequence = 0;
+        }
         StreamFrame frame;
         frame.push_back(
-            SharedBytes::from_string(columnar_batch_prefix(slice.header, slice.first_row, end, offsets)));
+            SharedBytes::from_string(columnar_batch_prefix(header, slice.first_row, end, offsets)));
         frame.push_back(slice.stored_body);
         chunk.bytes += frame[0].size() + frame[1].size();
         chunk.frames.push_back(std::move(frame));

@@ -50,6 +50,33 @@ TEST_F(OptionsTest, BatchIdIsAppliedOnceAlsoAfterRestart) {
     EXPECT_EQ(stream(again, "t").size(), 40u);
 }
 
+TEST_F(OptionsTest, BatchesOfAProducerAreAppliedOnceAndOldOnesRefused) {
+    auto client = connect();
+    const auto numbered = [](int from, int to, int number) {
+        return with_options(batch(from, to),
+                            R"({"producer_id":"p","meta":true,"sequence":)" + std::to_string(number) + "}");
+    };
+    const auto offsets = [](const Reply& reply) {
+        return json::parse(reply.frames.at(0))["meta"]["offsets"];
+    };
+    const auto second = must(client, numbered(0, 20, 2));
+    const auto first = must(client, numbered(20, 40, 1));
+    EXPECT_EQ(offsets(must(client, numbered(0, 20, 2))), offsets(second));
+    cluster().slave().kill_hard();
+    cluster().start();
+    cluster().wait_serving("t");
+    auto again = connect();
+    EXPECT_EQ(offsets(must(again, numbered(20, 40, 1))), offsets(first));
+    EXPECT_EQ(stream(again, "t").size(), 40u);
+    for (int number = 3; number < 40; ++number)
+        must(again, numbered(0, 20, number));
+    must_fail(again, numbered(20, 40, 1), "BATCH_ID_EXPIRED");
+    EXPECT_EQ(stream(again, "t").size(), 40u + 37 * 20u);
+    // The columnar form does not say whose they were; an id of the same text is another one.
+    must(again, with_options(batch(0, 1), R"({"batch_id":"p"})"));
+    EXPECT_EQ(stream(again, "t").size(), 40u + 37 * 20u + 1);
+}
+
 TEST_F(OptionsTest, MetaTellsOffsetsOfAnInsertAndTheCutOfAQuery) {
     auto client = connect();
     const auto reply = must(client, with_options(batch(0, 30), R"({"meta":true})"));

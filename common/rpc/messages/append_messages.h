@@ -30,17 +30,20 @@ struct AppendPart {
 struct AppendRequest {
     static constexpr Method kMethod = Method::append;
     TableRef table;
-    SchemaId schema;       // SCHEMA_MISMATCH when it is newer than known
-    std::string batch_id;  // "": none
+    SchemaId schema;             // SCHEMA_MISMATCH when it is newer than known
+    std::string batch_id;        // "": none
+    std::uint64_t sequence = 0;  // > 0: batch_id is that of a producer, and this the number of its batch
     std::vector<AppendPart> partitions;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         TableRef::members(m.table, v);
         v("schema_id", m.schema);
         v.maybe("batch_id", m.batch_id, at_most(limits::batch_id_bytes_max));
+        v.maybe("sequence", m.sequence);
         v("partitions", m.partitions);
     }
     std::string complaint() const {
+        if (sequence != 0 && batch_id.empty()) return "has a 'sequence' of no 'batch_id'";
         if (partitions.empty()) return "names no partition";
         return names_each_once(partitions) ? "" : "names a partition twice";
     }

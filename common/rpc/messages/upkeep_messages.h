@@ -89,6 +89,10 @@ struct StatsReply {
     std::int64_t flushed = 0;  // offsets below which records are in files
     std::uint64_t segments = 0, log_bytes = 0, files = 0, file_rows = 0, file_dead_rows = 0, file_bytes = 0;
     std::uint64_t tail_rows = 0, tail_bytes = 0, index_bytes_resident = 0, index_bytes_mapped = 0;
+    // Remembered batch ids, their memory within that of the tail and within slave.batch_id.memory.bytes, and
+    // their files.
+    std::uint64_t batch_ids = 0, batch_id_tail_bytes = 0, batch_id_bytes_resident = 0,
+                  batch_id_file_bytes = 0;
     std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
     std::uint64_t joins = 0, scrubbed_bytes = 0, scrub_findings = 0;
     std::vector<PartitionOffsets> partitions;
@@ -106,6 +110,10 @@ struct StatsReply {
         v("tail_bytes", m.tail_bytes);
         v("index_bytes_resident", m.index_bytes_resident);
         v("index_bytes_mapped", m.index_bytes_mapped);
+        v.maybe("batch_ids", m.batch_ids);
+        v.maybe("batch_id_tail_bytes", m.batch_id_tail_bytes);
+        v.maybe("batch_id_bytes_resident", m.batch_id_bytes_resident);
+        v.maybe("batch_id_file_bytes", m.batch_id_file_bytes);
         v("appends", m.appends);
         v("appended_rows", m.appended_rows);
         v("syncs", m.syncs);

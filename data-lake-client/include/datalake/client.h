@@ -80,12 +80,22 @@ struct TableInfo {
 };
 
 struct SendOptions {
-    // Up to 64 bytes. A batch with the same id on the same table is applied once. Empty: a random one.
+    // Up to 64 bytes. A batch with the same id on the same table is applied once. Empty: it is one of a
+    // producer, by default the client itself with its next number.
     std::string batch_id;
+    // Instead of it, the id of a producer (up to 64 bytes) and the number of the batch among its own, from 1
+    // on: for who keeps them to send a batch again in a later run. Numbers ascend; up to 32 batches of a
+    // producer may be under way at a time. One that is older than the newest 32 of a partition and not known
+    // there is refused (BATCH_ID_EXPIRED).
+    std::string producer_id;
+    std::uint64_t sequence = 0;
 };
 
 struct InsertResult {
+    // What the batch was sent under: its id, or its producer's and its number.
     std::string batch_id;
+    std::string producer_id;
+    std::uint64_t sequence = 0;
     // First and last offset written per partition.
     std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>> offsets;
 };

@@ -219,20 +219,38 @@ Result<master::SqlParameters> parse_params(const JsonTape& tape, Index value) {
     return params;
 }
 
+Result<void> parse_batch_id(const JsonShape& shape, std::optional<master::BatchId>& out) {
+    const bool of_producer = shape.find("producer_id").has_value();
+    if (of_producer != shape.find("sequence").has_value())
+        return invalid_request(
+            "\"producer_id\" and \"sequence\" in options belong together; send both or neither");
+    const auto* const key = of_producer ? "producer_id" : "batch_id";
+    if (!shape.find(key)) return {};
+    if (of_producer && shape.find("batch_id"))
+        return invalid_request("options has a \"batch_id\" and a \"producer_id\"; a batch has one of them");
+    master::BatchId id;
+    DL_TRY_ASSIGN(id.text, shape.string(key));
+    if (id.text.empty() || id.text.size() > limits::batch_id_bytes_max)
+        return shape.wrong(key, "1 to 64 bytes long");
+    if (of_producer) {
+        DL_TRY_ASSIGN(const auto number,
+                      shape.integer("sequence", 1, std::numeric_limits<std::int64_t>::max()));
+        id.sequence = static_cast<std::uint64_t>(number);
+    }
+    out = std::move(id);
+    return {};
+}
+
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
     DL_TRY_ASSIGN(const auto shape,
                   JsonShape::of(tape, value, "options",
-                                {"timeout_ms", "batch_id", "meta", "min_offsets", "as_of", "format",
-                                 "max_wait_ms", "min_rows", "progress", "repair", "params", "describe",
-                                 "timestamp_unit", "on_error", "unknown_fields"}));
+                                {"timeout_ms", "batch_id", "producer_id", "sequence", "meta", "min_offsets",
+                                 "as_of", "format", "max_wait_ms", "min_rows", "progress", "repair", "params",
+                                 "describe", "timestamp_unit", "on_error", "unknown_fields"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }
-    if (shape.find("batch_id")) {
-        DL_TRY_ASSIGN(options.batch_id, shape.string("batch_id"));
-        if (options.batch_id->empty() || options.batch_id->size() > limits::batch_id_bytes_max)
-            return shape.wrong("batch_id", "1 to 64 bytes long");
-    }
+    DL_TRY(parse_batch_id(shape, options.batch_id));
     DL_TRY_ASSIGN(options.meta, shape.boolean("meta", false));
     DL_TRY_ASSIGN(options.progress, shape.boolean("progress", false));
     DL_TRY_ASSIGN(options.repair, shape.boolean("repair", false));

@@ -22,7 +22,7 @@ namespace dl {
 // PROTOCOL 2.3. Unknown options are INVALID_REQUEST naming the nearest known one.
 struct StatementOptions {
     std::optional<std::int64_t> timeout_ms;
-    std::optional<std::string> batch_id;
+    std::optional<master::BatchId> batch_id;  // batch_id, or producer_id and sequence
     bool meta = false;
     std::map<std::uint32_t, Offset> min_offsets;           // partition -> next offset that must be visible
     std::optional<std::map<std::uint32_t, Offset>> as_of;  // of a query: partition -> next offset of the cut

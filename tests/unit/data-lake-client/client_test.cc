@@ -36,8 +36,12 @@ Client connected(const FakeServer& server, const Options& options = quick()) {
     return std::move(*client);
 }
 
-std::string batch_id_of(const std::string& json) {
-    return json_member(json_member(json, "options")->raw, "batch_id")->text();
+// "producer_id number" or "batch_id"
+std::string id_of(const std::string& json) {
+    const auto options = json_member(json, "options")->raw;
+    if (const auto id = json_member(options, "batch_id")) return id->text();
+    return json_member(options, "producer_id")->text() + " " +
+           std::string(json_member(options, "sequence")->raw);
 }
 
 TEST(ClientErrors, EveryCodeOfTheServerKeepsItsWordAndOutcome) {
@@ -66,6 +70,8 @@ TEST(ClientStatements, KnowsWhatToExpect) {
     EXPECT_TRUE(statement_traits(R"("batch_insert")").takes_attachment);
     EXPECT_TRUE(statement_traits(R"({"batch_insert":null,"options":{"batch_id":"x"}})").takes_attachment);
     EXPECT_TRUE(statement_traits(R"({"options":{"batch_id":"x"},"batch_insert":{}})").has_batch_id);
+    EXPECT_TRUE(
+        statement_traits(R"({"options":{"producer_id":"x","sequence":1},"batch_insert":{}})").has_batch_id);
 }
 
 TEST(Client, ReportsAServerThatIsNotThere) {
@@ -154,7 +160,7 @@ TEST(Client, SendsABatchAgainWithTheSameIdAfterALostConnection) {
         if (!request || !body) return;
         {
             std::lock_guard lock(mutex);
-            ids.push_back(batch_id_of(*request));
+            ids.push_back(id_of(*request));
             bodies.push_back(*body);
         }
         if (connection == 0) return;  // closes without an answer
@@ -173,11 +179,52 @@ TEST(Client, SendsABatchAgainWithTheSameIdAfterALostConnection) {
     EXPECT_FALSE(ids[0].empty());
     EXPECT_EQ(ids[0], ids[1]);
     EXPECT_EQ(ids[0], ids[2]);
-    EXPECT_EQ(sent->batch_id, ids[0]);
+    EXPECT_EQ(sent->producer_id + " 1", ids[0]);
+    EXPECT_EQ(sent->sequence, 1u);
+    EXPECT_EQ(sent->batch_id, "");
     EXPECT_EQ(bodies[0], bodies[2]);
     std::string plain;
     ASSERT_TRUE(snappy::Uncompress(bodies[0].data(), bodies[0].size(), &plain));
     EXPECT_EQ(plain, batch.encode());
+}
+
+TEST(Client, IsAProducerThatNumbersItsBatches) {
+    std::mutex mutex;
+    std::vector<std::string> ids;
+    FakeServer server([&](FakePeer& peer, int) {
+        while (auto request = peer.read_frame()) {
+            {
+                const std::lock_guard lock(mutex);
+                ids.push_back(id_of(*request));
+            }
+            peer.frame(R"({"meta":{"offsets":{"0":[7,7]}}})");
+            peer.done();
+        }
+    });
+    const Row row = {{"id", Value(std::int64_t{1})}};
+    auto client = connected(server), other = connected(server);
+    auto first = client.insert("t", row);
+    ASSERT_TRUE(first.ok()) << first.error().to_text();
+    ASSERT_TRUE(client.remove("t", row).ok());
+    ASSERT_TRUE(client.insert("t", row, {.batch_id = "mine"}).ok());
+    auto kept = client.insert("t", row, {.producer_id = "p", .sequence = 40});
+    ASSERT_TRUE(kept.ok());
+    EXPECT_EQ(kept->producer_id, "p");
+    EXPECT_EQ(kept->sequence, 40u);
+    ASSERT_TRUE(client.insert("t", row).ok());
+    auto of_other = other.insert("t", row);
+    ASSERT_TRUE(of_other.ok());
+    EXPECT_NE(of_other->producer_id, first->producer_id);
+    const auto& own = first->producer_id;
+    EXPECT_GE(own.size(), 32u);
+    EXPECT_EQ(ids, (std::vector<std::string>{own + " 1", own + " 2", "mine", "p 40", own + " 3",
+                                             of_other->producer_id + " 1"}));
+    EXPECT_EQ(client.insert("t", row, {.producer_id = "p"}).error().code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(client.insert("t", row, {.sequence = 3}).error().code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(client.insert("t", row, {.batch_id = "b", .producer_id = "p", .sequence = 1}).error().code(),
+              ErrorCode::invalid_argument);
+    EXPECT_EQ(client.insert("t", row, {.producer_id = std::string(65, 'x'), .sequence = 1}).error().code(),
+              ErrorCode::invalid_argument);
 }
 
 TEST(Client, NeverSendsAStatementWithoutBatchIdTwice) {

@@ -40,10 +40,43 @@ TEST(RecordBatch, HeaderComesBackAsWritten) {
     EXPECT_EQ(decoded->total_bytes(), 96u + 1000u);
 }
 
+TEST(RecordBatch, BatchesOfAProducerAreOfVersion2) {
+    auto header = sample();
+    header.producer_sequence = 0x0102030405060708;
+    const auto bytes = encode(header);
+    EXPECT_EQ(load_le<std::uint16_t>(bytes.data() + 4), 2);
+    EXPECT_EQ(load_le<std::uint64_t>(bytes.data() + 80), 0x0102030405060708u);
+    std::string hex;
+    for (const unsigned char byte : bytes) {
+        hex += "0123456789abcdef"[byte >> 4];
+        hex += "0123456789abcdef"[byte & 15];
+    }
+    EXPECT_EQ(hex,
+              "444c5242020000005ee2ae5704030201e8030000e80300001111111111111111"
+              "02000000030000009001000000000000320000000600000000401e18240a0600"
+              "0800000000000000090000000000000008070605040302018601000000000000");
+    const auto decoded = decode_record_batch_header(bytes);
+    ASSERT_FALSE(decoded.has_error()) << decoded.error().to_text();
+    EXPECT_EQ(decoded->producer_sequence, 0x0102030405060708u);
+    EXPECT_EQ(encode(*decoded), bytes);
+    EXPECT_EQ(load_le<std::uint16_t>(encode(sample()).data() + 4), 1) << "others stay as they were";
+
+    auto nobodys = header;
+    nobodys.batch_id = {};
+    EXPECT_EQ(decode_record_batch_header(encode(nobodys)).error().code, ErrorCode::corrupt_data);
+    auto wrong = bytes;
+    store_le(wrong.data() + 4, std::uint16_t{1});
+    EXPECT_EQ(decode_record_batch_header(wrong).error().code, ErrorCode::corrupt_data);
+    wrong = encode(sample());
+    store_le(wrong.data() + 4, std::uint16_t{2});
+    EXPECT_EQ(decode_record_batch_header(wrong).error().code, ErrorCode::corrupt_data);
+}
+
 TEST(RecordBatch, EveryBitOfTheHeaderIsGuarded) {
-    for (const auto codec : {BodyCodec::none, BodyCodec::lz4}) {
+    for (const auto codec : {BodyCodec::none, BodyCodec::lz4, BodyCodec::none}) {
         auto header = sample();
         header.codec = codec;
+        header.producer_sequence = codec == BodyCodec::lz4 ? 7 : 0;
         if (codec == BodyCodec::lz4) header.body_bytes = 999;
         const auto bytes = encode(header);
         ASSERT_FALSE(decode_record_batch_header(bytes).has_error());
@@ -123,6 +156,8 @@ TEST(RecordBatch, BatchIdHashIsFrozenAndNeverNone) {
     EXPECT_EQ(batch_id_hash("a"), batch_id_hash("a"));
     EXPECT_NE(batch_id_hash("a"), batch_id_hash("b"));
     EXPECT_NE(batch_id_hash(""), Hash128{});
+    EXPECT_NE(batch_id_hash("a"), producer_id_hash("a"));
+    EXPECT_EQ(producer_id_hash("producer-1"), (Hash128{0xca101fe5fc74bf91, 0x639057093d622c03}));
     EXPECT_EQ(batch_id_hash("batch-1"), (Hash128{0x66f1e156187566ca, 0xa3cab062e765b02e}));
 }
 

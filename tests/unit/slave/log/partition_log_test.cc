@@ -187,17 +187,22 @@ TEST(PartitionLog, OffsetForTimeIsTheFirstBatchAtOrAfter) {
     check(*again.log);
 }
 
-TEST(PartitionLog, BatchIdsOfAllSegmentsComeBackInOrder) {
+// Release 0.1.0 wrote them; from what has lost its index they are read.
+TEST(PartitionLog, BatchIdsOfClosedSegmentsComeBackInOrder) {
     SimFileSystem files;
     {
         auto opened = open_log(files, kDirectory, 4096);
         for (std::uint64_t i = 0; i < 20; ++i)
             ASSERT_OK(append_and_sync(
                 *opened.log, make_batch(body_of(900), 2, 0, i % 2 == 0 ? Hash128{} : Hash128{i, 5})));
+        ASSERT_OK(opened.log->roll());
+        for (const auto& segment : opened.log->segments())
+            if (segment.closed) {
+                ASSERT_OK(files.remove(segment_name(segment.first_offset, ".idx")));
+            }
     }
-    // With nothing to replay, the ids of closed segments come from the indexes.
-    for (const Offset replay_from : {Offset{0}, Offset{40}}) {
-        auto opened = open_log(files, kDirectory, 4096, replay_from);
+    for (int i = 0; i < 2; ++i) {
+        auto opened = open_log(files, kDirectory, 4096, 40);
         ASSERT_FALSE(opened.error) << opened.error->to_text();
         ASSERT_EQ(opened.recovered.batch_ids.size(), 10u);
         for (std::size_t i = 0; i < 10; ++i) {

@@ -14,6 +14,7 @@
 #include "common/duck/parquet_file.h"
 #include "slave/compaction/io_budget.h"
 #include "slave/index/tail.h"
+#include "slave/partition/batch_id_budget.h"
 #include "slave/partition/partition.h"
 #include "slave/partition/tail_budget.h"
 
@@ -39,7 +40,8 @@ inline TableMeta make_table() {
     return table;
 }
 
-inline AppendRequest make_request(const std::vector<Row>& rows, Hash128 batch_id = {}) {
+inline AppendRequest make_request(const std::vector<Row>& rows, Hash128 batch_id = {},
+                                  std::uint64_t sequence = 0) {
     ColumnBatchBuilder builder(
         {{FieldId{1}, DataType{TypeKind::int64}}, {FieldId{2}, DataType{TypeKind::string}}});
     for (const auto& row : rows) {
@@ -57,7 +59,7 @@ inline AppendRequest make_request(const std::vector<Row>& rows, Hash128 batch_id
     request.batch = *batch;
     request.body_crc = crc32c(0, request.body.data(), request.body.size());
     request.schema = SchemaId{1};
-    request.batch_id = batch_id;
+    request.name = {batch_id, sequence};
     return request;
 }
 
@@ -92,7 +94,9 @@ class PartitionFixture : public ::testing::Test {
         context.tail_budget = tail_budget_.get();
         context.file_database = database_;
         context.compaction_database = compaction_database_;
+        context.batch_id_budget = batch_id_budget_.get();
         context.now_us = [this] { return now_us_ += 1000; };
+        context.uptime_us = [this] { return uptime_us_.load(); };
         return Partition::open(directory_, table_, PartitionId{0}, options_, context);
     }
     void open() {
@@ -108,15 +112,16 @@ class PartitionFixture : public ::testing::Test {
         close();
         open();
     }
-    std::future<Result<AppendAck>> append_later(const std::vector<Row>& rows, Hash128 batch_id = {}) {
+    std::future<Result<AppendAck>> append_later(const std::vector<Row>& rows, Hash128 batch_id = {},
+                                                std::uint64_t sequence = 0) {
         auto promise = std::make_shared<std::promise<Result<AppendAck>>>();
         auto future = promise->get_future();
-        partition_->append(make_request(rows, batch_id),
+        partition_->append(make_request(rows, batch_id, sequence),
                            [promise](Result<AppendAck> ack) { promise->set_value(std::move(ack)); });
         return future;
     }
-    AppendAck append(const std::vector<Row>& rows, Hash128 batch_id = {}) {
-        auto ack = append_later(rows, batch_id).get();
+    AppendAck append(const std::vector<Row>& rows, Hash128 batch_id = {}, std::uint64_t sequence = 0) {
+        auto ack = append_later(rows, batch_id, sequence).get();
         EXPECT_TRUE(ack.has_value()) << ack.error().to_text();
         return ack.has_value() ? *ack : AppendAck{};
     }
@@ -234,8 +239,10 @@ class PartitionFixture : public ::testing::Test {
     WorkerPool compaction_{"compact", 1};
     std::unique_ptr<IoBudget> compaction_budget_;
     std::unique_ptr<TailBudget> tail_budget_;
+    std::unique_ptr<BatchIdBudget> batch_id_budget_;
     std::shared_ptr<DuckDatabase> database_, compaction_database_;
     std::atomic<std::int64_t> now_us_{1'700'000'000'000'000};
+    std::atomic<std::int64_t> uptime_us_{5'000'000};
     std::shared_ptr<Partition> partition_;
 };
 

@@ -105,7 +105,7 @@ Manifest sample_manifest() {
     manifest.flushed_end = 1500;
     manifest.compacted_end = 1000;
     manifest.log_start = 950;
-    manifest.batch_ids_edition = 8;
+    manifest.batch_ids = {6, 8};
     ManifestFile compacted{.first_offset = 0,
                            .end_offset = 900,
                            .edition = 4,
@@ -139,13 +139,23 @@ Manifest sample_manifest() {
 
 TEST(ManifestTest, RoundTripAndGolden) {
     const auto text = encode_manifest(sample_manifest());
-    const auto golden = posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v1");
+    const auto golden = posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v2");
     ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
     EXPECT_EQ(text, *golden);
     const auto read = decode_manifest(*golden);
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
     EXPECT_EQ(encode_manifest(*read), text);
     EXPECT_EQ(read->files[0].fields[1].type, (DataType{TypeKind::decimal, 10, 2}));
+    EXPECT_EQ(read->files[1].stem(), "00000000000000001000-00000000000000001500.7");
+}
+
+TEST(ManifestTest, OfVersion1ItsBatchIdsLieElsewhere) {
+    const auto golden = posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v1");
+    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
+    const auto read = decode_manifest(*golden);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_TRUE(read->batch_ids_in_log);
+    EXPECT_EQ(read->batch_ids, (std::vector<std::uint64_t>{8}));
     EXPECT_EQ(read->files[1].stem(), "00000000000000001000-00000000000000001500.7");
 }
 
@@ -190,6 +200,9 @@ TEST(ManifestTest, InconsistentOnesAreRefused) {
     EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 1001; }));
     EXPECT_TRUE(refused([](Manifest& m) { m.compacted_end = 1501; }));
     EXPECT_TRUE(refused([](Manifest& m) { m.log_start = 1001; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.batch_ids = {8, 6}; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.batch_ids = {6, 6}; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.batch_ids = {10}; }));
 }
 
 }  // namespace

@@ -87,6 +87,9 @@ TEST(MessageCodec, ListsAndTextsAreBounded) {
     EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"batch_id\":\"" + batch_id + "\"")), "taken");
     EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"batch_id\":\"" + batch_id + "x\"")),
               "LIMIT_EXCEEDED: append: 'batch_id' has more than 64 bytes");
+    EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"batch_id\":\"p\",\"sequence\":7")), "taken");
+    EXPECT_EQ(refusal(with("\"schema_id\":3", "\"schema_id\":3,\"sequence\":7")),
+              "INVALID_REQUEST: append: the message has a 'sequence' of no 'batch_id'");
     std::string escaped;
     for (std::size_t i = 0; i < limits::batch_id_bytes_max; ++i)
         escaped += "\\u0041";

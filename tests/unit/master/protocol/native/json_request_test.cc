@@ -83,7 +83,7 @@ TEST(JsonRequest, Options) {
             "max_wait_ms":100,"min_rows":10},"query":"select 1"})");
     const auto& options = request.options();
     EXPECT_EQ(options.timeout_ms, 5);
-    EXPECT_EQ(options.batch_id, "b");
+    EXPECT_EQ(options.batch_id, (master::BatchId{"b", 0}));
     EXPECT_TRUE(options.meta);
     EXPECT_EQ(options.min_offsets, (std::map<std::uint32_t, Offset>{{0, 42}, {3, 7}}));
     EXPECT_EQ(options.format, master::RecordFormat::json);
@@ -145,6 +145,27 @@ TEST(JsonRequest, LimitsOfCounts) {
     EXPECT_EQ(code_of(R"({"create":{"table_name":"t","partition_number":1,"major_key":"c0","col_type":{)" +
                       columns + "}}}"),
               ErrorCode::limit_exceeded);
+}
+
+TEST(JsonRequest, AProducerAndItsNumberBelongTogether) {
+    const auto parsed = JsonRequest::parse(
+        R"({"batch_insert":null,"options":{"sequence":9223372036854775807,"producer_id":"p\u00e4"}})");
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().to_text();
+    EXPECT_EQ(parsed->options().batch_id, (master::BatchId{"p\xc3\xa4", 9223372036854775807u}));
+    for (const auto* options :
+         {R"("producer_id":"p")", R"("sequence":1)", R"("producer_id":"p","sequence":0)",
+          R"("producer_id":"p","sequence":-1)", R"("producer_id":"p","sequence":"1")",
+          R"("producer_id":"p","sequence":9223372036854775808)", R"("producer_id":"","sequence":1)",
+          R"("producer_id":7,"sequence":1)", R"("producer_id":"p","sequence":1,"batch_id":"b")"})
+        EXPECT_EQ(code_of(std::string(R"({"batch_insert":null,"options":{)") + options + "}}"),
+                  ErrorCode::invalid_request)
+            << options;
+    const auto longest = std::string(64, 'x');
+    EXPECT_TRUE(JsonRequest::parse(R"({"batch_insert":null,"options":{"sequence":1,"producer_id":")" +
+                                   longest + "\"}}")
+                    .has_value());
+    EXPECT_EQ(code_of(R"({"batch_insert":null,"options":{"sequence":1,"producer_id":"x)" + longest + "\"}}"),
+              ErrorCode::invalid_request);
 }
 
 }  // namespace
