@@ -39,8 +39,7 @@ Result<void> commit_joined(PartitionCore& core, const CompactionOutput& joined) 
                                .files = with_joined(*state->files, dead),
                                .flushed_end = before.flushed_end,
                                .compacted_end = before.compacted_end,
-                               .log_start = before.log_start,
-                               .batch_ids_edition = before.batch_ids_edition}));
+                               .log_start = before.log_start}));
     {
         auto hold = core.exclusion.for_commit();
         const auto now = core.state();
