@@ -43,7 +43,7 @@ void measure(const char* name, const M& message) {
 int main() {
     const TableRef table{TableId{12}, "measurements"};
     for (const std::uint32_t partitions : {1u, 8u}) {
-        AppendRequest append{table, SchemaId{3}, "", {}};
+        AppendRequest append{table, SchemaId{3}, "", 0, {}};
         AppendReply reply;
         WaitRequest wait{table, {}, 1, 1000};
         for (std::uint32_t p = 0; p < partitions; ++p) {

@@ -102,7 +102,7 @@ std::vector<std::string> fuzz_seeds() {
     add(2,
         encode(CreateTableRequest{std::string(32, 'c'), small_table(), {{PartitionId{0}, LeaderEpoch{1}}}}));
     add(3, encode(DropTableRequest{table}));
-    add(4, encode(AppendRequest{table, SchemaId{1}, "id", {{PartitionId{0}, LeaderEpoch{1}, 1, 2, 3}}}));
+    add(4, encode(AppendRequest{table, SchemaId{1}, "id", 7, {{PartitionId{0}, LeaderEpoch{1}, 1, 2, 3}}}));
     add(5, encode(AppendReply{{{PartitionId{0}, Appended{1, 2, true}, {}}, {PartitionId{1}, {}, error}}}));
     add(6, encode(ReadRequest{table, SchemaId{1}, positions, 10, "rows", 100}));
     add(7, encode(ReadReply{{{PartitionId{0}, 7, error}, {PartitionId{1}, 8, {}}}}));

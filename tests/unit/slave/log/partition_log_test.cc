@@ -201,7 +201,8 @@ TEST(PartitionLog, BatchIdsOfClosedSegmentsComeBackInOrder) {
                 ASSERT_OK(files.remove(segment_name(segment.first_offset, ".idx")));
             }
     }
-    for (int i = 0; i < 2; ++i) {
+    for (const bool was_missing : {true, false}) {
+        SCOPED_TRACE(was_missing);
         auto opened = open_log(files, kDirectory, 4096, 40);
         ASSERT_FALSE(opened.error) << opened.error->to_text();
         ASSERT_EQ(opened.recovered.batch_ids.size(), 10u);

@@ -9,7 +9,8 @@ namespace dl::rpc {
 namespace {
 
 AppendRequest small_append() {
-    return {{TableId{7}, "städte"}, SchemaId{3}, "", {{PartitionId{5}, LeaderEpoch{2}, 10, 640, 0xffffffff}}};
+    return {
+        {TableId{7}, "städte"}, SchemaId{3}, "", 0, {{PartitionId{5}, LeaderEpoch{2}, 10, 640, 0xffffffff}}};
 }
 
 const std::string kSmallAppend =
