@@ -13,6 +13,9 @@
 
 namespace dl::slave {
 
+// Closed segments whose reader stays open after somebody read from them.
+inline constexpr std::size_t kOpenClosedSegmentsMax = 8;
+
 class SegmentedLog final : public PartitionLog {
   public:
     SegmentedLog(FileSystem& files, LogIdentity identity, const LogOptions& options,
