@@ -17,6 +17,10 @@ std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers) {
     return "dl_alive(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
 }
 
+std::string sql_kept(std::uint64_t filter_handle, std::string_view numbers) {
+    return "dl_kept(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
+}
+
 Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,
                                       std::uint32_t max_rows, const std::vector<Field>& file_fields) {
     DL_TRY_ASSIGN(auto session, database.session());

@@ -304,7 +304,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         // thread.
         DL_TRY_ASSIGN(const auto rows, session->query("SELECT " + columns + " FROM read_parquet([" + paths +
                                                       "], union_by_name = true) WHERE " +
-                                                      sql_alive(session->add_row_filter(filter), "_offset")));
+                                                      sql_kept(session->add_row_filter(filter), "_offset")));
         return write_rows(*rows, *writer);
     }();
     *session_.lock() = nullptr;

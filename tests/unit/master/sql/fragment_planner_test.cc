@@ -11,7 +11,7 @@ class FragmentPlannerTest : public PushdownTest {};
 TEST_F(FragmentPlannerTest, AReferenceThatIsLeftAloneKeepsItsTable) {
     const auto planned = plan("SELECT a.id FROM t a JOIN t b ON a.id = b.id WHERE a.flag");
     EXPECT_EQ(planned.statement,
-              "SELECT a.id FROM dl_fragment_1 AS a INNER JOIN t AS b ON ((a.id = b.id)) WHERE a.flag");
+              "SELECT a.id FROM (dl_fragment_1 AS a INNER JOIN t AS b ON ((a.id = b.id))) WHERE a.flag");
     ASSERT_EQ(planned.fragments.size(), 2u);
     EXPECT_EQ(planned.fragments[0].view, "dl_fragment_1");
     EXPECT_EQ(planned.fragments[1].view, "t");
