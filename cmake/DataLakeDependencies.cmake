@@ -1,4 +1,4 @@
-# Everything comes from Debian packages and npm; scripts/install-deps.sh installs it.
+# Everything comes from Debian packages, Maven, cargo and npm; scripts/install-deps.sh installs it.
 find_package(Boost 1.81 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(simdjson REQUIRED)

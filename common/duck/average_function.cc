@@ -10,7 +10,8 @@ namespace {
 template <class T>
 T floating(const duckdb_hugeint& value) {
     if (value.upper == -1) return -static_cast<T>(~std::uint64_t{0} - value.lower) - 1;
-    return static_cast<T>(value.lower) + static_cast<T>(value.upper) * static_cast<T>(~std::uint64_t{0});
+    return static_cast<T>(value.lower) +
+           static_cast<T>(value.upper) * (static_cast<T>(~std::uint64_t{0}) + 1);
 }
 
 template <class T>

@@ -3,6 +3,9 @@
 #include <cstring>
 #include <limits>
 
+#include "common/base/quoted_value.h"
+#include "common/json/json_check.h"
+
 namespace dl::duck {
 
 namespace {
@@ -59,6 +62,11 @@ Error too_large(const char* type) {
     return make_error(ErrorCode::query_error,
                       std::string("a value of type ") + type +
                           " in the result does not fit decimal(38,0); CAST it to double or varchar");
+}
+
+Error no_json(std::string_view text) {
+    return make_error(ErrorCode::query_error, "a JSON value in the result is not valid JSON: " +
+                                                  quoted_value(text) + "; CAST it to varchar to see it");
 }
 
 // Bytes of one value in the body.
@@ -276,6 +284,8 @@ Result<void> ChunkEncoder::fill_column(const std::vector<Piece>& pieces, std::si
             for (idx_t row = piece.begin; row < piece.end; ++row) {
                 if (valid(mask, row)) {
                     const auto text = string_of(strings[row]);
+                    // DuckDB's own reader takes [1,] and NaN, and it writes NaN.
+                    if (mapping.type.kind == TypeKind::json && !is_json_text(text)) return no_json(text);
                     std::memcpy(heap + heap_end, text.data(), text.size());
                     heap_end += static_cast<std::uint32_t>(text.size());
                 }

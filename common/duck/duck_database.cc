@@ -178,6 +178,9 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
         {"temp_directory", settings.spill_directory},
+        // Of what is stored nothing is, but trees of statements follow it as well: this is the form that the
+        // gate and the planners read (select_ast.h).
+        {"storage_compatibility_version", "v1.4.0"},
     };
     for (const auto& [name, value] : options) {
         if (duckdb_set_config(config.get(), name, value.c_str()) != DuckDBSuccess) {

@@ -104,6 +104,8 @@ ResultMapping result_mapping(duckdb_logical_type type) {
                     return {decimal, Convert::copy, 16};
             }
         }
+        case DUCKDB_TYPE_SQLNULL:
+            return {{TypeKind::int32, 0, 0}, Convert::copy, 4, "CAST(", " AS INTEGER)"};
         case DUCKDB_TYPE_LIST:
         case DUCKDB_TYPE_ARRAY:
         case DUCKDB_TYPE_STRUCT:

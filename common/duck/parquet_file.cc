@@ -48,6 +48,10 @@ std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers) {
     return "dl_alive(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
 }
 
+std::string sql_kept(std::uint64_t filter_handle, std::string_view numbers) {
+    return "dl_kept(" + std::to_string(filter_handle) + ", " + std::string(numbers) + ") = 1::TINYINT";
+}
+
 Result<std::shared_ptr<DuckDatabase>> file_database_for(const std::shared_ptr<DuckDatabase>& usual,
                                                         std::uint64_t group_bytes) {
     const auto needed = kMemoryPerGroupByte * group_bytes + kMemoryBeside;

@@ -40,6 +40,9 @@ inline std::string sql_parquet_file(const std::string& path, std::string_view op
 // the filter is given: of read_parquet(..., file_row_number = true) the row numbers. A comparison: DuckDB
 // selects by those without branches, by a boolean with one a row.
 std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers = "file_row_number");
+// The same for a filter that counts on being asked once for each row, and in the order of a scan of one
+// thread.
+std::string sql_kept(std::uint64_t filter_handle, std::string_view numbers);
 
 // What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
 // with larger groups; a lookup of one row unpacks one group of each column.

@@ -57,9 +57,14 @@ void run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector outpu
 
 }  // namespace
 
-Result<void> register_row_alive(duckdb_connection connection, HandleRegistry* registry) {
+namespace {
+
+Result<void> register_named(duckdb_connection connection, HandleRegistry* registry, const char* name,
+                            bool once_a_row) {
     ScalarFunction function(duckdb_create_scalar_function());
-    duckdb_scalar_function_set_name(function.get(), "dl_alive");
+    duckdb_scalar_function_set_name(function.get(), name);
+    // Else DuckDB asks about the limits of a row group as well, or of a file with one row.
+    if (once_a_row) duckdb_scalar_function_set_volatile(function.get());
     LogicalType handle(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
     LogicalType row(duckdb_create_logical_type(DUCKDB_TYPE_BIGINT));
     LogicalType number(duckdb_create_logical_type(DUCKDB_TYPE_TINYINT));
@@ -70,9 +75,16 @@ Result<void> register_row_alive(duckdb_connection connection, HandleRegistry* re
     duckdb_scalar_function_set_bind(function.get(), bind);
     duckdb_scalar_function_set_function(function.get(), run);
     if (duckdb_register_scalar_function(connection, function.get()) != DuckDBSuccess) {
-        return make_error(ErrorCode::internal, "DuckDB refused the function dl_alive");
+        return make_error(ErrorCode::internal, std::string("DuckDB refused the function ") + name);
     }
     return {};
+}
+
+}  // namespace
+
+Result<void> register_row_alive(duckdb_connection connection, HandleRegistry* registry) {
+    DL_TRY(register_named(connection, registry, "dl_alive", false));
+    return register_named(connection, registry, "dl_kept", true);
 }
 
 }  // namespace dl::duck

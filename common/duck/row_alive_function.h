@@ -1,4 +1,5 @@
-// dl_alive(handle, number): a RowFilter as a predicate. Internal to common/duck.
+// dl_alive(handle, number): a RowFilter as a predicate, and dl_kept(handle, number), which is asked once for
+// each row and never for anything else. Internal to common/duck.
 #pragma once
 
 #include "common/duck/duck_registry.h"

@@ -60,6 +60,14 @@ Error parse_error(const nlohmann::json& answer, const std::string& text) {
                               text.substr(0, std::min<std::size_t>(24, text.size())) +
                               "'; use the other statements for changes");
     }
+    // What the tree has no form for, see storage_compatibility_version in duck_database.cc.
+    if (type == "serialization") {
+        return make_error(ErrorCode::not_supported,
+                          message.find("NEAREST") != std::string::npos ? "NEAREST joins are not supported"
+                          : message.find("CTE") != std::string::npos
+                              ? "only SELECT can be run as a query, also inside WITH"
+                              : "the statement has a clause or a type that queries do not support");
+    }
     std::string where;
     if (answer.contains("position") && answer["position"].is_string()) {
         where = " (at byte " + answer["position"].get<std::string>() + ")";

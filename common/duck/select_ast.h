@@ -39,10 +39,10 @@ struct GateReport {
     bool explain = false;
 };
 
-// Walks the whole tree with an allow-list of node kinds and table functions (range, generate_series, unnest),
-// and refuses functions that read files, the environment, settings or the catalog (NOT_SUPPORTED names the
-// function and says why), and parameters, unless their values come later. `table_exists` answers for
-// lower-case names; TABLE_NOT_FOUND names the table.
+// Walks the whole tree with allow-lists of node kinds, types, functions (query_functions.h) and table
+// functions (range, generate_series, unnest, json_each): what is not known is refused (NOT_SUPPORTED names it
+// and says why), and so are parameters, unless their values come later. `table_exists` answers for lower-case
+// names; TABLE_NOT_FOUND names the table.
 Result<GateReport> check_select(const SelectAst& ast,
                                 const std::function<bool(const std::string&)>& table_exists,
                                 bool parameters_allowed = false);

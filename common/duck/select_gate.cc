@@ -5,6 +5,8 @@
 #include <unordered_set>
 
 #include "common/base/ascii.h"
+#include "common/base/nearest_name.h"
+#include "common/duck/query_functions.h"
 #include "common/duck/select_ast.h"
 
 namespace dl {
@@ -29,70 +31,66 @@ const Names kNodeTypes = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NO
                           "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY",
                           "PIVOT",
                           // ORDER BY, LIMIT, DISTINCT and the directions
-                          "ORDER_MODIFIER", "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "DISTINCT_MODIFIER",
-                          "ORDER_DEFAULT", "ASCENDING", "DESCENDING"};
-const Names kTableFunctions = {"range", "generate_series", "unnest"};
+                          "ORDER_MODIFIER", "LIMIT_MODIFIER", "LEGACY_LIMIT_PERCENT_MODIFIER",
+                          "DISTINCT_MODIFIER", "ORDER_DEFAULT", "ASCENDING", "DESCENDING"};
+const Names kTableFunctions = {"range", "generate_series", "unnest", "json_each"};
 
-// Whole names, and beginnings of names, of functions that reach beyond the rows of our tables.
-const Names kRefusedFunctions = {"getenv",
-                                 "getvariable",
-                                 "current_setting",
-                                 "set_config",
-                                 "nextval",
-                                 "currval",
-                                 "setseed",
-                                 "query",
-                                 "query_table",
-                                 "glob",
-                                 "sniff_csv",
-                                 "write_log",
-                                 "json_execute_serialized_sql",
-                                 "json_serialize_sql",
-                                 "json_deserialize_sql",
-                                 "json_serialize_plan",
-                                 "current_query",
-                                 "current_query_id",
-                                 "current_connection_id",
-                                 "current_transaction_id",
-                                 "txid_current",
-                                 "in_search_path",
-                                 "current_schemas",
-                                 "which_secret",
-                                 "sql_auto_complete",
-                                 "get_block_size",
-                                 "parquet_scan",
-                                 "seq_scan",
-                                 "arrow_scan",
-                                 "arrow_scan_dumb",
-                                 "create_sort_key",
-                                 "constant_or_null",
-                                 "replace_type",
-                                 "remap_struct",
-                                 "vector_type",
-                                 "stats",
-                                 "checkpoint",
-                                 "force_checkpoint",
-                                 "summary",
-                                 "test_all_types",
-                                 "test_vector_types",
-                                 "repeat_row",
-                                 "from_substrait",
-                                 "get_substrait",
-                                 "parse_duckdb_log_message",
-                                 "enable_logging",
-                                 "disable_logging",
-                                 "truncate_duckdb_logs",
-                                 "check_peg_parser",
-                                 "col_description",
-                                 "obj_description",
-                                 "shobj_description",
-                                 "pg_get_viewdef",
-                                 "pg_get_constraintdef",
-                                 "pg_get_expr"};
-constexpr std::array<std::string_view, 16> kRefusedPrefixes = {
-    "read_", "write_", "dl_", "duckdb_", "pragma_",   "parquet_", "__internal", "inet_",
-    "has_",  "icu_",   "pg_", "sqlite_", "postgres_", "mysql_",   "iceberg_",   "delta_"};
-const Names kAllowedDespitePrefix = {"pg_typeof", "pg_size_pretty"};
+// Types of casts; others (VARIANT, GEOMETRY, BIGNUM, internal ones) can take the engine down or keep it busy
+// past every deadline. UNBOUND is one by name: JSON, or none at all, which the engine says.
+const Names kTypes = {"BOOLEAN",
+                      "TINYINT",
+                      "SMALLINT",
+                      "INTEGER",
+                      "BIGINT",
+                      "HUGEINT",
+                      "UTINYINT",
+                      "USMALLINT",
+                      "UINTEGER",
+                      "UBIGINT",
+                      "UHUGEINT",
+                      "FLOAT",
+                      "DOUBLE",
+                      "DECIMAL",
+                      "VARCHAR",
+                      "CHAR",
+                      "BLOB",
+                      "BIT",
+                      "DATE",
+                      "TIME",
+                      "TIME_NS",
+                      "TIMESTAMP",
+                      "TIMESTAMP_S",
+                      "TIMESTAMP_MS",
+                      "TIMESTAMP_NS",
+                      "INTERVAL",
+                      "UUID",
+                      "ENUM",
+                      "LIST",
+                      "ARRAY",
+                      "STRUCT",
+                      "TUPLE",
+                      "MAP",
+                      "UNION",
+                      "NULL",
+                      "UNBOUND",
+                      "TIME WITH TIME ZONE",
+                      "TIMESTAMP WITH TIME ZONE"};
+
+// Schemas and catalogs of the engine; any other name before a function is a column, and the function is
+// called on it.
+const Names kEngineSchemas = {"main", "system", "temp", "memory", "pg_catalog", "information_schema"};
+
+// Functions that go down a JSON value given as this argument without a bound.
+struct JsonArgument {
+    std::string_view function;
+    std::size_t argument;
+};
+constexpr std::array<JsonArgument, 5> kJsonArguments = {{{"json_contains", 1},
+                                                         {"json_transform", 1},
+                                                         {"json_transform_strict", 1},
+                                                         {"from_json", 1},
+                                                         {"from_json_strict", 1}}};
+constexpr std::size_t kJsonArgumentDepthMax = 100;
 
 struct MadeLength {
     std::string_view function;
@@ -116,25 +114,56 @@ Error refused(const std::string& what, const char* why) {
     return make_error(ErrorCode::not_supported, what + " " + why);
 }
 
-// An integer literal, possibly with a minus sign or a cast around.
+constexpr std::int64_t kIntegerMax = std::int64_t{1} << 62;
+
+// An integer literal, possibly with a minus sign or a cast around, or a sum, difference or product of such.
 std::optional<std::int64_t> integer_literal(const json& expression) {
     const auto kind = text_of(expression, "class");
     if (kind == "CAST" && expression.contains("child")) return integer_literal(expression["child"]);
-    if (kind == "FUNCTION" && text_of(expression, "function_name") == "-" &&
-        expression.contains("children") && expression["children"].size() == 1) {
-        const auto value = integer_literal(expression["children"][0]);
-        if (!value) return std::nullopt;
-        return -*value;
+    if (kind == "FUNCTION" && expression.contains("children")) {
+        const auto& children = expression["children"];
+        const auto name = text_of(expression, "function_name");
+        if (children.empty() || children.size() > 2 || (name != "+" && name != "-" && name != "*"))
+            return std::nullopt;
+        const auto left = children.size() == 2 ? integer_literal(children[0]) : 0;
+        const auto right = integer_literal(children.back());
+        std::int64_t value = 0;
+        if (!left || !right || (children.size() == 1 && name == "*")) return std::nullopt;
+        const bool over = name == "+"   ? __builtin_add_overflow(*left, *right, &value)
+                          : name == "-" ? __builtin_sub_overflow(*left, *right, &value)
+                                        : __builtin_mul_overflow(*left, *right, &value);
+        return over || value > kIntegerMax || value < -kIntegerMax ? std::nullopt : std::optional(value);
     }
     if (kind != "CONSTANT" || !expression.contains("value") || !expression["value"].contains("value"))
         return std::nullopt;
     const auto& value = expression["value"]["value"];
     if (!value.is_number_integer()) return std::nullopt;
-    if (value.is_number_unsigned() && value.get<std::uint64_t>() > (std::uint64_t{1} << 62))
+    if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{kIntegerMax})
         return std::nullopt;
     const auto number = value.get<std::int64_t>();
-    if (number > (std::int64_t{1} << 62) || number < -(std::int64_t{1} << 62)) return std::nullopt;
+    if (number > kIntegerMax || number < -kIntegerMax) return std::nullopt;
     return number;
+}
+
+// A text written into the statement, possibly with a cast around.
+const std::string* text_literal(const json& expression) {
+    if (text_of(expression, "class") == "CAST" && expression.contains("child"))
+        return text_literal(expression["child"]);
+    if (text_of(expression, "class") != "CONSTANT" || !expression.contains("value") ||
+        !expression["value"].contains("value"))
+        return nullptr;
+    return expression["value"]["value"].get_ptr<const std::string*>();
+}
+
+// Brackets and braces open at the same time, at most; those inside of strings count too.
+std::size_t depth_of(std::string_view text) {
+    std::size_t open = 0;
+    std::size_t deepest = 0;
+    for (const char c : text) {
+        if (c == '[' || c == '{') deepest = std::max(deepest, ++open);
+        if ((c == ']' || c == '}') && open != 0) --open;
+    }
+    return deepest;
 }
 
 // How many elements an expression makes for one row, as far as the statement tells: what a lambda makes, it
@@ -217,26 +246,55 @@ class Gate {
                 "has no value here; parameters are written $1, $2, ..., their values are options.params");
         }
         if (!kExpressionClasses.contains(kind)) return refused("the expression " + kind, "is not supported");
+        if (kind == "CAST" && node.contains("cast_type")) return check_type(node["cast_type"]);
         if (kind == "FUNCTION" || kind == "WINDOW") return check_function(node);
+        return {};
+    }
+
+    Result<void> check_type(const json& type) {
+        if (type.is_object()) {
+            const auto id = text_of(type, "id");
+            const auto alias = text_of(type, "alias");
+            if ((!id.empty() && !kTypes.contains(id)) || !alias.empty()) {
+                return refused(
+                    "the type " + (alias.empty() ? id : alias),
+                    "is not supported in queries; CAST to VARCHAR, JSON, DECIMAL or HUGEINT instead");
+            }
+        }
+        if (!type.is_structured()) return {};
+        for (const auto& inner : type)
+            DL_TRY(check_type(inner));
         return {};
     }
 
     Result<void> check_function(const json& node) {
         const auto name = ascii_lowercase(text_of(node, "function_name"));
-        const auto schema = ascii_lowercase(text_of(node, "schema"));
+        const auto schema = text_of(node, "schema");
         const auto catalog = text_of(node, "catalog");
-        if (!catalog.empty() || (!schema.empty() && schema != "main")) {
+        const auto folded = ascii_lowercase(schema);
+        const bool of_engine =
+            kEngineSchemas.contains(folded) || kEngineSchemas.contains(ascii_lowercase(catalog));
+        if (node.contains("qualified_name") || (of_engine && (!catalog.empty() || folded != "main"))) {
             return refused("the function " + (catalog.empty() ? "" : catalog + ".") + schema + "." + name,
                            "is not supported: functions are named without a schema");
         }
-        const bool prefixed = std::any_of(kRefusedPrefixes.begin(), kRefusedPrefixes.end(),
-                                          [&](std::string_view prefix) { return name.starts_with(prefix); });
-        if (kRefusedFunctions.contains(name) || (prefixed && !kAllowedDespitePrefix.contains(name))) {
-            return refused(
-                "the function " + name + "()",
-                "is not supported: queries reach the rows of tables only, no files, settings or internals");
+        if (&node != in_from_ && !is_query_function(name)) {
+            const auto meant = nearest_name(name, query_functions());
+            const auto hint = meant.empty() ? "" : "; did you mean " + meant + "()?";
+            return refused("the function " + name + "()",
+                           ("is not supported: queries call what computes from its arguments and the rows of "
+                            "tables, and reach no files, settings or internals" +
+                            hint)
+                               .c_str());
+        }
+        // `name.function(...)` is `function(name, ...)`.
+        if (!schema.empty() && !of_engine && is_bounded_by_arguments(name)) {
+            return make_error(
+                ErrorCode::limit_exceeded,
+                "write " + name + "(" + schema + ", ...) instead of " + schema + "." + name + "(...)");
         }
         DL_TRY(check_made_length(node, name));
+        DL_TRY(check_json_argument(node, name));
         const auto arguments = node.find("children");
         const bool applies = arguments != node.end() &&
                              std::any_of(arguments->begin(), arguments->end(),
@@ -245,6 +303,29 @@ class Gate {
             return make_error(ErrorCode::limit_exceeded, "the lambdas of " + name + "() make more than " +
                                                              std::to_string(kMadeLengthMax) +
                                                              " elements for a row; use a join with range");
+        }
+        return {};
+    }
+
+    // Are there rules about single arguments of it?
+    static bool is_bounded_by_arguments(const std::string& name) {
+        return name == "printf" || name == "format" ||
+               std::ranges::any_of(kMadeLengths, [&](const auto& one) { return one.function == name; }) ||
+               std::ranges::any_of(kJsonArguments, [&](const auto& one) { return one.function == name; });
+    }
+
+    Result<void> check_json_argument(const json& node, const std::string& name) {
+        const auto children = node.find("children");
+        for (const auto& checked : kJsonArguments) {
+            if (name != checked.function || children == node.end() || children->size() <= checked.argument)
+                continue;
+            const auto* text = text_literal((*children)[checked.argument]);
+            if (text == nullptr || depth_of(*text) > kJsonArgumentDepthMax) {
+                return make_error(ErrorCode::limit_exceeded,
+                                  "argument " + std::to_string(checked.argument + 1) + " of " + name +
+                                      "() has to be a JSON text written into the statement, at most " +
+                                      std::to_string(kJsonArgumentDepthMax) + " levels deep");
+            }
         }
         return {};
     }
@@ -325,12 +406,12 @@ class Gate {
         const auto name = ascii_lowercase(text_of(node, "table_name"));
         const auto schema = ascii_lowercase(text_of(node, "schema_name"));
         const auto catalog = text_of(node, "catalog_name");
-        if (!catalog.empty() || !schema.empty()) {
+        if (node.contains("qualified_name") || !catalog.empty() || (!schema.empty() && schema != "main")) {
             return refused("the table name " + (catalog.empty() ? "" : catalog + ".") + schema + "." + name,
                            "is not supported: tables are named without catalog and schema");
         }
         if (node.contains("at_clause")) return refused("AT (...) behind a table", "is not supported");
-        if (ctes.contains(name)) return {};
+        if (schema.empty() && ctes.contains(name)) return {};
         if (!table_exists_(name)) {
             return make_error(ErrorCode::table_not_found,
                               "there is no table '" + name + "'; show_table lists them");

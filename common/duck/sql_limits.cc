@@ -11,6 +11,11 @@ namespace dl {
 
 namespace {
 
+// Words, names, numbers, literals and signs. The parser takes some 20 us for each, and nothing interrupts it.
+constexpr std::size_t kTokensMax = 200'000;
+// Planning takes time by the square of them.
+constexpr std::size_t kSetOperationsMax = 1000;
+
 bool same_word(std::string_view word, std::string_view lower) {
     if (word.size() != lower.size()) return false;
     for (std::size_t i = 0; i < word.size(); ++i) {
@@ -32,6 +37,10 @@ class TextCheck {
         if (same_word(text, "and") || same_word(text, "or")) {
             if (++conjunctions_ > limits::sql_conjunctions_max) {
                 return too_much("AND and OR", limits::sql_conjunctions_max);
+            }
+        } else if (same_word(text, "union") || same_word(text, "except") || same_word(text, "intersect")) {
+            if (++set_operations_ > kSetOperationsMax) {
+                return too_much("UNION, EXCEPT and INTERSECT", kSetOperationsMax);
             }
         } else if (same_word(text, "with")) {
             with_depths_.push_back(depth_);
@@ -68,6 +77,7 @@ class TextCheck {
   private:
     std::size_t depth_ = 0;
     std::size_t conjunctions_ = 0;
+    std::size_t set_operations_ = 0;
     std::size_t common_tables_ = 0;
     std::vector<std::size_t> with_depths_;  // depth at which each open WITH began
     bool as_ = false;
@@ -88,8 +98,12 @@ Result<void> check_sql_text(std::string_view sql) {
         return make_error(ErrorCode::syntax_error, "the statement holds a zero byte; write chr(0)");
     }
     TextCheck check;
+    std::size_t tokens = 0;
     while (!sql.empty()) {
         const auto token = take_sql_token(sql);
+        if (token.kind != SqlToken::Kind::blank && ++tokens > kTokensMax) {
+            return too_much("words, values and signs", kTokensMax);
+        }
         switch (token.kind) {
             case SqlToken::Kind::blank:
                 break;

@@ -1,5 +1,6 @@
 // Dates and timestamps of value_text.h: proleptic Gregorian calendar, UTC, no leap seconds.
 #include <cstdint>
+#include <limits>
 
 #include "common/types/value_put.h"
 #include "common/types/value_scan.h"
@@ -213,6 +214,8 @@ Result<std::int32_t> parse_date_days(std::string_view text) {
 }
 
 char* put_timestamp(char* at, std::int64_t value_us) {
+    if (value_us == std::numeric_limits<std::int64_t>::max()) return put_text(at, "infinity");
+    if (value_us == -std::numeric_limits<std::int64_t>::max()) return put_text(at, "-infinity");
     const std::int64_t days = floor_div(value_us, kUsPerDay);
     std::int64_t time_us = value_us % kUsPerDay;
     if (time_us < 0) time_us += kUsPerDay;
@@ -235,6 +238,9 @@ char* put_timestamp(char* at, std::int64_t value_us) {
 }
 
 char* put_date(char* at, std::int32_t value_days) {
+    // No dates of tables, whose years end long before; of expressions of SELECTs.
+    if (value_days == std::numeric_limits<std::int32_t>::max()) return put_text(at, "infinity");
+    if (value_days == -std::numeric_limits<std::int32_t>::max()) return put_text(at, "-infinity");
     return put_days(at, value_days);
 }
 

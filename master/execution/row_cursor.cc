@@ -25,7 +25,7 @@ struct RowCursor::State {
                 if (!batch) return false;
                 continue;
             }
-            const auto next = sink.take(*batch, row);
+            DL_TRY_ASSIGN(const auto next, sink.take(*batch, row));
             rows += next - row;
             row = next;
         }

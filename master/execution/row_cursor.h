@@ -22,8 +22,8 @@ class RowSink {
   public:
     virtual ~RowSink() = default;
     // Takes rows of `batch` from `row` on, at least one; returns the first that it has not taken, because it
-    // is full.
-    virtual std::uint32_t take(const ColumnBatch& batch, std::uint32_t row) = 0;
+    // is full. LIMIT_EXCEEDED for a row that its form has no room for, of which nothing is taken.
+    virtual Result<std::uint32_t> take(const ColumnBatch& batch, std::uint32_t row) = 0;
     virtual bool full() const = 0;
 };
 

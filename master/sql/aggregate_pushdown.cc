@@ -169,7 +169,7 @@ class Splitter {
     bool modifiers(Json& list) {
         for (auto& modifier : list) {
             const auto type = text_of(modifier, "type");
-            if (type == "LIMIT_MODIFIER" || type == "LIMIT_PERCENT_MODIFIER") continue;
+            if (type == "LIMIT_MODIFIER" || type == "LEGACY_LIMIT_PERCENT_MODIFIER") continue;
             if (type == "DISTINCT_MODIFIER" && !modifier.contains("distinct_on_targets")) continue;
             if (type != "ORDER_MODIFIER" || !modifier.contains("orders")) return false;
             for (auto& order : modifier["orders"]) {

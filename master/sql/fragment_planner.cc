@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "common/base/ascii.h"
-#include "common/base/limits.h"
 #include "master/sql/named_columns.h"
 #include "master/sql/planning_session.h"
 #include "master/sql/tree_rewriter.h"
@@ -15,14 +14,24 @@ namespace {
 // Longer statements are lists of values; looking at them several times costs more than it saves.
 constexpr std::size_t kStatementBytesMax = 256u << 10;
 
-// Names that a view of another name would not answer to, and clauses that are statements of their own.
+// Names that begin as those that fragments, their columns and what goes along get.
+bool is_reserved(const Json& text) {
+    return text.is_string() && ascii_lowercase(text.get_ref<const std::string&>().substr(0, 3)) == "dl_";
+}
+
+// Names that a view of another name would not answer to, or that would hide one, and clauses that are
+// statements of their own.
 bool leaves_tables_alone(const Json& tree) {
     return any_node(tree, [](const Json& node) {
+        for (const auto& [key, value] : node.items()) {
+            if (is_reserved(value)) return true;
+            if (value.is_array() && std::any_of(value.begin(), value.end(), is_reserved)) return true;
+        }
         const auto* names = member(node, "column_names");
         if (class_of(node) == "COLUMN_REF") return names == nullptr || names->size() > 2;
-        const auto table = ascii_lowercase(text_of(node, "table_name"));
-        return text_of(node, "type") == "PIVOT" || table.starts_with(kFragmentPrefix) ||
-               table.starts_with(limits::broadcast_name_prefix);
+        // `column.function()`: which column it is, the engine finds out.
+        if (const auto schema = text_of(node, "schema"); !schema.empty() && schema != "main") return true;
+        return text_of(node, "type") == "PIVOT" || !text_of(node, "schema_name").empty();
     });
 }
 

@@ -78,13 +78,12 @@ std::optional<std::string> bytes_of_blob(std::string_view text) {
 // `'...'::BLOB`, `from_hex('...')`, `from_base64('...')`; the text form of a binary is base64.
 std::optional<std::string> binary_key_text(const json& expression) {
     std::optional<std::string> bytes;
-    if (text_of(expression, "class") == "CONSTANT") {
-        // The parser has applied the cast already.
-        const auto value = expression.find("value");
-        if (value == expression.end() || value->value("is_null", true) || !value->contains("type") ||
-            text_of((*value)["type"], "id") != "BLOB")
-            return std::nullopt;
-        bytes = bytes_of_blob(text_of(*value, "value"));
+    if (text_of(expression, "class") == "CAST") {
+        const bool plain = expression.contains("cast_type") && expression.contains("child") &&
+                           text_of(expression["cast_type"], "id") == "BLOB";
+        const auto literal = plain ? literal_of(expression["child"]) : std::nullopt;
+        if (!literal || !literal->quoted) return std::nullopt;
+        bytes = bytes_of_blob(literal->text);
     } else if (text_of(expression, "class") == "FUNCTION" && expression.contains("children") &&
                expression["children"].size() == 1) {
         const auto literal = literal_of(expression["children"][0]);

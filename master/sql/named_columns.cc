@@ -15,6 +15,11 @@ std::vector<std::size_t> named_columns(const Json& tree, const Fragment& fragmen
             aliases.insert(ascii_lowercase(text_of(node, "alias")));
         if (const auto* path = member(node, "column_names"); path != nullptr && !path->empty())
             names.insert(ascii_lowercase(path->back().get<std::string>()));
+        // `column.function()`, `table.column.function()`
+        for (const char* part : {"schema", "catalog"}) {
+            if (auto name = text_of(node, part); !name.empty())
+                names.insert(ascii_lowercase(std::move(name)));
+        }
         if (const auto* list = member(node, "using_columns")) {
             for (const auto& name : *list)
                 names.insert(ascii_lowercase(name.get<std::string>()));

@@ -20,8 +20,8 @@ Json without_places(const Json& tree) {
     if (!tree.is_object()) return tree;
     auto copy = Json::object();
     for (const auto& [key, value] : tree.items()) {
-        // Whether a function is written as an operator, and an empty name, mean nothing.
-        if (key == "query_location" || key == "is_operator") continue;
+        // Whether a function is written as an operator, a join as a comma, and an empty name, mean nothing.
+        if (key == "query_location" || key == "is_operator" || key == "is_implicit") continue;
         copy[key] = without_places(value);
     }
     return copy;

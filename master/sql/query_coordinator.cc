@@ -10,6 +10,7 @@
 #include "common/duck/sql_names.h"
 #include "common/duck/whole_count.h"
 #include "master/sql/broadcast_reader.h"
+#include "master/sql/error_translation.h"
 #include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
 #include "master/sql/planning_session.h"
@@ -119,13 +120,16 @@ class RunningStream final : public QueryStream {
     // What a call that was cut off reports is only its own view of why.
     Error stopped(const Error& error) const {
         const auto reason = cancel->reason();
-        if (!reason || error.code == *reason) return error;
+        if (!reason) return translated_error(error, sent, fragments);
+        if (error.code == *reason) return error;
         return make_error(*reason, *reason == ErrorCode::timeout
                                        ? "the query ran out of time; raise timeout_ms or ask for less"
                                        : "the query was cancelled");
     }
 
     std::shared_ptr<QueryCancel> cancel;
+    std::string sent;                 // the statement of the user
+    std::vector<Fragment> fragments;  // what stands for tables in the one that runs
     std::map<std::string, std::map<std::uint32_t, Offset>> cut;
     std::map<std::string, std::uint64_t> records_behind;
     PinGuard pins;
@@ -151,6 +155,7 @@ class Coordinator final : public QueryCoordinator {
                                              std::shared_ptr<QueryCancel> cancel) override {
         auto stream = std::make_unique<RunningStream>();
         stream->cancel = std::move(cancel);
+        stream->sent = sql;
         auto done = start(*stream, sql, lookup, options);
         if (!done) return stream->stopped(done.error());
         return std::unique_ptr<QueryStream>(std::move(stream));
@@ -448,6 +453,7 @@ class Coordinator final : public QueryCoordinator {
     // The statement on the master's DuckDB, over what the slaves send.
     Result<void> start_here(RunningStream& stream, const FragmentPlan& plan, const QueryPlan& placed,
                             const BroadcastList& read, const FragmentCall& call) {
+        stream.fragments = plan.fragments;
         DL_TRY_ASSIGN(stream.session, database_->session());
         stream.on_cancel = stream.cancel->on_cancel(
             [session = stream.session.get()](ErrorCode why) { session->interrupt(why); });

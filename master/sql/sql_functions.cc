@@ -26,6 +26,9 @@ Result<SqlFunctions> SqlFunctions::load(DuckDatabase& database) {
     }
     // With one argument it counts from today, which its entry does not tell.
     functions.deterministic.erase("age");
+    // Names its argument, which is another one in a rewritten statement.
+    functions.scalars.erase("alias");
+    functions.deterministic.erase("alias");
     for (const char* name : {"getvariable", "current_setting", "typeof", "hash"})
         functions.deterministic.erase(name);
     return functions;

@@ -326,7 +326,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         DL_TRY_ASSIGN(
             const auto rows,
             session->query("SELECT " + columns + " FROM " + sql_parquet_files(paths, "union_by_name = true") +
-                           " WHERE " + sql_alive(session->add_row_filter(filter), "_offset")));
+                           " WHERE " + sql_kept(session->add_row_filter(filter), "_offset")));
         return write_rows(*rows, *writer);
     }();
     *session_.lock() = nullptr;

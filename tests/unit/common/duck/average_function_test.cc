@@ -20,10 +20,13 @@ TEST(DlAverage, GivesWhatAvgGives) {
             "SELECT g, x::" + std::string(type) +
             " AS x FROM (SELECT i % 50 AS g, CASE WHEN i % 7 <> 0 THEN (hash(i) % 255)::BIGINT - 127 END * " +
             (std::string(type) == "BIGINT" ? "72057594037927001" : "1") + " AS x FROM range(3000) r(i))";
+        // Apart from each other: beside a sum and a count DuckDB makes avg() their quotient, rounded once
+        // more.
         const auto different =
-            rows(*session, "SELECT count(*) FROM (SELECT avg(x) AS a, dl_average(sum(x), count(x), " +
+            rows(*session, "SELECT count(*) FROM (SELECT g, avg(x) AS a FROM (" + numbers +
+                               ") GROUP BY g) JOIN (SELECT g, dl_average(sum(x), count(x), " +
                                std::to_string(scale) + ", " + std::to_string(narrow) + ") AS b FROM (" +
-                               numbers + ") GROUP BY g) WHERE a IS DISTINCT FROM b");
+                               numbers + ") GROUP BY g) USING (g) WHERE a IS DISTINCT FROM b");
         EXPECT_EQ(different, (Rows{{"0"}})) << type;
     }
     EXPECT_EQ(rows(*session, "SELECT dl_average(NULL::HUGEINT, 0, 0, 0), dl_average(7::HUGEINT, 2, 0, 0)"),

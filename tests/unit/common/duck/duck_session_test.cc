@@ -63,6 +63,22 @@ TEST(DuckResult, SumsOfLongsAreExact) {
     EXPECT_EQ(huge.error().code, ErrorCode::query_error);
 }
 
+TEST(DuckResult, JsonIsJsonOrAnError) {
+    auto database = open_database();
+    auto session = open_session(*database);
+    for (const char* sql : {"SELECT '[1,2,]'::JSON", "SELECT 'NaN'::JSON", "SELECT to_json('nan'::DOUBLE)",
+                            "SELECT ['inf'::DOUBLE]", "SELECT {'a': '-inf'::FLOAT}"}) {
+        const auto result = run(*session, sql);
+        ASSERT_FALSE(result) << sql;
+        EXPECT_EQ(result.error().code, ErrorCode::query_error);
+        EXPECT_NE(result.error().message.find("is not valid JSON"), std::string::npos)
+            << result.error().to_text();
+    }
+    EXPECT_EQ(rows(*session, "SELECT '[1, {}]'::JSON, NULL::JSON, [1.5]"), (Rows{{"[1, {}]", "~", "[1.5]"}}));
+    EXPECT_EQ(rows(*session, "SELECT row(1, 'x')::VARCHAR, [row(1, 'x')]"),
+              (Rows{{"(1, x)", "[[1,\"x\"]]"}}));
+}
+
 TEST(DuckResult, RepeatedNamesSurviveAlsoWhenWrapped) {
     auto database = open_database();
     auto session = open_session(*database);

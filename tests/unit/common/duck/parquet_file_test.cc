@@ -1,3 +1,4 @@
+#include <atomic>
 #include <fstream>
 #include <random>
 
@@ -174,6 +175,34 @@ TEST(ParquetFile, FailuresNameTheFile) {
     EXPECT_EQ(wrong.error().code, ErrorCode::corrupt_data);
 }
 
+class CountsRows : public RowFilter {
+  public:
+    void filter(const std::int64_t*, std::size_t count, bool* keep) const override {
+        std::fill_n(keep, count, true);
+        asked += count;
+    }
+    mutable std::atomic<std::uint64_t> asked{0};
+};
+
+// A file whose statistics tell the only value is where DuckDB would ask about that as well.
+TEST(ParquetFile, AKeptFilterIsAskedOnceForEachRow) {
+    TempFolder folder;
+    const auto database = writable_duck_database(64u << 20, 1);
+    ASSERT_TRUE(database);
+    const auto session = open_session(**database);
+    for (const int count : {1, 2, 5000}) {
+        const auto path = sql_literal(folder.path("rows.parquet"));
+        ASSERT_TRUE(session->execute("COPY (SELECT r AS _offset FROM range(" + std::to_string(count) +
+                                     ") t(r)) TO " + path + " (FORMAT parquet)"));
+        const auto filter = std::make_shared<CountsRows>();
+        EXPECT_EQ(
+            rows(*session, "SELECT count(*) FROM read_parquet([" + path + "], union_by_name = true) WHERE " +
+                               sql_kept(session->add_row_filter(filter), "_offset")),
+            (Rows{{std::to_string(count)}}));
+        EXPECT_EQ(filter->asked, static_cast<std::uint64_t>(count));
+    }
+}
+
 TEST(SqlText, QuotesWhateverIsInside) {
     auto database = open_database();
     auto session = open_session(*database);
@@ -181,9 +210,11 @@ TEST(SqlText, QuotesWhateverIsInside) {
                                     std::string("$$"), std::string()}) {
         EXPECT_EQ(rows(*session, "SELECT " + sql_literal(text)), (Rows{{text}}));
     }
-    auto result = session->query("SELECT 1 AS " + sql_identifier("we\"ird; --"));
-    ASSERT_TRUE(result);
-    EXPECT_EQ((*result)->columns()[0].name, "we\"ird; --");
+    {
+        auto result = session->query("SELECT 1 AS " + sql_identifier("we\"ird; --"));
+        ASSERT_TRUE(result);
+        EXPECT_EQ((*result)->columns()[0].name, "we\"ird; --");
+    }
     Field field{FieldId{1}, "x", type_of("binary")};
     EXPECT_EQ(rows(*session, "SELECT " + sql_default(field)), (Rows{{"~"}}));
     field.default_text = "AAEC";

@@ -117,6 +117,18 @@ TEST(TimestampText, AcceptedForms) {
     EXPECT_EQ(timestamp_of("-0044-03-15 00:00:00"), "-0044-03-15 00:00:00");
 }
 
+// Values of expressions, as DuckDB has them; tables hold none.
+TEST(TimestampText, Infinities) {
+    std::string text;
+    for (const auto value :
+         {std::numeric_limits<std::int64_t>::max(), -std::numeric_limits<std::int64_t>::max()})
+        append_timestamp(text += ' ', value);
+    for (const auto value :
+         {std::numeric_limits<std::int32_t>::max(), -std::numeric_limits<std::int32_t>::max()})
+        append_date(text += ' ', value);
+    EXPECT_EQ(text, " infinity -infinity infinity -infinity");
+}
+
 TEST(TimestampText, Refused) {
     for (const auto* bad : {"",
                             "2024-02-30 00:00:00",

@@ -11,12 +11,35 @@ class FragmentPlannerTest : public PushdownTest {};
 TEST_F(FragmentPlannerTest, AReferenceThatIsLeftAloneKeepsItsTable) {
     const auto planned = plan("SELECT a.id FROM t a JOIN t b ON a.id = b.id WHERE a.flag");
     EXPECT_EQ(planned.statement,
-              "SELECT a.id FROM dl_fragment_1 AS a INNER JOIN t AS b ON ((a.id = b.id)) WHERE a.flag");
+              "SELECT a.id FROM (dl_fragment_1 AS a INNER JOIN t AS b ON ((a.id = b.id))) WHERE a.flag");
     ASSERT_EQ(planned.fragments.size(), 2u);
     EXPECT_EQ(planned.fragments[0].view, "dl_fragment_1");
     EXPECT_EQ(planned.fragments[1].view, "t");
     const auto untouched = plan("SELECT id FROM t JOIN u USING (id)");
     EXPECT_EQ(untouched.statement, "SELECT id FROM t JOIN u USING (id)");
+}
+
+TEST_F(FragmentPlannerTest, NamesLikeOursLeaveTheStatementAsItIs) {
+    for (const char* sql : {"WITH dl_fragment_1 AS (SELECT 99 AS dl_p0) SELECT count(*) FROM t",
+                            "WITH DL_BROADCAST_1 AS (SELECT 1) SELECT count(*) FROM t",
+                            "SELECT count(*) AS dl_p0 FROM t", "SELECT count(*) FROM t AS dl_fragment_7",
+                            "SELECT g FROM (SELECT count(*) FROM t) AS x(dl_g0), t AS u(g)"}) {
+        const auto planned = plan(sql);
+        EXPECT_EQ(planned.statement, sql);
+        ASSERT_EQ(planned.fragments.size(), 1u) << sql;
+        EXPECT_EQ(planned.fragments[0].view, "t") << sql;
+    }
+}
+
+// `city.upper()` names no column by itself.
+TEST_F(FragmentPlannerTest, ColumnsThatFunctionsAreCalledOnAreFetched) {
+    EXPECT_EQ(asked("SELECT city.upper() FROM t WHERE id = 3"), R"(SELECT "id", "city" FROM "t")");
+    EXPECT_EQ(asked("SELECT city.upper() FROM main.t"), R"(SELECT "city" FROM "t")");
+}
+
+// alias() names its argument, which would be another one.
+TEST_F(FragmentPlannerTest, AliasIsNotRewritten) {
+    EXPECT_EQ(asked("SELECT alias(city), count(*) FROM t GROUP BY city"), R"(SELECT "city" FROM "t")");
 }
 
 TEST_F(FragmentPlannerTest, StatementsThatFailGoAsTheyAre) {

@@ -25,8 +25,8 @@ TEST_F(JoinBroadcast, TheSlavesAggregateTheirPartOfTheJoin) {
     const auto planned = plan("SELECT b.city, count(*) AS n FROM t JOIN u b ON t.id = b.id GROUP BY b.city");
     EXPECT_EQ(sent(planned), R"(dl_broadcast_1: SELECT "id", "city" FROM "u")");
     EXPECT_EQ(planned.texts,
-              (std::vector<std::string>{"SELECT b.city AS dl_g0, count_star() AS dl_p0 FROM t INNER JOIN "
-                                        "dl_broadcast_1 AS b ON ((t.id = b.id)) GROUP BY 1"}));
+              (std::vector<std::string>{"SELECT b.city AS dl_g0, count_star() AS dl_p0 FROM (t INNER JOIN "
+                                        "dl_broadcast_1 AS b ON ((t.id = b.id))) GROUP BY 1"}));
     EXPECT_EQ(
         planned.statement,
         "SELECT dl_fragment_2.dl_g0 AS city, CAST(COALESCE(sum(dl_fragment_2.dl_p0), 0) AS BIGINT) AS n "
@@ -116,14 +116,14 @@ TEST_F(JoinBroadcast, FirstAndDistinctRowsOfTheJoin) {
     EXPECT_EQ(
         planned.texts,
         (std::vector<std::string>{
-            "SELECT t.id AS dl_c0, u.city AS dl_c1, t.price AS dl_o0 FROM t INNER JOIN dl_broadcast_1 AS u "
-            "ON ((t.id = u.id)) ORDER BY t.price DESC, u.city LIMIT 7"}));
+            "SELECT t.id AS dl_c0, u.city AS dl_c1, t.price AS dl_o0 FROM (t INNER JOIN dl_broadcast_1 AS u "
+            "ON ((t.id = u.id))) ORDER BY t.price DESC, u.city LIMIT 7"}));
     EXPECT_EQ(planned.statement,
               "SELECT dl_fragment_2.dl_c0 AS id, dl_fragment_2.dl_c1 AS c FROM dl_fragment_2 ORDER BY "
               "dl_fragment_2.dl_o0 DESC, dl_fragment_2.dl_c1 LIMIT 5 OFFSET 2");
     EXPECT_EQ(asked("SELECT DISTINCT u.city, t.flag FROM t JOIN u ON t.id = u.id ORDER BY 2"),
-              "SELECT DISTINCT u.city AS dl_c0, t.flag AS dl_c1 FROM t INNER JOIN dl_broadcast_1 AS u ON "
-              "((t.id = u.id)) ORDER BY t.flag");
+              "SELECT DISTINCT u.city AS dl_c0, t.flag AS dl_c1 FROM (t INNER JOIN dl_broadcast_1 AS u ON "
+              "((t.id = u.id))) ORDER BY t.flag");
     EXPECT_EQ(plan("SELECT * FROM t JOIN u ON t.id = u.id LIMIT 1").fragments.front().columns.size(), 24u);
     EXPECT_EQ(plan("SELECT u.* FROM t JOIN u ON t.id = u.id LIMIT 1").fragments.front().columns.size(), 12u);
     // A collation would be lost, and windows see all rows.

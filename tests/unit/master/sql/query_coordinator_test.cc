@@ -398,8 +398,8 @@ TEST_F(QueryCoordinatorTest, SmallTablesGoAlong) {
     EXPECT_EQ(slaves_.statements[0], "b:1: SELECT \"id\", \"city\", \"price\" FROM \"cities\"");
     EXPECT_EQ(
         slaves_.statements[1].substr(1),
-        ":1: SELECT c.id AS dl_g0, count_star() AS dl_p0, sum(f.price) AS dl_p1 FROM flights AS f INNER "
-        "JOIN dl_broadcast_1 AS c ON ((f.city = c.city)) GROUP BY 1");
+        ":1: SELECT c.id AS dl_g0, count_star() AS dl_p0, sum(f.price) AS dl_p1 FROM (flights AS f INNER "
+        "JOIN dl_broadcast_1 AS c ON ((f.city = c.city))) GROUP BY 1");
     EXPECT_EQ(slaves_.sent_rows, (std::vector<std::size_t>{3, 3}));
     // The rows that went along are the ones the master joins with: they are asked for once.
     slaves_.statements.clear();

@@ -13,10 +13,10 @@ TEST_F(TopNPushdown, FirstRowsOfAnOrder) {
     EXPECT_EQ(asked("SELECT id, price * 2 AS p FROM t WHERE city = 'x' ORDER BY p LIMIT 3"),
               R"(SELECT "id", "city", "price" FROM t WHERE (city = 'x') ORDER BY (price * 2) LIMIT 3)");
     EXPECT_EQ(asked("SELECT id, -big AS id2 FROM t ORDER BY 2, id LIMIT 3"),
-              R"(SELECT "id", "big" FROM t ORDER BY -(big), id LIMIT 3)");
+              R"(SELECT "id", "big" FROM t ORDER BY (-(big)), id LIMIT 3)");
     // A name of the select list comes before a column.
     EXPECT_EQ(asked("SELECT -id AS id FROM t ORDER BY id LIMIT 1"),
-              R"(SELECT "id" FROM t ORDER BY -(id) LIMIT 1)");
+              R"(SELECT "id" FROM t ORDER BY (-(id)) LIMIT 1)");
     EXPECT_EQ(asked("SELECT id FROM t WHERE flag LIMIT 3"),
               R"(SELECT "id", "flag" FROM t WHERE flag LIMIT 3)");
     EXPECT_EQ(asked("SELECT id FROM t LIMIT 0"), R"(SELECT "id" FROM t LIMIT 0)");
