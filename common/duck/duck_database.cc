@@ -160,8 +160,7 @@ struct Settings {
     std::uint64_t spill_bytes_max = 0;
     unsigned threads = 1;
     std::vector<std::string> readable_directories;
-    bool locked = true;   // no files but the readable ones
-    bool ordered = true;  // rows are written in the order of the statement
+    bool locked = true;  // no files but the readable ones
 };
 
 Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
@@ -199,7 +198,8 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
     }
     std::vector<std::string> statements = {
         "SET GLOBAL TimeZone = 'UTC'",
-        std::string("SET GLOBAL preserve_insertion_order = ") + (settings.ordered ? "true" : "false"),
+        // Without it a scan on one thread, too, gives the row groups of a file in any order.
+        "SET GLOBAL preserve_insertion_order = true",
     };
     if (!settings.spill_directory.empty() && settings.spill_bytes_max != 0) {
         statements.push_back("SET GLOBAL max_temp_directory_size = '" +
@@ -231,16 +231,16 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
 
 Result<std::shared_ptr<DuckDatabase>> DuckDatabase::open(const DuckOptions& options) {
     return duck::open_database({options.memory_bytes_max, options.spill_directory, options.spill_bytes_max,
-                                options.threads, options.readable_directories, true, true});
+                                options.threads, options.readable_directories, true});
 }
 
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
                                                              unsigned threads) {
-    return duck::open_database({memory_bytes_max, "", 0, threads, {}, false, true});
+    return duck::open_database({memory_bytes_max, "", 0, threads, {}, false});
 }
 
 Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max) {
-    return duck::open_database({memory_bytes_max, "", 0, 1, {}, false, false});
+    return duck::open_database({memory_bytes_max, "", 0, 1, {}, false});
 }
 
 }  // namespace dl
