@@ -14,6 +14,7 @@
 #include <cstdlib>
 
 #include "data-lake-client/cli/interrupt.h"
+#include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/text_width.h"
 
 namespace datalake::cli {
@@ -178,8 +179,10 @@ void LineEditor::add_history(const std::string& statement) {
     HistEvent event;
     history(self.history, &event, H_ENTER, line.c_str());
     if (self.history_file.empty()) return;
-    ::umask(0077);
-    history(self.history, &event, H_SAVE, self.history_file.c_str());
+    // libedit writes it anew each time. A lost line is no reason to complain at the prompt.
+    NewFile file;
+    if (!file.open(self.history_file).ok()) return;
+    if (history(self.history, &event, H_SAVE_FP, file.file()) >= 0) (void)file.finish();
 }
 
 }  // namespace datalake::cli

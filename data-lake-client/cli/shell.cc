@@ -11,6 +11,7 @@
 
 #include "data-lake-client/cli/line_editor.h"
 #include "data-lake-client/cli/load/load_settings.h"
+#include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/progress.h"
 #include "data-lake-client/src/statement.h"
 
@@ -292,16 +293,15 @@ Result<void> Shell::save(const std::string& file) {
                            : format;
     if (!lines || *lines == OutputFormat::table || *lines == OutputFormat::vertical)
         return usage("save", "the name must end in .csv, .json, .ndjson or .jsonl");
-    std::FILE* out = std::fopen(file.c_str(), "we");
-    if (out == nullptr)
-        return Error(ErrorCode::invalid_argument, file + " cannot be written: " + std::strerror(errno));
-    Output output(out);
-    auto rows = runner_.write_query(last_query_, *lines, output);
-    const bool written = output.flush();
-    const bool closed = std::fclose(out) == 0;
+    NewFile out;
+    if (auto opened = out.open(file); !opened.ok()) return opened;
+    Result<std::uint64_t> rows = 0;
+    {
+        Output output(out.file());
+        rows = runner_.write_query(last_query_, *lines, output);
+    }
     if (!rows.ok()) return rows.error();
-    if (!written || !closed)
-        return Error(ErrorCode::io_error, file + " could not be written to its end", Outcome::done_in_part);
+    if (auto finished = out.finish(); !finished.ok()) return finished;
     output_.write(fmt::format("{} rows in {}\n", *rows, file));
     return {};
 }

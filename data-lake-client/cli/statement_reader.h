@@ -1,12 +1,13 @@
 // Cuts what is typed, pasted or read from a file into statements.
 //
 // - A line that begins with a backslash is a command, also between the lines of a statement, but not within
-//   its quotes and comments: it runs first. So are the lines `quit`, `exit` and `help` where a statement begins.
+//   its quotes and comments: it runs first. So are the lines `quit`, `exit` and `help` where a statement
+//   begins.
 // - What begins with { [ or " is JSON and ends where the JSON value ends, over as many lines as it takes.
 // - Everything else is SQL and ends at a `;` outside of quotes and comments. These end at the end of their
-//   line too: desc t, describe t, max_offset t, compress t, drop t, drop table [if exists] t, show_table, show
-//   tables. At the prompt an empty line that was typed ends any statement. `}` and `]` that close nothing are a
-//   statement by themselves.
+//   line too: desc t, describe t, max_offset t, compress t, drop t, drop table [if exists] t, show_table,
+//   show tables. At the prompt an empty line that was typed ends any statement. `}` and `]` that close
+//   nothing are a statement by themselves.
 #pragma once
 
 #include <cstdint>

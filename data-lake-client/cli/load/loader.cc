@@ -389,12 +389,18 @@ Result<void> Loader::run(LoadResult& result, const Progress& on_progress) {
     const auto seconds = [&] {
         result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
-    RejectsWriter rejects;
-    if (!options_.rejects_file.empty() && !options_.dry_run)
-        if (auto opened = rejects.open(options_.rejects_file); !opened.ok()) return opened;
     auto resolved = FileSet::resolve(options_);
     if (!resolved.ok()) return resolved.error();
     auto& files = *resolved;
+    RejectsWriter rejects;
+    if (!options_.rejects_file.empty() && !options_.dry_run) {
+        for (const auto& file : files.files())
+            if (is_same_file(file.path, options_.rejects_file))
+                return Error(ErrorCode::invalid_argument, "--rejects " + options_.rejects_file +
+                                                              " is one of the files to load (" + file.name +
+                                                              "); name another one");
+        if (auto opened = rejects.open(options_.rejects_file); !opened.ok()) return opened;
+    }
     const bool twice =
         options_.create || options_.dry_run || files.files().size() > 1 || files.format() != FileFormat::json;
     if (twice)

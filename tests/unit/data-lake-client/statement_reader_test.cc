@@ -127,9 +127,10 @@ TEST(StatementReader, AnEmptyLineOfAPasteEndsNothing) {
 TEST(StatementReader, EveryPrefixIsRead) {
     for (const std::string text :
          {"drop table if exists t", "desc t", "check table t repair", "show tables", "max_offset t",
-          "select ';', \"a;b\" -- c;\n/* ; */ from t;\n\\d t\nselect 2", "{\"a\":[1,\"}\\\\\"\"]} } ] select 1;",
-          "\\load 'a b' t create --rows=3", "/* a */ -- b\n;;quit;\nhelp", "[1, {\"x\":\n\\q\n2}]\n\"x\"",
-          "update t set a = 'x''y';\n\n\\\n'", "compress t\ndrop\ndrop table\ndrop table if\ndrop table if exists\n"})
+          "select ';', \"a;b\" -- c;\n/* ; */ from t;\n\\d t\nselect 2",
+          "{\"a\":[1,\"}\\\\\"\"]} } ] select 1;", "\\load 'a b' t create --rows=3",
+          "/* a */ -- b\n;;quit;\nhelp", "[1, {\"x\":\n\\q\n2}]\n\"x\"", "update t set a = 'x''y';\n\n\\\n'",
+          "compress t\ndrop\ndrop table\ndrop table if\ndrop table if exists\n"})
         for (std::size_t size = 0; size <= text.size(); ++size)
             for (const bool interactive : {false, true}) {
                 const auto prefix = text.substr(0, size);
