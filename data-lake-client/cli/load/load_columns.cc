@@ -29,6 +29,14 @@ std::string LoadColumns::filled_text(std::string_view file_name) {
            " itself; name another one for the row number (key row_number:COLUMN), or do without it";
 }
 
+std::string LoadColumns::clash_text(std::string_view file_name) const {
+    const auto name = table_column_name(file_name);
+    const auto found = by_name_.find(name);
+    return "columns \"" +
+           (found == by_name_.end() ? name : columns_[static_cast<std::size_t>(found->second)].file_name) +
+           "\" and \"" + std::string(file_name) + "\" of the files would both be column " + name;
+}
+
 void LoadColumns::add(std::string table_name) {
     by_name_.emplace(table_name, static_cast<int>(columns_.size()));
     columns_.push_back({std::move(table_name), ""});

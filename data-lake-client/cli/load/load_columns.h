@@ -28,6 +28,9 @@ class LoadColumns {
     // Why a file must not have a column that is kFilled.
     static std::string filled_text(std::string_view file_name);
 
+    // Why a column is kClash, with both names as they are written.
+    std::string clash_text(std::string_view file_name) const;
+
     std::size_t size() const { return columns_.size(); }
     const std::string& name(std::size_t column) const { return columns_[column].name; }
     // As in the files; empty when none had it so far.

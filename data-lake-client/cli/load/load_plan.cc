@@ -156,12 +156,19 @@ Result<void> Loader::look_at_parquet(const FileSet& files) {
     for (const auto& file : files.files()) {
         auto source = ParquetSource::open(file.path);
         if (!source.ok()) return source.error();
+        std::map<std::size_t, std::string> names;  // of this file, by the column they become
         for (const auto& column : (*source)->columns()) {
             const int found = columns_.find(column.name);
+            if (found == LoadColumns::kClash)
+                return wrong(file.name + ": " + columns_.clash_text(column.name));
             if (found < 0)
                 return wrong(file.name + ": column \"" + column.name + "\" cannot be column " +
                              table_column_name(column.name));
             const auto at = static_cast<std::size_t>(found);
+            const auto [twin, fresh] = names.emplace(at, column.name);
+            if (!fresh)
+                return wrong(file.name + ": columns \"" + twin->second + "\" and \"" + column.name +
+                             "\" of the file would both be column " + columns_.name(at));
             types_.resize(std::max(types_.size(), columns_.size()));
             const bool chosen = std::any_of(
                 options_.types.begin(), options_.types.end(),
