@@ -8,7 +8,8 @@
 
 namespace datalake::cli {
 
-// A name of ours for a column of a file: blanks around it go, lower-case, what is not allowed becomes _.
+// A name of ours for a column of a file: blanks around it go, lower-case, what is not allowed becomes _. One
+// that is too long stays so, for the caller to refuse.
 std::string table_column_name(std::string_view file_column);
 
 class LoadColumns {

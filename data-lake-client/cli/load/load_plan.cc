@@ -3,6 +3,7 @@
 #include <map>
 
 #include "common/base/ascii.h"
+#include "common/types/schema.h"
 #include "data-lake-client/cli/load/csv_source.h"
 #include "data-lake-client/cli/load/json_source.h"
 #include "data-lake-client/cli/load/loader.h"
@@ -225,9 +226,23 @@ Result<void> Loader::look(const FileSet& files, const Progress& on_progress, Loa
     columns_.close();
     types_.resize(columns_.size());
     if (auto applied = apply_types(); !applied.ok()) return applied;
+    // What the server would refuse is known before anything is made, and with --dry-run too.
+    if (auto named = dl::normalize_name("table", options_.table); !named) return wrong(named.error().message);
+    const auto check_name = [](const std::string& name, const std::string& file_name) -> Result<void> {
+        if (auto normal = dl::normalize_name("column", name); !normal) return wrong(normal.error().message);
+        if (dl::is_reserved_column_name(name))
+            return wrong("column \"" + file_name + "\" of the file cannot be column " + name +
+                         " of the table, which is a reserved name; rename it in the file");
+        return {};
+    };
+    if (row_number_) {
+        const auto name = dl::fold_name(row_number_column_);
+        if (auto checked = check_name(name, row_number_column_); !checked.ok()) return checked;
+    }
     bool has_key = row_number_;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         const auto& name = columns_.name(i);
+        if (auto checked = check_name(name, columns_.file_name(i)); !checked.ok()) return checked;
         if (row_number_ && name == table_column_name(row_number_column_))
             return wrong(LoadColumns::filled_text(name));
         has_key = has_key || name == key_;
