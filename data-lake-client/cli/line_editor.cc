@@ -32,6 +32,13 @@ void use_utf8_locale() {
         std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+constexpr int kPasteWaitMs = 10;  // between the parts a terminal hands a pasted text over in
+
+bool more_has_come() {
+    pollfd wait{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&wait, 1, kPasteWaitMs) > 0 && (wait.revents & POLLIN) != 0;
+}
+
 }  // namespace
 
 struct LineEditor::Impl {
@@ -86,6 +93,10 @@ struct LineEditor::Impl {
     static unsigned char complete(EditLine* editor, int) {
         auto& self = of(editor);
         const auto* info = el_line(editor);
+        // A tab of a text that is pasted, or in front of a line, is a blank.
+        if (more_has_come() ||
+            std::all_of(info->buffer, info->cursor, [](char c) { return c == ' ' || c == '\t'; }))
+            return el_insertstr(editor, " ") == -1 ? CC_ERROR : CC_REFRESH;
         const std::string line(info->buffer, static_cast<std::size_t>(info->lastchar - info->buffer));
         const auto cursor = static_cast<std::size_t>(info->cursor - info->buffer);
         const auto earlier = self.statement();
@@ -169,6 +180,10 @@ LineEditor::Read LineEditor::read_line(const std::string& prompt, std::string& l
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r'))
         line.pop_back();
     return Read::line;
+}
+
+bool LineEditor::is_pasting() const {
+    return more_has_come();
 }
 
 void LineEditor::add_history(const std::string& statement) {
