@@ -4,6 +4,7 @@
 
 #include "common/base/ascii.h"
 #include "common/types/schema.h"
+#include "common/types/value_text.h"
 #include "data-lake-client/cli/load/csv_source.h"
 #include "data-lake-client/cli/load/json_source.h"
 #include "data-lake-client/cli/load/loader.h"
@@ -123,7 +124,7 @@ Result<std::unique_ptr<RowSource>> Loader::open(const FileSet& files, const Load
         std::make_unique<WithConstants>(std::move(source), std::move(constants)));
 }
 
-Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progress) {
+Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progress, LoadResult& result) {
     std::vector<TypeGuess> guesses;
     const bool numbers_in_text = files.format() != FileFormat::json;
     SourceRow row;
@@ -147,8 +148,19 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
         }
     }
     guesses.resize(columns_.size());
-    for (std::size_t column = 0; column < guesses.size(); ++column)
-        types_.push_back(guesses[column].type(!row_number_ && columns_.name(column) == key_));
+    for (std::size_t column = 0; column < guesses.size(); ++column) {
+        const auto& name = columns_.name(column);
+        const bool is_key = !row_number_ && name == key_;
+        types_.push_back(guesses[column].type(is_key));
+        const bool chosen = std::any_of(options_.types.begin(), options_.types.end(), [&](const auto& type) {
+            return table_column_name(type.first) == name;
+        });
+        const auto surprise = guesses[column].surprise();
+        if (types_.back() == "string" && !surprise.empty() && !is_key && !chosen)
+            result.notes.push_back("column " + name + " is a string because of " +
+                                   dl::quoted_value(surprise) + ", which is no plain number; --types " +
+                                   name + ":double takes it as one");
+    }
     return {};
 }
 
@@ -220,8 +232,8 @@ Result<void> Loader::apply_types() {
 
 Result<void> Loader::look(const FileSet& files, const Progress& on_progress, LoadResult& result) {
     if (!row_number_ && key_.empty()) return wrong("a table needs a key: name a column, or row_number");
-    auto looked =
-        files.format() == FileFormat::parquet ? look_at_parquet(files) : look_at_rows(files, on_progress);
+    auto looked = files.format() == FileFormat::parquet ? look_at_parquet(files)
+                                                        : look_at_rows(files, on_progress, result);
     if (!looked.ok()) return looked;
     columns_.close();
     types_.resize(columns_.size());

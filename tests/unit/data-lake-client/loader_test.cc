@@ -260,6 +260,21 @@ TEST_F(Loading, RefusesWhatCannotWork) {
         options.table = "t-1";
         EXPECT_NE(run(options).find("table name \"t-1\""), std::string::npos) << run(options);
     }
+    LoadOptions odd{.files = {file("j.csv", "id,a,b,c,d\n1,1e5,x,nan,1e5\n2,0.5,1e5,3,0.5\n")},
+                    .table = "t",
+                    .key = "id",
+                    .create = true};
+    odd.types = {{"d", "string"}};
+    odd.dry_run = true;
+    result = {};
+    EXPECT_EQ(run(odd), "");
+    EXPECT_EQ(
+        result.notes,
+        (std::vector<std::string>{
+            "column a is a string because of \"1e5\", which is no plain number; --types a:double takes it as "
+            "one",
+            "column c is a string because of \"nan\", which is no plain number; --types c:double takes it as "
+            "one"}));
     LoadOptions many{.files = {file("i.csv", "id,age\n1,a\n2,b\n3,c\n4,d\n")}, .table = "t"};
     for (const std::uint32_t most : {0u, 1u, 3u}) {
         many.refused_max = most;
