@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/base/nearest_name.h"
+#include "data-lake-client/cli/load/load_settings.h"
 
 namespace datalake::cli {
 namespace {
@@ -18,11 +19,20 @@ constexpr std::array kCommands = {
                 "follow the records of a table, until Ctrl-C"},
     CommandHelp{"save", "FILE", "run the last query again and write its rows to FILE (.csv .json .ndjson)"},
     CommandHelp{"format", "[table|json|csv|ndjson|vertical]", "how results are printed"},
-    CommandHelp{"x", "", "one column per line, on and off"},
-    CommandHelp{"timing", "", "time of each statement, on and off"},
+    CommandHelp{"x", "[on|off]", "one column per line; without a word the other way"},
+    CommandHelp{"timing", "[on|off]", "time of each statement; without a word the other way"},
     CommandHelp{"?", "", "this help"},
     CommandHelp{"q", "", "quit"},
 };
+
+// A setting that is given by its name alone.
+bool is_load_flag(std::string_view name) {
+    if (name == "header" || name == "no-header") return true;
+    const auto all = load_settings();
+    return std::any_of(all.begin(), all.end(), [&](const LoadSetting& setting) {
+        return setting.name == name && setting.argument.empty();
+    });
+}
 
 Result<std::vector<std::string>> split(std::string_view line) {
     std::vector<std::string> words;
@@ -64,6 +74,7 @@ Result<Command> parse_command(std::string_view line) {
     // \q; as one types it
     while (!command.name.empty() && command.name.back() == ';')
         command.name.pop_back();
+    if (command.name == "help" || command.name == "h") command.name = "?";
     const bool known = std::any_of(kCommands.begin(), kCommands.end(),
                                    [&](const CommandHelp& help) { return help.name == command.name; });
     if (!known) {
@@ -74,7 +85,7 @@ Result<Command> parse_command(std::string_view line) {
         return Error(ErrorCode::invalid_argument,
                      "there is no command \\" + command.name +
                          (near.empty() ? std::string() : "; did you mean \\" + near + "?") +
-                         " \\? lists them");
+                         "; \\? lists them");
     }
     for (std::size_t i = 1; i < words->size(); ++i) {
         const auto& word = (*words)[i];
@@ -82,6 +93,8 @@ Result<Command> parse_command(std::string_view line) {
             const auto equals = word.find('=');
             if (equals != std::string::npos) {
                 command.settings[word.substr(2, equals - 2)] = word.substr(equals + 1);
+            } else if (is_load_flag(word.substr(2))) {
+                command.settings[word.substr(2)] = "";
             } else if (i + 1 < words->size()) {
                 command.settings[word.substr(2)] = (*words)[++i];
             } else {

@@ -3,8 +3,15 @@
 namespace datalake::cli {
 
 bool JsonScanner::scan(std::string_view text) {
+    at_backslash_ = false;
     while (at_ < text.size()) {
-        const char c = text[at_++];
+        const char c = text[at_];
+        if (!in_string_ && line_begins_ && c == '\\') {
+            at_backslash_ = true;
+            return false;
+        }
+        ++at_;
+        line_begins_ = c == '\n' || (line_begins_ && (c == ' ' || c == '\t'));
         if (in_string_) {
             if (escaped_) {
                 escaped_ = false;

@@ -13,6 +13,9 @@ class JsonScanner {
     // value is complete; end() is then the position behind it.
     bool scan(std::string_view text);
     std::size_t end() const { return at_; }
+    // scan() stopped at a backslash that begins a line, which no JSON has outside of its texts; end() is on
+    // it.
+    bool at_backslash() const { return at_backslash_; }
     void reset() { *this = JsonScanner(); }
 
   private:
@@ -20,6 +23,8 @@ class JsonScanner {
     std::size_t depth_ = 0;
     bool in_string_ = false;
     bool escaped_ = false;
+    bool line_begins_ = false;  // nothing but blanks since the last line end
+    bool at_backslash_ = false;
 };
 
 }  // namespace datalake::cli

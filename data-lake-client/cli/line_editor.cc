@@ -14,6 +14,7 @@
 #include <cstdlib>
 
 #include "data-lake-client/cli/interrupt.h"
+#include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/text_width.h"
 
 namespace datalake::cli {
@@ -29,6 +30,13 @@ void use_utf8_locale() {
     const std::string name = chosen == nullptr ? "" : chosen;
     if (name.find("UTF-8") == std::string::npos && name.find("utf8") == std::string::npos)
         std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+constexpr int kPasteWaitMs = 10;  // between the parts a terminal hands a pasted text over in
+
+bool more_has_come() {
+    pollfd wait{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&wait, 1, kPasteWaitMs) > 0 && (wait.revents & POLLIN) != 0;
 }
 
 }  // namespace
@@ -85,6 +93,10 @@ struct LineEditor::Impl {
     static unsigned char complete(EditLine* editor, int) {
         auto& self = of(editor);
         const auto* info = el_line(editor);
+        // A tab of a text that is pasted, or in front of a line, is a blank.
+        if (more_has_come() ||
+            std::all_of(info->buffer, info->cursor, [](char c) { return c == ' ' || c == '\t'; }))
+            return el_insertstr(editor, " ") == -1 ? CC_ERROR : CC_REFRESH;
         const std::string line(info->buffer, static_cast<std::size_t>(info->lastchar - info->buffer));
         const auto cursor = static_cast<std::size_t>(info->cursor - info->buffer);
         const auto earlier = self.statement();
@@ -170,6 +182,10 @@ LineEditor::Read LineEditor::read_line(const std::string& prompt, std::string& l
     return Read::line;
 }
 
+bool LineEditor::is_pasting() const {
+    return more_has_come();
+}
+
 void LineEditor::add_history(const std::string& statement) {
     auto& self = *impl_;
     if (statement.empty() || statement.size() > kHistoryBytesMax) return;
@@ -178,8 +194,10 @@ void LineEditor::add_history(const std::string& statement) {
     HistEvent event;
     history(self.history, &event, H_ENTER, line.c_str());
     if (self.history_file.empty()) return;
-    ::umask(0077);
-    history(self.history, &event, H_SAVE, self.history_file.c_str());
+    // libedit writes it anew each time. A lost line is no reason to complain at the prompt.
+    NewFile file;
+    if (!file.open(self.history_file).ok()) return;
+    if (history(self.history, &event, H_SAVE_FP, file.file()) >= 0) (void)file.finish();
 }
 
 }  // namespace datalake::cli

@@ -26,6 +26,8 @@ class LineEditor {
 
     // Without the line end. `end`: Ctrl-D. `interrupted`: Ctrl-C, the line is dropped.
     Read read_line(const std::string& prompt, std::string& line);
+    // More has come than the line that was read: it was pasted. Nobody types that fast.
+    bool is_pasting() const;
     // A whole statement, line ends as blanks; written to the file at once.
     void add_history(const std::string& statement);
 

@@ -1,4 +1,5 @@
 // data-lake-client: the prompt.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,6 +25,11 @@ int main(int argc, char** argv) {
         input = std::fopen(line.file.c_str(), "re");
         if (input == nullptr) {
             std::fprintf(stderr, "ERROR %s cannot be read: %s\n", line.file.c_str(), std::strerror(errno));
+            return kExitUsage;
+        }
+        struct stat status {};
+        if (::fstat(::fileno(input), &status) == 0 && S_ISDIR(status.st_mode)) {
+            std::fprintf(stderr, "ERROR %s cannot be read: it is a directory\n", line.file.c_str());
             return kExitUsage;
         }
     }

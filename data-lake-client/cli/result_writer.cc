@@ -55,11 +55,11 @@ class TableWriter : public ResultWriter {
         if (waiting_.size() >= kWidthRows * columns_.size() || waiting_bytes_ > kWidthBytes) print_waiting();
     }
 
-    void flush() override { print_waiting(); }
-
-    void end() override {
+    // Nothing has come, not even names: nothing to draw.
+    void flush() override {
         if (!columns_.empty() && !plan_) print_waiting();
     }
+    void end() override { flush(); }
 
   private:
     enum class Numeric : std::uint8_t { unknown, yes, no };

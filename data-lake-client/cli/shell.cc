@@ -11,6 +11,7 @@
 
 #include "data-lake-client/cli/line_editor.h"
 #include "data-lake-client/cli/load/load_settings.h"
+#include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/progress.h"
 #include "data-lake-client/src/statement.h"
 
@@ -35,6 +36,13 @@ Result<void> read_number(std::string_view command, const std::string& name, cons
     return usage(command, name + " must be a number from " + std::to_string(least) + " on, not " + text);
 }
 
+// What a command that is on or off is to be: `on`, `off`, or the other way.
+Result<bool> switched(std::string_view command, const std::vector<std::string>& words, bool now) {
+    if (words.empty()) return !now;
+    if (words.size() == 1 && (words[0] == "on" || words[0] == "off")) return words[0] == "on";
+    return usage(command, "it is on or off, not " + words[0]);
+}
+
 std::size_t terminal_columns() {
     winsize size{};
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
@@ -55,6 +63,15 @@ std::string error_text(const Error& error, const std::string& address, bool only
         text += "HINT: it was done in part\n";
     }
     return text;
+}
+
+std::string hint_for(const Statement& statement) {
+    if (statement.kind != Statement::Kind::sql) return "";
+    const auto verb = sql_first_word(statement.text);
+    if (verb != "update" && verb != "merge" && verb != "upsert" && verb != "replace") return "";
+    return "HINT: insert into replaces the row that has the same key; delete from TABLE where KEY = VALUE "
+           "removes "
+           "one\n";
 }
 
 Shell::Shell(Client& client, Options client_options, const CommandLine& command_line, Interrupts& interrupts)
@@ -101,7 +118,8 @@ Shell::Next Shell::run(const Statement& statement) {
     }
     if (done.ok()) return next;
     output_.flush();
-    const auto text = error_text(done.error(), client_.address(), only_reads(statement));
+    auto text = error_text(done.error(), client_.address(), only_reads(statement));
+    if (!done.error().is_connection_error()) text += hint_for(statement);
     std::fwrite(text.data(), 1, text.size(), stderr);
     exit_code_ = done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
     return next;
@@ -199,7 +217,7 @@ int Shell::run_terminal() {
             continue;
         }
         asked = false;
-        reader.add_line(line);
+        reader.add_line(line, editor.is_pasting());
         while (auto statement = reader.next()) {
             editor.add_history(statement->kind == Statement::Kind::sql ? statement->text + ";"
                                                                        : statement->text);
@@ -256,13 +274,17 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         }
         runner_.print_nodes(tables);
     } else if (command.name == "timing") {
-        settings_.timing = !settings_.timing;
+        const auto on = switched("timing", words, settings_.timing);
+        if (!on.ok()) return on.error();
+        settings_.timing = *on;
         output_.write(settings_.timing ? "Timing is on.\n" : "Timing is off.\n");
     } else if (command.name == "x") {
-        const bool on = settings_.format != OutputFormat::vertical;
-        if (on) format_before_x_ = settings_.format;
-        settings_.format = on ? OutputFormat::vertical : format_before_x_;
-        output_.write(on ? "One column per line is on.\n" : "One column per line is off.\n");
+        const bool now = settings_.format == OutputFormat::vertical;
+        const auto on = switched("x", words, now);
+        if (!on.ok()) return on.error();
+        if (*on && !now) format_before_x_ = settings_.format;
+        if (*on != now) settings_.format = *on ? OutputFormat::vertical : format_before_x_;
+        output_.write(*on ? "One column per line is on.\n" : "One column per line is off.\n");
     } else if (command.name == "format") {
         if (words.empty()) {
             output_.write(fmt::format("The format is {}.\n", output_format_name(settings_.format)));
@@ -292,16 +314,15 @@ Result<void> Shell::save(const std::string& file) {
                            : format;
     if (!lines || *lines == OutputFormat::table || *lines == OutputFormat::vertical)
         return usage("save", "the name must end in .csv, .json, .ndjson or .jsonl");
-    std::FILE* out = std::fopen(file.c_str(), "we");
-    if (out == nullptr)
-        return Error(ErrorCode::invalid_argument, file + " cannot be written: " + std::strerror(errno));
-    Output output(out);
-    auto rows = runner_.write_query(last_query_, *lines, output);
-    const bool written = output.flush();
-    const bool closed = std::fclose(out) == 0;
+    NewFile out;
+    if (auto opened = out.open(file); !opened.ok()) return opened;
+    Result<std::uint64_t> rows = 0;
+    {
+        Output output(out.file());
+        rows = runner_.write_query(last_query_, *lines, output);
+    }
     if (!rows.ok()) return rows.error();
-    if (!written || !closed)
-        return Error(ErrorCode::io_error, file + " could not be written to its end", Outcome::done_in_part);
+    if (auto finished = out.finish(); !finished.ok()) return finished;
     output_.write(fmt::format("{} rows in {}\n", *rows, file));
     return {};
 }
@@ -340,6 +361,10 @@ Result<void> Shell::tail(const Command& command) {
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
     RecordPrinter printer(*writer);
     bool any = false;
+    if (settings_.style.terminal && !settings_.quiet) {
+        output_.write("waiting for records, Ctrl-C ends\n");
+        output_.flush();
+    }
     while (left > 0 && !interrupts_.take() && !interrupts_.terminated()) {
         auto batches = consumer->poll(std::chrono::seconds(5));
         if (!batches.ok()) {

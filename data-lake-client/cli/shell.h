@@ -57,6 +57,9 @@ class Shell {
     std::map<std::string, std::vector<std::string>> columns_;
 };
 
+// What does what a statement that failed was meant to do; empty for most.
+std::string hint_for(const Statement& statement);
+
 // "ERROR CODE: message", then hints: what a maybe means, what to do when nothing listens.
 // `only_reads`: of a statement that changes nothing.
 std::string error_text(const Error& error, const std::string& address, bool only_reads = false);

@@ -1,5 +1,6 @@
 #include "data-lake-client/cli/statement_reader.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "common/base/ascii.h"
@@ -60,13 +61,13 @@ bool is_bare_statement(std::string_view line) {
     }
     if (first != "drop") return false;
     if (words.size() == 2) return is_name(words[1]);
-    if (words[1] != "table") return false;
+    if (words.size() < 3 || words[1] != "table") return false;
     if (words.size() == 3) return is_name(words[2]);
     return words.size() == 5 && words[2] == "if" && words[3] == "exists" && is_name(words[4]);
 }
 
-void StatementReader::add_line(std::string_view line) {
-    blank_line_ = trimmed(line).empty();
+void StatementReader::add_line(std::string_view line, bool pasted) {
+    blank_line_ = !pasted && trimmed(line).empty();
     buffer_ += line;
     buffer_ += '\n';
 }
@@ -111,18 +112,38 @@ std::optional<Statement> StatementReader::take(Statement::Kind kind, std::size_t
     return statement;
 }
 
-// True when a `;` outside of quotes and comments was found, sql_at_ is on it.
+// Whether a line begins at `at`, but for blanks.
+bool StatementReader::begins_a_line(std::size_t at) const {
+    while (at > 0 && buffer_[at - 1] != '\n' && is_blank(buffer_[at - 1]))
+        --at;
+    return at == 0 || buffer_[at - 1] == '\n';
+}
+
+// A command on a line of its own within a statement: run at once, the statement goes on behind it.
+std::optional<Statement> StatementReader::take_command(std::size_t at) {
+    const auto end = buffer_.find('\n', at);
+    if (end == std::string::npos) return std::nullopt;
+    Statement command{Statement::Kind::command,
+                      std::string(trimmed(std::string_view(buffer_).substr(at, end - at)))};
+    buffer_.erase(at, end + 1 - at);
+    return command;
+}
+
+// True when sql_at_ is on a `;` outside of quotes and comments, or on the backslash of a command.
 bool StatementReader::scan_sql() {
     for (; sql_at_ < buffer_.size(); ++sql_at_) {
         const char c = buffer_[sql_at_];
         const char next = sql_at_ + 1 < buffer_.size() ? buffer_[sql_at_ + 1] : '\0';
         switch (within_) {
             case Within::nothing:
-                if (c == ';') return true;
+                if (c == ';' || (c == '\\' && begins_a_line(sql_at_))) return true;
                 if (c == '\'') within_ = Within::quote;
                 if (c == '"') within_ = Within::name;
                 if (c == '-' && next == '-') within_ = Within::line_comment;
-                if (c == '/' && next == '*') within_ = Within::block_comment;
+                if (c == '/' && next == '*') {
+                    within_ = Within::block_comment;
+                    ++sql_at_;
+                }
                 break;
             case Within::quote:
                 if (c == '\'') within_ = Within::nothing;
@@ -155,7 +176,13 @@ std::optional<Statement> StatementReader::next() {
     }
     if (first == '{' || first == '[' || first == '"') {
         if (json_.scan(buffer_)) return take(Statement::Kind::json, json_.end(), json_.end());
+        if (json_.at_backslash()) return take_command(json_.end());
         return std::nullopt;
+    }
+    // What closes nothing is a mistake by itself, not the begin of SQL that goes on to the next `;`.
+    if (first == '}' || first == ']') {
+        const auto end = std::min(buffer_.find_first_not_of("}] \t"), buffer_.size());
+        return take(Statement::Kind::sql, end, end);
     }
     if (buffer_.starts_with("/*") && sql_at_ == 0 && buffer_.find("*/", 2) == std::string::npos)
         return std::nullopt;
@@ -163,18 +190,24 @@ std::optional<Statement> StatementReader::next() {
         const auto line_end = buffer_.find('\n');
         if (line_end != std::string::npos) {
             const auto line = trimmed(std::string_view(buffer_).substr(0, line_end));
-            if (line == "quit" || line == "exit") {
+            auto word = line;
+            while (!word.empty() && (word.back() == ';' || is_blank(word.back())))
+                word.remove_suffix(1);
+            const auto lower = dl::ascii_lowercase(word);
+            if (lower == "quit" || lower == "exit") {
                 buffer_.replace(0, line_end, "\\q");
                 return next();
             }
-            if (line == "help") {
+            if (lower == "help") {
                 buffer_.replace(0, line_end, "\\?");
                 return next();
             }
             if (is_bare_statement(line)) return take(Statement::Kind::sql, line_end, line_end + 1);
         }
     }
-    if (scan_sql()) return take(Statement::Kind::sql, sql_at_, sql_at_ + 1);
+    if (scan_sql())
+        return buffer_[sql_at_] == ';' ? take(Statement::Kind::sql, sql_at_, sql_at_ + 1)
+                                       : take_command(sql_at_);
     if (interactive_ && blank_line_) return take(Statement::Kind::sql, buffer_.size(), buffer_.size());
     return std::nullopt;
 }

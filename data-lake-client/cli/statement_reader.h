@@ -1,11 +1,13 @@
 // Cuts what is typed, pasted or read from a file into statements.
 //
-// - A line that begins with a backslash is a command; so are the lines `quit`, `exit` and `help`.
+// - A line that begins with a backslash is a command, also between the lines of a statement, but not within
+//   its quotes and comments: it runs first. So are the lines `quit`, `exit` and `help` where a statement
+//   begins.
 // - What begins with { [ or " is JSON and ends where the JSON value ends, over as many lines as it takes.
-// - Everything else is SQL and ends at a `;` outside of quotes and comments. Without `;` at the end of their
-// line end
-//   too: desc t, describe t, max_offset t, compress t, drop t, drop table [if exists] t, show_table, show
-//   tables. At the prompt an empty line ends any statement.
+// - Everything else is SQL and ends at a `;` outside of quotes and comments. These end at the end of their
+//   line too: desc t, describe t, max_offset t, compress t, drop t, drop table [if exists] t, show_table,
+//   show tables. At the prompt an empty line that was typed ends any statement. `}` and `]` that close
+//   nothing are a statement by themselves.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,8 @@ struct Statement {
 class StatementReader {
   public:
     explicit StatementReader(bool interactive) : interactive_(interactive) {}
-    void add_line(std::string_view line);
+    // `pasted`: part of a text that goes on; an empty line in it ends nothing.
+    void add_line(std::string_view line, bool pasted = false);
     // The next complete statement.
     std::optional<Statement> next();
     // At the end of the input: what is left counts as a statement.
@@ -38,6 +41,8 @@ class StatementReader {
   private:
     void skip_between();
     std::optional<Statement> take(Statement::Kind kind, std::size_t text_end, std::size_t end);
+    std::optional<Statement> take_command(std::size_t at);
+    bool begins_a_line(std::size_t at) const;
     bool scan_sql();
 
     const bool interactive_;

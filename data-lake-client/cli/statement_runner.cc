@@ -181,6 +181,10 @@ Result<std::uint64_t> StatementRunner::write_query(std::string_view select, Outp
             if (begun) writer->flush();
             return more.error();
         }
+        if (!*more && rows->rows() == 0 && (format == OutputFormat::csv || format == OutputFormat::table)) {
+            writer->begin(names_of(select));
+            begun = true;
+        }
         begin();
         if (!*more) break;
         cells.resize(rows->columns().size());
@@ -192,6 +196,24 @@ Result<std::uint64_t> StatementRunner::write_query(std::string_view select, Outp
     }
     writer->end();
     return rows->rows();
+}
+
+// Of a query that gave no rows, whose reply has no names: they are asked for. Empty when nobody knows them.
+std::vector<std::string> StatementRunner::names_of(std::string_view select) {
+    std::string json = "{\"query\":";
+    append_json_string(json, select);
+    std::vector<std::string> names;
+    (void)client_.execute(json + ",\"options\":{\"describe\":true}}", std::nullopt,
+                          [&](ReplyKind, std::string&& frame) {
+                              const auto columns = json_member(frame, "columns");
+                              JsonReader reader(columns ? columns->raw : std::string_view());
+                              reader.enter();
+                              while (reader.next())
+                                  if (const auto name = json_member(reader.value().raw, "name"))
+                                      names.push_back(name->text());
+                              return true;
+                          });
+    return names;
 }
 
 Result<void> StatementRunner::run_select(std::string_view text) {

@@ -41,6 +41,7 @@ class StatementRunner {
     void print_nodes(const std::vector<TableInfo>& tables);
 
   private:
+    std::vector<std::string> names_of(std::string_view select);
     Result<void> run_select(std::string_view text);
     Result<void> run_json(const std::string& json);
     Result<void> run_stream_read(const std::string& json);

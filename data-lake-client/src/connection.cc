@@ -257,7 +257,11 @@ Result<ReplyItem> Connection::next_item() {
         length = *read;
     }
     const auto limit = item.kind == ReplyItem::Kind::error ? kErrorBytesMax : limits_.frame_bytes_max;
-    if (length < 0 || static_cast<std::size_t>(length) > limit)
+    if (length < 0)
+        return Error(ErrorCode::protocol_error,
+                     "what listens at " + peer_ + " does not answer as a master does (a frame of " +
+                         std::to_string(length) + " bytes); name the address of the master, not of a slave");
+    if (static_cast<std::size_t>(length) > limit)
         return Error(ErrorCode::protocol_error, "the reply of " + peer_ + " has a frame of " +
                                                     std::to_string(length) + " bytes; the limit is " +
                                                     std::to_string(limit));

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <iterator>
 
 #include "tests/support/cluster_fixture.h"
 
@@ -88,6 +89,33 @@ TEST_F(CliTest, LoadsCsvAndJsonLinesAndReportsRefusedRows) {
     run = run_program(client_ + "--load /does/not/exist.csv --table x --create");
     EXPECT_NE(run.status, 0);
     EXPECT_THAT(run.output, HasSubstr("exist.csv"));
+}
+
+// What a user has stays when what is to replace it fails.
+TEST_F(CliTest, FilesOfTheUserSurviveAFailure) {
+    const auto text = [](const std::string& path) {
+        std::ifstream in(path);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const auto keep = write("keep.csv", "mine\n");
+    auto run =
+        run_program(client_ + "-c 'select * from nowhere' --continue-on-error -c '\\save " + keep + "'");
+    EXPECT_EQ(run.status, 1) << run.output;
+    EXPECT_EQ(text(keep), "mine\n");
+    run = run_program(client_ + "-c 'select 7 as n' -c '\\save " + keep + "'");
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_EQ(text(keep), "n\n7\n");
+
+    const auto input = write("a.csv", "id,v\n1,x\n");
+    run = run_program(client_ + "--load " + input + " --table t --key id --create --rejects " +
+                      cluster().directory() + "/./a.csv");
+    EXPECT_EQ(run.status, 1);
+    EXPECT_THAT(run.output, HasSubstr("is one of the files to load"));
+    EXPECT_EQ(text(input), "id,v\n1,x\n");
+    const auto rejects = write("rejects.csv", "of the last load\n");
+    run = run_program(client_ + "--load " + input + " --table nowhere --rejects " + rejects);
+    EXPECT_EQ(run.status, 1);
+    EXPECT_EQ(text(rejects), "of the last load\n") << "nothing was loaded, nothing was refused";
 }
 
 }  // namespace

@@ -60,11 +60,10 @@ Result<void> CsvSource::take_header(const std::string& name, const LoadOptions& 
         owners.resize(std::max(owners.size(), columns.size()));
         const auto twin = target >= 0 ? owners[static_cast<std::size_t>(target)] : std::string_view();
         if (target == LoadColumns::kFilled) return failed(name, LoadColumns::filled_text(field.text));
-        if (target == LoadColumns::kClash || twin.data() != nullptr)
-            return failed(name, "columns \"" +
-                                    std::string(twin.data() != nullptr ? twin : std::string_view("?")) +
-                                    "\" and \"" + std::string(field.text) +
-                                    "\" of the files would both be column " + table_column_name(field.text));
+        if (target == LoadColumns::kClash) return failed(name, columns.clash_text(field.text));
+        if (twin.data() != nullptr)
+            return failed(name, "columns \"" + std::string(twin) + "\" and \"" + std::string(field.text) +
+                                    "\" of the file would both be column " + table_column_name(field.text));
         if (target >= 0) owners[static_cast<std::size_t>(target)] = field.text;
         if (target == LoadColumns::kCrud &&
             std::find(targets_.begin(), targets_.end(), LoadColumns::kCrud) != targets_.end())

@@ -2,6 +2,7 @@
 
 #include "common/base/ascii.h"
 #include "common/types/schema.h"
+#include "common/types/value_text.h"
 
 namespace datalake::cli {
 
@@ -12,21 +13,34 @@ std::string table_column_name(std::string_view file_column) {
         file_column.remove_suffix(1);
     // The server's own lower case, for letters of all scripts.
     if (auto normal = dl::normalize_name("column", file_column)) return std::move(*normal);
+    // It says which characters a name may have, too.
     std::string name;
-    for (const char c : file_column) {
-        const char small = dl::ascii_lowercase(c);
-        const bool allowed = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9') ||
-                             static_cast<unsigned char>(small) >= 0x80;
-        name += allowed ? small : '_';
+    while (!file_column.empty()) {
+        const auto first = static_cast<unsigned char>(file_column.front());
+        auto character = file_column.substr(0, first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1);
+        if (!dl::is_utf8(character)) character = character.substr(0, 1);
+        if (dl::normalize_name("column", "a" + std::string(character)))
+            name += character;
+        else
+            name += '_';
+        file_column.remove_prefix(character.size());
     }
-    if (name.empty() || (name[0] >= '0' && name[0] <= '9')) name.insert(0, 1, '_');
-    if (auto normal = dl::normalize_name("column", name)) return std::move(*normal);
-    return name;
+    for (const auto* front : {"", "_"})
+        if (auto normal = dl::normalize_name("column", front + name)) return std::move(*normal);
+    return dl::fold_name(name);
 }
 
 std::string LoadColumns::filled_text(std::string_view file_name) {
     return "the file has a column " + std::string(file_name) +
            " itself; name another one for the row number (key row_number:COLUMN), or do without it";
+}
+
+std::string LoadColumns::clash_text(std::string_view file_name) const {
+    const auto name = table_column_name(file_name);
+    const auto found = by_name_.find(name);
+    return "columns \"" +
+           (found == by_name_.end() ? name : columns_[static_cast<std::size_t>(found->second)].file_name) +
+           "\" and \"" + std::string(file_name) + "\" of the files would both be column " + name;
 }
 
 void LoadColumns::add(std::string table_name) {

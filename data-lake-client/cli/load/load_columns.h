@@ -8,7 +8,8 @@
 
 namespace datalake::cli {
 
-// A name of ours for a column of a file: blanks around it go, lower-case, what is not allowed becomes _.
+// A name of ours for a column of a file: blanks around it go, lower-case, what is not allowed becomes _. One
+// that is too long stays so, for the caller to refuse.
 std::string table_column_name(std::string_view file_column);
 
 class LoadColumns {
@@ -27,6 +28,9 @@ class LoadColumns {
     void set_filled(std::string table_name) { filled_ = std::move(table_name); }
     // Why a file must not have a column that is kFilled.
     static std::string filled_text(std::string_view file_name);
+
+    // Why a column is kClash, with both names as they are written.
+    std::string clash_text(std::string_view file_name) const;
 
     std::size_t size() const { return columns_.size(); }
     const std::string& name(std::size_t column) const { return columns_[column].name; }

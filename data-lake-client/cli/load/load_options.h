@@ -44,7 +44,7 @@ struct LoadOptions {
     // 0: two when the key is the row number. Otherwise one, so that of several rows with the same key the
     // last one of the file is the one that stays.
     std::uint32_t connections = 0;
-    std::uint32_t refused_max = 1'000;  // then the load stops
+    std::uint32_t refused_max = 1'000;  // with that many the load stops; 0 as 1
     std::uint64_t rows_max = 0;         // of the files, the first ones; 0: all
     std::string rejects_file;
     std::optional<FileFormat> format;  // absent: by the ending of the name

@@ -3,6 +3,8 @@
 #include <map>
 
 #include "common/base/ascii.h"
+#include "common/types/schema.h"
+#include "common/types/value_text.h"
 #include "data-lake-client/cli/load/csv_source.h"
 #include "data-lake-client/cli/load/json_source.h"
 #include "data-lake-client/cli/load/loader.h"
@@ -122,7 +124,7 @@ Result<std::unique_ptr<RowSource>> Loader::open(const FileSet& files, const Load
         std::make_unique<WithConstants>(std::move(source), std::move(constants)));
 }
 
-Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progress) {
+Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progress, LoadResult& result) {
     std::vector<TypeGuess> guesses;
     const bool numbers_in_text = files.format() != FileFormat::json;
     SourceRow row;
@@ -146,8 +148,19 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
         }
     }
     guesses.resize(columns_.size());
-    for (std::size_t column = 0; column < guesses.size(); ++column)
-        types_.push_back(guesses[column].type(!row_number_ && columns_.name(column) == key_));
+    for (std::size_t column = 0; column < guesses.size(); ++column) {
+        const auto& name = columns_.name(column);
+        const bool is_key = !row_number_ && name == key_;
+        types_.push_back(guesses[column].type(is_key));
+        const bool chosen = std::any_of(options_.types.begin(), options_.types.end(), [&](const auto& type) {
+            return table_column_name(type.first) == name;
+        });
+        const auto surprise = guesses[column].surprise();
+        if (types_.back() == "string" && !surprise.empty() && !is_key && !chosen)
+            result.notes.push_back("column " + name + " is a string because of " +
+                                   dl::quoted_value(surprise) + ", which is no plain number; --types " +
+                                   name + ":double takes it as one");
+    }
     return {};
 }
 
@@ -156,12 +169,19 @@ Result<void> Loader::look_at_parquet(const FileSet& files) {
     for (const auto& file : files.files()) {
         auto source = ParquetSource::open(file.path);
         if (!source.ok()) return source.error();
+        std::map<std::size_t, std::string> names;  // of this file, by the column they become
         for (const auto& column : (*source)->columns()) {
             const int found = columns_.find(column.name);
+            if (found == LoadColumns::kClash)
+                return wrong(file.name + ": " + columns_.clash_text(column.name));
             if (found < 0)
                 return wrong(file.name + ": column \"" + column.name + "\" cannot be column " +
                              table_column_name(column.name));
             const auto at = static_cast<std::size_t>(found);
+            const auto [twin, fresh] = names.emplace(at, column.name);
+            if (!fresh)
+                return wrong(file.name + ": columns \"" + twin->second + "\" and \"" + column.name +
+                             "\" of the file would both be column " + columns_.name(at));
             types_.resize(std::max(types_.size(), columns_.size()));
             const bool chosen = std::any_of(
                 options_.types.begin(), options_.types.end(),
@@ -212,15 +232,29 @@ Result<void> Loader::apply_types() {
 
 Result<void> Loader::look(const FileSet& files, const Progress& on_progress, LoadResult& result) {
     if (!row_number_ && key_.empty()) return wrong("a table needs a key: name a column, or row_number");
-    auto looked =
-        files.format() == FileFormat::parquet ? look_at_parquet(files) : look_at_rows(files, on_progress);
+    auto looked = files.format() == FileFormat::parquet ? look_at_parquet(files)
+                                                        : look_at_rows(files, on_progress, result);
     if (!looked.ok()) return looked;
     columns_.close();
     types_.resize(columns_.size());
     if (auto applied = apply_types(); !applied.ok()) return applied;
+    // What the server would refuse is known before anything is made, and with --dry-run too.
+    if (auto named = dl::normalize_name("table", options_.table); !named) return wrong(named.error().message);
+    const auto check_name = [](const std::string& name, const std::string& file_name) -> Result<void> {
+        if (auto normal = dl::normalize_name("column", name); !normal) return wrong(normal.error().message);
+        if (dl::is_reserved_column_name(name))
+            return wrong("column \"" + file_name + "\" of the file cannot be column " + name +
+                         " of the table, which is a reserved name; rename it in the file");
+        return {};
+    };
+    if (row_number_) {
+        const auto name = dl::fold_name(row_number_column_);
+        if (auto checked = check_name(name, row_number_column_); !checked.ok()) return checked;
+    }
     bool has_key = row_number_;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         const auto& name = columns_.name(i);
+        if (auto checked = check_name(name, columns_.file_name(i)); !checked.ok()) return checked;
         if (row_number_ && name == table_column_name(row_number_column_))
             return wrong(LoadColumns::filled_text(name));
         has_key = has_key || name == key_;

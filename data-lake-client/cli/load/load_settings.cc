@@ -26,7 +26,7 @@ constexpr std::array kSettings = {
                 "connections that send, 1 to 16; by default 2 with row_number, else 1, which keeps the order "
                 "of rows with the same key"},
     LoadSetting{"rejects", "FILE", "write refused rows, whole and with the reason, to FILE as CSV"},
-    LoadSetting{"max-rejects", "N", "stop after N refused rows (1000)"},
+    LoadSetting{"max-rejects", "N", "stop at the Nth refused row (1000)"},
     LoadSetting{"unknown-fields", "refuse|skip", "what the table has no column for (refuse)"},
     LoadSetting{"encoding", "NAME", "of CSV and JSON: utf-8, latin-1, windows-1252, utf-16, ... (utf-8)"},
     LoadSetting{"delimiter", "CHAR",

@@ -111,7 +111,7 @@ void Loader::send_batches(const FileSet& files, Shared& shared, Client& client) 
         std::vector<BatchRefusal> refused;
         const auto room = [&] {
             std::lock_guard lock(shared.mutex);
-            return shared.refused.size() + refused.size() <= shared.refused_max;
+            return shared.refused.size() + refused.size() < shared.refused_max;
         };
         const auto send = [&](std::uint32_t first, std::uint32_t end) -> Result<void> {
             if (cancelled_) return cancelled_error();
@@ -290,18 +290,18 @@ Result<void> Loader::read_files(const FileSet& files, Shared& shared, LoadResult
             const auto number = ++result.rows_read;
             const RowOrigin origin{static_cast<std::uint32_t>(file), row.line, number};
             problem.clear();
-            if (!convert(row, number, *batch, origin, problem)) {
+            const bool refused = !convert(row, number, *batch, origin, problem);
+            if (refused) {
                 std::lock_guard lock(shared.mutex);
                 shared.refused.push_back({origin, files.files()[file].name, std::move(problem),
                                           shared.keep_texts ? text_of(row) : ""});
-                if (shared.refused.size() > shared.refused_max && !shared.error)
+                if (shared.refused.size() >= shared.refused_max && !shared.error)
                     shared.error =
                         Error(ErrorCode::limit_exceeded,
                               "too many rows were refused, the last one: " + shared.refused.back().message());
             }
             const bool full = batch->rows() >= options_.batch_rows || batch->bytes() >= kBatchBytesMax;
-            if ((full || number % kRowsBetweenLooks == 0 || !problem.reason.empty()) &&
-                (full ? !hand_over() : [&] {
+            if ((full || number % kRowsBetweenLooks == 0 || refused) && (full ? !hand_over() : [&] {
                     std::lock_guard lock(shared.mutex);
                     if (cancelled_ && !shared.error) shared.error = cancelled_error();
                     return shared.error.has_value();
@@ -318,7 +318,7 @@ Result<void> Loader::load_rows(const FileSet& files, std::vector<Client>& client
                                const Progress& on_progress) {
     Shared shared;
     shared.ready_max = clients.size() + 1;
-    shared.refused_max = options_.refused_max;
+    shared.refused_max = std::max(options_.refused_max, 1u);
     shared.keep_texts = !options_.rejects_file.empty();
     {
         std::lock_guard lock(clients_mutex_);
@@ -389,12 +389,18 @@ Result<void> Loader::run(LoadResult& result, const Progress& on_progress) {
     const auto seconds = [&] {
         result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
-    RejectsWriter rejects;
-    if (!options_.rejects_file.empty() && !options_.dry_run)
-        if (auto opened = rejects.open(options_.rejects_file); !opened.ok()) return opened;
     auto resolved = FileSet::resolve(options_);
     if (!resolved.ok()) return resolved.error();
     auto& files = *resolved;
+    RejectsWriter rejects;
+    if (!options_.rejects_file.empty() && !options_.dry_run) {
+        for (const auto& file : files.files())
+            if (is_same_file(file.path, options_.rejects_file))
+                return Error(ErrorCode::invalid_argument, "--rejects " + options_.rejects_file +
+                                                              " is one of the files to load (" + file.name +
+                                                              "); name another one");
+        if (auto opened = rejects.open(options_.rejects_file); !opened.ok()) return opened;
+    }
     const bool twice =
         options_.create || options_.dry_run || files.files().size() > 1 || files.format() != FileFormat::json;
     if (twice)

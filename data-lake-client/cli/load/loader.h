@@ -76,7 +76,7 @@ class Loader {
     using Progress = std::function<void(const LoadProgress&)>;
 
     Result<void> look(const FileSet& files, const Progress& on_progress, LoadResult& result);
-    Result<void> look_at_rows(const FileSet& files, const Progress& on_progress);
+    Result<void> look_at_rows(const FileSet& files, const Progress& on_progress, LoadResult& result);
     Result<void> look_at_parquet(const FileSet& files);
     Result<void> apply_types();
     Result<void> create_table(Client& client, LoadResult& result);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
+#include <map>
+#include <tuple>
 
+#include "common/base/ascii.h"
 #include "common/types/value_text.h"
 #include "data-lake-client/cli/load/arrow_schema.h"
 
@@ -83,6 +85,7 @@ Mapping map_type(duckdb_logical_type type) {
         case DUCKDB_TYPE_ARRAY:
             return {"", "", "JSON"};
         case DUCKDB_TYPE_TIME:
+        case DUCKDB_TYPE_TIME_NS:
         case DUCKDB_TYPE_TIME_TZ:
         case DUCKDB_TYPE_INTERVAL:
             return {"", "", "VARCHAR"};
@@ -101,6 +104,7 @@ std::string_view type_word(duckdb_logical_type type) {
         case DUCKDB_TYPE_MAP:
             return "map";
         case DUCKDB_TYPE_TIME:
+        case DUCKDB_TYPE_TIME_NS:
         case DUCKDB_TYPE_TIME_TZ:
             return "time of day";
         case DUCKDB_TYPE_INTERVAL:
@@ -160,6 +164,40 @@ void append_int32(std::string& out, std::int32_t value) {
 // A float in a double column is the double of the same value.
 void append_widened(std::string& out, float value) {
     dl::append_float64(out, static_cast<double>(value));
+}
+
+// The first word of a JSON text that JSON does not have, such as NaN or Infinity; empty when there is none.
+std::string_view foreign_json_word(std::string_view text) {
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '"') {
+            for (++at; at < text.size() && text[at] != '"'; ++at)
+                if (text[at] == '\\') ++at;
+        } else if (is_letter(c)) {
+            const auto begin = at;
+            while (at < text.size() && is_letter(text[at]))
+                ++at;
+            const auto word = text.substr(begin, at - begin);
+            const bool exponent =
+                word.size() == 1 && begin > 0 && text[begin - 1] >= '0' && text[begin - 1] <= '9';
+            if (!exponent && word != "null" && word != "true" && word != "false") return word;
+            --at;
+        }
+    }
+    return {};
+}
+
+// Lists, structures and maps, cast to JSON.
+Reader json_reader() {
+    return [](const void* data, idx_t row, std::string&, Field& field, std::string& reason) {
+        const auto text = string_at(data, row);
+        field = {text, FieldKind::text};
+        const auto word = foreign_json_word(text);
+        if (word.empty()) return true;
+        reason = "it holds " + std::string(word) + ", a number that JSON cannot write";
+        return false;
+    };
 }
 
 Reader reader_for(duckdb_logical_type type, bool exact, dl::TypeKind target) {
@@ -229,6 +267,7 @@ struct ParquetSource::Impl {
     idx_t chunk_row = 0;
     idx_t chunk_rows = 0;
     std::vector<ParquetColumn> columns;
+    std::vector<std::string> duck_names;
     std::vector<Mapping> mappings;
     std::uint64_t rows = 0;
     std::uint64_t rows_read = 0;
@@ -252,6 +291,10 @@ struct ParquetSource::Impl {
     }
 
     Error failed(std::string_view why) const {
+        // DuckDB shows the statement, which is none of the user's.
+        why = why.substr(0, why.find("\nLINE "));
+        while (!why.empty() && why.back() == '\n')
+            why.remove_suffix(1);
         std::string text = path + ": ";
         for (const char c : why)
             text += c == '\n' ? ' ' : c;
@@ -261,7 +304,12 @@ struct ParquetSource::Impl {
     Result<void> prepare(const std::string& sql);
     Result<std::vector<std::vector<std::string>>> rows_of(const std::string& sql);
     Result<void> look();
-    Result<std::set<std::string>> too_wide_decimals();
+    // Of a column at the top, by the schema of the file.
+    struct TopColumn {
+        std::string name;     // as the file has it; DuckDB renames those that differ in case only
+        std::string refused;  // what is in it that DuckDB would read as something else; empty: nothing
+    };
+    Result<std::vector<TopColumn>> top_columns();
     Result<bool> next_chunk();
     std::string from() const { return "read_parquet(" + quoted(path, '\'') + ", hive_partitioning=false)"; }
 };
@@ -317,35 +365,48 @@ Result<std::vector<std::vector<std::string>>> ParquetSource::Impl::rows_of(const
     return out;
 }
 
-// Columns at the top with decimals of more than 38 digits, which DuckDB would read as doubles.
-Result<std::set<std::string>> ParquetSource::Impl::too_wide_decimals() {
+Result<std::vector<ParquetSource::Impl::TopColumn>> ParquetSource::Impl::top_columns() {
     auto fields = rows_of(
         "SELECT name, coalesce(num_children, 0)::VARCHAR, coalesce(precision, 0)::VARCHAR, "
         "coalesce(converted_type, '') || coalesce(logical_type, '') FROM parquet_schema(" +
         quoted(path, '\'') + ")");
     if (!fields.ok()) return fields.error();
-    std::set<std::string> wide;
-    std::string top;
-    // Depth first: how many children are still to come on each level. The root is the first.
-    std::vector<std::uint64_t> open;
+    std::vector<TopColumn> top;
+    // Depth first: what is still to come on each level, and the names it had so far. The root is the first.
+    struct Level {
+        std::uint64_t left;
+        std::map<std::string, std::string> names;  // by their lower case
+    };
+    std::vector<Level> open;
     for (const auto& field : *fields) {
-        while (!open.empty() && open.back() == 0)
+        const auto& [name, type] = std::tie(field[0], field[3]);
+        while (!open.empty() && open.back().left == 0)
             open.pop_back();
-        if (open.size() == 1) top = field[0];
-        if (!open.empty()) --open.back();
-        if (field[3].find("DECIMAL") != std::string::npos &&
-            std::strtoull(field[2].c_str(), nullptr, 10) > 38)
-            wide.insert(top);
+        if (open.size() == 1) top.push_back({name, ""});
+        std::string refused;
+        if (!open.empty()) {
+            --open.back().left;
+            const auto [twin, fresh] = open.back().names.emplace(dl::ascii_lowercase(name), name);
+            // At the top two such columns are one of ours, which says LoadColumns.
+            if (!fresh && open.size() > 1)
+                refused = "struct with two fields that differ in upper and lower case at most, " +
+                          dl::quoted_value(twin->second) + " and " + dl::quoted_value(name);
+        }
+        if (type.find("DECIMAL") != std::string::npos && std::strtoull(field[2].c_str(), nullptr, 10) > 38)
+            refused = "decimal of more than 38 digits";
+        if (type.find("TimeType(") != std::string::npos && type.find("NANOS=Nano") != std::string::npos)
+            refused = "time of day in nanoseconds";
+        if (!refused.empty() && !top.empty() && top.back().refused.empty()) top.back().refused = refused;
         const auto children = std::strtoull(field[1].c_str(), nullptr, 10);
-        if (children > 0) open.push_back(children);
+        if (children > 0) open.push_back({children, {}});
     }
-    return wide;
+    return top;
 }
 
 Result<void> ParquetSource::Impl::look() {
     if (auto prepared = prepare("SELECT * FROM " + from()); !prepared.ok()) return prepared;
-    auto wide = too_wide_decimals();
-    if (!wide.ok()) return wide.error();
+    auto top = top_columns();
+    if (!top.ok()) return top.error();
     std::vector<std::string> durations;
     auto arrow = rows_of("SELECT decode(value) FROM parquet_kv_metadata(" + quoted(path, '\'') +
                          ") WHERE decode(key) = 'ARROW:schema'");
@@ -353,14 +414,16 @@ Result<void> ParquetSource::Impl::look() {
     for (const auto& row : *arrow)
         if (auto message = dl::parse_binary(row[0])) durations = arrow_duration_columns(*message);
     const auto count = duckdb_prepared_statement_column_count(statement);
+    if (top->size() != count) return failed("its columns are not those of its schema");
     for (idx_t i = 0; i < count; ++i) {
         const char* name = duckdb_prepared_statement_column_name(statement, i);
         auto type = duckdb_prepared_statement_column_logical_type(statement, i);
-        ParquetColumn column{.name = name == nullptr ? "" : name, .type = "", .file_type = ""};
+        duck_names.emplace_back(name == nullptr ? "" : name);
+        ParquetColumn column{.name = (*top)[i].name, .type = "", .file_type = ""};
         auto mapping = map_type(type);
         if (mapping.ours.empty()) column.file_type = type_word(type);
-        if (wide->contains(column.name)) {
-            column.file_type = "decimal of more than 38 digits";
+        if (!(*top)[i].refused.empty()) {
+            column.file_type = (*top)[i].refused;
             mapping = {};
         } else if (std::find(durations.begin(), durations.end(), column.name) != durations.end()) {
             column.file_type = "duration";
@@ -430,7 +493,13 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
     auto& impl = *impl_;
     impl.targets = &columns;
     std::string sql = "SELECT ";
-    std::vector<std::pair<std::size_t, bool>> chosen;  // target, exact
+    struct Chosen {
+        std::size_t target;
+        bool exact;
+        bool json;  // read as the JSON of a nested value
+        std::string name;
+    };
+    std::vector<Chosen> chosen;
     for (std::size_t i = 0; i < impl.columns.size(); ++i) {
         const auto& column = impl.columns[i];
         const int found = columns.find(column.name);
@@ -442,11 +511,11 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
         if (found == LoadColumns::kCrud)
             return impl.failed("a column " + column.name + " is honoured in CSV and JSON files only");
         if (found == LoadColumns::kFilled) return impl.failed(LoadColumns::filled_text(column.name));
-        if (found == LoadColumns::kClash || std::any_of(chosen.begin(), chosen.end(), [&](const auto& other) {
-                return other.first == static_cast<std::size_t>(found);
-            }))
-            return impl.failed("two columns of the files would both be column " +
-                               table_column_name(column.name));
+        if (found == LoadColumns::kClash) return impl.failed(columns.clash_text(column.name));
+        for (const auto& other : chosen)
+            if (other.target == static_cast<std::size_t>(found))
+                return impl.failed("columns \"" + other.name + "\" and \"" + column.name +
+                                   "\" of the file would both be column " + table_column_name(column.name));
         const auto target = static_cast<std::size_t>(found);
         const bool to_string = types[target].kind == dl::TypeKind::string;
         const bool exact = !column.type.empty() && dl::type_name(types[target]) == column.type;
@@ -460,9 +529,9 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
                                " of the table is not");
         const auto& cast = to_string && !exact ? mapping.text_cast : mapping.cast;
         if (!chosen.empty()) sql += ',';
-        const auto name = quoted(column.name, '"');
+        const auto name = quoted(impl.duck_names[i], '"');
         sql += cast.empty() ? name : "CAST(" + name + " AS " + cast + ")";
-        chosen.emplace_back(target, exact);
+        chosen.push_back({target, exact, cast == "JSON", column.name});
     }
     if (chosen.empty()) return impl.failed("it has no column of the table");
     if (auto prepared = impl.prepare(sql + " FROM " + impl.from()); !prepared.ok()) return prepared;
@@ -481,9 +550,9 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
     }
     for (idx_t i = 0; i < chosen.size(); ++i) {
         auto type = duckdb_column_logical_type(&impl.result, i);
-        impl.outputs.push_back({chosen[i].first,
-                                reader_for(type, chosen[i].second, types[chosen[i].first].kind), nullptr,
-                                nullptr, ""});
+        const auto& [target, exact, json, name] = chosen[i];
+        impl.outputs.push_back({target, json ? json_reader() : reader_for(type, exact, types[target].kind),
+                                nullptr, nullptr, ""});
         duckdb_destroy_logical_type(&type);
     }
     return {};

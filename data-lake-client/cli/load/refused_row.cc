@@ -1,8 +1,5 @@
 #include "data-lake-client/cli/load/refused_row.h"
 
-#include <cerrno>
-#include <cstring>
-
 #include "common/types/value_text.h"
 
 namespace datalake::cli {
@@ -48,21 +45,9 @@ RowProblem problem_of(const Error& error) {
     return problem;
 }
 
-RejectsWriter::~RejectsWriter() {
-    if (file_ != nullptr) std::fclose(file_);
-}
-
-Result<void> RejectsWriter::open(const std::string& path) {
-    path_ = path;
-    file_ = std::fopen(path.c_str(), "we");
-    if (file_ == nullptr)
-        return Error(ErrorCode::invalid_argument, path + " cannot be written: " + std::strerror(errno));
-    return {};
-}
-
 Result<void> RejectsWriter::write(const std::vector<RefusedRow>& rows) {
-    if (file_ == nullptr) return {};
-    bool good = std::fputs("file,line,column,value,reason,text\n", file_) >= 0;
+    if (file_.file() == nullptr) return {};
+    std::fputs("file,line,column,value,reason,text\n", file_.file());
     for (const auto& row : rows) {
         std::string line;
         append_csv(line, row.file);
@@ -72,12 +57,9 @@ Result<void> RejectsWriter::write(const std::vector<RefusedRow>& rows) {
         append_csv(line, row.problem.reason);
         append_csv(line, row.text);
         line += '\n';
-        good = good && std::fwrite(line.data(), 1, line.size(), file_) == line.size();
+        if (std::fwrite(line.data(), 1, line.size(), file_.file()) != line.size()) break;
     }
-    good = std::fclose(file_) == 0 && good;
-    file_ = nullptr;
-    if (!good) return Error(ErrorCode::io_error, path_ + " could not be written to its end");
-    return {};
+    return file_.finish();
 }
 
 }  // namespace datalake::cli

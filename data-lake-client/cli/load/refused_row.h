@@ -1,12 +1,12 @@
 // Rows that were not loaded, and the file they are written to.
 #pragma once
 
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "data-lake-client/cli/load/load_batch.h"
+#include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/load/row_source.h"
 #include "datalake/error.h"
 
@@ -26,19 +26,14 @@ struct RefusedRow {
 RowProblem problem_of(const Error& error);
 
 // CSV with the columns file, line, column, value, reason, text. Opened before the load, so that a name that
-// cannot be written is known in time.
+// cannot be written is known in time; the file of that name changes when the load has ended.
 class RejectsWriter {
   public:
-    RejectsWriter() = default;
-    ~RejectsWriter();
-    RejectsWriter(const RejectsWriter&) = delete;
-    RejectsWriter& operator=(const RejectsWriter&) = delete;
-    Result<void> open(const std::string& path);
+    Result<void> open(const std::string& path) { return file_.open(path); }
     Result<void> write(const std::vector<RefusedRow>& rows);
 
   private:
-    std::string path_;
-    std::FILE* file_ = nullptr;
+    NewFile file_;
 };
 
 }  // namespace datalake::cli

@@ -43,6 +43,12 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
     NumberShape shape;
     const auto plain =
         text.find(' ') == std::string_view::npos ? plain_number(text, options, scratch) : std::nullopt;
+    const auto see_surprise = [&](Seen what) {
+        seen_ |= what;
+        if (surprise_.empty()) surprise_ = text;
+    };
+    if (written_by_hand && (text == "nan" || text == "inf" || text == "-inf" || text == "-0"))
+        return see_surprise(kSpecial);
     if (!plain || !number_shape(*plain, shape)) {
         seen_ |= kOther;
         return;
@@ -53,7 +59,9 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
         const bool bare_exponent = shape.has_exponent && !shape.exponent_signed && !shape.has_point;
         const bool minus_zero = shape.negative && shape.digits == 0 && !shape.has_point;
         const bool bare_point = shape.has_point && shape.fraction.empty();
-        if (shape.plus_sign || zeros || bare_exponent || minus_zero || bare_point) {
+        const bool other = shape.plus_sign || zeros || minus_zero || bare_point;
+        if (bare_exponent && !other) return see_surprise(kBareExponent);
+        if (other) {
             seen_ |= kOther;
             return;
         }
@@ -142,6 +150,8 @@ std::string TypeGuess::number_type(bool is_key) const {
 std::string TypeGuess::type(bool is_key) const {
     if (seen_ == 0 || (seen_ & kOther) != 0) return "string";
     if ((seen_ & ~(kWhole | kFraction)) == 0) return number_type(is_key);
+    const bool doubles = (seen_ & kFraction) != 0 && (seen_ & ~(kWhole | kFraction | kSpecial)) == 0;
+    if (doubles && number_type(is_key) == "double") return "double";
     if (seen_ == kBoolean) return "boolean";
     if (seen_ == kDate) return "date";
     if (seen_ == kTimestamp || seen_ == kZonedTimestamp) return "timestamp";

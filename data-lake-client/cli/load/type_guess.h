@@ -5,6 +5,8 @@
 //   numbers with fractions  double when it gives all digits back; decimal(p,s) when not, or when the numbers
 //   end
 //                           in zeros and all have the same scale (12.50), or for a key; else string
+//                           nan, inf, -inf and -0 beside fractions are such of doubles; 1e5 may be an article
+//                           number
 //   booleans                true and false, in lower case
 //   dates, timestamps       ISO 8601 (or the formats of the options); not both in one column
 #pragma once
@@ -23,6 +25,12 @@ class TypeGuess {
     void see(const Field& field, bool numbers_in_text, const TextOptions& options);
     // Of a key no floating type is made.
     std::string type(bool is_key) const;
+    // The first text because of which a column of numbers is a string: 1e5, nan and the like. Empty: there is
+    // none.
+    std::string surprise() const {
+        const bool numbers = (seen_ & (kWhole | kFraction)) != 0 && (seen_ & kOther) == 0;
+        return numbers ? surprise_ : std::string();
+    }
 
   private:
     enum Seen : std::uint16_t {
@@ -33,12 +41,15 @@ class TypeGuess {
         kTimestamp = 16,  // without a zone
         kZonedTimestamp = 32,
         kOther = 64,
+        kSpecial = 128,       // nan, inf, -inf, -0: as doubles are printed
+        kBareExponent = 256,  // 1e5
     };
     void see_number(std::string_view text, bool written_by_hand, const TextOptions& options);
     void see_text(std::string_view text, bool numbers_in_text, const TextOptions& options);
     std::string number_type(bool is_key) const;
 
     std::uint16_t seen_ = 0;
+    std::string surprise_;        // a number that is no plain one, the first
     bool long_ = true;            // all whole numbers fit
     bool double_ = true;          // all numbers come back from a double
     bool plain_ = true;           // no exponents

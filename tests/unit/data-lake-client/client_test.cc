@@ -395,6 +395,20 @@ TEST(Client, RefusesFramesBeyondItsLimit) {
     EXPECT_EQ(reply.error().code(), ErrorCode::protocol_error);
 }
 
+TEST(Client, SaysThatASlaveIsNoMaster) {
+    FakeServer server([](FakePeer& peer, int) {
+        peer.read_frame();
+        peer.code(-1795162112);
+        peer.read_frame();
+    });
+    auto client = connected(server);
+    auto reply = client.execute(R"({"query":"select 1"})");
+    ASSERT_FALSE(reply.ok());
+    EXPECT_EQ(reply.error().code(), ErrorCode::protocol_error);
+    EXPECT_NE(reply.error().message().find("name the address of the master, not of a slave"),
+              std::string::npos);
+}
+
 TEST(Client, AServerThatRefusesAFrameByItsLengthIsHeard) {
     FakeServer server([](FakePeer& peer, int) {
         peer.read_bytes(4);

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "data-lake-client/cli/completer.h"
+#include "data-lake-client/cli/interrupt.h"
 #include "data-lake-client/cli/options.h"
 #include "data-lake-client/cli/shell.h"
+#include "tests/unit/data-lake-client/fake_server.h"
 
 namespace datalake::cli {
 namespace {
@@ -79,6 +81,76 @@ TEST(Shell, KnowsWhatOnlyReads) {
         EXPECT_TRUE(only_reads({Kind::json, text})) << text;
     for (const char* text : {R"({"sql":"drop t"})", R"({"insert":{"table_name":"query","data":{}}})"})
         EXPECT_FALSE(only_reads({Kind::json, text})) << text;
+}
+
+TEST(Commands, FlagsOfALoadNeedNoValue) {
+    const auto command = parse_command("\\load f.csv t --create --key id --dry-run --rows=3 pad");
+    ASSERT_TRUE(command.ok()) << command.error().to_text();
+    EXPECT_EQ(command->arguments, (std::vector<std::string>{"f.csv", "t", "pad"}));
+    EXPECT_EQ(command->settings, (std::map<std::string, std::string>{
+                                     {"create", ""}, {"key", "id"}, {"dry-run", ""}, {"rows", "3"}}));
+    EXPECT_EQ(parse_command("\\help")->name, "?");
+    EXPECT_EQ(parse_command("\\nonsense1").error().message(),
+              "there is no command \\nonsense1; \\? lists them");
+}
+
+TEST(Shell, NamesTheWayForAnUpdate) {
+    using Kind = Statement::Kind;
+    EXPECT_NE(hint_for({Kind::sql, "UPDATE t set a = 1"}).find("insert into replaces"), std::string::npos);
+    EXPECT_EQ(hint_for({Kind::sql, "insert into t values (1)"}), "");
+    EXPECT_EQ(hint_for({Kind::json, R"({"update":1})"}), "");
+}
+
+// What \x and \timing are told is what they are, however often.
+TEST(Shell, SwitchesAreSet) {
+    test::FakeServer server([](test::FakePeer& peer, int) { peer.read_frame(); });
+    auto client = Client::connect(server.address(), {});
+    ASSERT_TRUE(client.ok());
+    Interrupts interrupts;
+    CommandLine line;
+    Shell shell(*client, {}, line, interrupts);
+    testing::internal::CaptureStdout();
+    const int code =
+        shell.run_statements({"\\timing on", "\\timing off", "\\timing off", "\\timing", "\\x on", "\\x on",
+                              "\\x off", "\\x off", "\\format", "\\x", "\\x"});
+    EXPECT_EQ(testing::internal::GetCapturedStdout(),
+              "Timing is on.\nTiming is off.\nTiming is off.\nTiming is on.\n"
+              "One column per line is on.\nOne column per line is on.\nOne column per line is off.\n"
+              "One column per line is off.\nThe format is table.\nOne column per line is on.\n"
+              "One column per line is off.\n");
+    EXPECT_EQ(code, kExitOk);
+    EXPECT_EQ(shell.run_statements({"\\x maybe"}), kExitStatementFailed);
+}
+
+// The reply of a query without rows has no names; they are asked for.
+TEST(Shell, AnEmptyResultHasItsColumns) {
+    std::mutex mutex;
+    std::vector<std::string> asked;
+    test::FakeServer server([&](test::FakePeer& peer, int) {
+        while (auto request = peer.read_frame()) {
+            std::lock_guard lock(mutex);
+            asked.push_back(*request);
+            if (request->find("\"options\":{\"describe\":true}") != std::string::npos)
+                peer.frame(
+                    R"({"columns":[{"name":"a","type":"int"},{"name":"b","type":null}],"parameters":[]})");
+            peer.done();
+        }
+    });
+    auto client = Client::connect(server.address(), {});
+    ASSERT_TRUE(client.ok());
+    Interrupts interrupts;
+    for (const auto& [format, text] :
+         {std::pair(OutputFormat::csv, "a,b\n"), std::pair(OutputFormat::table, " a | b\n---+---\n"),
+          std::pair(OutputFormat::json, "[]\n")}) {
+        CommandLine line;
+        line.format = format;
+        line.quiet = true;
+        Shell shell(*client, {}, line, interrupts);
+        testing::internal::CaptureStdout();
+        EXPECT_EQ(shell.run_statements({"select a, b from t -- none"}), kExitOk);
+        EXPECT_EQ(testing::internal::GetCapturedStdout(), text);
+    }
+    EXPECT_EQ(asked.size(), 5u) << "JSON needs no names";
 }
 
 class Completion : public testing::Test {

@@ -98,6 +98,14 @@ TEST(SendSplitting, FindsTheRowInAMessage) {
     EXPECT_EQ(row_named_in("row 99999999999999999999", 17), std::nullopt);
     EXPECT_EQ(table_column_name("Größe (cm)"), "größe__cm_");
     EXPECT_EQ(table_column_name("2nd"), "_2nd");
+    EXPECT_EQ(table_column_name("Temp \u00b0C"), "temp__c");
+    EXPECT_EQ(table_column_name("CO\u2082"), "co_");
+    EXPECT_EQ(table_column_name("\u00b5g/m\u00b3"), "\u00b5g_m_");
+    EXPECT_EQ(table_column_name("a\u2013b"), "a_b");
+    EXPECT_EQ(table_column_name("\u00bd"), "_");
+    EXPECT_EQ(table_column_name("\U0001f600 Mood"), "__mood");
+    EXPECT_EQ(table_column_name("\u0663x"), "_\u0663x") << "a digit of another script in front";
+    EXPECT_EQ(table_column_name("\xff?"), "__");
 }
 
 class Loading : public testing::Test {
@@ -238,8 +246,42 @@ TEST_F(Loading, RefusesWhatCannotWork) {
                   .find("has a column id"),
               std::string::npos);
     EXPECT_NE(run({.files = {file("e.csv", "a b,a_b\n1,2\n")}, .table = "t", .key = "a_b", .create = true})
-                  .find("would both be"),
+                  .find("columns \"a b\" and \"a_b\" of the files would both be column a_b"),
               std::string::npos);
+    for (const bool dry_run : {true, false}) {
+        LoadOptions options{
+            .files = {file("f.csv", "id,_offset\n1,2\n")}, .table = "t", .key = "id", .create = true};
+        options.dry_run = dry_run;
+        EXPECT_NE(run(options).find("column \"_offset\" of the file cannot be column _offset"),
+                  std::string::npos);
+        options.files = {file("g.csv", "id," + std::string(129, 'x') + "\n1,2\n")};
+        EXPECT_NE(run(options).find("is longer than 128 bytes"), std::string::npos);
+        options.files = {file("h.csv", "id,x\n1,2\n")};
+        options.table = "t-1";
+        EXPECT_NE(run(options).find("table name \"t-1\""), std::string::npos) << run(options);
+    }
+    LoadOptions odd{.files = {file("j.csv", "id,a,b,c,d\n1,1e5,x,nan,1e5\n2,0.5,1e5,3,0.5\n")},
+                    .table = "t",
+                    .key = "id",
+                    .create = true};
+    odd.types = {{"d", "string"}};
+    odd.dry_run = true;
+    result = {};
+    EXPECT_EQ(run(odd), "");
+    EXPECT_EQ(
+        result.notes,
+        (std::vector<std::string>{
+            "column a is a string because of \"1e5\", which is no plain number; --types a:double takes it as "
+            "one",
+            "column c is a string because of \"nan\", which is no plain number; --types c:double takes it as "
+            "one"}));
+    LoadOptions many{.files = {file("i.csv", "id,age\n1,a\n2,b\n3,c\n4,d\n")}, .table = "t"};
+    for (const std::uint32_t most : {0u, 1u, 3u}) {
+        many.refused_max = most;
+        result = {};
+        EXPECT_NE(run(many).find("too many rows were refused"), std::string::npos);
+        EXPECT_EQ(result.refused.size(), std::max(most, 1u));
+    }
     EXPECT_TRUE(table.rows.empty());
 }
 

@@ -119,5 +119,16 @@ TEST(Progress, Texts) {
     EXPECT_LE(display_width(progress_line("", 0.5, 1'500'000, 2.0, 80)), 80u);
 }
 
+TEST(ResultWriter, NothingThatCameIsNothing) {
+    for (const auto format : {OutputFormat::table, OutputFormat::vertical, OutputFormat::csv}) {
+        Collected output;
+        auto writer = ResultWriter::make(format, {}, output);
+        writer->flush();
+        writer->end();
+        output.flush();
+        EXPECT_EQ(output.text, "") << output_format_name(format);
+    }
+}
+
 }  // namespace
 }  // namespace datalake::cli

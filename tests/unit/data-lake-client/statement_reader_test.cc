@@ -83,13 +83,78 @@ TEST(StatementReader, AnEmptyLineEndsAtThePromptOnly) {
 
 TEST(StatementReader, Commands) {
     EXPECT_EQ(lines(true, {"\\d t", "quit", "help"}), (Texts{"C \\d t", "C \\q", "C \\?"}));
-    EXPECT_EQ(lines(true, {"select", "\\x", ";"}), (Texts{"S select\n\\x"}));
+    EXPECT_EQ(lines(true, {"Quit;", "EXIT ;", "help;"}), (Texts{"C \\q", "C \\q", "C \\?"}));
     StatementReader reader(true);
     reader.add_line("select 1");
     EXPECT_FALSE(reader.next());
     EXPECT_TRUE(reader.pending());
     reader.reset();
     EXPECT_FALSE(reader.pending());
+}
+
+// As in psql: a command on a line of its own runs at once, what was begun goes on behind it.
+TEST(StatementReader, CommandsWithinAStatement) {
+    EXPECT_EQ(lines(true, {"select", "  \\x", "1;"}), (Texts{"C \\x", "S select\n  1"}));
+    EXPECT_EQ(lines(true, {"select 1", "\\q"}), (Texts{"C \\q"}));
+    EXPECT_EQ(lines(true, {"{\"query\":", "\\q"}), (Texts{"C \\q"}));
+    EXPECT_EQ(lines(true, {"{\"a\":", "\\x", "1}"}), (Texts{"C \\x", "J {\"a\":\n1}"}));
+    EXPECT_EQ(lines(true, {"select '", "\\q", "', 1 \\q", ";"}), (Texts{"S select '\n\\q\n', 1 \\q"}))
+        << "not in quotes, not behind something";
+    EXPECT_EQ(lines(true, {"select 1 /*", "\\q", "*/;"}), (Texts{"S select 1 /*\n\\q\n*/"}));
+    EXPECT_EQ(lines(true, {"select 1 /*/ ; */;"}), (Texts{"S select 1 /*/ ; */"}));
+}
+
+TEST(StatementReader, WhatClosesNothingSwallowsNothing) {
+    EXPECT_EQ(lines(true, {R"({"a":1}})", "desc t", "select 1;"}),
+              (Texts{R"(J {"a":1})", "S }", "S desc t", "S select 1"}));
+    EXPECT_EQ(lines(false, {R"(}} ] {"a":1})"}), (Texts{"S }} ]", R"(J {"a":1})"}));
+}
+
+TEST(StatementReader, AnEmptyLineOfAPasteEndsNothing) {
+    StatementReader reader(true);
+    reader.add_line("select 1", true);
+    reader.add_line("", true);
+    EXPECT_FALSE(reader.next());
+    reader.add_line("from t", true);
+    reader.add_line("");
+    const auto statement = reader.next();
+    ASSERT_TRUE(statement);
+    EXPECT_EQ(statement->text, "select 1\n\nfrom t");
+}
+
+// Every prefix of these, line by line and at once: the reader comes to an end, gives every byte that is not a
+// blank back at most once and leaves nothing.
+TEST(StatementReader, EveryPrefixIsRead) {
+    for (const std::string text :
+         {"drop table if exists t", "desc t", "check table t repair", "show tables", "max_offset t",
+          "select ';', \"a;b\" -- c;\n/* ; */ from t;\n\\d t\nselect 2",
+          "{\"a\":[1,\"}\\\\\"\"]} } ] select 1;", "\\load 'a b' t create --rows=3",
+          "/* a */ -- b\n;;quit;\nhelp", "[1, {\"x\":\n\\q\n2}]\n\"x\"", "update t set a = 'x''y';\n\n\\\n'",
+          "compress t\ndrop\ndrop table\ndrop table if\ndrop table if exists\n"})
+        for (std::size_t size = 0; size <= text.size(); ++size)
+            for (const bool interactive : {false, true}) {
+                const auto prefix = text.substr(0, size);
+                is_bare_statement(prefix);
+                StatementReader reader(interactive);
+                std::size_t bytes = 0;
+                for (std::size_t begin = 0; begin <= prefix.size();) {
+                    const auto end = std::min(prefix.find('\n', begin), prefix.size());
+                    reader.add_line(prefix.substr(begin, end - begin));
+                    begin = end + 1;
+                    while (auto statement = reader.next()) {
+                        bytes += statement->text.size();
+                        ASSERT_LE(bytes, prefix.size()) << prefix;
+                    }
+                }
+                StatementReader at_once(interactive);
+                at_once.add_line(prefix);
+                for (int left = 100; at_once.finish(); --left)
+                    ASSERT_GT(left, 0) << prefix;
+                while (reader.finish())
+                    ;
+                EXPECT_FALSE(reader.pending()) << prefix;
+                EXPECT_FALSE(at_once.pending()) << prefix;
+            }
 }
 
 }  // namespace

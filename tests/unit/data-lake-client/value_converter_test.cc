@@ -163,7 +163,18 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"0.3", "9007199254740993"}), "decimal(17,1)");
     EXPECT_EQ(guessed({"007", "8"}), "string");
     EXPECT_EQ(guessed({"+49123", "5"}), "string");
-    EXPECT_EQ(guessed({"nan", "1.5"}), "string");
+    EXPECT_EQ(guessed({"nan", "1.5"}), "double");
+    EXPECT_EQ(guessed({"-0", "1e+300", "nan", "inf", "-inf", "1e-07", "0.5", "3", "123456789012345683968"}),
+              "double")
+        << "as we print doubles";
+    for (const auto* word : {"nan", "inf", "-inf", "-0"}) {
+        EXPECT_EQ(guessed({word}), "string") << word;
+        EXPECT_EQ(guessed({word, "1"}), "string") << "no fraction beside " << word;
+        EXPECT_EQ(guessed({word, "1.50", "2.25"}), "string") << "digits that a double does not keep";
+        EXPECT_EQ(guessed({word, "1.5"}, true), "string") << "a key";
+    }
+    EXPECT_EQ(guessed({"NaN", "1.5"}), "string") << "another spelling would not come back";
+    EXPECT_EQ(guessed({"1e5", "1.5"}), "string");
     EXPECT_EQ(guessed({"1", "x"}), "string");
     EXPECT_EQ(guessed({"1", ""}), "string") << "an empty text is not nothing";
     EXPECT_EQ(guessed({"true", "false", "~"}), "boolean");

@@ -1,0 +1,86 @@
+// Parquet files as pyarrow writes them: what DuckDB would read as something else is refused by name.
+#include "data-lake-client/cli/load/parquet_source.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace datalake::cli {
+namespace {
+
+const std::string kFiles = std::string(DL_GOLDEN_DIR) + "/parquet/";
+
+const ParquetColumn& column(const ParquetSource& source, std::size_t at) {
+    return source.columns().at(at);
+}
+
+TEST(ParquetSource, ATimeInNanosecondsIsRefused) {
+    auto source = ParquetSource::open(kFiles + "time-nanoseconds.parquet");
+    ASSERT_TRUE(source.ok()) << source.error().to_text();
+    EXPECT_EQ(column(**source, 1).type, "");
+    EXPECT_EQ(ParquetSource::refusal(column(**source, 1)),
+              "column \"tn\" is a time of day in nanoseconds, for which there is no type")
+        << "nor a text: DuckDB cuts it to microseconds";
+}
+
+TEST(ParquetSource, NamesAreThoseOfTheFile) {
+    auto source = ParquetSource::open(kFiles + "names-in-two-cases.parquet");
+    ASSERT_TRUE(source.ok()) << source.error().to_text();
+    EXPECT_EQ(column(**source, 0).name, "ID");
+    EXPECT_EQ(column(**source, 1).name, "id");
+    LoadColumns columns(true);
+    columns.find("id");
+    columns.find("v");
+    const auto started = (*source)->start(columns, {*dl::parse_type("long"), *dl::parse_type("long")}, {});
+    ASSERT_FALSE(started.ok());
+    EXPECT_NE(started.error().message().find("columns \"ID\" and \"id\" of the file would both be column id"),
+              std::string::npos)
+        << started.error().to_text();
+}
+
+TEST(ParquetSource, AStructWithFieldsInTwoCasesIsRefused) {
+    auto source = ParquetSource::open(kFiles + "struct-in-two-cases.parquet");
+    ASSERT_TRUE(source.ok()) << source.error().to_text();
+    EXPECT_EQ(ParquetSource::refusal(column(**source, 1)),
+              "column \"sd\" is a struct with two fields that differ in upper and lower case at most, \"A\" "
+              "and \"a\", for which there is no type");
+}
+
+TEST(ParquetSource, ANestedValueIsJsonOrItsRowIsRefused) {
+    auto source = ParquetSource::open(kFiles + "nested-numbers.parquet");
+    ASSERT_TRUE(source.ok()) << source.error().to_text();
+    LoadColumns columns(true);
+    columns.find("id");
+    columns.find("l");
+    const auto started = (*source)->start(columns, {*dl::parse_type("long"), *dl::parse_type("string")}, {});
+    ASSERT_TRUE(started.ok()) << started.error().to_text();
+    SourceRow row;
+    ASSERT_TRUE(*(*source)->next(row));
+    EXPECT_EQ(row.fields[1].text, R"([{"f":1e300,"s":"NaN, \"inf\""},null])");
+    EXPECT_EQ(row.problem.reason, "");
+    for (const auto* text : {R"([{"f":NaN,"s":"x"}])", R"([{"f":-Infinity,"s":null}])"}) {
+        ASSERT_TRUE(*(*source)->next(row));
+        EXPECT_EQ(row.problem.value, text);
+        EXPECT_EQ(row.problem.column, "l");
+        EXPECT_NE(row.problem.reason.find("a number that JSON cannot write"), std::string::npos);
+    }
+    ASSERT_TRUE(*(*source)->next(row));
+    EXPECT_EQ(row.fields[1].text, "[]");
+    EXPECT_EQ(row.problem.reason, "");
+}
+
+TEST(ParquetSource, ADamagedFileIsNoMatterOfOurStatement) {
+    const auto path = "/tmp/parquet_source_test." + std::to_string(::getpid()) + ".parquet";
+    std::ofstream(path) << "PAR1 and nothing that makes sense";
+    const auto source = ParquetSource::open(path);
+    ::unlink(path.c_str());
+    ASSERT_FALSE(source.ok());
+    const auto& message = source.error().message();
+    EXPECT_EQ(message.find("SELECT"), std::string::npos) << message;
+    EXPECT_EQ(message.find("LINE"), std::string::npos) << message;
+    EXPECT_TRUE(message.starts_with(path + ": ")) << message;
+}
+
+}  // namespace
+}  // namespace datalake::cli
