@@ -165,6 +165,8 @@ Result<void> SelectStream::prepare(const std::string& sql) {
     const idx_t count = duckdb_prepared_statement_column_count(prepared_.get());
     bool wrap = false;
     for (idx_t i = 0; i < count; ++i) {
+        // DuckDB copies the types of all columns to tell one.
+        if (session_->interrupt_reason()) return statement_error(*session_, nullptr);
         LogicalType type(duckdb_prepared_statement_column_logical_type(prepared_.get(), i));
         mappings_.push_back(result_mapping(type.get()));
         wrap = wrap || mappings_.back().cast_before != nullptr;

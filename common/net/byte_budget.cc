@@ -79,6 +79,15 @@ void ByteBudget::Share::shrink_to(std::size_t bytes) {
     bytes_ = bytes;
 }
 
+void ByteBudget::Share::add(Share&& more) {
+    DL_CHECK(state_ == nullptr || bytes_ == 0 || state_ == more.state_, "shares of one budget are joined");
+    if (bytes_ == 0) {
+        *this = std::move(more);
+        return;
+    }
+    bytes_ += std::exchange(more.bytes_, 0);
+}
+
 ByteBudget::ByteBudget(std::size_t total)
     : state_(std::make_shared<State>(std::max<std::size_t>(total, 1))) {}
 ByteBudget::~ByteBudget() = default;
@@ -138,6 +147,21 @@ boost::asio::awaitable<Result<ByteBudget::Share>> ByteBudget::acquire(
                          late ? "the memory for requests in flight (" + std::to_string(state->total) +
                                     " bytes) stayed in use; retry later"
                               : "cancelled while waiting for memory for the request");
+}
+
+boost::asio::awaitable<Result<void>> ByteBudget::grow(Share& share, std::size_t bytes,
+                                                      std::chrono::steady_clock::time_point deadline) {
+    const auto wanted = std::min(bytes, state_->total);
+    if (wanted <= share.bytes()) co_return Result<void>{};
+    auto more = co_await acquire(wanted - share.bytes(), deadline);
+    if (more.has_error()) co_return std::move(more).error();
+    share.add(std::move(*more));
+    co_return Result<void>{};
+}
+
+bool ByteBudget::contended() const {
+    std::lock_guard lock(state_->mutex);
+    return !state_->waiters.empty();
 }
 
 std::size_t ByteBudget::total() const {

@@ -29,6 +29,7 @@ class ByteBudget {
 
       private:
         friend class ByteBudget;
+        void add(Share&& more);
         Share(std::shared_ptr<State> state, std::size_t bytes) : state_(std::move(state)), bytes_(bytes) {}
         std::shared_ptr<State> state_;
         std::size_t bytes_ = 0;
@@ -41,11 +42,16 @@ class ByteBudget {
     // deadline, CANCELLED when the coroutine was cancelled.
     boost::asio::awaitable<Result<Share>> acquire(std::size_t bytes,
                                                   std::chrono::steady_clock::time_point deadline);
+    // The same until `share`, of this budget or empty, holds `bytes`; what it holds meanwhile it keeps. Who
+    // waits here while holding something may wait for others that do the same: the deadline ends that.
+    boost::asio::awaitable<Result<void>> grow(Share& share, std::size_t bytes,
+                                              std::chrono::steady_clock::time_point deadline);
     // At once or not at all (an empty Share: bytes() == 0).
     Share try_acquire(std::size_t bytes);
 
     std::size_t total() const;
     std::size_t in_use() const;
+    bool contended() const;  // somebody waits
 
   private:
     std::shared_ptr<State> state_;

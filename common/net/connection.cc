@@ -15,6 +15,7 @@
 #include <tuple>
 
 #include "common/net/address.h"
+#include "common/net/transfer_progress.h"
 
 namespace dl::net {
 
@@ -27,6 +28,7 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kNoStall = std::chrono::milliseconds::max();
+constexpr std::chrono::milliseconds kDropRest{5000};
 constexpr std::size_t kBytesPerTurn = 1u << 20;  // moved without waiting before other sessions get the thread
 
 // Beyond the clock's range: kNoDeadline.
@@ -231,6 +233,40 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
         }
         co_return Result<void>{};
     }
+
+    // Whose memory grows as its bytes come can be asked to make room.
+    static bool contended(const BodyMemory& memory) {
+        return memory.charge == BodyMemory::Charge::arriving && memory.share != nullptr &&
+               memory.share->bytes() > 0 && memory.budget->contended();
+    }
+
+    // All of `out` from `done` on, which counts what has come, also when it fails.
+    asio::awaitable<Result<void>> fill(std::span<char> out, std::size_t& done, TransferProgress& progress,
+                                       const BodyMemory& memory) {
+        auto self = shared_from_this();
+        const auto ahead_bytes = take_ahead(out.data() + done, out.size() - done);
+        done += ahead_bytes;
+        progress.moved(ahead_bytes);
+        while (done < out.size()) {
+            const bool holds = memory.share != nullptr && memory.share->bytes() > 0;
+            const auto look_at = progress.look_at(holds);
+            auto got = co_await receive(out.subspan(done), kNoStall, look_at);
+            if (got.has_error() && got.error().code != ErrorCode::timeout) co_return std::move(got).error();
+            if (got.has_value()) {
+                if (*got == 0) co_return end_error();
+                done += *got;
+                progress.moved(*got);
+                if (done == out.size()) break;
+            }
+            const auto verdict = progress.judge(Clock::now(), contended(memory));
+            if (verdict == TransferProgress::Verdict::too_slow) co_return late_error(Side::read);
+            if (verdict == TransferProgress::Verdict::in_the_way)
+                co_return make_error(ErrorCode::overloaded,
+                                     "others wait for the memory for requests in flight, and this request "
+                                     "comes too slowly; send smaller ones, or retry later");
+        }
+        co_return Result<void>{};
+    }
 };
 
 Connection::Connection(tcp::socket socket, const MakeTransport& transport) {
@@ -289,49 +325,62 @@ asio::awaitable<Result<void>> Connection::read_exactly(void* out, std::size_t si
 }
 
 asio::awaitable<Result<SharedBytes>> Connection::read_body(std::size_t size, const TransferLimits& limits,
-                                                           Deadline deadline, ByteBudget* budget,
-                                                           ByteBudget::Share* share) {
+                                                           Deadline deadline, const BodyMemory& memory) {
     auto state = state_;
-    const auto transfer_ms =
-        std::chrono::milliseconds(size * 1000 / std::max<std::size_t>(limits.bytes_per_second_min, 1));
-    auto until = std::min(deadline, after(limits.stall + transfer_ms));
-    const auto stall = limits.stall;
-
+    TransferProgress progress(limits, size, Clock::now(), deadline);
+    const bool budgeted = memory.budget != nullptr && memory.share != nullptr;
     std::size_t capacity = std::min(size, kUnbudgetedBytes);
     std::unique_ptr<char, FreeBytes> bytes(
         static_cast<char*>(std::malloc(std::max<std::size_t>(capacity, 1))));
-    const auto out_of_memory = [&] {
+    std::size_t done = 0;
+    auto out_of_memory = [&] {
         return make_error(ErrorCode::overloaded,
                           "no memory for a frame of " + std::to_string(size) + " bytes");
     };
     if (bytes == nullptr) co_return out_of_memory();
-    std::size_t done = 0;
+    std::optional<Error> overloaded;
     for (;;) {
-        DL_CO_TRY(co_await state->fill({bytes.get() + done, capacity - done}, stall, until));
-        done = capacity;
-        if (done == size) break;
-        if (done == kUnbudgetedBytes && budget != nullptr && share != nullptr) {
-            const auto before = Clock::now();
-            DL_CO_TRY_ASSIGN(*share, co_await budget->acquire(size, deadline));
-            if (until != deadline) until += Clock::now() - before;
-        }
+        auto filled = co_await state->fill({bytes.get(), capacity}, done, progress, memory);
+        if (filled.has_error() && filled.error().code != ErrorCode::overloaded)
+            co_return std::move(filled).error();
+        if (filled.has_error()) overloaded = std::move(filled).error();
+        if (overloaded || done == size) break;
         capacity = size / 2 < capacity ? size : capacity * 2;
+        if (budgeted) {
+            const auto before = Clock::now();
+            const auto wanted = memory.charge == BodyMemory::Charge::whole ? size : capacity;
+            auto room = co_await memory.budget->grow(*memory.share, wanted,
+                                                     std::min(deadline, after(memory.patience)));
+            if (room.has_error() && room.error().code != ErrorCode::overloaded)
+                co_return std::move(room).error();
+            if (room.has_error()) overloaded = std::move(room).error();
+            if (overloaded) break;
+            progress.pause(before, Clock::now());
+        }
         auto* grown = static_cast<char*>(std::realloc(bytes.get(), capacity));
-        if (grown == nullptr) co_return out_of_memory();
+        if (grown == nullptr) overloaded = out_of_memory();
+        if (overloaded) break;
         (void)bytes.release();
         bytes.reset(grown);
+    }
+    if (overloaded) {
+        bytes.reset();
+        if (budgeted) memory.share->release();
+        (void)co_await skip(size - done, limits, std::min(deadline, after(kDropRest)));
+        co_return std::move(*overloaded);
     }
     std::shared_ptr<char> owner(std::move(bytes));
     const void* start = owner.get();
     co_return SharedBytes(std::move(owner), start, size);
 }
 
-asio::awaitable<Result<void>> Connection::skip(std::size_t size, const TransferLimits& limits) {
+asio::awaitable<Result<void>> Connection::skip(std::size_t size, const TransferLimits& limits,
+                                               Deadline deadline) {
     auto state = state_;
     std::vector<char> scratch(16384);
     while (size > 0) {
         const auto part = std::min(size, scratch.size());
-        DL_CO_TRY(co_await state->fill({scratch.data(), part}, limits.stall, kNoDeadline));
+        DL_CO_TRY(co_await state->fill({scratch.data(), part}, limits.stall, deadline));
         size -= part;
     }
     co_return Result<void>{};

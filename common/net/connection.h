@@ -13,6 +13,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,7 @@
 #include "common/base/error.h"
 #include "common/base/shared_bytes.h"
 #include "common/net/byte_budget.h"
+#include "common/net/transfer_limits.h"
 #include "common/net/transport.h"
 
 namespace dl::net {
@@ -29,11 +31,20 @@ namespace dl::net {
 using Deadline = std::chrono::steady_clock::time_point;
 inline constexpr Deadline kNoDeadline = Deadline::max();
 
-// How long the bytes of one frame may take. Both count while waiting for the peer only.
-struct TransferLimits {
-    std::chrono::milliseconds stall{30'000};   // longest time without a single byte
-    std::size_t bytes_per_second_min = 16384;  // over the whole transfer, beyond `stall`
+// Where the memory of a body is accounted; of none without a budget.
+struct BodyMemory {
+    enum class Charge : std::uint8_t {
+        whole,     // all of it once the first bytes are there: for peers whose word is good
+        arriving,  // as much as has arrived: a claim alone keeps memory from nobody
+    };
+    ByteBudget* budget = nullptr;
+    ByteBudget::Share* share = nullptr;  // empty; gets what is taken
+    Charge charge = Charge::whole;
+    // How long it waits for more of the budget (one wait) before it gives up.
+    std::chrono::milliseconds patience = std::chrono::milliseconds::max();
 };
+
+inline constexpr BodyMemory kNoBodyMemory{};
 
 class Connection {
   public:
@@ -58,14 +69,16 @@ class Connection {
     // Exactly `size` bytes into `out`, for headers.
     boost::asio::awaitable<Result<void>> read_exactly(void* out, std::size_t size, Deadline deadline);
     // A body of `size` bytes; the caller has checked `size` against its limit. Memory grows with what has
-    // arrived: 64 KiB, then doubling. With a budget, its share of the whole size is taken once the first 64
-    // KiB are there (bodies up to that size take none) and put into `share`.
+    // arrived: 64 KiB, then doubling. The first 64 KiB are of no budget; what follows is taken into the share
+    // as BodyMemory says. OVERLOADED when the budget has no room in time, or when others wait for it and the
+    // peer sends slowly; what the peer still sends of the body is dropped then, for a few seconds, so that it
+    // can be answered. Nothing but that and close() may follow.
     boost::asio::awaitable<Result<SharedBytes>> read_body(std::size_t size, const TransferLimits& limits,
                                                           Deadline deadline = kNoDeadline,
-                                                          ByteBudget* budget = nullptr,
-                                                          ByteBudget::Share* share = nullptr);
+                                                          const BodyMemory& memory = kNoBodyMemory);
     // Reads and drops `size` bytes (the body of a refused frame).
-    boost::asio::awaitable<Result<void>> skip(std::size_t size, const TransferLimits& limits);
+    boost::asio::awaitable<Result<void>> skip(std::size_t size, const TransferLimits& limits,
+                                              Deadline deadline = kNoDeadline);
 
     // All parts, gathered, in as few system calls as the socket allows. The parts live until it completes.
     boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts,

@@ -20,6 +20,11 @@ namespace {
 
 // A caller waits out a back-off that ends so soon; longer ones fail at once.
 constexpr std::chrono::milliseconds kBackoffWaitMax{250};
+// Beside RpcClientOptions::connections_max, which is of requests that work: `wait` costs a connection only
+// and what asks for a slave's health takes no time, and neither may keep the others from a connection.
+// Together below the connections that a slave allows (slave.connections.max).
+constexpr std::size_t kWaitsPerConnection = 6;
+constexpr std::size_t kControlsMax = 16;
 
 namespace asio = boost::asio;
 using net::Connection;
@@ -41,7 +46,11 @@ struct Leased {
 class Client final : public RpcClient, public std::enable_shared_from_this<Client> {
   public:
     Client(std::string address, RpcClientOptions options)
-        : address_(std::move(address)), options_(options), slots_(options.connections_max) {}
+        : address_(std::move(address)),
+          options_(options),
+          slots_(options.connections_max),
+          waits_(options.connections_max * kWaitsPerConnection),
+          controls_(kControlsMax) {}
 
     ~Client() override {
         // Connections die on their own loops.
@@ -75,10 +84,12 @@ class Client final : public RpcClient, public std::enable_shared_from_this<Clien
   private:
     std::optional<Connection> take_idle(const asio::any_io_executor& executor);
     asio::awaitable<Result<Connection>> connect_now(Deadline deadline);
+    // What bounds the connections of such requests.
+    asio::awaitable<Result<net::ByteBudget::Share>> take_slot(Method method, Deadline deadline);
 
     const std::string address_;
     const RpcClientOptions options_;
-    net::ByteBudget slots_;
+    net::ByteBudget slots_, waits_, controls_;
     std::atomic<bool> reachable_{true};
     std::mutex mutex_;
     IdleByLoop idle_;
@@ -238,6 +249,29 @@ asio::awaitable<Result<Connection>> Client::connect_now(Deadline deadline) {
     co_return make_error(ErrorCode::unavailable, "slave " + connected.error().message);
 }
 
+asio::awaitable<Result<net::ByteBudget::Share>> Client::take_slot(Method method, Deadline deadline) {
+    if (method == Method::wait) {
+        // Not in a queue: who would wait for a place to wait can ask again as well.
+        auto place = waits_.try_acquire(1);
+        if (place.bytes() == 0)
+            co_return make_error(ErrorCode::overloaded, "as many clients as may (" +
+                                                            std::to_string(waits_.total()) +
+                                                            ") wait for records of slave " + address_ +
+                                                            " already; ask again later, or without waiting");
+        co_return std::move(place);
+    }
+    const bool control =
+        method == Method::ping || method == Method::register_node || method == Method::inventory;
+    auto& slots = control ? controls_ : slots_;
+    auto slot = slots.try_acquire(1);
+    if (slot.bytes() > 0) co_return std::move(slot);
+    auto granted = co_await slots.acquire(1, deadline);
+    if (granted.has_error())
+        co_return make_error(granted.error().code, "all " + std::to_string(slots.total()) +
+                                                       " connections to slave " + address_ + " stayed busy");
+    co_return granted;
+}
+
 asio::awaitable<Result<Leased>> Client::send(Method method, const std::string& json,
                                              const std::vector<SharedBytes>& attachments, bool fresh,
                                              Deadline deadline) {
@@ -249,13 +283,7 @@ asio::awaitable<Result<Leased>> Client::send(Method method, const std::string& j
                              method_name(method) + " of " + std::to_string(json.size()) + " + " +
                                  std::to_string(attached) + " bytes is too large for one request");
     Leased leased;
-    if (leased.slot = slots_.try_acquire(1); leased.slot.bytes() == 0) {
-        auto slot = co_await slots_.acquire(1, deadline);
-        if (slot.has_error())
-            co_return make_error(slot.error().code, "all " + std::to_string(options_.connections_max) +
-                                                        " connections to slave " + address_ + " stayed busy");
-        leased.slot = std::move(*slot);
-    }
+    DL_CO_TRY_ASSIGN(leased.slot, co_await take_slot(method, deadline));
     const auto executor = co_await asio::this_coro::executor;
     const auto prefix = encode_request_prefix(method, json.size(), attached);
     std::vector<std::string_view> parts;

@@ -50,7 +50,10 @@ struct RpcClientOptions {
     std::chrono::milliseconds backoff_first{50};
     std::chrono::milliseconds backoff_max{2000};
     std::size_t idle_connections_max = 64;
-    std::size_t connections_max = 1024;        // callers beyond wait until their deadline
+    // Of requests that work: callers beyond wait until their deadline. `wait`, which costs a connection only,
+    // may have six times as many of its own and is refused beyond, OVERLOADED; ping, register_node and
+    // inventory have a few of their own.
+    std::size_t connections_max = 1024;
     std::size_t reply_bytes_max = 512u << 20;  // one frame; and all of call()
 };
 

@@ -204,8 +204,9 @@ asio::awaitable<bool> Session::read_request() {
         co_return false;
     }
     net::ByteBudget::Share share;
-    auto payload = co_await connection_.read_body(header->payload_bytes, options.transfer, net::kNoDeadline,
-                                                  &service_->budget, &share);
+    const net::BodyMemory memory{&service_->budget, &share};
+    auto payload =
+        co_await connection_.read_body(header->payload_bytes, options.transfer, net::kNoDeadline, memory);
     if (payload.has_error()) {
         share.release();
         if (payload.error().code == ErrorCode::timeout) co_await refuse(payload.error());

@@ -1,5 +1,6 @@
 #include "master/app/master_app.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <memory>
@@ -28,6 +29,7 @@ ServerOptions server_options(const MasterConfig& config) {
     options.session.frame_bytes_max = config.frame_bytes_max;
     options.session.read_transfer.stall = config.read_timeout;
     options.session.write_transfer.stall = config.write_timeout;
+    options.session.memory_wait = std::min(options.session.memory_wait, config.statement_timeout);
     return options;
 }
 
@@ -62,8 +64,9 @@ Result<void> run_master(const MasterConfig& config) {
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
+    OpenResults open_results(std::size_t{config.queries_max} * OpenResults::kPerSlot);
     Services services{*catalog, routes,    tables,     appends,    reads,       upkeep, points,
-                      *queries, work_pool, query_pool, work_bytes, query_slots, {}};
+                      *queries, work_pool, query_pool, work_bytes, query_slots, {},     open_results};
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;
 

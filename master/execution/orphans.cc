@@ -58,8 +58,9 @@ Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orp
 CommandRun run(Services& services, CommandContext& context, ListOrphans) {
     DL_CO_TRY_ASSIGN(auto orphans, co_await services.tables.orphans(context.deadline));
     DL_CO_TRY_ASSIGN(auto rows, rows_of(orphans));
-    co_return reply_with(std::make_unique<RowCursor>(std::move(rows), context.cancel,
-                                                     RowCursor::Place{services.work_pool, {}, 0}));
+    co_return reply_with(
+        std::make_unique<RowCursor>(std::move(rows), context.cancel,
+                                    RowCursor::Place{services.work_pool, {}, 0, nullptr, context.deadline}));
 }
 
 CommandRun run(Services& services, CommandContext& context, DropOrphan command) {

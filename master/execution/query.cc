@@ -35,7 +35,7 @@ std::string point_text(const Query& command) {
     return with_literals(command.sql, *uses, literals);
 }
 
-CommandRun run_on_query_pool(Services& services, CommandContext& context, Query command) {
+asio::awaitable<Result<net::ByteBudget::Share>> take_slot(Services& services, CommandContext& context) {
     auto slot = co_await services.query_slots.acquire(1, context.deadline);
     if (context.cancel->reason())
         co_return query_stopped(*context.cancel, make_error(ErrorCode::cancelled, "the query was cancelled"));
@@ -43,6 +43,33 @@ CommandRun run_on_query_pool(Services& services, CommandContext& context, Query 
         co_return make_error(ErrorCode::overloaded,
                              "as many queries as master.query.concurrent.max allows are running, "
                              "and none ended in time; ask again later");
+    co_return slot;
+}
+
+// What the cut asks for may be long in coming, or never come: waited for without a slot, which is held only
+// while the statement is read.
+asio::awaitable<Result<void>> wait_for_cut(Services& services, CommandContext& context,
+                                           const Query& command) {
+    if (command.cut.min_offsets.empty() && !command.cut.as_of) co_return Result<void>();
+    DL_CO_TRY_ASSIGN(auto slot, co_await take_slot(services, context));
+    QueryOptions options{context.deadline, command.cut, command.params};
+    auto read = [&services, sql = command.sql, options = std::move(options)] {
+        return guarded([&] { return services.queries.awaited(sql, tables_of(services), options); });
+    };
+    DL_CO_TRY_ASSIGN(auto awaited, co_await run_on(services.query_pool, read));
+    slot.release();
+    if (awaited.table == nullptr) co_return Result<void>();
+    context.client.waiting(true);
+    auto reached = co_await services.reads.wait_for_offsets(std::move(awaited.table),
+                                                            std::move(awaited.offsets), context.deadline);
+    context.client.waiting(false);
+    if (reached.has_error()) co_return query_stopped(*context.cancel, std::move(reached).error());
+    co_return Result<void>();
+}
+
+CommandRun run_on_query_pool(Services& services, CommandContext& context, Query command) {
+    DL_CO_TRY(co_await wait_for_cut(services, context, command));
+    DL_CO_TRY_ASSIGN(auto slot, co_await take_slot(services, context));
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
     auto start = [&services, sql = std::move(command.sql), options = std::move(options),
                   cancel = context.cancel] {
@@ -50,7 +77,9 @@ CommandRun run_on_query_pool(Services& services, CommandContext& context, Query 
     };
     auto rows = co_await run_on(services.query_pool, start);
     if (rows.has_error()) co_return query_stopped(*context.cancel, std::move(rows).error());
-    RowCursor::Place place{services.query_pool, std::move(*slot), kManyRows};
+    net::YieldingSlot yielding(services.query_slots, std::move(slot));
+    RowCursor::Place place{services.query_pool, std::move(yielding), kManyRows, &services.open_results,
+                           context.deadline};
     co_return reply_with(std::make_unique<RowCursor>(std::move(*rows), context.cancel, std::move(place)));
 }
 
@@ -70,7 +99,7 @@ CommandRun run(Services& services, CommandContext& context, Query command) {
         auto error = query_stopped(*context.cancel, std::move(answer).error());
         co_return error.code == ErrorCode::timeout ? query_timed_out() : error;
     }
-    RowCursor::Place place{services.query_pool, {}, answer->bytes};
+    RowCursor::Place place{services.query_pool, {}, answer->bytes, nullptr, context.deadline};
     co_return reply_with(
         std::make_unique<RowCursor>(std::move(answer->rows), context.cancel, std::move(place)));
 }

@@ -1,5 +1,7 @@
 #include "master/execution/row_cursor.h"
 
+#include <boost/asio/this_coro.hpp>
+#include <mutex>
 #include <utility>
 
 #include "common/async/run_sized.h"
@@ -8,15 +10,20 @@ namespace dl::master {
 
 // Touched by one thread at a time; pool work that outlives the cursor keeps it.
 struct RowCursor::State {
+    std::mutex mutex;  // of `query` and `ended`, which another result may end
     std::unique_ptr<QueryStream> query;
+    std::optional<Error> ended;
     std::vector<ResultColumn> columns;
+    std::map<std::string, std::map<std::uint32_t, Offset>> offsets;
+    std::map<std::string, std::uint64_t> behind;
     std::shared_ptr<QueryCancel> cancel;
-    net::ByteBudget::Share slot;
     std::optional<ColumnBatch> batch;
     std::uint32_t row = 0;
     std::uint64_t rows = 0;
 
     Result<bool> pull(RowSink& sink) {
+        const std::lock_guard lock(mutex);
+        if (ended) return *ended;
         while (!sink.full()) {
             if (cancel->reason()) return make_error(ErrorCode::cancelled, "the query was cancelled");
             if (!batch || row == batch->rows()) {
@@ -31,23 +38,51 @@ struct RowCursor::State {
         }
         return true;
     }
+
+    // What the engine holds for it; nothing while rows are pulled: the client is not waited for then.
+    std::unique_ptr<QueryStream> end(Error why) {
+        const std::unique_lock lock(mutex, std::try_to_lock);
+        if (!lock.owns_lock() || ended) return nullptr;
+        ended = std::move(why);
+        return std::move(query);
+    }
 };
 
 RowCursor::RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCancel> cancel, Place place)
-    : pool_(place.pool), state_(std::make_shared<State>()), bytes_(place.bytes) {
+    : pool_(place.pool),
+      state_(std::make_shared<State>()),
+      bytes_(place.bytes),
+      deadline_(place.deadline),
+      slot_(std::move(place.slot)) {
     state_->columns = query->columns();
     make_names_unique(state_->columns);
+    state_->offsets = query->offsets();
+    state_->behind = query->behind();
     state_->query = std::move(query);
     state_->cancel = std::move(cancel);
-    state_->slot = std::move(place.slot);
+    if (place.results == nullptr) return;
+    auto end = [weak = std::weak_ptr<State>(state_), pool = &pool_, most = place.results->most()] {
+        const auto state = weak.lock();
+        if (!state) return;
+        std::shared_ptr<QueryStream> ended = state->end(make_error(
+            ErrorCode::overloaded,
+            "more results are read at the same time than this master keeps open (" + std::to_string(most) +
+                ") and this one was waiting for its client; ask again, and read faster "
+                "or ask for less"));
+        // Ending a query may wait, so it is done where the query ran.
+        if (ended != nullptr) (void)pool->post([ended = std::move(ended)]() mutable { ended.reset(); });
+    };
+    open_ = place.results->add(std::move(end));
 }
 
 // Ending a query may wait, so it is done where the query ran.
 RowCursor::~RowCursor() {
     if (bytes_ <= limits::work_here_bytes_max) return;
-    (void)pool_.post([state = std::move(state_)] {
+    auto slot = std::make_shared<net::ByteBudget::Share>(slot_.take());
+    (void)pool_.post([state = std::move(state_), slot] {
+        const std::lock_guard lock(state->mutex);
         state->query.reset();
-        state->slot.release();
+        slot->release();
     });
 }
 
@@ -56,9 +91,23 @@ const std::vector<ResultColumn>& RowCursor::columns() const {
 }
 
 boost::asio::awaitable<Result<bool>> RowCursor::fill(std::shared_ptr<RowSink> sink) {
+    open_.waits(false);
+    auto slot = co_await slot_.peer_done(deadline_);
+    if (slot.has_error()) {
+        const auto late =
+            make_error(ErrorCode::overloaded,
+                       "the client took rows slowly, others ran their queries meanwhile and none "
+                       "ended in time; ask again later, or for less");
+        co_return query_stopped(*state_->cancel,
+                                slot.error().code == ErrorCode::overloaded ? late : slot.error());
+    }
     auto work = [state = state_, sink = std::move(sink)] { return state->pull(*sink); };
     auto more = co_await run_sized(pool_, bytes_, work);
     if (more.has_error()) co_return query_stopped(*state_->cancel, std::move(more).error());
+    if (*more) {
+        slot_.peer_begins(co_await boost::asio::this_coro::executor);
+        open_.waits(true);
+    }
     co_return more;
 }
 
@@ -66,10 +115,10 @@ std::uint64_t RowCursor::rows() const {
     return state_->rows;
 }
 const std::map<std::string, std::map<std::uint32_t, Offset>>& RowCursor::offsets() const {
-    return state_->query->offsets();
+    return state_->offsets;
 }
 const std::map<std::string, std::uint64_t>& RowCursor::behind() const {
-    return state_->query->behind();
+    return state_->behind;
 }
 
 Error query_stopped(const QueryCancel& cancel, Error error) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,7 +13,8 @@
 
 #include "common/async/query_cancel.h"
 #include "common/async/worker_pool.h"
-#include "common/net/byte_budget.h"
+#include "common/net/yielding_slot.h"
+#include "master/execution/open_results.h"
 #include "master/sql/query_coordinator.h"
 
 namespace dl::master {
@@ -29,11 +31,13 @@ class RowSink {
 
 class RowCursor {
   public:
-    // Where a query runs, and its slot there.
+    // Where a query runs, and its slot there. The slot is given back while the client is slow to take rows.
     struct Place {
         WorkerPool& pool;
-        net::ByteBudget::Share slot;
-        std::size_t bytes;  // of all its rows, as far as they are known to be few
+        net::YieldingSlot slot;
+        std::size_t bytes;               // of all its rows, as far as they are known to be few
+        OpenResults* results = nullptr;  // that it counts among; may end it: OVERLOADED
+        std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
     };
     // `query` does not block when Place::bytes is small. `cancel` is that of the command.
     RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCancel> cancel, Place place);
@@ -57,6 +61,9 @@ class RowCursor {
     WorkerPool& pool_;
     std::shared_ptr<State> state_;
     const std::size_t bytes_;
+    const std::chrono::steady_clock::time_point deadline_;
+    net::YieldingSlot slot_;
+    OpenResults::Entry open_;
 };
 
 // Why a query that was cut short ended: what its parts report is only how.

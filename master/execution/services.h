@@ -8,6 +8,7 @@
 #include "common/net/byte_budget.h"
 #include "master/catalog/catalog.h"
 #include "master/control/table_manager.h"
+#include "master/execution/open_results.h"
 #include "master/routing/append_router.h"
 #include "master/routing/point_router.h"
 #include "master/routing/read_router.h"
@@ -36,6 +37,7 @@ struct Services {
     net::ByteBudget& work_bytes;  // plain and encoded rows of the batches in work
     net::ByteBudget& query_slots;
     CommandLimits limits;
+    OpenResults& open_results;
 };
 
 }  // namespace dl::master

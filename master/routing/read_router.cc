@@ -94,6 +94,16 @@ std::uint64_t total_available(const std::vector<Poll>& polls) {
     return total;
 }
 
+Error offsets_missing(const TableMeta& table, const OffsetMap& offsets) {
+    std::string missing;
+    for (const auto& [partition, offset] : offsets)
+        missing +=
+            (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset);
+    return make_error(ErrorCode::timeout, "table '" + table.name +
+                                              "' has not reached the offsets asked for in time: partition " +
+                                              missing + "; ask again, or with a longer timeout_ms");
+}
+
 // Waits on all slaves at once until one of them has its share of what is missing.
 asio::awaitable<void> wait_for_any(const PartitionCaller& caller, TablePtr table, std::vector<Poll>& polls,
                                    std::uint64_t missing, rpc::Deadline until) {
@@ -262,30 +272,38 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMa
     }
 }
 
+asio::awaitable<Result<OffsetMap>> ReadRouter::not_reached(TablePtr table, OffsetMap offsets,
+                                                           rpc::Deadline deadline) {
+    std::vector<PartitionId> partitions = partitions_of(offsets);
+    DL_CO_TRY_ASSIGN(const auto now, co_await offsets_of(table, std::move(partitions), deadline));
+    for (const auto& [partition, end] : now.end)
+        if (const auto found = offsets.find(partition); found != offsets.end() && end >= found->second)
+            offsets.erase(found);
+    co_return offsets;
+}
+
 asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, OffsetMap min_offsets,
                                                            rpc::Deadline deadline) {
-    // Each partition for itself: a wait counts the records of its partitions together.
-    std::vector<Poll> polls;
-    for (const auto& [partition, offset] : min_offsets)
-        if (offset > 0) polls.emplace_back().from[partition] = offset - 1;
-    std::vector<Task> tasks;
-    for (auto& poll : polls)
-        tasks.emplace_back([this, table, &poll, deadline]() -> asio::awaitable<void> {
-            co_await wait_on(caller_, table, poll, 1, deadline);
-        });
-    co_await run_all(std::move(tasks));
-    if (auto failed = first_failure(polls)) co_return std::move(*failed);
-    std::string missing;
-    for (const auto& poll : polls) {
-        if (poll.waiting.available != 0) continue;
-        const auto& [partition, offset] = *poll.from.begin();
-        missing +=
-            (missing.empty() ? "" : ", ") + std::to_string(partition) + " at " + std::to_string(offset + 1);
+    std::erase_if(min_offsets, [](const auto& entry) { return entry.second <= 0; });
+    const auto state = co_await asio::this_coro::cancellation_state;
+    while (!min_offsets.empty()) {
+        // Mostly they are there: one request a slave tells.
+        DL_CO_TRY_ASSIGN(min_offsets, co_await not_reached(table, std::move(min_offsets), deadline));
+        if (min_offsets.empty()) break;
+        if (steady_clock::now() >= deadline) co_return offsets_missing(*table, min_offsets);
+        if (state.cancelled() != asio::cancellation_type::none)
+            co_return make_error(ErrorCode::cancelled, "the client has gone away");
+        // All are needed, so one after the other will do: who waits holds one connection, however many
+        // partitions there are. A slave ends a wait by itself before long.
+        Poll poll;
+        const auto& [partition, offset] = *min_offsets.begin();
+        poll.from[partition] = offset - 1;
+        co_await wait_on(caller_, table, poll, 1, deadline);
+        if (poll.waiting.failure) co_return std::move(*poll.waiting.failure);
+        if (poll.waiting.available == 0 && steady_clock::now() >= deadline)
+            co_return offsets_missing(*table, min_offsets);
     }
-    if (missing.empty()) co_return Result<void>();
-    co_return make_error(ErrorCode::timeout, "table '" + table->name +
-                                                 "' has not reached min_offsets in time: partition " +
-                                                 missing + "; ask again, or with a longer timeout_ms");
+    co_return Result<void>();
 }
 
 asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr table, OffsetMap from,
@@ -311,11 +329,18 @@ asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr 
 }
 
 asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
+    auto partitions = all_partitions(*table);
+    co_return co_await offsets_of(std::move(table), std::move(partitions), deadline);
+}
+
+asio::awaitable<Result<TableOffsets>> ReadRouter::offsets_of(TablePtr table,
+                                                             std::vector<PartitionId> partitions,
+                                                             rpc::Deadline deadline) {
     TableOffsets all;
     std::optional<Error> failure;
     PartitionCaller::Call call;
     call.table = table;
-    call.partitions = all_partitions(*table);
+    call.partitions = std::move(partitions);
     call.deadline = deadline;
     call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
         const rpc::OffsetsRequest request{rpc::table_ref(*table), share.partitions};

@@ -52,6 +52,13 @@ class ReadRouter {
     boost::asio::awaitable<Result<TableOffsets>> offsets(TablePtr table, rpc::Deadline deadline);
 
   private:
+    boost::asio::awaitable<Result<TableOffsets>> offsets_of(TablePtr table,
+                                                            std::vector<PartitionId> partitions,
+                                                            rpc::Deadline deadline);
+    // Those of `offsets` that are not reached now.
+    boost::asio::awaitable<Result<OffsetMap>> not_reached(TablePtr table, OffsetMap offsets,
+                                                          rpc::Deadline deadline);
+
     const PartitionCaller& caller_;
 };
 

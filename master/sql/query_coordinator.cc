@@ -10,6 +10,7 @@
 #include "common/duck/sql_names.h"
 #include "common/duck/whole_count.h"
 #include "master/sql/broadcast_reader.h"
+#include "master/sql/cut_check.h"
 #include "master/sql/error_translation.h"
 #include "master/sql/fragment_planner.h"
 #include "master/sql/key_lookup.h"
@@ -159,6 +160,15 @@ class Coordinator final : public QueryCoordinator {
         auto done = start(*stream, sql, lookup, options);
         if (!done) return stream->stopped(done.error());
         return std::unique_ptr<QueryStream>(std::move(stream));
+    }
+
+    Result<AwaitedOffsets> awaited(std::string_view sql, const TableLookup& lookup,
+                                   const QueryOptions& options) override {
+        DL_TRY_ASSIGN(auto tables, tables_of(sql, lookup, !options.params.empty()));
+        DL_TRY(check_cut(tables, options.cut));
+        if (tables.size() != 1) return AwaitedOffsets{};
+        return AwaitedOffsets{std::move(tables.begin()->second),
+                              options.cut.as_of ? *options.cut.as_of : options.cut.min_offsets};
     }
 
     Result<StatementShape> describe(std::string_view sql, const TableLookup& lookup,
@@ -364,6 +374,17 @@ class Coordinator final : public QueryCoordinator {
         asked.text = (report.explain ? "EXPLAIN " : "") + ast.text();
         asked.ast = std::move(ast);
         return asked;
+    }
+
+    Result<QueryTables> tables_of(std::string_view sql, const TableLookup& lookup, bool parameters_allowed) {
+        std::string folded;
+        if (has_names_to_fold(sql)) {
+            DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
+            sql = folded;
+        }
+        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        GateReport report;
+        return gate(ast, lookup, report, parameters_allowed);
     }
 
     // Names of the tables that the statement is about, and of their columns, in lower case of their script.

@@ -60,12 +60,22 @@ struct CoordinatorOptions {
     std::chrono::milliseconds pin_lease{120'000};
 };
 
+// What must be visible before a cut can be taken.
+struct AwaitedOffsets {
+    std::shared_ptr<const TableMeta> table;
+    std::map<std::uint32_t, Offset> offsets;  // partition -> next offset
+};
+
 class QueryCoordinator {
   public:
     virtual ~QueryCoordinator() = default;
     // `database` is the master's own: no readable folders. `runner` outlives the coordinator.
     static std::unique_ptr<QueryCoordinator> create(std::shared_ptr<DuckDatabase> database,
                                                     FragmentRunner& runner, CoordinatorOptions options = {});
+    // Of a statement with min_offsets or as_of. run() waits for them too, but with all that a running query
+    // holds; who waits first waits without. Asks no slave. Errors as run() says them of such a statement.
+    virtual Result<AwaitedOffsets> awaited(std::string_view sql, const TableLookup& lookup,
+                                           const QueryOptions& options) = 0;
     // `sql` is a SELECT (or EXPLAIN SELECT), a final `;` allowed, with as many parameters as the options have
     // values. `cancel` is never null and is shared with
     // the stream. The coordinator and what `lookup` gives outlive the call; the coordinator outlives the

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "master/sql/cut_check.h"
+
 namespace dl::master {
 
 namespace {
@@ -35,6 +37,8 @@ Result<void> check_partition(const TableMeta& meta, std::uint32_t partition, std
                                                           std::to_string(meta.partition_count - 1));
 }
 
+}  // namespace
+
 Result<void> check_cut(const QueryTables& tables, const CutOptions& cut) {
     if (cut.min_offsets.empty() && !cut.as_of) return {};
     if (!cut.min_offsets.empty() && cut.as_of)
@@ -59,8 +63,6 @@ Result<void> check_cut(const QueryTables& tables, const CutOptions& cut) {
     return make_error(ErrorCode::invalid_request,
                       "as_of must name every partition of table '" + meta.name + "'; it lacks " + missing);
 }
-
-}  // namespace
 
 std::string QueryPlan::describe() const {
     std::string found;

@@ -13,7 +13,7 @@ rpc::RpcHandler make_drop_table_handler(HandlerContext& context) {
             if (tables->table(table.id).has_error()) drops->dropped(table.id);
             return dropped;
         };
-        auto dropped = co_await run_on(*context.work_pool, work);
+        auto dropped = co_await run_on(*context.tables_pool, work);
         DL_CO_TRY(std::move(dropped));
         co_return rpc::encode(rpc::DropTableReply{});
     };

@@ -34,13 +34,14 @@ class NodeMembership {
 struct HandlerContext {
     TableRegistry* tables = nullptr;
     QueryService* queries = nullptr;
-    WorkerPool* work_pool = nullptr;         // reads, checks of large batches, tables
+    WorkerPool* work_pool = nullptr;         // reads, checks of large batches, changes of tables
     WorkerPool* query_pool = nullptr;        // one thread a running query
     net::ByteBudget* query_slots = nullptr;  // counts running queries
     std::shared_ptr<WaitList> stopping = std::make_shared<WaitList>(0);  // passes 0 when the node stops
     std::shared_ptr<TableDrops> drops = std::make_shared<TableDrops>();
     NodeIdentity node;
     NodeMembership* membership = nullptr;
+    WorkerPool* tables_pool = nullptr;  // creating and dropping tables, which may take seconds
 };
 
 }  // namespace dl::slave

@@ -1,4 +1,7 @@
+#include <boost/asio/this_coro.hpp>
+
 #include "common/async/run_on.h"
+#include "common/net/yielding_slot.h"
 #include "slave/handlers/handlers.h"
 #include "slave/handlers/pin_target.h"
 
@@ -86,6 +89,12 @@ std::string end_json(std::uint64_t rows) {
     return rpc::encode(rpc::QueryReply{rows});
 }
 
+Error all_busy(const net::ByteBudget& slots) {
+    return make_error(ErrorCode::overloaded,
+                      "all " + std::to_string(slots.total()) +
+                          " queries of this slave stayed busy (slave.query.concurrent.max)");
+}
+
 boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
                                                       QueryTarget target) {
     const auto deadline = std::chrono::steady_clock::now() + target.timeout;
@@ -95,9 +104,7 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     }
     auto slot = co_await context.query_slots->acquire(1, deadline);
     if (slot.has_error())
-        co_return make_error(slot.error().code,
-                             "all " + std::to_string(context.query_slots->total()) +
-                                 " queries of this slave stayed busy (slave.query.concurrent.max)");
+        co_return slot.error().code == ErrorCode::overloaded ? all_busy(*context.query_slots) : slot.error();
     const auto cancel = std::make_shared<QueryCancel>();
     CancelGuard guard(call, cancel);
 
@@ -114,15 +121,24 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
         if (!pool->post([done] { delete done; })) delete done;
     });
 
+    // The master may be slow to take rows, since its client is.
+    net::YieldingSlot yielding(*context.query_slots, std::move(*slot));
+    const auto executor = co_await boost::asio::this_coro::executor;
+    yielding.peer_begins(executor);
     auto written = co_await call.send_frames(std::move(started.frames));
     std::uint64_t rows = 0;
     while (written.has_value()) {
+        auto again = co_await yielding.peer_done(deadline);
+        if (again.has_error())
+            co_return again.error().code == ErrorCode::overloaded ? all_busy(*context.query_slots)
+                                                                  : again.error();
         auto step = [run] { return run->next(); };
         auto batch = co_await run_on(*context.query_pool, step);
         if (batch.has_error()) co_return std::move(batch).error();
         if (!batch->has_value()) co_return end_json(rows);
         rows += (*batch)->rows();
         auto parts = rpc::rows_frame(**batch);
+        yielding.peer_begins(executor);
         written = co_await call.send_data(std::move(parts));
     }
     co_return std::move(written).error();

@@ -1,7 +1,9 @@
 // The tables and partitions of this node, as handlers see them. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,9 @@ struct PartitionEntry {
     std::string failure;
 };
 
+// Asked from time to time while something takes long, from any thread: an error ends it.
+using StopCheck = std::function<std::optional<Error>()>;
+
 class TableRegistry {
   public:
     virtual ~TableRegistry() = default;
@@ -41,8 +46,9 @@ class TableRegistry {
 
     // Blocking (work pool). All idempotent, all durable on return.
     // The partitions to create, with their leader epochs. Older schemas and epochs are ignored here and
-    // below.
-    virtual Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) = 0;
+    // below. Of a table that was not here nothing is left when it fails, or is ended by `stop`.
+    virtual Result<void> create(const TableMeta& table, const LeaderEpochs& partitions,
+                                const StopCheck& stop) = 0;
     // Epochs of partitions that are not here are ignored too.
     // Another incarnation than the one here is an error, as in check_incarnation().
     virtual Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) = 0;

@@ -123,7 +123,6 @@ Result<void> create_partition(FileSystem& files, const std::string& directory, T
         return make_error(ErrorCode::table_exists, "partition directory " + directory + " exists already");
     DL_TRY(files.create_directories(directory + "/log"));
     DL_TRY(files.create_directories(snapshots_directory(directory)));
-    DL_TRY(files.sync_directory(directory));
     Manifest manifest;
     manifest.edition = 1;
     manifest.table = table;

@@ -224,8 +224,11 @@ Result<void> DataDirectory::create_partition(const TableMeta& table, PartitionId
     const auto unfinished = path + std::string(kNew);
     DL_TRY(files_.remove_tree(unfinished));
     DL_TRY(Partition::create(files_, unfinished, table, partition));
-    DL_TRY(files_.rename(unfinished, path));
-    return files_.sync_directory(table_path(table.id));
+    return files_.rename(unfinished, path);
+}
+
+Result<void> DataDirectory::sync_partitions(TableId table) {
+    return files_.sync_directory(table_path(table));
 }
 
 Result<void> DataDirectory::remove_table(TableId table) {

@@ -60,8 +60,10 @@ class DataDirectory {
     Result<void> write_table(const TableMeta& table, const LeaderEpochs& epochs);
     Result<void> write_epochs(TableId table, const LeaderEpochs& epochs);
     Result<bool> has_table(TableId table) const;
-    // A new partition directory, complete or not there at all.
+    // A new partition directory, complete or not there at all. Durable with sync_partitions(); several may be
+    // created at the same time.
     Result<void> create_partition(const TableMeta& table, PartitionId partition);
+    Result<void> sync_partitions(TableId table);
     Result<void> remove_table(TableId table);
 
   private:

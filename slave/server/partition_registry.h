@@ -1,14 +1,17 @@
 // All tables and partitions of this node, over its data directories: recovery at start, new and dropped
 // tables, look-up for the handlers. A partition that cannot be opened is kept as its error; the others serve.
 //
-// Threads: look-ups from any thread under a shared lock; create, update and drop block and go one at a time.
+// Threads: look-ups from any thread under a shared lock; create, update and drop block. Those of one table go
+// one at a time, those of others do not wait for them.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <thread>
 #include <vector>
@@ -69,7 +72,8 @@ class PartitionRegistry final : public TableRegistry {
     std::size_t table_count() const override;
     std::vector<HeldTable> held() const override;
     TableId highest_table() const override;
-    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override;
+    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions,
+                        const StopCheck& stop) override;
     Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) override;
     Result<void> drop(TableId table, std::uint64_t incarnation) override;
     Result<void> adopt(TableId table, std::uint64_t incarnation) override;
@@ -92,6 +96,18 @@ class PartitionRegistry final : public TableRegistry {
         std::size_t directory = 0;
     };
 
+    // While it lives nobody else changes the table.
+    class Change {
+      public:
+        Change(PartitionRegistry& registry, TableId table);
+        ~Change();
+        Change(const Change&) = delete;
+        Change& operator=(const Change&) = delete;
+
+      private:
+        PartitionRegistry& registry_;
+        const TableId table_;
+    };
     // A partition that has left service for writes.
     struct Failed {
         TableId table;
@@ -106,19 +122,26 @@ class PartitionRegistry final : public TableRegistry {
     void leave_out(TableId table, const std::string& path, const Error& error);
     Result<void> check_readable(TableId table) const;
     Slot open(const Found& found) const;
-    std::size_t emptiest_directory() const;
+    std::vector<std::size_t> partitions_by_directory() const;
+    Result<void> add_partitions(const std::shared_ptr<const TableMeta>& meta, const LeaderEpochs& wanted,
+                                const LeaderEpochs& stored, const StopCheck& stop);
+    Result<std::map<PartitionId, Slot>> make_partitions(const std::vector<Found>& places,
+                                                        const StopCheck& stop);
+    void undo_create(const TableMeta& meta);
     LeaderEpochs epochs(TableId table) const;
-    Result<void> update_locked(const TableMeta& table, const LeaderEpochs& epochs);
+    Result<void> update_changing(const TableMeta& table, const LeaderEpochs& epochs);
 
     const std::vector<std::shared_ptr<DataDirectory>> directories_;
     const PartitionOptions options_;
     const PartitionContext context_;
     const std::vector<DirectoryPools> pools_;
-    std::mutex changing_;              // create, update, drop; taken before mutex_
+    std::mutex changing_mutex_;
+    std::condition_variable changed_;
+    std::set<TableId> changing_;       // tables of a Change
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
     TableId highest_seen_;                                // at the start, under mutex_
-    std::map<TableId, Error> left_out_;                   // since the start, under changing_
+    std::map<TableId, Error> left_out_;                   // since the start, fixed then
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
     // By directory: ticks are waiting or running. Shared with the task, which may outlive a close().
     std::vector<std::shared_ptr<std::atomic<bool>>> ticking_;

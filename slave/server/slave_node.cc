@@ -95,6 +95,7 @@ struct SlaveNode::Parts {
     net::NetPool net;
     std::vector<std::unique_ptr<WorkerPool>> storage, background, compaction;  // by directory
     WorkerPool upkeep_pool, work, query;
+    WorkerPool tables{"tables", 8};  // changes of one table wait for each other here
     IoBudget compaction_budget;
     TailBudget tail_budget;
     BatchIdBudget batch_ids;
@@ -166,6 +167,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     parts.context.tables = parts.registry.get();
     parts.context.queries = parts.queries.get();
     parts.context.work_pool = &parts.work;
+    parts.context.tables_pool = &parts.tables;
     parts.context.query_pool = &parts.query;
     parts.context.query_slots = &parts.query_slots;
     parts.context.node = {settings.node, version, parts.membership->incarnation()};
@@ -221,6 +223,7 @@ void SlaveNode::stop() {
     parts.server.reset();
     parts.query.stop();
     parts.work.stop();
+    parts.tables.stop();
     if (parts.registry) parts.registry->close();
     for (const auto* pools : {&parts.compaction, &parts.background, &parts.storage})
         for (const auto& pool : *pools)

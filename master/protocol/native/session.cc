@@ -23,6 +23,12 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view kComponent = "master.session";
 
+// Of a frame that could not be read: the client is still there.
+bool is_answered(const Error& error) {
+    return error.code == ErrorCode::invalid_request || error.code == ErrorCode::limit_exceeded ||
+           error.code == ErrorCode::overloaded;
+}
+
 }  // namespace
 
 ClientSession::ClientSession(std::uint64_t id, net::Connection connection, net::SessionTicket ticket,
@@ -84,18 +90,14 @@ asio::awaitable<bool> ClientSession::read_one() {
     Item item;
     auto frame = co_await read_frame(item.share);
     if (frame.has_error()) {
-        if (frame.error().code == ErrorCode::invalid_request ||
-            frame.error().code == ErrorCode::limit_exceeded)
-            push_framing_error(std::move(frame).error());
+        if (is_answered(frame.error())) push_framing_error(std::move(frame).error());
         co_return false;
     }
     item.statement = std::make_shared<NativeStatement>(std::move(*frame));
     if (item.statement->awaits_batch()) {
         auto batch = co_await read_frame(item.batch_share);
         if (batch.has_error()) {
-            if (batch.error().code == ErrorCode::invalid_request ||
-                batch.error().code == ErrorCode::limit_exceeded)
-                push_framing_error(std::move(batch).error());
+            if (is_answered(batch.error())) push_framing_error(std::move(batch).error());
             co_return false;
         }
         item.statement->set_batch(std::move(*batch));
@@ -123,8 +125,12 @@ asio::awaitable<Result<SharedBytes>> ClientSession::read_frame(net::ByteBudget::
                              "a frame of " + std::to_string(size) + " bytes, master.frame.bytes.max is " +
                                  std::to_string(options_.frame_bytes_max) +
                                  "; send smaller batches, or raise it; this connection is closed");
-    auto body = co_await connection_.read_body(size, options_.read_transfer, net::kNoDeadline,
-                                               &request_bytes_, &share);
+    const net::BodyMemory memory{&request_bytes_, &share, net::BodyMemory::Charge::arriving,
+                                 options_.memory_wait};
+    auto body = co_await connection_.read_body(size, options_.read_transfer, net::kNoDeadline, memory);
+    if (body.has_error() && body.error().code == ErrorCode::overloaded)
+        co_return body.error().in("a request of " + std::to_string(size) +
+                                  " bytes (master.request.memory.bytes)");
     if (body.has_error()) co_return make_error(ErrorCode::unavailable, "the client left within a frame");
     co_return body;
 }
@@ -151,7 +157,7 @@ void ClientSession::start_answering() {
 }
 
 void ClientSession::push_framing_error(Error error) {
-    DL_LOG_LIMITED(5, LogLevel::warn, kComponent, "bad framing", {"connection", id_},
+    DL_LOG_LIMITED(5, LogLevel::warn, kComponent, "a frame was refused", {"connection", id_},
                    {"peer", connection_.peer()}, {"error", error});
     Item item;
     item.statement = std::make_shared<NativeStatement>(std::move(error));

@@ -30,6 +30,9 @@ struct SessionOptions {
     std::size_t frame_bytes_max = limits::frame_bytes_max_default;
     net::TransferLimits read_transfer;   // of one frame
     net::TransferLimits write_transfer;  // of one piece of a reply
+    // How long a frame waits for memory of request_bytes_max; its statement, and with it the time that it may
+    // take, is not known yet.
+    std::chrono::milliseconds memory_wait{10'000};
 };
 
 class ClientSession final : public net::Session,

@@ -121,7 +121,8 @@ TEST_F(ConnectionTest, BudgetIsTakenForLargeBodiesOnlyAfterBytesArrived) {
     listen([&](Connection& c) -> asio::awaitable<void> {
         {
             ByteBudget::Share share;
-            auto body = co_await c.read_body(500000, {}, kNoDeadline, &budget, &share);
+            const BodyMemory memory{&budget, &share};
+            auto body = co_await c.read_body(500000, {}, kNoDeadline, memory);
             during = share.bytes();
         }
         ended = true;
@@ -139,6 +140,76 @@ TEST_F(ConnectionTest, BudgetIsTakenForLargeBodiesOnlyAfterBytesArrived) {
         std::this_thread::sleep_for(5ms);
     EXPECT_EQ(during, 500000u);
     EXPECT_EQ(budget.in_use(), 0u);
+}
+
+// More than fit claim all of the budget and send a part: what they have not sent is free for others.
+TEST_F(ConnectionTest, AClaimKeepsMemoryFromNobody) {
+    constexpr std::uint32_t kWhole = 4u << 20;
+    ByteBudget budget(kWhole);
+    std::atomic<int> bodies{0};
+    listen([&](Connection& c) -> asio::awaitable<void> {
+        std::uint32_t size = 0;
+        if ((co_await c.read_exactly(&size, 4, kNoDeadline)).has_error()) co_return;
+        ByteBudget::Share share;
+        const BodyMemory memory{&budget, &share, BodyMemory::Charge::arriving};
+        auto body = co_await c.read_body(size, {}, kNoDeadline, memory);
+        if (body.has_value() && share.bytes() == size) ++bodies;
+    });
+    const auto claim = [&](std::uint32_t size, std::size_t sent) {
+        Peer peer(listener_->port());
+        peer.send(std::string(reinterpret_cast<const char*>(&size), 4) + std::string(sent, 'x'));
+        return peer;
+    };
+    std::vector<Peer> slow;
+    for (int i = 0; i < 8; ++i)
+        slow.push_back(claim(kWhole, 100'000));
+    ASSERT_TRUE(test::eventually([&] { return budget.in_use() == 8 * (128u << 10); }));
+    const auto whole = claim(2'000'000, 2'000'000);
+    EXPECT_TRUE(test::eventually([&] { return bodies == 1; }));
+}
+
+// Those that have filled the memory and go on slowly make room for others, and are told.
+TEST_F(ConnectionTest, SlowSendersMakeRoomForOthers) {
+    ByteBudget budget(1u << 20);
+    std::atomic<int> bodies{0}, overloaded{0};
+    listen([&](Connection& c) -> asio::awaitable<void> {
+        ByteBudget::Share share;
+        const BodyMemory memory{&budget, &share, BodyMemory::Charge::arriving, 20s};
+        auto body = co_await c.read_body(1u << 20, {}, kNoDeadline, memory);
+        if (body.has_value()) ++bodies;
+        if (!body.has_error()) co_return;
+        if (body.error().code == ErrorCode::overloaded) ++overloaded;
+        (void)co_await c.write("told", {});
+    });
+    Peer slow(listener_->port());
+    slow.send(std::string(600'000, 'x'));
+    ASSERT_TRUE(test::eventually([&] { return budget.in_use() == 1u << 20; }));
+    Peer quick(listener_->port());
+    quick.send(std::string(1u << 20, 'y'));
+    for (int i = 0; i < 2000 && overloaded + bodies < 2; ++i) {
+        if (i % 50 == 0) (void)::send(slow.fd(), "xxxx", 4, MSG_NOSIGNAL);
+        std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_EQ(bodies, 1);
+    EXPECT_EQ(overloaded, 1);
+    EXPECT_EQ(slow.receive(4), "told");
+}
+
+TEST_F(ConnectionTest, MemoryThatStaysInUseIsToldInTime) {
+    ByteBudget budget(1u << 20);
+    const auto held = budget.try_acquire(1u << 20);
+    std::atomic<int> code{-1};
+    listen([&](Connection& c) -> asio::awaitable<void> {
+        ByteBudget::Share share;
+        const BodyMemory memory{&budget, &share, BodyMemory::Charge::arriving, 100ms};
+        auto body = co_await c.read_body(300'000, {}, kNoDeadline, memory);
+        code = body.has_error() ? static_cast<int>(body.error().code) : 1000;
+        (void)co_await c.write("told", {});
+    });
+    Peer peer(listener_->port());
+    peer.send(std::string(300'000, 'x'));
+    EXPECT_EQ(peer.receive(4), "told") << "the rest of the body is dropped first";
+    EXPECT_EQ(code, static_cast<int>(ErrorCode::overloaded));
 }
 
 TEST_F(ConnectionTest, AReaderThatNeverReadsEndsTheWriteAtTheStall) {

@@ -422,13 +422,40 @@ TEST_F(RpcTest, ConnectionsBeyondTheLimitWaitUntilTheirDeadline) {
     options.connections_max = 2;
     auto client = RpcClient::create(pool_.executor_of(1), client_->address(), options);
     run([&]() -> asio::awaitable<void> {
-        auto one = co_await client->open(Method::wait, "{}", {}, in_ms(5000));
-        auto two = co_await client->open(Method::wait, "{}", {}, in_ms(5000));
-        auto three = co_await client->call(Method::ping, "{}", {}, in_ms(30));
+        auto one = co_await client->open(Method::read, "{}", {}, in_ms(5000));
+        auto two = co_await client->open(Method::read, "{}", {}, in_ms(5000));
+        auto three = co_await client->call(Method::append, "{}", {}, in_ms(30));
         EXPECT_EQ(three.error().code, ErrorCode::overloaded) << three.error().to_text();
+        auto ping = co_await client->call(Method::ping, "{}", {}, in_ms(5000));
+        EXPECT_TRUE(ping.has_value()) << "the health of a slave is not a matter of how busy it is";
         one->reset();
-        auto four = co_await client->call(Method::ping, "{}", {}, in_ms(5000));
+        auto four = co_await client->call(Method::append, "{}", {}, in_ms(5000));
         EXPECT_TRUE(four.has_value());
+    });
+}
+
+// Whoever only waits keeps nobody else from the slave.
+TEST_F(RpcTest, WaitsHaveABoundOfTheirOwn) {
+    serve();
+    RpcClientOptions options;
+    options.connections_max = 1;
+    auto client = RpcClient::create(pool_.executor_of(1), client_->address(), options);
+    run([&]() -> asio::awaitable<void> {
+        std::vector<std::unique_ptr<RpcStream>> waiting;
+        for (int i = 0; i < 6; ++i) {
+            auto one = co_await client->open(Method::wait, "{}", {}, in_ms(5000));
+            EXPECT_TRUE(one.has_value()) << i;
+            if (one.has_value()) waiting.push_back(std::move(*one));
+        }
+        const auto before = std::chrono::steady_clock::now();
+        auto beyond = co_await client->open(Method::wait, "{}", {}, in_ms(5000));
+        EXPECT_EQ(beyond.error().code, ErrorCode::overloaded) << beyond.error().to_text();
+        EXPECT_LT(std::chrono::steady_clock::now() - before, 2s) << "told at once";
+        auto work = co_await client->call(Method::append, "{}", {}, in_ms(5000));
+        EXPECT_TRUE(work.has_value());
+        waiting.pop_back();
+        auto again = co_await client->open(Method::wait, "{}", {}, in_ms(5000));
+        EXPECT_TRUE(again.has_value());
     });
 }
 

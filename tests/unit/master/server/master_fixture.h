@@ -380,6 +380,12 @@ class FakeCoordinator final : public QueryCoordinator {
         return std::unique_ptr<QueryStream>(std::make_unique<Stream>(rows));
     }
 
+    Result<AwaitedOffsets> awaited(std::string_view, const TableLookup& lookup,
+                                   const QueryOptions& options) override {
+        DL_TRY_ASSIGN(auto table, lookup("t"));
+        return AwaitedOffsets{std::move(table), options.cut.min_offsets};
+    }
+
     Result<StatementShape> describe(std::string_view, const TableLookup&, const QueryOptions&,
                                     std::shared_ptr<QueryCancel>) override {
         const DataType number{TypeKind::int64};
@@ -557,7 +563,8 @@ class MasterFixture : public ::testing::Test {
                                                         *queries_pool_,
                                                         work_bytes_,
                                                         query_slots_,
-                                                        {}});
+                                                        {},
+                                                        open_results_});
         ServerOptions options;
         options.address = "127.0.0.1:0";
         options.session.frame_bytes_max = 1u << 20;
@@ -607,6 +614,7 @@ class MasterFixture : public ::testing::Test {
     FakeCoordinator coordinator_;
     net::ByteBudget work_bytes_{1u << 30};
     net::ByteBudget query_slots_{2};
+    OpenResults open_results_{4};
     std::unique_ptr<Services> services_;
     std::unique_ptr<MasterServer> server_;
 };

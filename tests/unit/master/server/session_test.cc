@@ -160,6 +160,60 @@ TEST_F(ClientSessionTest, AClientThatLeavesEndsItsLongPoll) {
     EXPECT_TRUE(eventually([&] { return slaves_[0]->wait_was_cancelled() && server_->sessions() == 1; }));
 }
 
+// More than there are slots wait for what never comes; queries run all the same.
+TEST_F(ClientSessionTest, QueriesThatWaitForRecordsHoldNoSlot) {
+    RawClient client(port());
+    create_t(client, 1);
+    std::vector<std::unique_ptr<RawClient>> waiting;
+    for (int i = 0; i < 4; ++i) {
+        waiting.push_back(std::make_unique<RawClient>(port()));
+        waiting.back()->send_frame(
+            R"({"query":"select n from t","options":{"timeout_ms":86400000,"min_offsets":{"0":1000}}})");
+    }
+    ASSERT_TRUE(eventually([&] { return slaves_[0]->calls(rpc::Method::wait) == 4; }));
+    EXPECT_EQ(client.ask(R"({"query":"select n","options":{"timeout_ms":5000}})"),
+              "{\"n\":0}|{\"n\":1}|{\"n\":2}|ok");
+    const auto late =
+        client.ask(R"({"query":"select n from t","options":{"timeout_ms":50,"min_offsets":{"0":1000}}})");
+    EXPECT_TRUE(
+        late.starts_with("TIMEOUT: table 't' has not reached the offsets asked for in time: "
+                         "partition 0 at 1000;"))
+        << late;
+    waiting.front()->close();
+    EXPECT_TRUE(eventually([&] { return server_->sessions() == 4 && slaves_[0]->wait_was_cancelled(); }));
+    EXPECT_TRUE(server_->stop(std::chrono::seconds(5)));
+    EXPECT_TRUE(waiting.back()->reply().starts_with("UNAVAILABLE: this master is stopping"));
+}
+
+// More than there are slots do not read on; queries run all the same, and of too many results one makes room.
+TEST_F(ClientSessionTest, SlowReadersHoldNoSlot) {
+    coordinator_.rows = 100'000'000;
+    std::vector<std::unique_ptr<RawClient>> slow;
+    const auto open_one = [&] {
+        slow.push_back(std::make_unique<RawClient>(port()));
+        slow.back()->send_frame(R"({"query":"select n","options":{"timeout_ms":3600000}})");
+    };
+    for (std::size_t i = 1; i <= 3; ++i) {
+        open_one();
+        ASSERT_TRUE(eventually([&] { return open_results_.open() == i; }));
+    }
+    EXPECT_TRUE(eventually([&] { return query_slots_.in_use() == 0; })) << "none while they wait for clients";
+    coordinator_.rows = 3;
+    RawClient client(port());
+    EXPECT_EQ(client.ask(R"({"query":"select n","options":{"timeout_ms":5000}})"),
+              "{\"n\":0}|{\"n\":1}|{\"n\":2}|ok");
+    coordinator_.rows = 100'000'000;
+    open_one();
+    open_one();
+    const auto ended = slow.front()->reply();
+    EXPECT_TRUE(ended.starts_with("{\"n\":0}|{\"n\":1}|"));
+    EXPECT_NE(
+        ended.find("|OVERLOADED: more results are read at the same time than this master keeps open (4)"),
+        std::string::npos)
+        << ended.substr(ended.size() - 200);
+    EXPECT_EQ(open_results_.open(), 4u);
+}
+
 TEST_F(ClientSessionTest, AHalfClosedClientGetsTheRepliesToItsWrites) {
     RawClient client(port());
     create_t(client);

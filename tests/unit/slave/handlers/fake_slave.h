@@ -269,7 +269,7 @@ class FakeRegistry final : public TableRegistry {
     }
     TableId highest_table() const override { return tables_.empty() ? TableId{} : tables_.rbegin()->first; }
     Result<void> adopt(TableId, std::uint64_t) override { return {}; }
-    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions) override {
+    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, const StopCheck&) override {
         std::lock_guard lock(mutex_);
         auto& entry = tables_[table.id];
         entry.meta = std::make_shared<const TableMeta>(table);

@@ -38,6 +38,7 @@ class HandlersTest : public ::testing::Test {
         context_.tables = &registry_;
         context_.queries = &queries_;
         context_.work_pool = &work_;
+        context_.tables_pool = &work_;
         context_.query_pool = &query_;
         context_.query_slots = &slots_;
         context_.node = {"h:1", "1.2.3", "inc"};
@@ -45,7 +46,7 @@ class HandlersTest : public ::testing::Test {
         LeaderEpochs ids;
         for (std::uint32_t i = 0; i < 4; ++i)
             ids[PartitionId{i}] = LeaderEpoch{1};
-        EXPECT_TRUE(registry_.create(table, ids).has_value());
+        EXPECT_TRUE(registry_.create(table, ids, [] { return std::nullopt; }).has_value());
         server_ = *rpc::RpcServer::listen(pool_.executor_of(0), "127.0.0.1:0", make_handlers(context_));
         client_ =
             rpc::RpcClient::create(pool_.executor_of(1), "127.0.0.1:" + std::to_string(server_->port()));

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "common/base/log.h"
 #include "common/duck/parquet_file.h"
@@ -19,6 +22,8 @@ TableMeta make_table(std::uint64_t id, std::uint32_t partitions) {
     table.incarnation = 1000 + id;
     return table;
 }
+
+const StopCheck kGoOn = [] { return std::nullopt; };
 
 class PartitionRegistryTest : public ::testing::Test {
   protected:
@@ -89,9 +94,9 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
     {
         auto node = start();
         ASSERT_TRUE(node && node->recovered.has_value());
-        ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3), kGoOn).has_value());
         // And one that a single directory knows.
-        ASSERT_TRUE(node->registry->create(make_table(2, 1), partitions(1)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(2, 1), partitions(1), kGoOn).has_value());
         for (std::uint32_t p = 0; p < 3; ++p)
             append(*node->registry, p);
         node->registry->close();
@@ -130,7 +135,7 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
 TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), kGoOn).has_value());
         append(*node->registry, 0);
         node->registry->close();
     }
@@ -150,7 +155,7 @@ TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) 
 TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2), kGoOn).has_value());
         append(*node->registry, 0);
         append(*node->registry, 1);
         node->registry->close();
@@ -166,7 +171,7 @@ TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
 TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropped) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1)).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), kGoOn).has_value());
         append(*node->registry, 0);
         node->registry->close();
     }
@@ -179,7 +184,7 @@ TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropp
         auto node = start();
         EXPECT_EQ(node->recovered->tables, 0u);
         EXPECT_TRUE(node->registry->table(TableId{1}).has_error());
-        EXPECT_EQ(node->registry->create(make_table(1, 1), partitions(1)).error().code,
+        EXPECT_EQ(node->registry->create(make_table(1, 1), partitions(1), kGoOn).error().code,
                   ErrorCode::corrupt_data);
         EXPECT_EQ(node->registry->drop(TableId{1}, 1001).error().code, ErrorCode::corrupt_data);
         node->registry->close();
@@ -188,6 +193,65 @@ TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropp
     auto node = start();
     EXPECT_EQ(node->recovered->rows, 5u);
     node->registry->close();
+}
+
+TEST_F(PartitionRegistryTest, ACreationThatIsEndedLeavesNothing) {
+    auto node = start();
+    ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), kGoOn).has_value());
+    const auto before = everything("/a/tables").size() + everything("/b/tables").size();
+    std::atomic<int> asked{0};
+    const StopCheck stop = [&asked]() -> std::optional<Error> {
+        if (++asked < 20) return std::nullopt;
+        return make_error(ErrorCode::cancelled, "enough");
+    };
+    EXPECT_EQ(node->registry->create(make_table(2, 200), partitions(200), stop).error().message, "enough");
+    EXPECT_LT(asked, 40) << "and does not go on to the end";
+    EXPECT_TRUE(node->registry->table(TableId{2}).has_error());
+    EXPECT_EQ(everything("/a/tables").size() + everything("/b/tables").size(), before);
+    ASSERT_TRUE(node->registry->create(make_table(2, 200), partitions(200), kGoOn).has_value());
+    EXPECT_EQ(node->registry->partitions(TableId{2}).size(), 200u);
+    node->registry->close();
+    files_.crash(1);  // loses what was not synced
+    node = start();
+    EXPECT_EQ(node->recovered->partitions, 201u);
+    node->registry->close();
+}
+
+// Changes of one table go one after the other, those of others meanwhile.
+TEST_F(PartitionRegistryTest, NobodyWaitsForTheCreationOfAnotherTable) {
+    auto node = start();
+    auto& registry = *node->registry;
+    ASSERT_TRUE(registry.create(make_table(1, 1), partitions(1), kGoOn).has_value());
+    std::promise<void> begun, go_on;
+    std::shared_future<void> may_go_on = go_on.get_future().share();
+    std::once_flag once;
+    const StopCheck slow = [&]() -> std::optional<Error> {
+        std::call_once(once, [&] { begun.set_value(); });
+        may_go_on.wait();
+        return std::nullopt;
+    };
+    std::thread creating(
+        [&] { EXPECT_TRUE(registry.create(make_table(2, 3), partitions(3), slow).has_value()); });
+    begun.get_future().wait();
+    auto others = std::async(std::launch::async, [&] {
+        EXPECT_TRUE(registry.update(make_table(1, 1), {{PartitionId{0}, LeaderEpoch{2}}}).has_value());
+        EXPECT_TRUE(registry.create(make_table(3, 1), partitions(1), kGoOn).has_value());
+        EXPECT_TRUE(registry.drop(TableId{3}, 1003).has_value());
+    });
+    EXPECT_EQ(others.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    std::promise<void> dropped;
+    auto is_dropped = dropped.get_future();
+    std::thread dropping([&] {
+        EXPECT_TRUE(registry.drop(TableId{2}, 1002).has_value());
+        dropped.set_value();
+    });
+    EXPECT_EQ(is_dropped.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+    go_on.set_value();
+    creating.join();
+    dropping.join();
+    EXPECT_TRUE(registry.table(TableId{2}).has_error());
+    EXPECT_FALSE(*files_.exists("/a/tables/t2"));
+    registry.close();
 }
 
 }  // namespace

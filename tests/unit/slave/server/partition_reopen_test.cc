@@ -33,7 +33,8 @@ class PartitionReopen : public ::testing::Test {
         ASSERT_TRUE(directory.has_value()) << directory.error().to_text();
         registry_ = std::make_unique<PartitionRegistry>(
             std::vector<std::shared_ptr<DataDirectory>>{std::move(*directory)}, options, context);
-        const auto created = registry_->create(table_, {{PartitionId{0}, LeaderEpoch{3}}});
+        const auto created =
+            registry_->create(table_, {{PartitionId{0}, LeaderEpoch{3}}}, [] { return std::nullopt; });
         ASSERT_TRUE(created.has_value()) << created.error().to_text();
     }
     void TearDown() override {
