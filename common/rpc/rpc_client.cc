@@ -176,9 +176,11 @@ Error Client::lost(Method method, const Error& error) const {
     if (error.code == ErrorCode::timeout)
         return make_error(ErrorCode::timeout, what + " did not finish in time");
     if (changes_state(method))
-        return make_error(ErrorCode::unknown_outcome,
-                          what + " lost its connection before the answer (" + error.message +
-                              "); it may have been done, repeat it with the same batch id");
+        return make_error(
+            ErrorCode::unknown_outcome,
+            what + " lost its connection before the answer (" + error.message + ")" +
+                (method == Method::append ? "; it may have been done, repeat it with the same batch id"
+                                          : ""));
     if (error.code == ErrorCode::cancelled) return make_error(ErrorCode::cancelled, what + " was cancelled");
     if (error.code == ErrorCode::unavailable)
         return make_error(ErrorCode::unavailable, what + " lost its connection: " + error.message);

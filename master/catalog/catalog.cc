@@ -2,6 +2,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/base/nearest_name.h"
+#include "common/meta/schema_lineage.h"
 #include "master/catalog/schema_change.h"
 
 namespace dl::master {
@@ -94,6 +95,11 @@ Result<PartitionPlacement> Catalog::change_placement(TableId table, PartitionId 
 
 Result<TablePtr> Catalog::change_schema(TableMeta table) {
     std::lock_guard lock(change_mutex_);
+    const auto known = cache_.find(table.name);
+    if (known == nullptr || known->id != table.id)
+        return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
+    if (table.schema.id <= known->schema.id || !descends_from(table, *known))
+        return make_error(ErrorCode::schema_mismatch, "table '" + table.name + "' was altered meanwhile");
     auto changed = std::make_shared<const TableMeta>(std::move(table));
     DL_TRY(commit_change([&] { return store_->change_schema(*changed); }));
     cache_.put(changed);

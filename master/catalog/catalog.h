@@ -35,7 +35,7 @@ class Catalog {
     Result<TablePtr> add_table(TableMeta table, TablePlacement placement);
     Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
                                                 std::uint32_t expected_version, PartitionPlacement next);
-    Result<TablePtr> change_schema(TableMeta table);
+    Result<TablePtr> change_schema(TableMeta table);  // SCHEMA_MISMATCH: does not descend from the known one
     Result<void> remove_table(const TableMeta& table);
     Result<std::vector<PendingDrop>> pending_drops() { return store_->pending_drops(); }
     Result<void> finish_drop(const PendingDrop& drop) { return store_->finish_drop(drop); }

@@ -1,6 +1,7 @@
 #include "master/catalog/catalog_store.h"
 
 #include <charconv>
+#include <random>
 #include <utility>
 
 #include "common/base/byte_io.h"
@@ -60,6 +61,8 @@ Result<std::vector<NodeId>> decode_nodes(std::string_view text) {
     return nodes;
 }
 
+// Above all that older releases counted up to.
+constexpr std::uint32_t kDrawnNodeMin = 1u << 16, kDrawnNodeMax = (1u << 31) - 1;
 constexpr std::uint64_t kTableIdMax = std::uint64_t{1} << 62;  // out of reach for a counter
 
 std::int64_t signed_id(TableId table) {
@@ -215,12 +218,14 @@ Result<NodeMap> CatalogStore::read_nodes() {
     }
 }
 
+// Drawn, not counted: a catalog restored from a copy has forgotten the ids it gave since, and slaves that it
+// cannot ask at the moment have them.
 Result<NodeId> CatalogStore::next_node_id() {
-    DL_TRY_ASSIGN(auto next, database_.prepare("UPDATE counters SET value = value + 1 "
-                                               "WHERE name = 'next_node_id' RETURNING value - 1"));
-    DL_TRY_ASSIGN(const bool row, next.step());
-    if (!row) return make_error(ErrorCode::corrupt_data, "catalog: the counter next_node_id is missing");
-    return NodeId{static_cast<std::uint32_t>(next.integer(0))};
+    DL_TRY_ASSIGN(const auto nodes, read_nodes());
+    std::random_device random;
+    std::uniform_int_distribution<std::uint32_t> any(kDrawnNodeMin, kDrawnNodeMax);
+    for (;;)
+        if (const NodeId id{any(random)}; !nodes.contains(id)) return id;
 }
 
 Result<void> CatalogStore::put_node(const Node& node) {
@@ -256,18 +261,25 @@ Result<Node> CatalogStore::register_node(const std::string& address, NodeId know
     if (node.id == NodeId{}) {
         DL_TRY_ASSIGN(node.id, next_node_id());
     }
-    if (const auto found = nodes.find(node.id); found != nodes.end() && found->second == node) return node;
+    if (const auto found = nodes.find(node.id); found != nodes.end()) {
+        if (found->second == node) return node;
+        const auto& registered = found->second.incarnation;
+        if (!registered.empty() && registered != incarnation)
+            return make_error(
+                ErrorCode::unavailable,
+                "slave " + address + " and the slave last seen at " + found->second.address +
+                    " were given the same number by masters on two copies of a catalog, and this catalog "
+                    "means the latter; start the master on the catalog that knows slave " +
+                    address +
+                    " (master.data.path), or that slave on an empty directory (slave.data), after "
+                    "which the tables it holds are not served");
+    }
     for (auto& [id, other] : nodes) {
         if (id == node.id || other.address != address || other.displaced) continue;
         other.displaced = true;
         DL_TRY(put_node(other));
     }
     DL_TRY(put_node(node));
-    // A catalog restored from a copy may have handed out fewer ids than the slaves have.
-    DL_TRY_ASSIGN(auto raise, database_.prepare("UPDATE counters SET value = max(value, ?) "
-                                                "WHERE name = 'next_node_id'"));
-    raise.bind(1, std::int64_t{node.id.value} + 1);
-    DL_TRY(raise.run());
     DL_TRY(transaction.commit());
     return node;
 }
@@ -399,7 +411,7 @@ Result<void> CatalogStore::change_schema(const TableMeta& table) {
     DL_TRY_ASSIGN(const bool exists, find.step());
     if (!exists)
         return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
-    if (find.integer(0) + 1 != std::int64_t{table.schema.id.value})
+    if (find.integer(0) >= std::int64_t{table.schema.id.value})
         return make_error(ErrorCode::schema_mismatch, "table '" + table.name + "' was altered meanwhile");
     find = SqliteStatement();
 

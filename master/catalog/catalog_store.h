@@ -58,7 +58,7 @@ class CatalogStore {
     Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
                                                 std::uint32_t expected_version, PartitionPlacement next);
     // A newer schema: new fields appear, missing ones are marked dropped. SCHEMA_MISMATCH when the stored
-    // schema is not table.schema.id - 1 (somebody else changed it), TABLE_NOT_FOUND when it is gone.
+    // schema is as new (somebody else changed it), TABLE_NOT_FOUND when it is gone.
     Result<void> change_schema(const TableMeta& table);
     // Removes the table and queues its drop on every node that holds a part of it.
     Result<void> remove_table(const TableMeta& table);

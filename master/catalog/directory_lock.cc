@@ -13,6 +13,12 @@ namespace dl::master {
 
 Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
     std::error_code failed;
+    if (std::filesystem::exists(directory + "/node.json", failed))
+        return make_error(ErrorCode::invalid_request,
+                          "the directory " + directory +
+                              " (master.data.path) is the data directory of a slave; give the master one of "
+                              "its own");
+    failed.clear();
     std::filesystem::create_directories(directory, failed);
     if (failed)
         return make_error(ErrorCode::io_error,

@@ -64,7 +64,11 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
                     "on another directory (slave.data), or take the slave over with master "
                     "--begin-anew"));
     const auto known = ours ? ping->node_id : NodeId{};
-    if (known != NodeId{}) {
+    // With another incarnation than the catalog's it is no copy: register_node() says so.
+    const auto nodes = catalog_.tables().nodes();
+    const auto registered = nodes->find(known);
+    if (known != NodeId{} && registered != nodes->end() &&
+        registered->second.incarnation == ping->incarnation) {
         auto only = refuse_copies(address, known);
         if (only.has_error()) co_return refused(address, std::move(only).error());
     }
@@ -80,7 +84,7 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
         return catalog_.register_node(address, known, ping->incarnation);
     };
     auto node = co_await run_on(work_, record);
-    if (node.has_error()) co_return std::move(node).error();
+    if (node.has_error()) co_return refused(address, std::move(node).error());
     if (known == NodeId{}) {
         registration.node = node->id;
         registration.cluster_id = catalog_.cluster_id();

@@ -6,7 +6,8 @@
 #include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
-#include "common/rpc/messages/table_messages.h"
+#include "common/meta/schema_lineage.h"
+#include "common/rpc/messages/schema_messages.h"
 #include "master/catalog/catalog_format.h"
 #include "master/control/placement_planner.h"
 
@@ -20,6 +21,84 @@ constexpr std::string_view kComponent = "master.tables";
 constexpr int kAlterAttempts = 8;
 // A drop is done once the catalog says so; slaves that do not answer soon are asked again later.
 constexpr auto kDropPatience = std::chrono::seconds(5);
+
+// A slave knows a newer schema than the catalog: the catalog is a restored copy. It becomes the catalog's, if
+// the catalog's may have become it.
+Result<void> take_over_schema(Catalog& catalog, const TableMeta& held) {
+    const auto found = catalog.find(held.name);
+    if (found.has_error() || (*found)->id != held.id || (*found)->incarnation != held.incarnation) return {};
+    const auto& known = **found;
+    if (descends_from(known, held)) return {};
+    auto adopted = known;
+    adopted.schema = held.schema;
+    adopted.next_field_id = held.next_field_id;
+    auto changed = catalog.change_schema(std::move(adopted));
+    if (changed.has_error() && changed.error().code != ErrorCode::schema_mismatch)
+        return std::move(changed).error();
+    if (changed.has_error()) {
+        // Another slave has brought the same meanwhile, or an ALTER after it.
+        const auto now = catalog.find(held.name);
+        if (now.has_value() && descends_from(**now, held)) return {};
+        return make_error(ErrorCode::corrupt_data,
+                          "the slaves hold other columns of table '" + held.name +
+                              "' than this master's catalog; start the master on the catalog that fits the "
+                              "slaves (master.data.path), or drop the table and create it anew");
+    }
+    log_warn(kComponent, "a slave's schema is newer than the catalog's and was taken over",
+             {{"table", held.name}, {"from", known.schema.id.value}, {"to", held.schema.id.value}});
+    return {};
+}
+
+// What the parts of this file share.
+struct Tellers {
+    Catalog& catalog;
+    const RouteTable& routes;
+    WorkerPool& work;
+};
+
+asio::awaitable<Result<void>> tell_schema(Tellers with, TablePtr table, NodeId node, LeaderEpochs epochs,
+                                          rpc::Deadline deadline) {
+    auto route = with.routes.node(node);
+    if (route.has_error()) co_return std::move(route).error();
+    const auto request = rpc::encode(rpc::UpdateTableRequest{*table, rpc::partition_epochs(epochs)});
+    DL_CO_TRY_ASSIGN(auto reply,
+                     co_await route->slave->call(rpc::Method::update_table, request, {}, deadline));
+    DL_CO_TRY_ASSIGN(auto told, rpc::decode_reply<rpc::UpdatedTable>(reply.end_json));
+    if (!told.newer) co_return Result<void>();
+    auto adopt = [&catalog = with.catalog, held = std::move(*told.newer)] {
+        return take_over_schema(catalog, held);
+    };
+    co_return co_await run_on(with.work, adopt);
+}
+
+// Before the catalog gives out a schema number and an id of a column: all slaves of the table say that they
+// know no newer ones, or bring them.
+asio::awaitable<Result<void>> agree_on_schema(Tellers with, std::string name, rpc::Deadline deadline) {
+    DL_CO_TRY_ASSIGN(const auto table, with.catalog.find(name));
+    const auto placement = with.catalog.tables().placement(table->id);
+    const auto nodes = placement == nullptr ? std::vector<NodeId>() : nodes_of(*placement);
+    const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
+    std::vector<Result<void>> agreed(nodes.size());
+    std::vector<Task> tasks;
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+        tasks.emplace_back(
+            [with, &table, node = nodes[i], result = &agreed[i], until]() -> asio::awaitable<void> {
+                const LeaderEpochs none;
+                *result = co_await tell_schema(with, table, node, none, until);
+            });
+    co_await run_all(std::move(tasks));
+    for (auto& result : agreed) {
+        if (result.has_value()) continue;
+        auto error = std::move(result).error();
+        const bool is_away = error.code == ErrorCode::unavailable || error.code == ErrorCode::timeout;
+        if (!is_away) co_return error;
+        error.code = ErrorCode::unavailable;
+        co_return error.in("table '" + table->name +
+                           "' was not altered: all its slaves have to be there, because one may know columns "
+                           "that a restored catalog has forgotten; start it and repeat the statement");
+    }
+    co_return Result<void>();
+}
 
 }  // namespace
 
@@ -79,6 +158,7 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
         if (!failure) continue;
         // Whatever the slave did, no table came to be: the client may simply try again.
         if (error_outcome(failure->code) != Outcome::nothing_done) failure->code = ErrorCode::unavailable;
+        if (failure->code == ErrorCode::unavailable) failure->message += "; repeat the statement";
         co_return failure->in("table '" + table.name + "' was not created");
     }
     co_return Result<void>();
@@ -174,6 +254,8 @@ asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline de
 
 asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change change,
                                                       rpc::Deadline deadline) {
+    const Tellers with{catalog_, routes_, work_};
+    DL_CO_TRY(co_await agree_on_schema(with, name, deadline));
     auto commit = [this, name = std::move(name), change = std::move(change)]() -> Result<TablePtr> {
         for (int attempt = 1;; ++attempt) {
             DL_TRY_ASSIGN(auto table, catalog_.find(name));
@@ -189,15 +271,13 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
     std::vector<Task> tasks;
     const auto placement = catalog_.tables().placement(table->id);
     for (const auto node : placement == nullptr ? std::vector<NodeId>() : nodes_of(*placement)) {
-        tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
-            auto route = routes_.node(node);
-            if (route.has_error()) co_return;
-            const auto request = rpc::encode(rpc::UpdateTableRequest{*table, {}});
-            auto reply = co_await route->slave->call(rpc::Method::update_table, request, {}, until);
+        tasks.emplace_back([with, table, node, until]() -> asio::awaitable<void> {
+            const LeaderEpochs none;
+            const auto told = co_await tell_schema(with, table, node, none, until);
             // It learns the schema with the next batch, or when it comes back.
-            if (reply.has_error())
+            if (told.has_error())
                 log_warn(kComponent, "a slave does not know the new schema yet",
-                         {{"slave", route->address}, {"table", table->name}, {"error", reply.error()}});
+                         {{"node", node.value}, {"table", table->name}, {"error", told.error()}});
         });
     }
     co_await run_all(std::move(tasks));
@@ -284,16 +364,16 @@ asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::D
 asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline) {
     auto route = routes_.node(node);
     if (route.has_error()) co_return;
+    const Tellers with{catalog_, routes_, work_};
     for (const auto& table : catalog_.tables().list()) {
         const auto placement = catalog_.tables().placement(table->id);
         if (placement == nullptr) continue;
         const auto epochs = epochs_on(*placement, node);
         if (epochs.empty()) continue;
-        const auto request = rpc::encode(rpc::UpdateTableRequest{*table, rpc::partition_epochs(epochs)});
-        auto reply = co_await route->slave->call(rpc::Method::update_table, request, {}, deadline);
-        if (reply.has_error())
-            log_warn(kComponent, "a slave that came back does not take a schema",
-                     {{"slave", route->address}, {"table", table->name}, {"error", reply.error()}});
+        const auto told = co_await tell_schema(with, table, node, epochs, deadline);
+        if (told.has_value()) continue;
+        log_warn(kComponent, "a slave that came back does not take a schema",
+                 {{"slave", route->address}, {"table", table->name}, {"error", told.error()}});
     }
     co_await retry_drops(node, deadline);
 }

@@ -45,7 +45,12 @@ class Sending {
         }
         auto reply = co_await share.route.slave->call(rpc::Method::append, rpc::encode(request),
                                                       std::move(bodies), deadline, &trace);
-        if (reply.has_error()) co_return std::move(reply).error();
+        if (reply.has_error()) {
+            if (trace.lost)
+                for (const auto& part : share.partitions)
+                    lost_.emplace(part.partition, reply.error());
+            co_return std::move(reply).error();
+        }
         auto decoded = rpc::decode_reply<rpc::AppendReply>(reply->end_json);
         if (decoded.has_error()) co_return std::move(decoded).error();
         take(share, std::move(*decoded));
@@ -54,7 +59,7 @@ class Sending {
 
     void failed(const SlaveShare& share, const Error& error) {
         for (const auto& part : share.partitions)
-            result_of(part.partition).error = error;
+            result_of(part.partition).error = told(part.partition, error);
     }
 
     // Those whose leader changed after the request was checked and before they were written; once.
@@ -65,22 +70,33 @@ class Sending {
   private:
     rpc::AppendResult& result_of(PartitionId partition) { return results_[places_.at(partition)]; }
 
+    // What an earlier try may have written is not undone by what a later one runs into: a full disk, say.
+    Error told(PartitionId partition, const Error& error) const {
+        const auto lost = lost_.find(partition);
+        if (lost == lost_.end() || error_outcome(error.code) != Outcome::nothing_done) return error;
+        return make_error(ErrorCode::unknown_outcome,
+                          lost->second.message + "; asked again: " + error.to_text());
+    }
+
     void take(const SlaveShare& share, rpc::AppendReply reply) {
         for (const auto& part : share.partitions) {
             auto& result = result_of(part.partition);
             result.error.reset();
             const auto named =
                 "table " + table_->name + ", partition " + std::to_string(part.partition.value);
-            const auto told = std::find_if(reply.partitions.begin(), reply.partitions.end(),
-                                           [&](const auto& one) { return one.partition == part.partition; });
-            if (told == reply.partitions.end())
+            const auto answer =
+                std::find_if(reply.partitions.begin(), reply.partitions.end(),
+                             [&](const auto& one) { return one.partition == part.partition; });
+            if (answer == reply.partitions.end())
                 result.error = make_error(ErrorCode::internal,
                                           "slave " + share.route.address + " did not answer for " + named);
-            else if (told->appended)
-                result.appended = told->appended;
+            else if (answer->appended)
+                result.appended = answer->appended;
             else
-                result.error = told->error->in(named);
-            if (result.error && result.error->code == ErrorCode::not_leader) unled_.push_back(part.partition);
+                result.error = answer->error->in(named);
+            if (!result.error) continue;
+            if (result.error->code == ErrorCode::not_leader) unled_.push_back(part.partition);
+            result.error = told(part.partition, *result.error);
         }
     }
 
@@ -90,6 +106,7 @@ class Sending {
     std::map<PartitionId, std::size_t> places_;
     std::vector<rpc::AppendResult> results_;  // as batch_->partitions
     std::vector<PartitionId> unled_;
+    std::map<PartitionId, Error> lost_;  // tries that may have been written: the first error of each
 };
 
 }  // namespace

@@ -14,6 +14,8 @@ Error named(Error error, const rpc::TableRef& table) {
 
 Result<std::shared_ptr<const TableMeta>> find_table(const TableRegistry& tables, const rpc::TableRef& table) {
     auto found = tables.table(table.id);
+    if (found.has_error() && found.error().code == ErrorCode::corrupt_data)
+        return found.error().in("table '" + table.name + "'");
     if (found.has_error()) return named(std::move(found).error(), table);
     DL_TRY(check_incarnation(**found, table.incarnation, table.name));
     return found;

@@ -19,6 +19,39 @@ Error closing_error(const PartitionCore& core) {
     return make_error(ErrorCode::unavailable, core.label() + " is closing; try again later");
 }
 
+// Nothing can be written. A repeat of a batch that is there already needs nothing written, and is answered as
+// the first was.
+void answer_without_writing(PartitionCore& core, const std::vector<PendingAppend>& requests,
+                            const Error& error) {
+    std::vector<Result<AppendAck>> answers;
+    answers.reserve(requests.size());
+    {
+        auto hold = core.exclusion.for_group();
+        for (const auto& pending : requests) {
+            const auto& request = pending.request;
+            if (request.epoch) {
+                if (auto checked = core.check_epoch(*request.epoch); checked.has_error()) {
+                    answers.push_back(std::move(checked).error());
+                    continue;
+                }
+            }
+            if (request.name.id == Hash128{}) {
+                answers.push_back(error);
+                continue;
+            }
+            const auto known = hold->batch_ids.find(request.name);
+            if (known.has_error())
+                answers.push_back(known.error());
+            else if (*known)
+                answers.push_back(AppendAck{(*known)->first, (*known)->last, true});
+            else
+                answers.push_back(error);
+        }
+    }
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        requests[i].done(std::move(answers[i]));
+}
+
 }  // namespace
 
 Appender::Appender(PartitionCore& core, std::shared_ptr<WaitList> waits, std::function<void()> segment_closed,
@@ -151,8 +184,7 @@ void Appender::write_group(std::vector<PendingAppend> requests) {
         if (outcome.has_value()) return finish(std::move(*outcome));
         error = std::move(outcome).error();
     }
-    for (auto& pending : requests)
-        pending.done(*error);
+    answer_without_writing(core_, requests, *error);
 }
 
 void Appender::finish(Outcome outcome) {

@@ -39,8 +39,9 @@ Result<std::shared_ptr<const QueryView>> QueryViews::use(std::uint64_t id) {
         expired = std::move(found->second);
         entries_.erase(found);
     }
-    return make_error(ErrorCode::not_found, "the cut " + std::to_string(id) +
-                                                " is not pinned here (any more); run the query again");
+    return make_error(ErrorCode::unavailable,
+                      "the slave no longer holds the state that the query reads: it was started anew, or the "
+                      "query paused for too long; run the query again");
 }
 
 void QueryViews::remove(std::uint64_t id) {

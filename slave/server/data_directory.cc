@@ -34,6 +34,15 @@ Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, co
         return make_error(ErrorCode::not_supported,
                           "data directory " + path +
                               " (slave.data) has a backslash beside one of * ? [ in its path; rename it");
+    for (const std::string file : {"/master.lock", "/catalog.db"}) {
+        auto of_master = files.exists(path + file);
+        if (of_master.has_error()) return of_master.error().in("data directory " + path + " (slave.data)");
+        if (*of_master)
+            return make_error(ErrorCode::invalid_request,
+                              "directory " + path +
+                                  " (slave.data) is the data directory of a master; give the slave one of "
+                                  "its own");
+    }
     if (auto created = files.create_directories(path + "/tables"); created.has_error())
         return created.error().in("data directory " + path + " (slave.data)");
     auto lock = files.lock(path + "/LOCK");

@@ -13,7 +13,8 @@ namespace dl::slave {
 class StoredMembership final : public NodeMembership {
   public:
     // Brings the directories to one identity: that of those that have one, a new one when all are new.
-    // CORRUPT_DATA when they belong to different slaves.
+    // CORRUPT_DATA when they belong to different slaves or are copies of one, UNAVAILABLE when one of them is
+    // missing and an empty one is in its place: a disk that is not mounted.
     static Result<std::unique_ptr<StoredMembership>> open(
         const std::vector<std::shared_ptr<DataDirectory>>& directories);
 
@@ -24,14 +25,16 @@ class StoredMembership final : public NodeMembership {
     Result<void> join(NodeId node, std::string_view cluster_id, bool take_over) override;
 
   private:
-    StoredMembership(std::vector<std::shared_ptr<DataDirectory>> directories, NodeFile node)
-        : directories_(std::move(directories)), incarnation_(node.incarnation), node_(std::move(node)) {}
+    StoredMembership(std::vector<std::shared_ptr<DataDirectory>> directories, std::vector<NodeFile> files)
+        : directories_(std::move(directories)),
+          incarnation_(files.front().incarnation),
+          files_(std::move(files)) {}
 
     const std::vector<std::shared_ptr<DataDirectory>> directories_;
     const std::string incarnation_;
     std::mutex joining_;
     mutable std::mutex mutex_;
-    NodeFile node_;
+    std::vector<NodeFile> files_;  // by directory; of one node
 };
 
 }  // namespace dl::slave

@@ -7,6 +7,7 @@
 #include "common/async/worker_pool.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/meta/schema_lineage.h"
 
 namespace dl::slave {
 namespace {
@@ -37,6 +38,15 @@ bool replaces(const TableMeta& newer, const TableMeta& known) {
 LeaderEpoch epoch_of(const LeaderEpochs& epochs, PartitionId id) {
     const auto found = epochs.find(id);
     return found == epochs.end() ? LeaderEpoch{1} : found->second;
+}
+
+Error foreign_schema(const TableMeta& here) {
+    return make_error(
+        ErrorCode::corrupt_data,
+        "the slave holds other columns of table '" + here.name +
+            "' than the master's catalog: the table was altered by a master on another copy of the catalog; "
+            "nothing was done. Stop the wrong master and start the one whose catalog fits the slaves "
+            "(master.data.path), or drop the table and create it anew");
 }
 
 std::string name_of(const TableMeta& table, PartitionId id) {
@@ -70,6 +80,13 @@ Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
             merge_epochs(epochs[id], stored->epochs);
             copies.back().meta = stored->meta;
             auto& known = newest[id];
+            if (known && !descends_from(stored->meta, *known) && !descends_from(*known, stored->meta)) {
+                leave_out(id, directories_[i]->table_path(id),
+                          make_error(ErrorCode::corrupt_data,
+                                     "its table.json has other columns than that in another directory"));
+                copies.pop_back();
+                continue;
+            }
             if (!known || replaces(stored->meta, *known))
                 known = std::make_shared<const TableMeta>(std::move(stored->meta));
         }
@@ -121,6 +138,10 @@ Result<std::vector<PartitionRegistry::Found>> PartitionRegistry::scan() {
 
 void PartitionRegistry::leave_out(TableId table, const std::string& path, const Error& error) {
     log_error(kComponent, "table left out", {{"directory", path}, {"error", error}});
+    auto reason = error.message;
+    for (auto at = reason.find(path + "/"); at != reason.npos; at = reason.find(path + "/"))
+        reason.erase(at, path.size() + 1);
+    unreadable_.emplace(table, std::move(reason));
     left_out_.emplace(table, make_error(ErrorCode::corrupt_data,
                                         path + " could not be read at the slave's start (" + error.message +
                                             "); put it right and start the slave again"));
@@ -298,25 +319,33 @@ bool PartitionRegistry::reopen(const Failed& failed) {
     return true;
 }
 
+Error PartitionRegistry::not_here(TableId table) const {
+    if (const auto found = unreadable_.find(table); found != unreadable_.end())
+        return make_error(ErrorCode::corrupt_data,
+                          "the slave could not read what it holds of the table at its start (" +
+                              found->second +
+                              "); its log names the file: put it right and start the slave again");
+    return make_error(ErrorCode::table_not_found,
+                      "table with id " + std::to_string(table.value) + " is not on this slave");
+}
+
 Result<std::shared_ptr<const TableMeta>> PartitionRegistry::table(TableId id) const {
     std::shared_lock lock(mutex_);
     const auto found = tables_.find(id);
-    if (found == tables_.end())
-        return make_error(ErrorCode::table_not_found,
-                          "table with id " + std::to_string(id.value) + " is not on this slave");
+    if (found == tables_.end()) return not_here(id);
     return found->second.meta;
 }
 
 Result<std::shared_ptr<Partition>> PartitionRegistry::partition(TableId table, PartitionId id) const {
     std::shared_lock lock(mutex_);
     const auto found = tables_.find(table);
-    if (found == tables_.end())
-        return make_error(ErrorCode::table_not_found,
-                          "table with id " + std::to_string(table.value) + " is not on this slave");
+    if (found == tables_.end()) return not_here(table);
     const auto slot = found->second.slots.find(id);
     if (slot == found->second.slots.end())
-        return make_error(ErrorCode::partition_not_found,
-                          name_of(*found->second.meta, id) + " is not on this slave");
+        return unreadable_.contains(table)  // in one of several directories
+                   ? not_here(table).in(name_of(*found->second.meta, id))
+                   : make_error(ErrorCode::partition_not_found,
+                                name_of(*found->second.meta, id) + " is not on this slave");
     if (slot->second.failure) return *slot->second.failure;
     return slot->second.partition;
 }
@@ -516,6 +545,9 @@ Result<void> PartitionRegistry::update(const TableMeta& table, const LeaderEpoch
 Result<void> PartitionRegistry::update_changing(const TableMeta& table, const LeaderEpochs& told) {
     DL_TRY_ASSIGN(const auto known, this->table(table.id));
     DL_TRY(check_incarnation(*known, table.incarnation, table.name));
+    const bool newer_schema = table.schema.id > known->schema.id;
+    if (!(newer_schema ? descends_from(table, *known) : descends_from(*known, table)))
+        return foreign_schema(*known);
     std::map<PartitionId, std::shared_ptr<Partition>> partitions;
     {
         std::shared_lock lock(mutex_);
@@ -527,7 +559,6 @@ Result<void> PartitionRegistry::update_changing(const TableMeta& table, const Le
         if (partitions.contains(id)) here[id] = epoch;
     auto stored_epochs = epochs(table.id);
     const bool newer_epochs = merge_epochs(stored_epochs, here);
-    const bool newer_schema = table.schema.id > known->schema.id;
     if (!newer_schema && !newer_epochs) return {};
     for (const auto& directory : directories_) {
         DL_TRY_ASSIGN(const bool described, directory->has_table(table.id));

@@ -121,6 +121,7 @@ class PartitionRegistry final : public TableRegistry {
     Result<std::vector<Found>> scan();
     void leave_out(TableId table, const std::string& path, const Error& error);
     Result<void> check_readable(TableId table) const;
+    Error not_here(TableId table) const;
     Slot open(const Found& found) const;
     std::vector<std::size_t> partitions_by_directory() const;
     Result<void> add_partitions(const std::shared_ptr<const TableMeta>& meta, const LeaderEpochs& wanted,
@@ -141,7 +142,8 @@ class PartitionRegistry final : public TableRegistry {
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
     TableId highest_seen_;                                // at the start, under mutex_
-    std::map<TableId, Error> left_out_;                   // since the start, fixed then
+    std::map<TableId, std::string> unreadable_;           // why, for clients; fixed after the start
+    std::map<TableId, Error> left_out_;                   // fixed after the start
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
     // By directory: ticks are waiting or running. Shared with the task, which may outlive a close().
     std::vector<std::shared_ptr<std::atomic<bool>>> ticking_;

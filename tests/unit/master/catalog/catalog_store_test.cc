@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
+#include "common/meta/schema_lineage.h"
 #include "master/catalog/catalog.h"
 #include "master/catalog/schema_change.h"
 
@@ -192,9 +194,40 @@ TEST_F(CatalogStoreTest, ANodeIsKnownByItsIdWhereverItComesBack) {
     catalog = Catalog::open(directory_).value();
     EXPECT_EQ(node_at(*catalog->tables().nodes(), "a:1")->id, configured.id);
     EXPECT_EQ(node_at(*catalog->tables().nodes(), "c:3")->id, other.id);
-    // An id that an older copy of the catalog has not handed out yet is not handed out again.
+    // An id that an older copy of the catalog has not handed out, or not to this slave.
     ASSERT_TRUE(catalog->register_node("d:4", NodeId{40}, "data-4").has_value());
-    EXPECT_EQ(catalog->node_at_address("e:5").value().id, NodeId{41});
+    ASSERT_TRUE(catalog->register_node("e:5", NodeId{40}, "data-4").has_value());
+    const auto twice = catalog->register_node("f:6", NodeId{40}, "data-6");
+    ASSERT_TRUE(twice.has_error());
+    EXPECT_EQ(twice.error().code, ErrorCode::unavailable);
+    EXPECT_NE(twice.error().message.find("slave f:6 and the slave last seen at e:5"), std::string::npos)
+        << twice.error().message;
+    EXPECT_EQ(catalog->tables().nodes()->at(NodeId{40}), (Node{NodeId{40}, "e:5", "data-4", false}));
+}
+
+TEST_F(CatalogStoreTest, ADirectoryOfASlaveIsNotTaken) {
+    std::filesystem::create_directories(directory_);
+    std::ofstream(directory_ + "/node.json") << "{}";
+    EXPECT_EQ(Catalog::open(directory_).error().code, ErrorCode::invalid_request);
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/master.lock"));
+}
+
+TEST_F(CatalogStoreTest, ARestoredCatalogGivesNoNodeIdASecondTime) {
+    const auto register_one = [&](const std::string& address, const std::string& data) {
+        return Catalog::open(directory_).value()->register_node(address, NodeId{}, data).value().id;
+    };
+    register_one("a:1", "data-1");
+    const auto kept = directory_ + "_kept";
+    std::filesystem::remove_all(kept);
+    std::filesystem::copy(directory_, kept, std::filesystem::copy_options::recursive);
+    const auto forgotten = register_one("b:2", "data-2");
+    std::filesystem::remove_all(directory_);
+    std::filesystem::rename(kept, directory_);
+    const auto next = register_one("c:3", "data-3");
+    EXPECT_NE(next, forgotten);
+    const auto catalog = Catalog::open(directory_).value();
+    EXPECT_EQ(catalog->register_node("b:2", forgotten, "data-2").value().id, forgotten);
+    EXPECT_EQ(node_at(*catalog->tables().nodes(), "c:3")->id, next);
 }
 
 // tests/golden/release-0.1.0.tar.gz: what a cluster of the last release left.
@@ -227,7 +260,7 @@ TEST_F(CatalogStoreTest, ACatalogOfTheLastReleaseIsBroughtUpToDate) {
         EXPECT_EQ((*catalog)->node_at_address("127.0.0.1:17855").value().id, kB);
     }
     auto catalog = Catalog::open(directory_ + "/master").value();
-    EXPECT_EQ(catalog->node_at_address("127.0.0.1:1").value().id, NodeId{3});
+    EXPECT_GT(catalog->node_at_address("127.0.0.1:1").value().id, NodeId{65535});
     EXPECT_EQ(catalog->reserve_table({kA}, 5).value(), TableId{5});
 }
 
@@ -325,6 +358,30 @@ TEST_F(CatalogStoreTest, TheCatalogFindsNamesInAnyCaseAndSuggests) {
     EXPECT_EQ(catalog->find("flights").value()->schema.fields.size(), 4u);
     ASSERT_TRUE(catalog->remove_table(*before).has_value());
     EXPECT_TRUE(catalog->find("flights").has_error());
+}
+
+TEST_F(CatalogStoreTest, ASchemaThatASlaveKnowsBetterIsTakenOver) {
+    auto catalog = Catalog::open(directory_).value();
+    const auto table =
+        catalog->add_table(make_table("t", catalog->reserve_table({kA}, 5).value()), make_placement())
+            .value();
+    // Two columns added, one of them dropped again, and an old one dropped.
+    auto held = with_column(*table, {"salary", "int", false, "7"}).value();
+    held = with_column(held, {"gone", "int", false, {}}).value();
+    held = without_column(without_column(held, "gone").value(), "price").value();
+    ASSERT_TRUE(catalog->change_schema(held).has_value());
+    EXPECT_EQ(catalog->change_schema(*table).error().code, ErrorCode::schema_mismatch) << "an older one";
+    catalog.reset();
+    catalog = Catalog::open(directory_).value();
+    const auto adopted = catalog->find("t").value();
+    EXPECT_EQ(schema_digest(*adopted), schema_digest(held));
+    EXPECT_EQ(with_column(*adopted, {"age", "int", false, {}}).value().schema.fields.back().id, FieldId{6});
+    // The other way.
+    auto other = with_column(*table, {"age", "int", false, {}}).value();
+    other.schema.id = SchemaId{9};
+    other.next_field_id = FieldId{12};
+    EXPECT_EQ(catalog->change_schema(other).error().code, ErrorCode::schema_mismatch);
+    EXPECT_EQ(catalog->find("t").value()->schema.fields.size(), 3u);
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ class FakeSlave {
     std::string append(const rpc::AppendRequest& request, rpc::RpcCall& call) {
         last_schema_ = request.schema.value;
         const auto& id = request.batch_id;
-        if (!id.empty() && replies_.contains(id)) {
+        if (!id.empty() && replies_.contains(id) && broken_.empty()) {
             auto reply = replies_[id];
             for (auto& result : reply.partitions)
                 result.appended->duplicate = true;

@@ -119,6 +119,38 @@ TEST_F(StatementsTest, ABatchIdMakesALostAnswerHarmless) {
     EXPECT_EQ(slaves_[0]->end(0), 2);
 }
 
+TEST_F(StatementsTest, ACreateWhoseAnswerIsLostSaysWhatToRepeat) {
+    RawClient client(port());
+    slaves_[0]->hold_next(rpc::Method::create_table);
+    std::thread breaker([&] {
+        EXPECT_TRUE(eventually([&] { return slaves_[0]->holds(); }));
+        slaves_[0]->restart();
+    });
+    const auto reply = client.sql("create table t(id int primary key) partition.number = 2");
+    breaker.join();
+    EXPECT_TRUE(reply.starts_with("UNAVAILABLE: table 't' was not created")) << reply;
+    EXPECT_TRUE(reply.ends_with("; repeat the statement")) << reply;
+    EXPECT_EQ(reply.find("batch id"), std::string::npos) << reply;
+}
+
+// What happens to a repeat says nothing about the try before it.
+TEST_F(StatementsTest, ARefusedRepeatOfALostBatchIsAnUnknownOutcome) {
+    RawClient client(port());
+    create_t(client, 1);
+    slaves_[0]->hold_next(rpc::Method::append);
+    std::thread breaker([&] {
+        EXPECT_TRUE(eventually([&] { return slaves_[0]->holds(); }));
+        slaves_[0]->break_partition(0, make_error(ErrorCode::disk_full, "no space"));
+        slaves_[0]->restart();
+    });
+    const auto reply = client.ask(
+        R"({"insert":{"table_name":"t","crud":"insert","data":{"id":1}},"options":{"batch_id":"b"}})");
+    breaker.join();
+    EXPECT_EQ(slaves_[0]->end(0), 1) << "it is written";
+    EXPECT_TRUE(reply.starts_with("UNKNOWN_OUTCOME: ")) << reply;
+    EXPECT_NE(reply.find("DISK_FULL: table t, partition 0: no space"), std::string::npos) << reply;
+}
+
 // A slave that does not know whether a batch was written knows it no better when it is asked again.
 TEST_F(StatementsTest, AnUnknownOutcomeThatASlaveTellsIsToldAtOnce) {
     RawClient client(port());

@@ -291,6 +291,21 @@ TEST_F(PartitionTest, FullDiskRefusesWritesOnly) {
     append(rows_of(5, 1));
 }
 
+TEST_F(PartitionTest, ARepeatOfAnAcknowledgedBatchIsAnsweredAlsoWithAFullDisk) {
+    const Hash128 id{7, 9}, other{7, 10};
+    const auto first = append(rows_of(0, 3), id);
+    close();
+    options_.free_disk_bytes_min = std::uint64_t{1} << 60;
+    open();
+    const auto again = append_later(rows_of(0, 3), id).get();
+    ASSERT_TRUE(again.has_value()) << again.error().to_text();
+    EXPECT_TRUE(again->duplicate);
+    EXPECT_EQ(again->first, first.first);
+    EXPECT_EQ(again->last, first.last);
+    EXPECT_EQ(append_later(rows_of(0, 3), other).get().error().code, ErrorCode::disk_full);
+    EXPECT_EQ(live().size(), 3u);
+}
+
 TEST_F(PartitionTest, ClosedPartitionRefuses) {
     const auto partition = partition_;
     close();

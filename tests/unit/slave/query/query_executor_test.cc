@@ -354,7 +354,7 @@ TEST(QueryViews, LeasesEndAndAreRenewed) {
     now += 90ms;
     ASSERT_TRUE(views.use(*a));
     now += 110ms;
-    EXPECT_EQ(views.use(*a).error().code, ErrorCode::not_found);
+    EXPECT_EQ(views.use(*a).error().code, ErrorCode::unavailable);
     EXPECT_EQ(views.size(), 1u);
     views.remove(*b);
     views.remove(*b);

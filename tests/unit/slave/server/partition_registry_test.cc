@@ -254,5 +254,44 @@ TEST_F(PartitionRegistryTest, NobodyWaitsForTheCreationOfAnotherTable) {
     registry.close();
 }
 
+// The table after another ALTER ADD.
+TableMeta with_column(TableMeta table, const std::string& name, TypeKind kind = TypeKind::int32) {
+    table.schema.id = SchemaId{table.schema.id.value + 1};
+    Field field;
+    field.id = table.next_field_id;
+    field.name = name;
+    field.type.kind = kind;
+    table.next_field_id = FieldId{field.id.value + 1};
+    table.schema.fields.push_back(std::move(field));
+    return table;
+}
+
+TEST_F(PartitionRegistryTest, ASchemaOfAnotherLineIsRefused) {
+    const auto first = make_table(1, 1);
+    const auto salary = with_column(first, "salary");
+    const auto age = with_column(first, "age");
+    const auto age_city = with_column(age, "city");
+    {
+        auto node = start();
+        auto& registry = *node->registry;
+        ASSERT_TRUE(registry.create(first, partitions(1), kGoOn).has_value());
+        ASSERT_TRUE(registry.update(salary, {}).has_value());
+        // Of a master on another copy of the catalog: the same number, and a newer one.
+        for (const auto* other : {&age, &age_city}) {
+            const auto refused = registry.update(*other, {});
+            ASSERT_TRUE(refused.has_error());
+            EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
+            EXPECT_NE(refused.error().message.find("other columns of table 't1'"), std::string::npos)
+                << refused.error().message;
+        }
+        EXPECT_TRUE(registry.update(first, {}).has_value()) << "older: nothing to do";
+        EXPECT_EQ((*registry.table(TableId{1}))->schema.fields.back().name, "salary");
+        registry.close();
+    }
+    auto node = start();
+    EXPECT_EQ((*node->registry->table(TableId{1}))->schema.fields.back().name, "salary");
+    node->registry->close();
+}
+
 }  // namespace
 }  // namespace dl::slave

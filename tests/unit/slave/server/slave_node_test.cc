@@ -356,7 +356,10 @@ TEST_F(SlaveNodeTest, ANodeKeepsTheIdItWasGiven) {
               std::string::npos);
     stop();
     // A directory that was not reached by the change before a crash takes it from the others.
-    std::filesystem::remove(root_ + "/b/node.json");
+    auto unreached = *decode_node_file(*posix_file_system().read_all(root_ + "/b/node.json"), "b");
+    unreached.node = NodeId{};
+    unreached.cluster_id.clear();
+    std::ofstream(root_ + "/b/node.json", std::ios::binary) << encode_node_file(unreached);
     start();
     EXPECT_NE(text_of(Method::ping, "{}").find("\"node_id\":3,\"cluster_id\":\"" + cluster_),
               std::string::npos);
@@ -367,6 +370,60 @@ TEST_F(SlaveNodeTest, ANodeKeepsTheIdItWasGiven) {
     const auto refused = SlaveNode::start(settings(), "test");
     ASSERT_TRUE(refused.has_error());
     EXPECT_EQ(refused.error().code, ErrorCode::corrupt_data);
+}
+
+TEST_F(SlaveNodeTest, AnEmptyDirectoryInThePlaceOfAMissingOneIsNoStart) {
+    start();
+    create(1, 4);
+    stop();
+    const auto whole = root_ + "/b", elsewhere = root_ + "/elsewhere";
+    std::filesystem::rename(whole, elsewhere);
+    for (int i = 0; i < 2; ++i) {  // the directories that the first start has made are no difference
+        const auto refused = SlaveNode::start(settings(), "test");
+        ASSERT_TRUE(refused.has_error());
+        EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+        EXPECT_NE(refused.error().message.find("is its disk mounted?"), std::string::npos);
+        EXPECT_NE(refused.error().message.find(whole), std::string::npos) << refused.error().message;
+    }
+    std::filesystem::remove_all(whole);
+    std::filesystem::copy(root_ + "/a", whole, std::filesystem::copy_options::recursive);
+    EXPECT_EQ(SlaveNode::start(settings(), "test").error().code, ErrorCode::corrupt_data) << "a copy";
+    std::filesystem::remove_all(whole);
+    std::filesystem::rename(elsewhere, whole);
+    start();
+    EXPECT_EQ(offsets(1, {0, 1, 2, 3}), "0:0-0 1:0-0 2:0-0 3:0-0");
+    stop();
+    // Lost for good: left out once, and an empty one added.
+    std::filesystem::remove_all(whole);
+    auto one = settings();
+    one.data_directories = {root_ + "/a"};
+    ASSERT_TRUE(SlaveNode::start(one, "test").has_value());
+    start();
+    EXPECT_EQ(offsets(1, {0, 1, 2, 3}).substr(0, 19), "PARTITION_NOT_FOUND");
+}
+
+TEST_F(SlaveNodeTest, ADirectoryOfAMasterIsNotTaken) {
+    std::filesystem::create_directories(root_ + "/b");
+    std::ofstream(root_ + "/b/catalog.db") << "x";
+    const auto refused = SlaveNode::start(settings(), "test");
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_request);
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/b/tables"));
+}
+
+TEST_F(SlaveNodeTest, ADamagedDescriptionIsToldAsSuch) {
+    start();
+    create(1, 2);
+    stop();
+    for (const std::string dir : {"/a", "/b"}) {
+        const auto path = root_ + dir + "/tables/t1/table.json";
+        if (std::filesystem::exists(path)) std::ofstream(path, std::ios::binary) << "{}";
+    }
+    start();
+    const auto told = offsets(1, {0, 1});
+    EXPECT_EQ(told.substr(0, 25), "CORRUPT_DATA: table 't1':") << told;
+    EXPECT_NE(told.find("table.json"), std::string::npos) << told;
+    EXPECT_EQ(told.find(root_), std::string::npos) << told;
 }
 
 TEST_F(SlaveNodeTest, ASlaveServesItsClusterOnly) {

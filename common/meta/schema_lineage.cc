@@ -1,0 +1,51 @@
+#include "common/meta/schema_lineage.h"
+
+#include <algorithm>
+
+namespace dl {
+namespace {
+
+// The finisher of splitmix64 over both: order counts.
+std::uint64_t mix(std::uint64_t sum, std::uint64_t value) {
+    sum = (sum ^ value) + 0x9e3779b97f4a7c15u;
+    sum = (sum ^ (sum >> 30)) * 0xbf58476d1ce4e5b9u;
+    sum = (sum ^ (sum >> 27)) * 0x94d049bb133111ebu;
+    return sum ^ (sum >> 31);
+}
+
+bool is_same(const Field& a, const Field& b) {
+    return a.id == b.id && a.name == b.name && a.type == b.type && a.not_null == b.not_null &&
+           a.default_text == b.default_text;
+}
+
+}  // namespace
+
+std::uint64_t schema_digest(const TableMeta& table) {
+    auto sum = mix(0, table.schema.id.value);
+    sum = mix(sum, table.next_field_id.value);
+    sum = mix(sum, table.schema.key().id.value);
+    for (const auto& field : table.schema.fields) {
+        sum = mix(sum, field.id.value);
+        sum = mix(sum, partition_hash(field.name));
+        const std::uint64_t kind{static_cast<std::uint8_t>(field.type.kind)};
+        sum = mix(sum, kind << 32 | std::uint64_t{field.type.precision} << 16 |
+                           std::uint64_t{field.type.scale} << 8 | (field.not_null ? 2u : 0u) |
+                           (field.default_text ? 1u : 0u));
+        if (field.default_text) sum = mix(sum, partition_hash(*field.default_text));
+    }
+    return sum == 0 ? 1 : sum;
+}
+
+bool descends_from(const TableMeta& newer, const TableMeta& older) {
+    if (newer.schema.id == older.schema.id) return schema_digest(newer) == schema_digest(older);
+    if (newer.schema.id < older.schema.id || newer.next_field_id < older.next_field_id ||
+        newer.schema.key().id != older.schema.key().id)
+        return false;
+    return std::all_of(newer.schema.fields.begin(), newer.schema.fields.end(), [&](const Field& field) {
+        if (field.id >= older.next_field_id) return true;
+        const auto before = older.schema.find(field.id);
+        return before && is_same(field, older.schema.fields[*before]);
+    });
+}
+
+}  // namespace dl

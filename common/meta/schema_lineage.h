@@ -1,0 +1,20 @@
+// Which schema of a table is meant, and whether one may have come from another. Numbers alone do not say it:
+// a catalog restored from a copy gives the numbers that it has forgotten a second time, to other columns.
+// Pure; any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "common/meta/table_meta.h"
+
+namespace dl {
+
+// Of everything a schema means: its number, the next field's, the key, and of each column its id, name, type,
+// NOT NULL and default. Never 0. Not stored anywhere.
+std::uint64_t schema_digest(const TableMeta& table);
+
+// Whether `newer` is `older` after some ALTERs, or the same: columns that `older` has assigned an id to are
+// unchanged or dropped in it, and no dropped one is back. The tables are those of one id and incarnation.
+bool descends_from(const TableMeta& newer, const TableMeta& older);
+
+}  // namespace dl
