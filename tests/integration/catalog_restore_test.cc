@@ -92,7 +92,7 @@ TEST_F(CatalogRestoreTest, NoAlterWithoutASlaveOfTheTable) {
     cluster().master().start();
     ASSERT_TRUE(wait_until(seconds(20), [&] {
         client = connect();
-        return client.request(sql("show_table")).ok();
+        return client.request(sql("desc t")).ok();
     }));
     const auto refused = must_fail(client, sql("alter table t add age int"), "UNAVAILABLE");
     EXPECT_THAT(refused, HasSubstr("all its slaves have to be there"));
