@@ -54,6 +54,7 @@ struct Tellers {
     Catalog& catalog;
     const RouteTable& routes;
     WorkerPool& work;
+    TableManager::AgreedSchemas& agreed;
 };
 
 asio::awaitable<Result<void>> tell_schema(Tellers with, TablePtr table, NodeId node, LeaderEpochs epochs,
@@ -64,19 +65,23 @@ asio::awaitable<Result<void>> tell_schema(Tellers with, TablePtr table, NodeId n
     DL_CO_TRY_ASSIGN(auto reply,
                      co_await route->slave->call(rpc::Method::update_table, request, {}, deadline));
     DL_CO_TRY_ASSIGN(auto told, rpc::decode_reply<rpc::UpdatedTable>(reply.end_json));
-    if (!told.newer) co_return Result<void>();
-    auto adopt = [&catalog = with.catalog, held = std::move(*told.newer)] {
-        return take_over_schema(catalog, held);
-    };
-    co_return co_await run_on(with.work, adopt);
+    if (told.newer) {
+        auto adopt = [&catalog = with.catalog, held = std::move(*told.newer)] {
+            return take_over_schema(catalog, held);
+        };
+        DL_CO_TRY(co_await run_on(with.work, adopt));
+    }
+    with.agreed.lock()->emplace(table->id, node);
+    co_return Result<void>();
 }
 
-// Before the catalog gives out a schema number and an id of a column: all slaves of the table say that they
-// know no newer ones, or bring them.
+// Before the catalog gives out a schema number and an id of a column: all slaves of the table say, once since
+// the master started, that they know no newer ones, or bring them.
 asio::awaitable<Result<void>> agree_on_schema(Tellers with, std::string name, rpc::Deadline deadline) {
     DL_CO_TRY_ASSIGN(const auto table, with.catalog.find(name));
     const auto placement = with.catalog.tables().placement(table->id);
-    const auto nodes = placement == nullptr ? std::vector<NodeId>() : nodes_of(*placement);
+    auto nodes = placement == nullptr ? std::vector<NodeId>() : nodes_of(*placement);
+    std::erase_if(nodes, [&](NodeId node) { return with.agreed.lock()->contains({table->id, node}); });
     const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
     std::vector<Result<void>> agreed(nodes.size());
     std::vector<Task> tasks;
@@ -196,6 +201,8 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
     };
     auto added = co_await run_on(work_, commit);
     if (added.has_value()) {
+        for (const auto node : nodes_of(planned->placement))
+            agreed_.lock()->emplace(table->id, node);
         log_info(kComponent, "created",
                  {{"table", table->name}, {"id", table->id.value}, {"partitions", table->partition_count}});
         if (table->copies > 1)
@@ -222,6 +229,7 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
     if (removed.has_error()) co_return std::move(removed).error();
     const auto table = removed->table;
     log_info(kComponent, "dropped", {{"table", table->name}, {"id", table->id.value}});
+    std::erase_if(*agreed_.lock(), [&](const auto& agreed) { return agreed.first == table->id; });
     const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
     std::vector<Task> tasks;
     const auto nodes = removed->placement == nullptr ? std::vector<NodeId>() : nodes_of(*removed->placement);
@@ -254,7 +262,7 @@ asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline de
 
 asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change change,
                                                       rpc::Deadline deadline) {
-    const Tellers with{catalog_, routes_, work_};
+    const Tellers with{catalog_, routes_, work_, agreed_};
     DL_CO_TRY(co_await agree_on_schema(with, name, deadline));
     auto commit = [this, name = std::move(name), change = std::move(change)]() -> Result<TablePtr> {
         for (int attempt = 1;; ++attempt) {
@@ -364,7 +372,7 @@ asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::D
 asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline) {
     auto route = routes_.node(node);
     if (route.has_error()) co_return;
-    const Tellers with{catalog_, routes_, work_};
+    const Tellers with{catalog_, routes_, work_, agreed_};
     for (const auto& table : catalog_.tables().list()) {
         const auto placement = catalog_.tables().placement(table->id);
         if (placement == nullptr) continue;

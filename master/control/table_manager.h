@@ -9,9 +9,11 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "common/async/worker_pool.h"
 #include "common/base/error.h"
+#include "common/base/synchronized.h"
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog.h"
 #include "master/catalog/schema_change.h"
@@ -54,6 +56,10 @@ class TableManager {
     // Carries out the drops that are still open on one slave.
     boost::asio::awaitable<void> retry_drops(NodeId node, rpc::Deadline deadline);
 
+    // Slaves that have told this master, since it started, that they know no newer schema of the table: from
+    // then on no schema is newer than the catalog's, whether they are there or not.
+    using AgreedSchemas = Synchronized<std::set<std::pair<TableId, NodeId>>>;
+
   private:
     using Change = std::function<Result<TableMeta>(const TableMeta&)>;
     boost::asio::awaitable<Result<TablePtr>> alter(std::string name, Change change, rpc::Deadline deadline);
@@ -70,6 +76,7 @@ class TableManager {
     NodeRegistrar& nodes_;
     WorkerPool& work_;
     const RetryOptions retries_;
+    AgreedSchemas agreed_;
     std::mutex mutex_;
     std::set<TableId> in_creation_;  // not to be cleaned up: their drops are queued in case this process dies
 };
