@@ -95,8 +95,9 @@ TEST(SqlRows, ParametersGiveValues) {
                     .starts_with("INVALID_REQUEST: the statement uses $2"));
     EXPECT_TRUE(refusal("insert into t (id) values ($4000000000)", params).starts_with("INVALID_REQUEST"));
     EXPECT_TRUE(refusal("insert into t (id) values ($x)", params).starts_with("SYNTAX_ERROR"));
-    EXPECT_EQ(command_of_sql("drop t", {{}, {}, false, false, params, false}).error().code,
-              ErrorCode::invalid_request);
+    SqlOptions with_params;
+    with_params.params = params;
+    EXPECT_EQ(command_of_sql("drop t", with_params).error().code, ErrorCode::invalid_request);
 }
 
 TEST(SqlRows, TheirParametersHaveTheTypesOfTheirColumns) {
