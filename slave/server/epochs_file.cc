@@ -44,4 +44,21 @@ Result<LeaderEpochs> decode_epochs_file(std::string_view text, TableId table, co
     return epochs;
 }
 
+bool merge_epochs(LeaderEpochs& into, const LeaderEpochs& from) {
+    bool newer = false;
+    for (const auto& [partition, epoch] : from) {
+        auto& known = into[partition];
+        if (known < epoch) {
+            known = epoch;
+            newer = true;
+        }
+    }
+    return newer;
+}
+
+LeaderEpoch epoch_of(const LeaderEpochs& epochs, PartitionId id) {
+    const auto found = epochs.find(id);
+    return found == epochs.end() ? LeaderEpoch{1} : found->second;
+}
+
 }  // namespace dl::slave

@@ -13,15 +13,15 @@
 #include <optional>
 #include <set>
 #include <shared_mutex>
-#include <thread>
 #include <vector>
 
 #include "common/async/worker_pool.h"
 #include "common/base/check.h"
-#include "common/base/synchronized.h"
 #include "slave/handlers/table_registry.h"
 #include "slave/partition/disk_reserve.h"
 #include "slave/server/data_directory.h"
+#include "slave/server/retry_thread.h"
+#include "slave/server/table_scan.h"
 
 namespace dl::slave {
 
@@ -49,7 +49,6 @@ class PartitionRegistry final : public TableRegistry {
         for (std::size_t i = 0; i < directories_.size(); ++i)
             ticking_.push_back(std::make_shared<std::atomic<bool>>(false));
     }
-    ~PartitionRegistry() override { stop_reopening(); }
 
     struct Recovered {
         std::size_t tables = 0, partitions = 0, failed = 0;
@@ -89,13 +88,6 @@ class PartitionRegistry final : public TableRegistry {
         LeaderEpochs epochs;  // as stored
         std::map<PartitionId, Slot> slots;
     };
-    struct Found {
-        std::shared_ptr<const TableMeta> meta;
-        PartitionId id;
-        LeaderEpoch epoch{1};
-        std::size_t directory = 0;
-    };
-
     // While it lives nobody else changes the table.
     class Change {
       public:
@@ -114,19 +106,15 @@ class PartitionRegistry final : public TableRegistry {
         PartitionId id;
         std::shared_ptr<Partition> partition;
     };
-    void stop_reopening();
-    void start_reopening(std::vector<Failed> failed);
     // False: it is tried again later.
     bool reopen(const Failed& failed);
-    Result<std::vector<Found>> scan();
-    void leave_out(TableId table, const std::string& path, const Error& error);
     Result<void> check_readable(TableId table) const;
     Error not_here(TableId table) const;
-    Slot open(const Found& found) const;
+    Slot open(const PlacedPartition& found) const;
     std::vector<std::size_t> partitions_by_directory() const;
     Result<void> add_partitions(const std::shared_ptr<const TableMeta>& meta, const LeaderEpochs& wanted,
                                 const LeaderEpochs& stored, const StopCheck& stop);
-    Result<std::map<PartitionId, Slot>> make_partitions(const std::vector<Found>& places,
+    Result<std::map<PartitionId, Slot>> make_partitions(const std::vector<PlacedPartition>& places,
                                                         const StopCheck& stop);
     void undo_create(const TableMeta& meta);
     LeaderEpochs epochs(TableId table) const;
@@ -142,20 +130,12 @@ class PartitionRegistry final : public TableRegistry {
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
     TableId highest_seen_;                                // at the start, under mutex_
-    std::map<TableId, std::string> unreadable_;           // why, for clients; fixed after the start
-    std::map<TableId, Error> left_out_;                   // fixed after the start
+    std::map<TableId, TableScan::LeftOut> left_out_;      // fixed after the start
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
     // By directory: ticks are waiting or running. Shared with the task, which may outlive a close().
     std::vector<std::shared_ptr<std::atomic<bool>>> ticking_;
 
-    struct Reopening {
-        std::jthread thread;
-        bool running = false;
-        bool closing = false;
-        unsigned failures = 0;  // one after the other
-        std::uint64_t ticks_to_wait = 0;
-    };
-    Synchronized<Reopening> reopening_;
+    RetryThread reopening_;  // last: it ends before what it uses
 };
 
 }  // namespace dl::slave

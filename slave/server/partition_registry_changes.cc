@@ -1,0 +1,251 @@
+// New, altered and dropped tables: what is written, in which order, and when others see it.
+#include <algorithm>
+
+#include "common/base/log.h"
+#include "common/meta/schema_lineage.h"
+#include "slave/server/epochs_file.h"
+#include "slave/server/partition_registry.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr auto kComponent = "slave.registry";
+constexpr std::size_t kCreateThreads = 8;
+
+Error foreign_schema(const TableMeta& here) {
+    return make_error(
+        ErrorCode::corrupt_data,
+        "the slave holds other columns of table '" + here.name +
+            "' than the master's catalog: the table was altered by a master on another copy of the catalog; "
+            "nothing was done. Stop the wrong master and start the one whose catalog fits the slaves "
+            "(master.data.path), or drop the table and create it anew");
+}
+
+}  // namespace
+
+PartitionRegistry::Change::Change(PartitionRegistry& registry, TableId table)
+    : registry_(registry), table_(table) {
+    std::unique_lock lock(registry_.changing_mutex_);
+    registry_.changed_.wait(lock, [this] { return !registry_.changing_.contains(table_); });
+    registry_.changing_.insert(table_);
+}
+
+PartitionRegistry::Change::~Change() {
+    // Under the lock: who waits for the last change may destroy the registry after it.
+    const std::lock_guard lock(registry_.changing_mutex_);
+    registry_.changing_.erase(table_);
+    registry_.changed_.notify_all();
+}
+
+std::vector<std::size_t> PartitionRegistry::partitions_by_directory() const {
+    std::vector<std::size_t> counts(directories_.size());
+    std::shared_lock lock(mutex_);
+    for (const auto& [id, table] : tables_)
+        for (const auto& [partition, slot] : table.slots)
+            ++counts[slot.directory];
+    return counts;
+}
+
+LeaderEpochs PartitionRegistry::epochs(TableId table) const {
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(table);
+    return found == tables_.end() ? LeaderEpochs() : found->second.epochs;
+}
+
+Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpochs& partitions,
+                                       const StopCheck& stop) {
+    const Change change(*this, table.id);
+    if (const auto stopped = stop()) return *stopped;
+    DL_TRY(check_readable(table.id));
+    const bool known = this->table(table.id).has_value();
+    if (known) DL_TRY(update_changing(table, partitions));
+    if (!known && table.incarnation == 0)
+        return make_error(ErrorCode::invalid_request, "table " + table.name + " has no incarnation");
+    const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
+    auto stored_epochs = epochs(table.id);
+    merge_epochs(stored_epochs, partitions);
+    auto added = add_partitions(meta, partitions, stored_epochs, stop);
+    if (added.has_error()) {
+        if (!known) undo_create(*meta);
+        return added;
+    }
+    log_info(kComponent, "table created",
+             {{"table", meta->name}, {"id", meta->id.value}, {"partitions", partitions.size()}});
+    return {};
+}
+
+// Those that are not here yet; found by others when all of them are there.
+Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const TableMeta>& meta,
+                                               const LeaderEpochs& wanted, const LeaderEpochs& stored,
+                                               const StopCheck& stop) {
+    auto counts = partitions_by_directory();
+    std::vector<PlacedPartition> places;
+    {
+        std::shared_lock lock(mutex_);
+        const auto found = tables_.find(meta->id);
+        for (const auto& entry : wanted) {
+            if (found != tables_.end() && found->second.slots.contains(entry.first)) continue;
+            const auto emptiest = std::min_element(counts.begin(), counts.end());
+            ++*emptiest;
+            places.push_back({meta, entry.first, epoch_of(stored, entry.first),
+                              static_cast<std::size_t>(emptiest - counts.begin())});
+        }
+    }
+    std::set<std::size_t> used;
+    for (const auto& place : places)
+        used.insert(place.directory);
+    for (const auto index : used) {
+        auto& directory = *directories_[index];
+        DL_TRY_ASSIGN(const bool described, directory.has_table(meta->id));
+        DL_TRY(described ? directory.write_epochs(meta->id, stored) : directory.write_table(*meta, stored));
+    }
+    DL_TRY_ASSIGN(auto slots, make_partitions(places, stop));
+    for (const auto index : used)
+        DL_TRY(directories_[index]->sync_partitions(meta->id));
+    std::unique_lock lock(mutex_);
+    auto& entry = tables_[meta->id];
+    if (!entry.meta) entry.meta = meta;
+    entry.epochs = stored;
+    entry.slots.merge(slots);
+    return {};
+}
+
+// Side by side: the time goes into syncs, which the disk does together. The first failure ends all.
+Result<std::map<PartitionId, PartitionRegistry::Slot>> PartitionRegistry::make_partitions(
+    const std::vector<PlacedPartition>& places, const StopCheck& stop) {
+    std::map<PartitionId, Slot> slots;
+    std::optional<Error> failure;
+    std::mutex mutex;
+    const auto failed = [&] {
+        const std::lock_guard lock(mutex);
+        return failure.has_value();
+    };
+    const auto make = [&](const PlacedPartition& place) {
+        if (failed()) return;
+        auto stopped = stop();
+        Slot slot;
+        if (!stopped) {
+            auto made = directories_[place.directory]->create_partition(*place.table, place.id);
+            if (made.has_error()) stopped = std::move(made).error();
+        }
+        if (!stopped) {
+            slot = open(place);
+            stopped = slot.failure;
+        }
+        const std::lock_guard lock(mutex);
+        if (stopped) {
+            if (!failure) failure = std::move(stopped);
+        } else {
+            slots.emplace(place.id, std::move(slot));
+        }
+    };
+    if (places.size() == 1) {
+        make(places.front());
+    } else if (!places.empty()) {
+        WorkerPool pool("create", std::min(kCreateThreads, places.size()));
+        for (const auto& place : places)
+            pool.post([&make, &place] { make(place); });
+    }
+    if (!failure) return slots;
+    for (auto& [id, slot] : slots)
+        slot.partition->close();
+    return *failure;
+}
+
+// A table that never was one. What cannot be removed now holds no record: it is found at the next start, and
+// the master drops what its catalog does not have.
+void PartitionRegistry::undo_create(const TableMeta& meta) {
+    for (const auto& directory : directories_) {
+        const auto removed = directory->remove_table(meta.id);
+        if (removed.has_error())
+            log_error(kComponent, "a table that could not be created was not removed either",
+                      {{"table", meta.name}, {"directory", directory->path()}, {"error", removed.error()}});
+    }
+    log_info(kComponent, "table not created", {{"table", meta.name}, {"id", meta.id.value}});
+}
+
+Result<void> PartitionRegistry::update(const TableMeta& table, const LeaderEpochs& epochs) {
+    const Change change(*this, table.id);
+    return update_changing(table, epochs);
+}
+
+Result<void> PartitionRegistry::update_changing(const TableMeta& table, const LeaderEpochs& told) {
+    DL_TRY_ASSIGN(const auto known, this->table(table.id));
+    DL_TRY(check_incarnation(*known, table.incarnation, table.name));
+    const bool newer_schema = table.schema.id > known->schema.id;
+    if (!(newer_schema ? descends_from(table, *known) : descends_from(*known, table)))
+        return foreign_schema(*known);
+    std::map<PartitionId, std::shared_ptr<Partition>> partitions;
+    {
+        std::shared_lock lock(mutex_);
+        for (const auto& [id, slot] : tables_.at(table.id).slots)
+            partitions[id] = slot.partition;
+    }
+    LeaderEpochs here;
+    for (const auto& [id, epoch] : told)
+        if (partitions.contains(id)) here[id] = epoch;
+    auto stored_epochs = epochs(table.id);
+    const bool newer_epochs = merge_epochs(stored_epochs, here);
+    if (!newer_schema && !newer_epochs) return {};
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const bool described, directory->has_table(table.id));
+        if (!described) continue;
+        DL_TRY(newer_schema ? directory->write_table(table, stored_epochs)
+                            : directory->write_epochs(table.id, stored_epochs));
+    }
+    const auto meta = newer_schema ? std::make_shared<const TableMeta>(table) : known;
+    {
+        std::unique_lock lock(mutex_);
+        auto& entry = tables_[table.id];
+        entry.meta = meta;
+        entry.epochs = stored_epochs;
+    }
+    for (const auto& [id, partition] : partitions) {
+        if (partition == nullptr) continue;
+        if (newer_schema) partition->update_table(*meta);
+        partition->set_leader_epoch(epoch_of(stored_epochs, id));
+    }
+    log_info(kComponent, newer_schema ? "table updated" : "leader epochs updated",
+             {{"table", meta->name}, {"schema", meta->schema.id.value}});
+    return {};
+}
+
+Result<void> PartitionRegistry::adopt(TableId id, std::uint64_t incarnation) {
+    const Change change(*this, id);
+    DL_TRY_ASSIGN(const auto known, table(id));
+    if (known->incarnation == incarnation) return {};
+    if (known->incarnation != 0) return check_incarnation(*known, incarnation, known->name);
+    auto adopted = std::make_shared<TableMeta>(*known);
+    adopted->incarnation = incarnation;
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const bool described, directory->has_table(id));
+        if (described) DL_TRY(directory->write_table(*adopted, epochs(id)));
+    }
+    std::unique_lock lock(mutex_);
+    tables_[id].meta = std::move(adopted);
+    return {};
+}
+
+Result<void> PartitionRegistry::drop(TableId table, std::uint64_t incarnation) {
+    const Change change(*this, table);
+    DL_TRY(check_readable(table));
+    if (const auto known = this->table(table); known.has_value())
+        DL_TRY(check_incarnation(**known, incarnation, ""));
+    Table dropped;
+    {
+        std::unique_lock lock(mutex_);
+        if (const auto found = tables_.find(table); found != tables_.end()) {
+            dropped = std::move(found->second);
+            tables_.erase(found);
+        }
+    }
+    for (auto& [id, slot] : dropped.slots)
+        if (slot.partition) slot.partition->close();
+    for (const auto& directory : directories_)
+        DL_TRY(directory->remove_table(table));
+    if (dropped.meta)
+        log_info(kComponent, "table dropped", {{"table", dropped.meta->name}, {"id", table.value}});
+    return {};
+}
+
+}  // namespace dl::slave
