@@ -113,9 +113,12 @@ class PartitionRegistry final : public TableRegistry {
     Slot open(const PlacedPartition& found) const;
     std::vector<std::size_t> partitions_by_directory() const;
     Result<void> add_partitions(const std::shared_ptr<const TableMeta>& meta, const LeaderEpochs& wanted,
-                                const LeaderEpochs& stored, const StopCheck& stop);
-    Result<std::map<PartitionId, Slot>> make_partitions(const std::vector<PlacedPartition>& places,
-                                                        const StopCheck& stop);
+                                const LeaderEpochs& stored, const StopCheck& stop, bool keep_some);
+    struct Made {
+        std::map<PartitionId, Slot> slots;
+        std::optional<Error> failure;
+    };
+    Made make_partitions(const std::vector<PlacedPartition>& places, const StopCheck& stop);
     void undo_create(const TableMeta& meta);
     LeaderEpochs epochs(TableId table) const;
     Result<void> update_changing(const TableMeta& table, const LeaderEpochs& epochs);

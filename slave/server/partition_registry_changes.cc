@@ -64,8 +64,7 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
     const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
     auto stored_epochs = epochs(table.id);
     merge_epochs(stored_epochs, partitions);
-    auto added = add_partitions(meta, partitions, stored_epochs, stop);
-    if (added.has_error()) {
+    if (auto added = add_partitions(meta, partitions, stored_epochs, stop, known); added.has_error()) {
         if (!known) undo_create(*meta);
         return added;
     }
@@ -74,10 +73,11 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
     return {};
 }
 
-// Those that are not here yet; found by others when all of them are there.
+// Those that are not here yet; found by others when all of them are there. Of a table that is known those
+// that could be made stay when another one could not: a repeat makes the rest.
 Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const TableMeta>& meta,
                                                const LeaderEpochs& wanted, const LeaderEpochs& stored,
-                                               const StopCheck& stop) {
+                                               const StopCheck& stop, bool keep_some) {
     auto counts = partitions_by_directory();
     std::vector<PlacedPartition> places;
     {
@@ -99,34 +99,40 @@ Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const Table
         DL_TRY_ASSIGN(const bool described, directory.has_table(meta->id));
         DL_TRY(described ? directory.write_epochs(meta->id, stored) : directory.write_table(*meta, stored));
     }
-    DL_TRY_ASSIGN(auto slots, make_partitions(places, stop));
+    auto made = make_partitions(places, stop);
+    Result<void> ended;
+    if (made.failure) ended = *made.failure;
     for (const auto index : used)
-        DL_TRY(directories_[index]->sync_partitions(meta->id));
+        if (ended.has_value()) ended = directories_[index]->sync_partitions(meta->id);
+    if (ended.has_error() && !keep_some) {
+        for (auto& [id, slot] : made.slots)
+            slot.partition->close();
+        return ended;
+    }
     std::unique_lock lock(mutex_);
     auto& entry = tables_[meta->id];
     if (!entry.meta) entry.meta = meta;
     entry.epochs = stored;
-    entry.slots.merge(slots);
-    return {};
+    entry.slots.merge(made.slots);
+    return ended;
 }
 
 // Side by side: the time goes into syncs, which the disk does together. The first failure ends all.
-Result<std::map<PartitionId, PartitionRegistry::Slot>> PartitionRegistry::make_partitions(
-    const std::vector<PlacedPartition>& places, const StopCheck& stop) {
-    std::map<PartitionId, Slot> slots;
-    std::optional<Error> failure;
+PartitionRegistry::Made PartitionRegistry::make_partitions(const std::vector<PlacedPartition>& places,
+                                                           const StopCheck& stop) {
+    Made made;
     std::mutex mutex;
     const auto failed = [&] {
         const std::lock_guard lock(mutex);
-        return failure.has_value();
+        return made.failure.has_value();
     };
     const auto make = [&](const PlacedPartition& place) {
         if (failed()) return;
         auto stopped = stop();
         Slot slot;
         if (!stopped) {
-            auto made = directories_[place.directory]->create_partition(*place.table, place.id);
-            if (made.has_error()) stopped = std::move(made).error();
+            auto created = directories_[place.directory]->create_partition(*place.table, place.id);
+            if (created.has_error()) stopped = std::move(created).error();
         }
         if (!stopped) {
             slot = open(place);
@@ -134,9 +140,9 @@ Result<std::map<PartitionId, PartitionRegistry::Slot>> PartitionRegistry::make_p
         }
         const std::lock_guard lock(mutex);
         if (stopped) {
-            if (!failure) failure = std::move(stopped);
+            if (!made.failure) made.failure = std::move(stopped);
         } else {
-            slots.emplace(place.id, std::move(slot));
+            made.slots.emplace(place.id, std::move(slot));
         }
     };
     if (places.size() == 1) {
@@ -146,10 +152,7 @@ Result<std::map<PartitionId, PartitionRegistry::Slot>> PartitionRegistry::make_p
         for (const auto& place : places)
             pool.post([&make, &place] { make(place); });
     }
-    if (!failure) return slots;
-    for (auto& [id, slot] : slots)
-        slot.partition->close();
-    return *failure;
+    return made;
 }
 
 // A table that never was one. What cannot be removed now holds no record: it is found at the next start, and

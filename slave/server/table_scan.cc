@@ -59,7 +59,6 @@ class Scanner {
                 continue;
             }
             auto& table = scan_.tables[id];
-            merge_epochs(table.epochs, stored->epochs);
             if (table.meta && !descends_from(stored->meta, *table.meta) &&
                 !descends_from(*table.meta, stored->meta)) {
                 leave_out(id, directory.table_path(id),
@@ -67,6 +66,7 @@ class Scanner {
                                      "its table.json has other columns than that in another directory"));
                 continue;
             }
+            merge_epochs(table.epochs, stored->epochs);
             copies_.push_back({id, index, stored->meta});
             if (!table.meta || replaces(stored->meta, *table.meta))
                 table.meta = std::make_shared<const TableMeta>(std::move(stored->meta));

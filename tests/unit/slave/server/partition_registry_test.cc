@@ -293,5 +293,52 @@ TEST_F(PartitionRegistryTest, ASchemaOfAnotherLineIsRefused) {
     node->registry->close();
 }
 
+// What one directory says of a table that is none of ours counts for nothing, its epochs neither.
+TEST_F(PartitionRegistryTest, ADirectoryWithOtherColumnsIsLeftOut) {
+    const auto first = make_table(1, 1);
+    {
+        auto node = start();
+        ASSERT_TRUE(node->registry->create(with_column(first, "salary"), partitions(1), kGoOn).has_value());
+        node->registry->close();
+    }
+    {
+        const auto other = *DataDirectory::open(files_, "/b");
+        ASSERT_TRUE(
+            other->write_table(with_column(first, "age"), {{PartitionId{0}, LeaderEpoch{9}}}).has_value());
+    }
+    auto node = start();
+    const auto& registry = *node->registry;
+    EXPECT_EQ((*registry.table(TableId{1}))->schema.fields.back().name, "salary");
+    EXPECT_EQ((*registry.partition(TableId{1}, PartitionId{0}))->leader_epoch(), LeaderEpoch{1});
+    const auto elsewhere = registry.partition(TableId{1}, PartitionId{1});
+    ASSERT_TRUE(elsewhere.has_error());
+    EXPECT_EQ(elsewhere.error().code, ErrorCode::corrupt_data);
+    EXPECT_NE(elsewhere.error().message.find("other columns than that in another directory"),
+              std::string::npos)
+        << elsewhere.error().message;
+    node->registry->close();
+}
+
+TEST_F(PartitionRegistryTest, PartitionsThatWereMissingAreMadeInSeveralTries) {
+    const auto table = make_table(1, 40);
+    auto node = start();
+    auto& registry = *node->registry;
+    ASSERT_TRUE(registry.create(table, partitions(2), kGoOn).has_value());
+    std::atomic<int> asked{0};
+    const StopCheck stop = [&asked]() -> std::optional<Error> {
+        if (++asked < 12) return std::nullopt;
+        return make_error(ErrorCode::cancelled, "enough");
+    };
+    EXPECT_EQ(registry.create(table, partitions(40), stop).error().message, "enough");
+    EXPECT_GT(registry.partitions(TableId{1}).size(), 2u);
+    EXPECT_LT(registry.partitions(TableId{1}).size(), 40u);
+    const auto repeated = registry.create(table, partitions(40), kGoOn);
+    ASSERT_TRUE(repeated.has_value()) << repeated.error().to_text();
+    EXPECT_EQ(registry.partitions(TableId{1}).size(), 40u);
+    for (std::uint32_t p = 0; p < 40; p += 13)
+        append(registry, p);
+    registry.close();
+}
+
 }  // namespace
 }  // namespace dl::slave
