@@ -209,7 +209,8 @@ asio::awaitable<bool> Session::read_request() {
         co_await connection_.read_body(header->payload_bytes, options.transfer, net::kNoDeadline, memory);
     if (payload.has_error()) {
         share.release();
-        if (payload.error().code == ErrorCode::timeout) co_await refuse(payload.error());
+        const auto code = payload.error().code;
+        if (code == ErrorCode::timeout || code == ErrorCode::overloaded) co_await refuse(payload.error());
         co_return false;
     }
     auto request = split_request(*payload);
