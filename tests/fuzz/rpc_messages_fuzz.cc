@@ -132,7 +132,8 @@ std::vector<std::string> fuzz_seeds() {
     add(22, encode(StatsRequest{table, {PartitionId{0}}}));
     add(23, encode(StatsReply{}));
     add(24, encode(UpdateTableRequest{small_table(), {{PartitionId{0}, LeaderEpoch{2}}}}));
-    add(25, "{}");
+    add(25, encode(UpdateTableReply{}));
+    add(25, encode(UpdateTableReply{small_table()}));
     add(26, encode(RegisterNodeRequest{NodeId{1}}));
     return seeds;
 }

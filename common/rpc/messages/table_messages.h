@@ -1,6 +1,7 @@
 // Tables as requests name them; tables that come, change and go.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,7 +86,16 @@ struct UpdateTableRequest {
     }
     std::string complaint() const { return names_each_once(epochs) ? "" : "names a partition twice"; }
 };
-using UpdateTableReply = Done<Method::update_table>;
+// `newer`: the table as it is here, when the schema here is newer than the one sent: the sender's catalog has
+// forgotten it.
+struct UpdateTableReply {
+    static constexpr Method kMethod = Method::update_table;
+    std::optional<TableMeta> newer;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v.maybe("newer", m.newer);
+    }
+};
 
 // Removes all partitions of the table. Idempotent; who waits for its records is told.
 struct DropTableRequest {
