@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "common/base/failpoint.h"
+#include "common/base/limits.h"
 
 namespace dl::master {
 namespace {
 
 namespace asio = boost::asio;
+using std::chrono::steady_clock;
 
 // How often partitions are sent again whose leader changed while the request was under way.
 constexpr int kRoundsMax = 5;
@@ -120,6 +122,8 @@ asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append(
         call.partitions.push_back(body.partition);
     call.deadline = deadline;
     call.lost = batch_id ? LostAnswer::is_asked_for : LostAnswer::is_an_error;
+    // Of the whole batch: a slave remembers its id for longer than that.
+    call.ask_until = steady_clock::now() + std::chrono::milliseconds(limits::batch_repeat_ms_max);
     Sending sending(std::move(table), std::move(batch), std::move(batch_id));
     call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
         return sending.send(share, trace, deadline);
@@ -129,7 +133,7 @@ asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append(
     for (int round = 1;; ++round) {
         co_await caller_.run(call);
         call.partitions = sending.take_unled();
-        if (call.partitions.empty() || round == kRoundsMax) break;
+        if (call.partitions.empty() || round == kRoundsMax || steady_clock::now() >= call.ask_until) break;
     }
     co_return std::move(sending).results();
 }

@@ -54,7 +54,7 @@ asio::awaitable<void> PartitionCaller::run(const Call& call) const {
 }
 
 asio::awaitable<void> PartitionCaller::run_share(const Call& call, SlaveShare share) const {
-    SlaveCall retries(routes_, options_, {call.table}, call.lost, call.deadline);
+    SlaveCall retries(routes_, options_, {call.table}, call.lost, call.deadline, call.ask_until);
     for (;;) {
         rpc::CallTrace trace;
         auto done = co_await call.attempt(share, trace);

@@ -38,6 +38,7 @@ class PartitionCaller {
         std::vector<PartitionId> partitions;
         rpc::Deadline deadline;
         LostAnswer lost = LostAnswer::is_read_again;
+        rpc::Deadline ask_until = rpc::Deadline::max();  // for answers that were lost
         Attempt attempt;
         Failed failed;
     };

@@ -23,13 +23,13 @@ constexpr milliseconds kPauseMax{500};
 }  // namespace
 
 SlaveCall::SlaveCall(const RouteTable& routes, RetryOptions options, std::vector<TablePtr> tables,
-                     LostAnswer lost, rpc::Deadline deadline)
+                     LostAnswer lost, rpc::Deadline deadline, rpc::Deadline ask_until)
     : routes_(routes),
       tables_(std::move(tables)),
       lost_answer_(lost),
       deadline_(deadline),
       wait_until_(std::min(deadline, steady_clock::now() + options.slave_wait)),
-      ask_until_(std::min(deadline, steady_clock::now() + milliseconds(limits::batch_repeat_ms_max))),
+      ask_until_(std::min(deadline, ask_until)),
       pause_(kPauseFirst) {}
 
 asio::awaitable<Result<void>> SlaveCall::settle(const Route& route, Error error, rpc::CallTrace trace) {

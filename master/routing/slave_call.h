@@ -25,14 +25,14 @@ struct RetryOptions {
 enum class LostAnswer : std::uint8_t {
     is_an_error,    // the request may have been done
     is_read_again,  // the request changes nothing: as if it had not been sent
-    is_asked_for,   // the slave knows whether it was done (a batch id): until the deadline
+    is_asked_for,   // the slave knows whether it was done (a batch id)
 };
 
 class SlaveCall {
   public:
-    // `tables` are those of the request; `routes` outlives the call.
+    // `tables` are those of the request; `routes` outlives the call. `ask_until`: for answers that were lost.
     SlaveCall(const RouteTable& routes, RetryOptions options, std::vector<TablePtr> tables, LostAnswer lost,
-              rpc::Deadline deadline);
+              rpc::Deadline deadline, rpc::Deadline ask_until = rpc::Deadline::max());
 
     // Whether to try again after `error`: waits, and tells the slave what it lacks, first. Otherwise the
     // error to give up with: UNKNOWN_OUTCOME when an earlier try may have been done.
@@ -49,7 +49,7 @@ class SlaveCall {
     const LostAnswer lost_answer_;
     const rpc::Deadline deadline_;
     const rpc::Deadline wait_until_;
-    const rpc::Deadline ask_until_;  // for answers that were lost
+    const rpc::Deadline ask_until_;
     bool schema_sent_ = false;
     std::optional<Error> lost_;  // a try whose outcome is not known
     std::chrono::milliseconds pause_;
