@@ -20,10 +20,10 @@ OpenResults::Entry::~Entry() {
     results_->open_.erase(id_);
 }
 
-void OpenResults::Entry::waits(bool for_client) {
+void OpenResults::Entry::waits(bool waits) {
     if (results_ == nullptr) return;
     const auto since =
-        for_client ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point::max();
+        waits ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point::max();
     const std::lock_guard lock(results_->mutex_);
     const auto found = results_->open_.find(id_);
     if (found != results_->open_.end()) found->second.waits_since = since;

@@ -1,6 +1,6 @@
 // The results of queries that are being read by clients. Each keeps what the SQL engine made for it, so their
-// number is bounded: when one is added to as many as may be, the one whose client has kept it waiting for the
-// longest time is ended. Thread-safe; outlives its entries.
+// number is bounded: when one is added to as many as may be, the one that has waited for its client, and then
+// for a slot, for the longest time is ended. Thread-safe; outlives its entries.
 #pragma once
 
 #include <chrono>
@@ -28,14 +28,14 @@ class OpenResults {
         Entry(Entry&& other) noexcept;
         Entry& operator=(Entry&& other) noexcept;
         ~Entry();
-        // Whether its client is waited for, from now on.
-        void waits(bool for_client);
+        // Whether it waits, from now on.
+        void waits(bool waits);
 
       private:
         OpenResults* results_ = nullptr;
         std::uint64_t id_ = 0;
     };
-    // `end` is called at most once, on the thread of another add(), while the client is waited for or just
+    // `end` is called at most once, on the thread of another add(), while it waits or just
     // not any more; it must not call into this object.
     Entry add(std::function<void()> end);
 

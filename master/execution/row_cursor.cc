@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "common/async/run_sized.h"
+#include "common/base/synchronized.h"
 
 namespace dl::master {
 
 // Touched by one thread at a time; pool work that outlives the cursor keeps it.
 struct RowCursor::State {
-    std::mutex mutex;  // of `query` and `ended`, which another result may end
+    std::mutex mutex;  // of `query`, which another result may end
     std::unique_ptr<QueryStream> query;
-    std::optional<Error> ended;
+    Synchronized<std::optional<Error>> ended;
     std::vector<ResultColumn> columns;
     std::map<std::string, std::map<std::uint32_t, Offset>> offsets;
     std::map<std::string, std::uint64_t> behind;
@@ -23,8 +24,11 @@ struct RowCursor::State {
 
     Result<bool> pull(RowSink& sink) {
         const std::lock_guard lock(mutex);
-        if (ended) return *ended;
         while (!sink.full()) {
+            if (auto why = *ended.lock()) {
+                query.reset();
+                return std::move(*why);
+            }
             if (cancel->reason()) return make_error(ErrorCode::cancelled, "the query was cancelled");
             if (!batch || row == batch->rows()) {
                 DL_TRY_ASSIGN(batch, query->next());
@@ -39,12 +43,11 @@ struct RowCursor::State {
         return true;
     }
 
-    // What the engine holds for it; nothing while rows are pulled: the client is not waited for then.
+    // What the engine holds for it; nothing while rows are pulled: they see it and let go themselves.
     std::unique_ptr<QueryStream> end(Error why) {
+        *ended.lock() = std::move(why);
         const std::unique_lock lock(mutex, std::try_to_lock);
-        if (!lock.owns_lock() || ended) return nullptr;
-        ended = std::move(why);
-        return std::move(query);
+        return lock.owns_lock() ? std::move(query) : nullptr;
     }
 };
 
@@ -67,7 +70,7 @@ RowCursor::RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCa
         std::shared_ptr<QueryStream> ended = state->end(make_error(
             ErrorCode::overloaded,
             "more results are read at the same time than this master keeps open (" + std::to_string(most) +
-                ") and this one was waiting for its client; ask again, and read faster "
+                ") and this one had waited longest for its client or its turn; ask again, and read faster "
                 "or ask for less"));
         // Ending a query may wait, so it is done where the query ran.
         if (ended != nullptr) (void)pool->post([ended = std::move(ended)]() mutable { ended.reset(); });
@@ -91,7 +94,6 @@ const std::vector<ResultColumn>& RowCursor::columns() const {
 }
 
 boost::asio::awaitable<Result<bool>> RowCursor::fill(std::shared_ptr<RowSink> sink) {
-    open_.waits(false);
     auto slot = co_await slot_.peer_done(deadline_);
     if (slot.has_error()) {
         const auto late =
@@ -101,6 +103,7 @@ boost::asio::awaitable<Result<bool>> RowCursor::fill(std::shared_ptr<RowSink> si
         co_return query_stopped(*state_->cancel,
                                 slot.error().code == ErrorCode::overloaded ? late : slot.error());
     }
+    open_.waits(false);
     auto work = [state = state_, sink = std::move(sink)] { return state->pull(*sink); };
     auto more = co_await run_sized(pool_, bytes_, work);
     if (more.has_error()) co_return query_stopped(*state_->cancel, std::move(more).error());
