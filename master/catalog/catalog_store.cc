@@ -103,6 +103,15 @@ void bind_placement(SqliteStatement& statement, int first, const PartitionPlacem
         .bind(first + 9, std::int64_t{placement.min_in_sync});
 }
 
+// Drawn, not counted: a catalog restored from a copy has forgotten the ids it gave since, and slaves that it
+// cannot ask at the moment have them.
+NodeId new_node_id(const NodeMap& nodes) {
+    std::random_device random;
+    std::uniform_int_distribution<std::uint32_t> any(kDrawnNodeMin, kDrawnNodeMax);
+    for (;;)
+        if (const NodeId id{any(random)}; !nodes.contains(id)) return id;
+}
+
 }  // namespace
 
 CatalogStore::CatalogStore(DirectoryLock lock, SqliteDatabase database)
@@ -218,16 +227,6 @@ Result<NodeMap> CatalogStore::read_nodes() {
     }
 }
 
-// Drawn, not counted: a catalog restored from a copy has forgotten the ids it gave since, and slaves that it
-// cannot ask at the moment have them.
-Result<NodeId> CatalogStore::next_node_id() {
-    DL_TRY_ASSIGN(const auto nodes, read_nodes());
-    std::random_device random;
-    std::uniform_int_distribution<std::uint32_t> any(kDrawnNodeMin, kDrawnNodeMax);
-    for (;;)
-        if (const NodeId id{any(random)}; !nodes.contains(id)) return id;
-}
-
 Result<void> CatalogStore::put_node(const Node& node) {
     DL_TRY_ASSIGN(auto put, database_.prepare("INSERT OR REPLACE INTO nodes VALUES(?,?,?,?)"));
     put.bind(1, std::int64_t{node.id.value}).bind(2, node.address).bind(3, node.incarnation);
@@ -241,7 +240,7 @@ Result<Node> CatalogStore::node_at_address(const std::string& address) {
     if (const auto* known = node_at(nodes, address); known != nullptr) return *known;
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
     Node node;
-    DL_TRY_ASSIGN(node.id, next_node_id());
+    node.id = new_node_id(nodes);
     node.address = address;
     DL_TRY(put_node(node));
     DL_TRY(transaction.commit());
@@ -259,7 +258,7 @@ Result<Node> CatalogStore::register_node(const std::string& address, NodeId know
         (there->incarnation.empty() || there->incarnation == incarnation))
         node.id = there->id;
     if (node.id == NodeId{}) {
-        DL_TRY_ASSIGN(node.id, next_node_id());
+        node.id = new_node_id(nodes);
     }
     if (const auto found = nodes.find(node.id); found != nodes.end()) {
         if (found->second == node) return node;

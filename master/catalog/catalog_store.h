@@ -73,7 +73,6 @@ class CatalogStore {
     Result<void> load_fields(TableMeta& table, FieldId key);
     Result<std::vector<PartitionPlacement>> read_placements(TableId table);
     Result<NodeMap> read_nodes();
-    Result<NodeId> next_node_id();
     Result<void> put_node(const Node& node);
 
     DirectoryLock lock_;

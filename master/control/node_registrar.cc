@@ -39,12 +39,20 @@ Result<void> NodeRegistrar::refuse_copies(const std::string& address, NodeId nod
 
 asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::string address,
                                                                         rpc::Deadline deadline) {
+    bool answered = false;
+    co_return co_await greet(std::move(address), deadline, answered);
+}
+
+asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::string address,
+                                                                        rpc::Deadline deadline,
+                                                                        bool& answered) {
     auto slave = slaves_.client(address);
     if (slave.has_error()) co_return std::move(slave).error();
     DL_CO_TRY_ASSIGN(auto reply, co_await (*slave)->call(rpc::Method::ping, rpc::encode(rpc::PingRequest{}),
                                                          {}, deadline));
     auto ping = rpc::decode_reply<rpc::PingReply>(reply.end_json);
     if (ping.has_error()) co_return std::move(ping).error();
+    answered = true;
     {
         std::lock_guard lock(mutex_);
         const auto found = present_.find(address);
@@ -54,15 +62,13 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
     }
     const bool ours = ping->cluster_id == catalog_.cluster_id();
     if (!ours && !ping->cluster_id.empty() && !take_over_)
-        co_return refused(
-            address,
-            make_error(
-                ErrorCode::unavailable,
-                "slave " + address + " belongs to cluster " + ping->cluster_id + ", this master to cluster " +
-                    catalog_.cluster_id() +
-                    "; start the master on the catalog of that cluster (master.data.path), or the slave "
-                    "on another directory (slave.data), or take the slave over with master "
-                    "--begin-anew"));
+        co_return make_error(
+            ErrorCode::unavailable,
+            "slave " + address + " belongs to cluster " + ping->cluster_id + ", this master to cluster " +
+                catalog_.cluster_id() +
+                "; start the master on the catalog of that cluster (master.data.path), or the slave "
+                "on another directory (slave.data), or take the slave over with master "
+                "--begin-anew");
     const auto known = ours ? ping->node_id : NodeId{};
     // With another incarnation than the catalog's it is no copy: register_node() says so.
     const auto nodes = catalog_.tables().nodes();
@@ -70,12 +76,12 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
     if (known != NodeId{} && registered != nodes->end() &&
         registered->second.incarnation == ping->incarnation) {
         auto only = refuse_copies(address, known);
-        if (only.has_error()) co_return refused(address, std::move(only).error());
+        if (only.has_error()) co_return std::move(only).error();
     }
     rpc::RegisterNodeRequest registration;
     if (!ours && ping->tables > 0) {
         auto incarnations = co_await adopted(address, deadline);
-        if (incarnations.has_error()) co_return refused(address, incarnations.error().in("slave " + address));
+        if (incarnations.has_error()) co_return incarnations.error().in("slave " + address);
         for (const auto& [table, incarnation] : *incarnations)
             registration.tables.push_back({table, incarnation});
     }
@@ -84,7 +90,7 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
         return catalog_.register_node(address, known, ping->incarnation);
     };
     auto node = co_await run_on(work_, record);
-    if (node.has_error()) co_return refused(address, std::move(node).error());
+    if (node.has_error()) co_return std::move(node).error();
     if (known == NodeId{}) {
         registration.node = node->id;
         registration.cluster_id = catalog_.cluster_id();
@@ -96,7 +102,6 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
              {{"slave", address}, {"node", node->id.value}, {"version", ping->version}});
     std::lock_guard lock(mutex_);
     present_[address] = *node;
-    refused_.erase(address);
     co_return Registered{std::move(*node), ping->version, true};
 }
 
@@ -147,9 +152,10 @@ asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {
                 if (present_.contains(address)) continue;
             }
             tasks.emplace_back([this, address, deadline, &away]() -> asio::awaitable<void> {
-                const auto greeted = co_await greet(address, deadline);
-                if (greeted.has_error() && greeted.error().code == ErrorCode::unavailable &&
-                    !is_refused(address))
+                // One that answers and is refused is not waited for.
+                bool answered = false;
+                const auto greeted = co_await greet(address, deadline, answered);
+                if (greeted.has_error() && greeted.error().code == ErrorCode::unavailable && !answered)
                     ++away;
             });
         }
@@ -158,17 +164,6 @@ asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {
         asio::steady_timer timer(co_await asio::this_coro::executor, kGreetPause);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
-}
-
-Error NodeRegistrar::refused(const std::string& address, Error error) {
-    std::lock_guard lock(mutex_);
-    refused_.insert(address);
-    return error;
-}
-
-bool NodeRegistrar::is_refused(const std::string& address) const {
-    std::lock_guard lock(mutex_);
-    return refused_.contains(address);
 }
 
 void NodeRegistrar::lost(const std::string& address) {

@@ -46,6 +46,9 @@ class NodeRegistrar {
     void lost(const std::string& address);
 
   private:
+    // `answered`: there is a slave, ours or not.
+    boost::asio::awaitable<Result<Registered>> greet(std::string address, rpc::Deadline deadline,
+                                                     bool& answered);
     Result<void> refuse_copies(const std::string& address, NodeId node) const;
     boost::asio::awaitable<Result<std::map<TableId, std::uint64_t>>> adopted(std::string address,
                                                                              rpc::Deadline deadline);
@@ -54,13 +57,8 @@ class NodeRegistrar {
     const SlaveDirectory& slaves_;
     WorkerPool& work_;
     const bool take_over_;
-    Error refused(const std::string& address, Error error);
-    bool is_refused(const std::string& address) const;
-
     mutable std::mutex mutex_;
     std::map<std::string, Node, std::less<>> present_;  // by address: who answered there last
-    std::set<std::string>
-        refused_;  // addresses of slaves that are not to be waited for: they answer, and are not ours
 };
 
 }  // namespace dl::master

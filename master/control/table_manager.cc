@@ -7,7 +7,7 @@
 #include "common/async/run_on.h"
 #include "common/base/log.h"
 #include "common/meta/schema_lineage.h"
-#include "common/rpc/messages/schema_messages.h"
+#include "common/rpc/messages/table_messages.h"
 #include "master/catalog/catalog_format.h"
 #include "master/control/placement_planner.h"
 
@@ -64,7 +64,7 @@ asio::awaitable<Result<void>> tell_schema(Tellers with, TablePtr table, NodeId n
     const auto request = rpc::encode(rpc::UpdateTableRequest{*table, rpc::partition_epochs(epochs)});
     DL_CO_TRY_ASSIGN(auto reply,
                      co_await route->slave->call(rpc::Method::update_table, request, {}, deadline));
-    DL_CO_TRY_ASSIGN(auto told, rpc::decode_reply<rpc::UpdatedTable>(reply.end_json));
+    DL_CO_TRY_ASSIGN(auto told, rpc::decode_reply<rpc::UpdateTableReply>(reply.end_json));
     if (told.newer) {
         auto adopt = [&catalog = with.catalog, held = std::move(*told.newer)] {
             return take_over_schema(catalog, held);
