@@ -16,10 +16,6 @@ struct YieldingSlot::State {
 YieldingSlot::YieldingSlot(ByteBudget& slots, ByteBudget::Share slot)
     : state_(std::make_shared<State>(State{slots, std::move(slot), std::nullopt, 0})) {}
 
-YieldingSlot::~YieldingSlot() {
-    if (state_ && state_->timer) state_->timer->cancel();
-}
-
 void YieldingSlot::peer_begins(const boost::asio::any_io_executor& executor) {
     if (!state_ || state_->turn % 2 == 1) return;
     const auto turn = ++state_->turn;
@@ -45,7 +41,6 @@ boost::asio::awaitable<Result<void>> YieldingSlot::peer_done(std::chrono::steady
 
 ByteBudget::Share YieldingSlot::take() {
     if (!state_) return {};
-    if (state_->timer) state_->timer->cancel();
     ++state_->turn;
     return std::move(state_->share);
 }

@@ -20,9 +20,6 @@ class YieldingSlot {
     YieldingSlot() = default;  // of no budget: there is nothing to wait for
     // `slots` outlives it.
     YieldingSlot(ByteBudget& slots, ByteBudget::Share slot);
-    ~YieldingSlot();
-    YieldingSlot(YieldingSlot&&) noexcept = default;
-    YieldingSlot& operator=(YieldingSlot&&) noexcept = default;
 
     // From now on only the peer is waited for.
     void peer_begins(const boost::asio::any_io_executor& executor);
