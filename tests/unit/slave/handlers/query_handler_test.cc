@@ -182,5 +182,30 @@ TEST_F(HandlersTest, QueriesEndWhenTheCallerGoesAndSlotsComeBack) {
     EXPECT_EQ(slots_.in_use(), 0u);
 }
 
+// A caller that takes no rows has none of the slots that others need.
+TEST_F(HandlersTest, AQueryWhoseCallerIsSlowGivesItsSlotBack) {
+    queries_.batches = 100'000'000;
+    std::unique_ptr<rpc::RpcStream> slow[2];
+    for (auto& stream : slow) {
+        auto opened = dl::test::run(
+            pool_.executor_of(1), [&]() -> asio::awaitable<Result<std::unique_ptr<rpc::RpcStream>>> {
+                std::string json = R"({"view":7,"sql":"rows","names":[],"timeout_ms":600000})";
+                auto opening = co_await client_->open(Method::query, std::move(json), {}, in_ms(600'000));
+                co_return std::move(opening);
+            });
+        ASSERT_TRUE(opened.has_value()) << opened.error().to_text();
+        stream = std::move(*opened);
+    }
+    EXPECT_TRUE(eventually([&] { return queries_.running == 2 && slots_.in_use() == 0; }));
+    const auto whole = call(Method::query, R"({"view":7,"sql":"bad","names":[],"timeout_ms":5000})");
+    EXPECT_EQ(whole.error().code, ErrorCode::query_error) << "it has come to run";
+    dl::test::run(pool_.executor_of(1), [&]() -> asio::awaitable<int> {
+        for (auto& stream : slow)
+            stream.reset();
+        co_return 0;
+    });
+    EXPECT_TRUE(eventually([&] { return queries_.running == 0 && slots_.in_use() == 0; }));
+}
+
 }  // namespace
 }  // namespace dl::slave
