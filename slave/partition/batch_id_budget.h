@@ -30,8 +30,6 @@ class BatchIdBudget {
                                         std::memory_order_relaxed);  // wraps to the difference
             bytes_ = bytes;
         }
-        std::uint64_t bytes() const { return bytes_; }
-        const BatchIdBudget* budget() const { return owner_; }
 
       private:
         BatchIdBudget* owner_;

@@ -36,10 +36,9 @@ Hash128 id_at(const char* at) {
 
 Result<std::unique_ptr<BatchIdFileWriter>> BatchIdFileWriter::create(FileSystem& files,
                                                                      const std::string& path,
-                                                                     BatchIdFileOwner owner,
-                                                                     std::uint64_t ids_max) {
+                                                                     BatchIdFileOwner owner) {
     DL_TRY_ASSIGN(auto file, files.open_append(path, true));
-    return std::unique_ptr<BatchIdFileWriter>(new BatchIdFileWriter(std::move(file), owner, ids_max));
+    return std::unique_ptr<BatchIdFileWriter>(new BatchIdFileWriter(std::move(file), owner));
 }
 
 void BatchIdFileWriter::put(const Hash128& id, const RememberedBatch& batch) {
@@ -74,10 +73,9 @@ Result<void> BatchIdFileWriter::write_out() {
 }
 
 Result<void> BatchIdFileWriter::add(const BatchGroup& group) {
-    DL_CHECK(!last_ || *last_ < group.id, "ids of a file ascend");
+    DL_CHECK(ids_.empty() || ids_.back() < group.id, "ids of a file ascend");
     DL_CHECK(!group.batches.empty(), "INV-11 an id stands for a batch");
-    last_ = group.id;
-    filter_.add(group.id);
+    ids_.push_back(group.id);
     if (group.forgotten != 0) put(group.id, {group.forgotten, 0, 0, group.newest_us()});
     for (const auto& batch : group.batches)
         put(group.id, batch);
@@ -90,7 +88,10 @@ Result<void> BatchIdFileWriter::finish() {
     close_block();
     const auto tail = pending_.size();
     pending_ += firsts_;
-    pending_ += filter_.bytes();
+    BloomBuilder filter(ids_.size());
+    for (const auto& id : ids_)
+        filter.add(id);
+    pending_ += filter.bytes();
     const auto tail_crc = crc32c(0, pending_.data() + tail, pending_.size() - tail);
     std::string footer;
     append_le(footer, kMagic);
@@ -100,7 +101,7 @@ Result<void> BatchIdFileWriter::finish() {
     append_le(footer, blocks_);
     append_le(footer, entries_);
     append_le(footer, newest_us_);
-    append_le(footer, filter_.blocks());
+    append_le(footer, filter.blocks());
     append_le(footer, tail_crc);
     footer.resize(kFooterBytes - 4, '\0');
     append_le(footer, crc32c(0, footer.data(), footer.size()));

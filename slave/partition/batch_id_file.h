@@ -25,28 +25,25 @@ struct BatchIdFileOwner {
 // Ids come ascending. After an error the file is garbage of the caller's.
 class BatchIdFileWriter {
   public:
-    // A new file for up to `ids_max` ids.
     static Result<std::unique_ptr<BatchIdFileWriter>> create(FileSystem& files, const std::string& path,
-                                                             BatchIdFileOwner owner, std::uint64_t ids_max);
+                                                             BatchIdFileOwner owner);
     Result<void> add(const BatchGroup& group);
     // Synced on return.
     Result<void> finish();
-    std::uint64_t entries() const { return entries_; }
 
   private:
-    BatchIdFileWriter(std::unique_ptr<WritableFile> file, BatchIdFileOwner owner, std::uint64_t ids_max)
-        : file_(std::move(file)), owner_(owner), filter_(ids_max) {}
+    BatchIdFileWriter(std::unique_ptr<WritableFile> file, BatchIdFileOwner owner)
+        : file_(std::move(file)), owner_(owner) {}
     void put(const Hash128& id, const RememberedBatch& batch);
     void close_block();
     Result<void> write_out();
 
     std::unique_ptr<WritableFile> file_;
     BatchIdFileOwner owner_;
-    BloomBuilder filter_;
-    std::optional<Hash128> last_;
-    std::string block_;    // entries of the one begun
-    std::string pending_;  // blocks not written yet
-    std::string firsts_;   // upper half of the first id of each block
+    std::vector<Hash128> ids_;  // the filter is made for as many as there are
+    std::string block_;         // entries of the one begun
+    std::string pending_;       // blocks not written yet
+    std::string firsts_;        // upper half of the first id of each block
     std::uint32_t blocks_ = 0;
     std::uint64_t entries_ = 0;
     std::int64_t newest_us_ = 0;

@@ -47,15 +47,10 @@ struct Merged {
 Result<Merged> merge(const BatchIdSpill& spill, std::span<const std::shared_ptr<const BatchIdFile>> files,
                      const std::string& path) {
     std::vector<Source> sources;  // oldest first
-    std::uint64_t ids_max = 0;
-    for (const auto& file : files) {
+    for (const auto& file : files)
         sources.emplace_back(*file);
-        ids_max += file->entries();
-    }
-    for (const auto& table : spill.tables) {
+    for (const auto& table : spill.tables)
         sources.emplace_back(*table);
-        ids_max += table->size();
-    }
     Merged merged;
     const auto advanced = [&](Source& source) {
         const bool good = source.advance().has_value();
@@ -80,7 +75,7 @@ Result<Merged> merge(const BatchIdSpill& spill, std::span<const std::shared_ptr<
         }
         if (newest.newest_us() < spill.forget_before_us) continue;
         if (writer == nullptr) {
-            DL_TRY_ASSIGN(writer, BatchIdFileWriter::create(*spill.files, path, spill.owner, ids_max));
+            DL_TRY_ASSIGN(writer, BatchIdFileWriter::create(*spill.files, path, spill.owner));
         }
         DL_TRY(writer->add(newest));
     }
@@ -99,12 +94,10 @@ std::vector<std::uint64_t> SpilledBatchIds::editions() const {
 }
 
 Result<SpilledBatchIds> spill_batch_ids(const BatchIdSpill& spill) {
-    SpilledBatchIds out;
-    for (const auto& file : spill.kept)
-        if (!out.kept.empty() || file->newest_us() >= spill.forget_before_us) out.kept.push_back(file);
+    SpilledBatchIds out{.kept = spill.kept};
     std::uint64_t entries = 0;
     for (const auto& table : spill.tables)
-        entries += table->size();
+        entries += table->entries();
     if (entries == 0) return out;
     std::size_t apart = out.kept.size();
     while (apart > 0 && !out.kept[apart - 1]->damaged() && out.kept[apart - 1]->entries() <= 2 * entries &&
@@ -142,7 +135,6 @@ Result<SpilledBatchIds> spill_batch_ids(const BatchIdSpill& spill) {
             return opened.error();
         }
         out.kept.push_back(std::move(*opened));
-        out.written = path;
         return out;
     }
 }

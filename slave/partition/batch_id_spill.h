@@ -26,7 +26,6 @@ struct BatchIdSpill {
 
 struct SpilledBatchIds {
     std::vector<std::shared_ptr<const BatchIdFile>> kept;  // oldest first
-    std::string written;                                   // path; empty: nothing was
     std::vector<std::uint64_t> editions() const;
 };
 

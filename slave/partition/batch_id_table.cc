@@ -47,25 +47,31 @@ BatchIdEntry entry_of(const Hash128& id, const RememberedBatch& batch) {
     return {id, batch.first, batch.first + batch.count - 1, batch.sequence};
 }
 
+std::uint64_t BatchIdTable::entries() const {
+    std::uint64_t entries = ids_.size();
+    for (const auto& [id, group] : producers_)
+        entries += group.batches.size() + (group.forgotten != 0 ? 1 : 0);
+    return entries;
+}
+
 std::uint64_t BatchIdTable::resident_bytes() const {
     using Slot = decltype(ids_)::value_type;
     return ids_.bucket_count() * (sizeof(Slot) + 1) + producer_bytes_;
 }
 
-void BatchIdTable::note(const BatchIdEntry& entry, std::int64_t time_us) {
+void BatchIdTable::note(const BatchIdEntry& entry) {
     DL_CHECK(entry.first >= first_, "INV-11 a batch is remembered in the table of its segment");
     end_ = std::max(end_, entry.last + 1);
-    newest_us_ = std::max(newest_us_, time_us);
 }
 
 void BatchIdTable::add_id(const BatchIdEntry& entry, std::int64_t time_us) {
-    note(entry, time_us);
+    note(entry);
     ids_.emplace(entry.id, remembered(entry, time_us));
 }
 
 void BatchIdTable::add_of_producer(const BatchIdEntry& entry, std::int64_t time_us,
                                    std::optional<BatchGroup> known) {
-    note(entry, time_us);
+    note(entry);
     auto [at, is_new] = producers_.try_emplace(entry.id);
     auto& group = at->second;
     if (is_new && known) group = std::move(*known);

@@ -26,7 +26,6 @@ struct BatchGroup {
     std::uint64_t forgotten = 0;
     std::vector<RememberedBatch> batches;  // ascending sequence
 
-    bool is_producer() const { return forgotten != 0 || batches.front().sequence != 0; }
     std::int64_t newest_us() const;
     const RememberedBatch* find(std::uint64_t sequence) const;
     // Keeps the newest limits::producer_batches_max. What is not newer than the forgotten ones is not kept.
@@ -43,8 +42,9 @@ class BatchIdTable {
     Offset first_offset() const { return first_; }
     Offset end_offset() const { return end_; }  // behind the last record of a batch in it
     std::size_t size() const { return ids_.size() + producers_.size(); }
+    // What a file of it takes: an entry for each batch, and one for what is forgotten of a producer.
+    std::uint64_t entries() const;
     std::uint64_t resident_bytes() const;
-    std::int64_t newest_us() const { return newest_us_; }
 
     void add_id(const BatchIdEntry& entry, std::int64_t time_us);
     // `known`: what older tables and files remember of the producer, when this one does not know it.
@@ -59,10 +59,9 @@ class BatchIdTable {
     std::optional<BatchGroup> group(const Hash128& id) const;
 
   private:
-    void note(const BatchIdEntry& entry, std::int64_t time_us);
+    void note(const BatchIdEntry& entry);
 
     Offset first_, end_;
-    std::int64_t newest_us_ = 0;
     boost::unordered_flat_map<Hash128, RememberedBatch, Hash128Hasher> ids_;
     boost::unordered_flat_map<Hash128, BatchGroup, Hash128Hasher> producers_;
     std::uint64_t producer_bytes_ = 0;

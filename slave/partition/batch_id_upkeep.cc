@@ -66,12 +66,9 @@ Result<void> take_over_batch_ids(PartitionCore& core, const Manifest& manifest,
         if (entry.last < manifest.flushed_end) entries.push_back(entry);
     if (entries.empty()) return {};
     auto table = std::make_shared<BatchIdTable>(0);
-    {
-        auto hold = core.exclusion.for_commit();
-        for (const auto& entry : entries)
-            table->add_id(entry,
-                          hold->batch_ids.forget_before_us() + core.options.batch_id_window.count() * 1000);
-    }
+    const auto now_us = core.exclusion.for_commit()->batch_ids.now_us();
+    for (const auto& entry : entries)
+        table->add_id(entry, now_us);
     const auto committing = core.begin_commit();
     BatchIdSpill spill;
     spill.files = core.context.files;

@@ -1,5 +1,7 @@
 #include "slave/partition/batch_id_window.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "common/base/check.h"
@@ -55,20 +57,26 @@ Result<const BatchGroup*> BatchIdWindow::find_producer(const Hash128& id,
     return static_cast<const BatchGroup*>(nullptr);
 }
 
-Result<void> BatchIdWindow::add(const BatchIdEntry& entry) {
+void BatchIdWindow::add(const BatchIdEntry& entry) {
     auto& table = newest_table(entry.first);
     if (entry.sequence == 0) {
         table.add_id(entry, now_us());
     } else {
         std::optional<BatchGroup> known;
         if (table.find_producer(entry.id) == nullptr) {
-            DL_TRY_ASSIGN(const auto* const found, find_producer(entry.id, known));
-            if (found != nullptr && !known) known = *found;
+            const auto found = find_producer(entry.id, known);
+            if (found.has_error()) {
+                spdlog::error(
+                    "batch ids: {}: batches of a producer before number {} can no longer be told: {}",
+                    options_.label, entry.sequence, found.error().to_text());
+                known = BatchGroup{.id = entry.id, .forgotten = entry.sequence - 1, .batches = {}};
+            } else if (*found != nullptr && !known) {
+                known = **found;
+            }
         }
         table.add_of_producer(entry, now_us(), std::move(known));
     }
     if (share_ != nullptr) share_->set(index_bytes());
-    return {};
 }
 
 Result<std::optional<BatchIdEntry>> BatchIdWindow::find(const BatchName& name) const {

@@ -40,8 +40,9 @@ class BatchIdWindow {
 
     // Batches from `first` on lie in another segment of the tail than those before.
     void begin_segment(Offset first);
-    // A batch is applied. One that is known is left as it is.
-    Result<void> add(const BatchIdEntry& entry);
+    // A batch is applied. One that is known is left as it is. When the file that may hold the earlier batches
+    // of its producer cannot be read, they count as forgotten.
+    void add(const BatchIdEntry& entry);
     // nullopt: a new one. BATCH_ID_EXPIRED: it cannot be told from a forgotten one.
     Result<std::optional<BatchIdEntry>> find(const BatchName& name) const;
     // OVERLOADED when no further id may be remembered; names the limit.
@@ -50,6 +51,8 @@ class BatchIdWindow {
     // What a flush up to `below`, which is the end of a segment, writes to files.
     std::vector<std::shared_ptr<const BatchIdTable>> sealed_below(Offset below);
     const std::vector<std::shared_ptr<const BatchIdFile>>& files() const { return files_; }
+    // On its clock.
+    std::int64_t now_us() const;
     // Batches applied before this may be forgotten.
     std::int64_t forget_before_us() const { return now_us() - options_.window_us; }
     // The manifest names these files, which hold all batches that end at or below `below`.
@@ -67,7 +70,6 @@ class BatchIdWindow {
     Figures figures() const;
 
   private:
-    std::int64_t now_us() const;
     std::size_t table_ids() const;
     void note_files();
     std::uint64_t index_bytes() const;

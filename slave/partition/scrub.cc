@@ -1,5 +1,6 @@
 #include "slave/partition/scrub.h"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -11,6 +12,7 @@ namespace dl::slave {
 namespace {
 
 constexpr std::uint64_t kLogReadBytes = 1u << 20;
+constexpr std::uint64_t kBatchIdEntryBytes = 48;
 
 class Scrub {
   public:
@@ -26,6 +28,7 @@ class Scrub {
                 DL_TRY(delete_vector(*entry.file));
             }
         }
+        DL_TRY(batch_ids());
         DL_TRY(log());
         DL_TRY(repair());
         return std::move(report_);
@@ -81,6 +84,36 @@ class Scrub {
             core_.derived_doubted = true;  // upkeep writes all vectors anew
         }
         return spend(bytes.has_value() ? bytes->size() : 0);
+    }
+
+    // What is damaged in them cannot be made again, and goes with the window.
+    Result<void> batch_ids() {
+        const auto files = [this] {
+            auto hold = core_.exclusion.for_commit();
+            return hold->batch_ids.files();
+        };
+        for (const auto& file : files()) {
+            BatchIdFile::Cursor groups(*file);
+            std::optional<Error> wrong;
+            std::uint64_t unspent = file->bytes(), read = 0;
+            for (;;) {
+                const auto group = groups.next();
+                if (group.has_error()) wrong = group.error();
+                if (wrong || !*group) break;
+                read += (*group)->batches.size() * kBatchIdEntryBytes;
+                if (read < kLogReadBytes || unspent < kLogReadBytes) continue;
+                DL_TRY(spend(kLogReadBytes));
+                unspent -= kLogReadBytes;
+                read = 0;
+            }
+            if (wrong) {
+                // A flush may have replaced it meanwhile.
+                const auto now = files();
+                if (std::find(now.begin(), now.end(), file) != now.end()) found(*wrong);
+            }
+            DL_TRY(spend(unspent));
+        }
+        return {};
     }
 
     Result<void> log() {

@@ -1,7 +1,8 @@
 // Reads all that one partition has on the disk again and compares it with its checksums: column files, key
-// indexes, delete vectors, log. Unlike a check it does not compare one with the other, decodes nothing and
-// holds nobody up. What can be made again is: column files from the log, here; key indexes and vectors by the
-// partition's upkeep, which is told of them. Blocking; memory: one read, of the log 1 MiB or one batch.
+// indexes, delete vectors, remembered batches, log. Unlike a check it does not compare one with the other,
+// decodes nothing and holds nobody up. What can be made again is: column files from the log, here; key
+// indexes and vectors by the partition's upkeep, which is told of them. Blocking; memory: one read, of the
+// log 1 MiB or one batch.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ class BatchIdFileTest : public ::testing::Test {
 
     std::string write(const std::vector<BatchGroup>& groups, const std::string& name = "batch-ids.1") {
         const auto path = root_ + "/" + name;
-        auto writer = BatchIdFileWriter::create(files_, path, kOwner, groups.size());
+        auto writer = BatchIdFileWriter::create(files_, path, kOwner);
         EXPECT_TRUE(writer.has_value());
         for (const auto& group : groups)
             EXPECT_TRUE((*writer)->add(group).has_value());

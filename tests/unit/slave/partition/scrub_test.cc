@@ -88,6 +88,21 @@ TEST_F(ScrubTest, AKeyIndexAndADeleteVectorAreDerivedAnew) {
     expect_mended();
 }
 
+TEST_F(ScrubTest, RememberedBatchesAreReadAsWell) {
+    append({{1, "id", false}}, {1, 1});
+    model_[1] = "id";
+    append({{2, std::string(options_.segment_bytes, 'x'), false}});
+    append({{2, std::string(options_.segment_bytes, 'y'), false}});
+    model_[2] = std::string(options_.segment_bytes, 'y');
+    ASSERT_TRUE(partition_->flush().has_value());
+    EXPECT_EQ(scrub(), std::vector<std::string>{});
+    const auto files = files_of("snapshots", "batch-ids.");
+    ASSERT_EQ(files.size(), 1u);
+    flip(files[0], 20);
+    expect_one(scrub(), files[0]);
+    EXPECT_EQ(live(), model_);
+}
+
 TEST_F(ScrubTest, TheLogIsNamedAndTheRestOfItRead) {
     const auto logs = files_of("log", ".log");
     ASSERT_GT(logs.size(), 4u);
