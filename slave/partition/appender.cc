@@ -27,6 +27,8 @@ void answer_without_writing(PartitionCore& core, const std::vector<PendingAppend
     answers.reserve(requests.size());
     {
         auto hold = core.exclusion.for_group();
+        // What an apply that failed left behind it is remembered, and nobody sees its rows.
+        const Offset visible = core.progress().visible_end();
         for (const auto& pending : requests) {
             const auto& request = pending.request;
             if (request.epoch) {
@@ -42,7 +44,7 @@ void answer_without_writing(PartitionCore& core, const std::vector<PendingAppend
             const auto known = hold->batch_ids.find(request.name);
             if (known.has_error())
                 answers.push_back(known.error());
-            else if (*known)
+            else if (*known && (*known)->last < visible)
                 answers.push_back(AppendAck{(*known)->first, (*known)->last, true});
             else
                 answers.push_back(error);
