@@ -77,6 +77,8 @@ class SegmentedLog final : public PartitionLog {
     // A full disk: what was written of a run is taken back.
     bool take_back_run();
     Result<void> cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes);
+    // Of closed segments, under mutex_: the reader of one stays open until others were opened after it.
+    void note_opened(const std::shared_ptr<LogSegment>& segment) const;
     void forget_opened(const std::shared_ptr<LogSegment>& segment);
     // Takes the log out of service and what was not synced out of the file; the error to return.
     Error fail(Error cause, bool disk_is_known);

@@ -77,11 +77,7 @@ Result<std::shared_ptr<ReadableFile>> SegmentedLog::reader_of(const Place& place
     const bool removed = place.segment->index.first_offset < segments_.front()->index.first_offset;
     if (place.segment->reader == nullptr && !removed) {
         place.segment->reader = reader;
-        opened_.push_back(place.segment);
-        if (opened_.size() > kOpenClosedSegmentsMax) {
-            opened_.front()->reader.reset();
-            opened_.pop_front();
-        }
+        if (place.segment->closed) note_opened(place.segment);
     }
     return reader;
 }
@@ -179,6 +175,15 @@ Result<Offset> SegmentedLog::offset_for_time(std::int64_t time_us) const {
         }
     }
     return end_offset();
+}
+
+void SegmentedLog::note_opened(const std::shared_ptr<LogSegment>& segment) const {
+    if (segment->reader == nullptr || std::find(opened_.begin(), opened_.end(), segment) != opened_.end())
+        return;
+    opened_.push_back(segment);
+    if (opened_.size() <= kOpenClosedSegmentsMax) return;
+    opened_.front()->reader.reset();
+    opened_.pop_front();
 }
 
 void SegmentedLog::forget_opened(const std::shared_ptr<LogSegment>& segment) {

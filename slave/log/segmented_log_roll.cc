@@ -83,11 +83,7 @@ Result<void> SegmentedLog::change_segment() {
     old->closed = true;
     old->index.batch_ids = {};
     old->index.entries.shrink_to_fit();
-    opened_.push_back(old);
-    if (opened_.size() > kOpenClosedSegmentsMax) {
-        opened_.front()->reader.reset();
-        opened_.pop_front();
-    }
+    note_opened(old);
     segments_.push_back(std::move(next));
     recent_.clear();
     return {};

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "slave/log/segmented_log.h"
 #include "tests/unit/slave/log/log_fixture.h"
 
 namespace dl::slave {
@@ -249,6 +250,27 @@ TEST(PartitionLog, RefusesABatchOfAnotherPartition) {
     EXPECT_EQ(append_and_sync(*opened.log, batch).error().code, ErrorCode::internal);
     EXPECT_FALSE(opened.log->failed());
     EXPECT_EQ(opened.log->end_offset(), 0);
+}
+
+// One that was read before it was closed counts once among those that stay open, one that nobody read not at
+// all.
+TEST(PartitionLog, TheNewestClosedSegmentsStayOpen) {
+    for (const bool is_read : {true, false}) {
+        SimFileSystem files;
+        ASSERT_OK(append_and_sync(*open_log(files).log, make_batch(body_of(100))));
+        const auto opened = open_log(files);
+        auto& log = *opened.log;
+        if (is_read) ASSERT_OK(log.read(0, 1, 1000));
+        Offset first = is_read ? 0 : 1;  // of the oldest one that is open
+        for (Offset closed = 0; closed < static_cast<Offset>(kOpenClosedSegmentsMax) + first; ++closed) {
+            ASSERT_OK(log.roll());
+            ASSERT_OK(append_and_sync(log, make_batch(body_of(100))));
+        }
+        for (; first + 1 < log.end_offset(); ++first) {
+            files.fail(SimCall::open_read, 1, SimFault::io_error);
+            ASSERT_OK(log.read(first, first + 1, 1000));
+        }
+    }
 }
 
 TEST(PartitionLog, ReadersFollowTheWriterOnRealFiles) {
