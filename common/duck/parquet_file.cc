@@ -18,9 +18,21 @@ constexpr std::uint64_t kReadHeapShare = 8;
 constexpr std::uint64_t kMemoryPerGroupByte = 2;
 constexpr std::uint64_t kMemoryBeside = 16u << 20;
 
-std::binary_semaphore& turn_of_wide_reads() {
-    static std::binary_semaphore turn{1};
-    return turn;
+// How often who waits asks whether it is still wanted.
+constexpr std::chrono::milliseconds kAskEvery{50};
+
+// A compaction holds its turn as long as its I/O budget makes it take, a check as long as a large file takes.
+std::binary_semaphore& turn_of(WideFileUse use) {
+    static std::binary_semaphore read{1}, check{1}, compaction{1};
+    switch (use) {
+        case WideFileUse::read:
+            return read;
+        case WideFileUse::check:
+            return check;
+        case WideFileUse::compaction:
+            break;
+    }
+    return compaction;
 }
 
 }  // namespace
@@ -53,20 +65,32 @@ std::string sql_kept(std::uint64_t filter_handle, std::string_view numbers) {
 }
 
 Result<std::shared_ptr<DuckDatabase>> file_database_for(const std::shared_ptr<DuckDatabase>& usual,
-                                                        std::uint64_t group_bytes) {
+                                                        std::uint64_t group_bytes, WideFileUse use,
+                                                        const std::function<Result<void>()>& wanted) {
     const auto needed = kMemoryPerGroupByte * group_bytes + kMemoryBeside;
     if (needed <= usual->memory_bytes_max()) return usual;
-    turn_of_wide_reads().acquire();
+    auto& turn = turn_of(use);
+    while (!turn.try_acquire_for(kAskEvery))
+        if (wanted) DL_TRY(wanted());
     auto opened = file_duck_database(needed);
     if (opened.has_error()) {
-        turn_of_wide_reads().release();
+        turn.release();
         return opened;
     }
     auto* const database = opened->get();
-    return std::shared_ptr<DuckDatabase>(database, [own = std::move(*opened)](DuckDatabase*) mutable {
+    return std::shared_ptr<DuckDatabase>(database, [own = std::move(*opened), &turn](DuckDatabase*) mutable {
         own.reset();
-        turn_of_wide_reads().release();
+        turn.release();
     });
+}
+
+std::function<Result<void>()> give_up_after(std::chrono::milliseconds wait) {
+    return [until = std::chrono::steady_clock::now() + wait]() -> Result<void> {
+        if (std::chrono::steady_clock::now() < until) return {};
+        return make_error(ErrorCode::overloaded,
+                          "other rows that take more than slave.file.memory.bytes are being read; try again "
+                          "later, or raise the limit");
+    };
 }
 
 Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string& path, Offset from,

@@ -3,7 +3,9 @@
 // `f<field id>` per field; rows ascend by _offset. A row's number in the file is its position in that order.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -70,9 +72,15 @@ Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memor
 Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max);
 // `usual`, one of those, when its memory suffices for files whose largest row group has so many bytes (stored
 // and plain together); else one with what it takes, so that every row that was once accepted can be read
-// again. Of the latter there is one at a time in the process: this waits until the one before is let go of. A
-// thread that holds one asks for no other.
+// again. Of the latter there is one at a time in the process for each use: this waits until the one before is
+// let go of. `wanted`, if any, is asked while it waits; its error ends that. A thread that holds one asks for
+// no other.
+enum class WideFileUse : std::uint8_t { read, check, compaction };
 Result<std::shared_ptr<DuckDatabase>> file_database_for(const std::shared_ptr<DuckDatabase>& usual,
-                                                        std::uint64_t group_bytes);
+                                                        std::uint64_t group_bytes, WideFileUse use,
+                                                        const std::function<Result<void>()>& wanted = {});
+// A `wanted` of who has somebody waiting for it: OVERLOADED from so long after this call on.
+std::function<Result<void>()> give_up_after(std::chrono::milliseconds wait);
+inline constexpr std::chrono::seconds kWideReadWaitMax{5};
 
 }  // namespace dl

@@ -318,7 +318,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
         std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, rows_done_);
     DL_TRY_ASSIGN(const auto writer,
                   ParquetWriter::create(*input_.files, path, snapshot_file_columns(fields)));
-    DL_TRY_ASSIGN(const auto database, file_database_for(input_.database, widest));
+    DL_TRY_ASSIGN(const auto database, file_database_for(input_.database, widest, WideFileUse::compaction));
     DL_TRY_ASSIGN(const auto session, start_session(*database));
     const auto copied = [&]() -> Result<void> {
         // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one

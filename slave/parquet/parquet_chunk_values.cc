@@ -6,6 +6,7 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/check.h"
+#include "slave/parquet/chunk_guide.h"
 #include "slave/parquet/delta_reader.h"
 #include "slave/parquet/hybrid_reader.h"
 #include "slave/parquet/parquet_page_header.h"
@@ -27,26 +28,6 @@ Error foreign(const std::string& what) {
     return make_error(ErrorCode::not_supported, "Parquet page: " + what);
 }
 
-// Bytes of a value in PLAIN encoding; 0 for byte arrays and booleans.
-std::size_t width_of(const ParquetColumn& column) {
-    switch (column.type) {
-        case ParquetType::int32:
-        case ParquetType::real32:
-            return 4;
-        case ParquetType::int64:
-        case ParquetType::real64:
-            return 8;
-        case ParquetType::int96:
-            return 12;
-        case ParquetType::fixed_bytes:
-            return column.fixed_length;
-        case ParquetType::boolean:
-        case ParquetType::byte_array:
-            break;
-    }
-    return 0;
-}
-
 // Appends PLAIN values [first, first + count) of `content`.
 Result<void> append_plain(std::string_view content, const ParquetColumn& column, std::uint64_t first,
                           std::uint64_t count, std::vector<std::string_view>& out) {
@@ -57,7 +38,7 @@ Result<void> append_plain(std::string_view content, const ParquetColumn& column,
             out.emplace_back(&kBits[(static_cast<std::uint8_t>(content[i / 8]) >> (i % 8)) & 1], 1);
         return {};
     }
-    if (const auto width = width_of(column); width != 0) {
+    if (const auto width = plain_value_bytes(column); width != 0) {
         if (first + count > content.size() / width) return damaged("a value is missing");
         for (auto i = first; i < first + count; ++i)
             out.push_back(content.substr(i * width, width));

@@ -235,7 +235,8 @@ Result<std::optional<std::string>> compare_with_log(const PartitionCore& core, c
     Comparison comparison(core, file.info());
     DL_TRY(comparison.prepare());
     DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
-    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes));
+    DL_TRY_ASSIGN(const auto database,
+                  file_database_for(core.context.file_database, group_bytes, WideFileUse::check, wanted));
     DL_TRY_ASSIGN(const auto session, database->session());
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : file.info().fields)

@@ -59,11 +59,14 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
 Result<ParquetRows> read_rows_of(const PartitionCore& core, const SnapshotFile& file, Offset from,
                                  std::uint32_t rows_max) {
     const auto& fields = file.info().fields;
-    DL_TRY_ASSIGN(const auto reader, file.row_reader());
-    auto rows = read_parquet_run(*reader, from, rows_max, fields);
+    auto rows = [&]() -> Result<ParquetRows> {
+        DL_TRY_ASSIGN(const auto reader, file.row_reader());
+        return read_parquet_run(*reader, from, rows_max, fields);
+    }();
     if (rows.has_value() || rows.error().code != ErrorCode::not_supported) return rows;
     DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
-    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes));
+    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes,
+                                                         WideFileUse::read, give_up_after(kWideReadWaitMax)));
     return read_parquet_rows(*database, file.parquet_path(), from, rows_max, fields);
 }
 

@@ -93,9 +93,12 @@ Result<std::uint64_t> SnapshotFile::widest_group_bytes() const {
     if (const auto known = widest_group_bytes_.load(); known != 0) return known;
     DL_TRY_ASSIGN(const auto file, files_.open_read(parquet_path()));
     const auto footer = read_parquet_footer(*file);
-    if (footer.has_error()) return footer.error().in("snapshot file " + parquet_path());
-    widest_group_bytes_ = footer->widest_group_bytes();
-    return footer->widest_group_bytes();
+    if (footer.has_error() && footer.error().code != ErrorCode::not_supported)
+        return footer.error().in("snapshot file " + parquet_path());
+    const auto bytes =
+        footer.has_value() ? footer->widest_group_bytes() : info_.parquet_bytes + info_.plain_bytes;
+    widest_group_bytes_ = bytes;
+    return bytes;
 }
 
 Result<void> measure_parquet(FileSystem& files, const std::string& path, ManifestFile* info) {

@@ -48,7 +48,8 @@ class SnapshotFile {
     // kRowReadersMax: each is a mapping.
     static constexpr std::size_t kRowReadersMax = 4096;
     Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
-    // Of the largest row group, stored and plain; for file_database_for(). Read from the footer once.
+    // Of the largest row group, stored and plain; for file_database_for(). Read from the footer once; of a
+    // file whose footer only DuckDB can read it is that of the whole file.
     Result<std::uint64_t> widest_group_bytes() const;
     std::string vector_path(std::uint64_t version) const {
         return directory_ + "/" + info_.vector_name(version);

@@ -224,5 +224,27 @@ TEST(SqlText, QuotesWhateverIsInside) {
     EXPECT_EQ(rows(*session, "SELECT " + sql_default(field)), (Rows{{"1.50"}}));
 }
 
+TEST(WideFiles, AReadWaitsForNoCompactionAndNotForEverForAnotherRead) {
+    constexpr std::uint64_t kWide = 64u << 20;
+    const auto usual = *file_duck_database(kWide);
+    EXPECT_EQ(*file_database_for(usual, 1000, WideFileUse::read), usual);
+    const auto compaction = file_database_for(usual, kWide, WideFileUse::compaction);
+    const auto check = file_database_for(usual, kWide, WideFileUse::check);
+    auto read = file_database_for(usual, kWide, WideFileUse::read, give_up_after({}));
+    ASSERT_TRUE(compaction.has_value() && check.has_value() && read.has_value());
+    EXPECT_NE(*read, usual);
+    const auto refused =
+        file_database_for(usual, kWide, WideFileUse::read, give_up_after(std::chrono::milliseconds(60)));
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, ErrorCode::overloaded);
+    const auto ended = file_database_for(usual, kWide, WideFileUse::compaction, []() -> Result<void> {
+        return make_error(ErrorCode::cancelled, "enough");
+    });
+    ASSERT_TRUE(ended.has_error());
+    EXPECT_EQ(ended.error().code, ErrorCode::cancelled);
+    read->reset();
+    EXPECT_TRUE(file_database_for(usual, kWide, WideFileUse::read, give_up_after({})).has_value());
+}
+
 }  // namespace
 }  // namespace dl::test

@@ -34,6 +34,37 @@ TEST_F(PartitionTest, RepeatedBatchIdAnswersAsTheFirstDid) {
     EXPECT_EQ(partition_->end_offset(), 8);
 }
 
+TEST_F(PartitionTest, FilesThatOnlyDuckDBCanReadAreReadWithIt) {
+    for (int i = 0; i < 60; ++i)
+        append(rows_of(i, 40));
+    ASSERT_TRUE(partition_->compress(nullptr).has_value());
+    const auto before = records();
+    close();
+    ManifestStore store(posix_file_system(), directory_);
+    auto manifest = *store.load();
+    for (auto& info : manifest.files) {
+        const auto path = directory_ + "/snapshots/" + info.parquet_name();
+        {
+            auto writer = *writable_duck_database(512u << 20, 1);
+            const auto session = *writer->session();
+            const auto copied = session->execute("COPY (SELECT * FROM " + sql_parquet_file(path) + ") TO '" +
+                                                 path + ".other' (FORMAT parquet, CODEC zstd)");
+            ASSERT_TRUE(copied.has_value()) << copied.error().to_text();
+        }
+        std::filesystem::rename(path + ".other", path);
+        const auto bytes = *posix_file_system().read_all(path);
+        info.parquet_bytes = bytes.size();
+        info.parquet_crc = crc32c(0, bytes.data(), bytes.size());
+    }
+    ASSERT_TRUE(store.replace(manifest, "test").has_value());
+    open();
+    EXPECT_EQ(records().size(), before.size());
+    append(rows_of(1000, 2));
+    const auto compacted = partition_->compress(nullptr);
+    ASSERT_TRUE(compacted.has_value()) << compacted.error().to_text();
+    EXPECT_EQ(records().size(), before.size() + 2);
+}
+
 TEST_F(PartitionTest, BatchIdsOutliveTheSegmentsThatCompactionRemoves) {
     const Hash128 id{1, 2};
     append(rows_of(0, 5), id);
