@@ -19,10 +19,16 @@ bool is_reserved(const Json& text) {
     return text.is_string() && ascii_lowercase(text.get_ref<const std::string&>().substr(0, 3)) == "dl_";
 }
 
+// What a constant holds, and not how it is called.
+bool is_value(const Json& node) {
+    return node.contains("is_null");
+}
+
 // Names that a view of another name would not answer to, or that would hide one, and clauses that are
 // statements of their own.
 bool leaves_tables_alone(const Json& tree) {
     return any_node(tree, [](const Json& node) {
+        if (is_value(node)) return false;
         for (const auto& [key, value] : node.items()) {
             if (is_reserved(value)) return true;
             if (value.is_array() && std::any_of(value.begin(), value.end(), is_reserved)) return true;

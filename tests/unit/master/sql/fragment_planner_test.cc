@@ -6,7 +6,16 @@
 namespace dl::master::test {
 namespace {
 
-class FragmentPlannerTest : public PushdownTest {};
+class FragmentPlannerTest : public PushdownTest {
+  protected:
+    // As of a value that resembles nothing.
+    std::string asked_for_city(const std::string& value) {
+        auto text = asked("SELECT id FROM t WHERE city = 'plain'");
+        const auto at = text.find("plain");
+        EXPECT_NE(at, std::string::npos) << text;
+        return at == std::string::npos ? text : text.replace(at, 5, value);
+    }
+};
 
 TEST_F(FragmentPlannerTest, AReferenceThatIsLeftAloneKeepsItsTable) {
     const auto planned = plan("SELECT a.id FROM t a JOIN t b ON a.id = b.id WHERE a.flag");
@@ -29,6 +38,13 @@ TEST_F(FragmentPlannerTest, NamesLikeOursLeaveTheStatementAsItIs) {
         ASSERT_EQ(planned.fragments.size(), 1u) << sql;
         EXPECT_EQ(planned.fragments[0].view, "t") << sql;
     }
+}
+
+TEST_F(FragmentPlannerTest, ValuesThatBeginLikeOurNamesAreOnlyValues) {
+    EXPECT_EQ(asked("SELECT id FROM t WHERE city = 'DL_123'"), asked_for_city("DL_123"));
+    EXPECT_EQ(asked("SELECT id FROM t WHERE city = 'dl_fragment_1'"), asked_for_city("dl_fragment_1"));
+    EXPECT_EQ(plan("SELECT 'x' AS dl_p0, id FROM t WHERE city = 'y'").statement,
+              "SELECT 'x' AS dl_p0, id FROM t WHERE city = 'y'");
 }
 
 // `city.upper()` names no column by itself.
