@@ -202,17 +202,10 @@ class Coordinator final : public QueryCoordinator {
 
     Result<Described> prepare(std::string_view sql, const TableLookup& lookup,
                               const std::shared_ptr<QueryCancel>& cancel) {
-        std::string folded;
-        if (has_names_to_fold(sql)) {
-            DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
-            sql = folded;
-        }
-        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
-        GateReport report;
-        DL_TRY_ASSIGN(const auto tables, gate(ast, lookup, report, true));
-        DL_TRY_ASSIGN(auto planning, PlanningSession::open(*database_, tables, cancel));
-        DL_TRY_ASSIGN(auto select, planning->prepare(ast.text()));
-        return Described{std::move(select), report.explain};
+        DL_TRY_ASSIGN(const auto parsed, parse(sql, lookup, true));
+        DL_TRY_ASSIGN(auto planning, PlanningSession::open(*database_, parsed.tables, cancel));
+        DL_TRY_ASSIGN(auto select, planning->prepare(parsed.ast.text()));
+        return Described{std::move(select), parsed.explain};
     }
 
     // Columns of a statement with parameters that can be of any type: a type is known when it is the same
@@ -348,52 +341,80 @@ class Coordinator final : public QueryCoordinator {
         KeyLookups lookups;
     };
 
-    // The plainest lookups are understood without a parser; slaves do the same with them.
     Result<Asked> read_statement(std::string_view sql, const TableLookup& lookup) {
         Asked asked;
-        std::string folded;
-        if (has_names_to_fold(sql)) {
-            DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
-            sql = folded;
+        if (auto point = find_point(sql, lookup)) {
+            asked.text = std::string(sql);
+            asked.lookups.emplace(point->table->name, std::move(point->keys));
+            asked.tables.emplace(point->table->name, std::move(point->table));
+            return asked;
         }
-        if (const auto point = parse_point_select(sql)) {
-            auto meta = lookup(point->table);
-            auto found = meta ? point_lookup(*point, **meta) : std::nullopt;
-            if (found) {
-                asked.text = std::string(sql);
-                asked.lookups.emplace(point->table, std::move(*found));
-                asked.tables.emplace(point->table, std::move(*meta));
-                return asked;
-            }
-        }
-        DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
-        GateReport report;
-        DL_TRY_ASSIGN(asked.tables, gate(ast, lookup, report));
-        asked.lookups = find_key_lookups(ast, asked.tables);
-        asked.explain = report.explain;
-        asked.text = (report.explain ? "EXPLAIN " : "") + ast.text();
-        asked.ast = std::move(ast);
+        DL_TRY_ASSIGN(auto parsed, parse(sql, lookup, false));
+        asked.tables = std::move(parsed.tables);
+        asked.lookups = find_key_lookups(parsed.ast, asked.tables);
+        asked.explain = parsed.explain;
+        asked.text = (parsed.explain ? "EXPLAIN " : "") + parsed.ast.text();
+        asked.ast = std::move(parsed.ast);
         return asked;
     }
 
     Result<QueryTables> tables_of(std::string_view sql, const TableLookup& lookup, bool parameters_allowed) {
+        if (auto point = find_point(sql, lookup)) {
+            QueryTables tables;
+            tables.emplace(point->table->name, std::move(point->table));
+            return tables;
+        }
+        DL_TRY_ASSIGN(auto parsed, parse(sql, lookup, parameters_allowed));
+        return std::move(parsed.tables);
+    }
+
+    struct PointFound {
+        std::shared_ptr<const TableMeta> table;
+        KeyLookup keys;
+    };
+
+    // The plainest lookups are understood without a parser; slaves do the same with them. They have no names
+    // to fold.
+    static std::optional<PointFound> find_point(std::string_view sql, const TableLookup& lookup) {
+        const auto point = parse_point_select(sql);
+        if (!point) return std::nullopt;
+        auto meta = lookup(point->table);
+        if (!meta) return std::nullopt;
+        auto keys = point_lookup(*point, **meta);
+        if (!keys) return std::nullopt;
+        return PointFound{std::move(*meta), std::move(*keys)};
+    }
+
+    // A statement that passed the gate.
+    struct Parsed {
+        SelectAst ast;
+        QueryTables tables;
+        bool explain = false;
+    };
+
+    // Names are folded first.
+    Result<Parsed> parse(std::string_view sql, const TableLookup& lookup, bool parameters_allowed) {
         std::string folded;
         if (has_names_to_fold(sql)) {
             DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
             sql = folded;
         }
-        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
+        return parse_as_written(sql, lookup, parameters_allowed);
+    }
+
+    Result<Parsed> parse_as_written(std::string_view sql, const TableLookup& lookup,
+                                    bool parameters_allowed) {
+        DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
         GateReport report;
-        return gate(ast, lookup, report, parameters_allowed);
+        DL_TRY_ASSIGN(auto tables, gate(ast, lookup, report, parameters_allowed));
+        return Parsed{std::move(ast), std::move(tables), report.explain};
     }
 
     // Names of the tables that the statement is about, and of their columns, in lower case of their script.
     Result<std::string> with_names_as_stored(std::string_view sql, const TableLookup& lookup) {
-        DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, sql));
-        GateReport report;
-        DL_TRY_ASSIGN(const auto tables, gate(ast, lookup, report, true));
+        DL_TRY_ASSIGN(const auto parsed, parse_as_written(sql, lookup, true));
         std::set<std::string> names;
-        for (const auto& [as_written, table] : tables) {
+        for (const auto& [as_written, table] : parsed.tables) {
             names.insert(table->name);
             for (const auto& field : table->schema.fields)
                 names.insert(field.name);
@@ -489,7 +510,7 @@ class Coordinator final : public QueryCoordinator {
     }
 
     Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateReport& report,
-                             bool parameters_allowed = false) {
+                             bool parameters_allowed) {
         QueryTables tables;
         std::optional<Error> failed;
         auto checked = check_select(

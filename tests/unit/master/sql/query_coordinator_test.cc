@@ -167,6 +167,21 @@ class FakeSlaves : public FragmentRunner {
     std::map<std::string, std::map<std::string, std::vector<ScanUnit>>> rows_;
 };
 
+// A database that counts the statements it is given to parse.
+class CountingDatabase : public DuckDatabase {
+  public:
+    Result<std::unique_ptr<DuckSession>> session() override { return database_->session(); }
+    std::uint64_t memory_bytes_max() const override { return database_->memory_bytes_max(); }
+    Result<std::string> select_tree(std::string_view sql) override {
+        ++parsed;
+        return database_->select_tree(sql);
+    }
+    std::atomic<int> parsed{0};
+
+  private:
+    std::shared_ptr<DuckDatabase> database_ = open_database();
+};
+
 class QueryCoordinatorTest : public ::testing::Test {
   protected:
     QueryCoordinatorTest() {
@@ -278,6 +293,27 @@ TEST_F(QueryCoordinatorTest, MinOffsetsReachTheSlaves) {
     EXPECT_EQ(slaves_.min_offsets, (std::map<std::uint32_t, Offset>{{1, 55}, {2, 66}}));
     EXPECT_EQ(start("SELECT 1", 10s, {{1, 55}}).error().code, ErrorCode::invalid_request);
     EXPECT_EQ(start("SELECT id FROM flights", 10s, {{3, 1}}).error().code, ErrorCode::partition_not_found);
+}
+
+TEST_F(QueryCoordinatorTest, ThePlainestLookupsWaitWithoutAParser) {
+    const auto database = std::make_shared<CountingDatabase>();
+    const auto coordinator = QueryCoordinator::create(database, slaves_);
+    const auto awaited = [&](const std::string& sql) {
+        return coordinator->awaited(sql, lookup(), {{}, {{{1, 55}}, {}}, {}});
+    };
+    const auto point = awaited("SELECT city FROM flights WHERE id = 7");
+    ASSERT_TRUE(point) << point.error().to_text();
+    EXPECT_EQ(point->table, tables_["flights"]);
+    EXPECT_EQ(point->offsets, (std::map<std::uint32_t, Offset>{{1, 55}}));
+    EXPECT_EQ(database->parsed, 0);
+    const auto other = awaited("SELECT city FROM flights WHERE id + 0 = 7");
+    ASSERT_TRUE(other) << other.error().to_text();
+    EXPECT_EQ(other->table, point->table);
+    EXPECT_EQ(database->parsed, 1);
+    for (const char* sql : {"SELECT city FROM flihgts WHERE id = 7", "SELECT 1"})
+        EXPECT_FALSE(awaited(sql)) << sql;
+    // Whether a column exists is asked when it runs.
+    EXPECT_TRUE(awaited("SELECT nope FROM flights WHERE id = 7"));
 }
 
 TEST_F(QueryCoordinatorTest, ErrorsNameWhatIsWrong) {
