@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <semaphore>
 
+#include "common/base/glob_text.h"
 #include "common/duck/duck_result.h"
 
 namespace dl {
@@ -40,16 +41,8 @@ std::binary_semaphore& turn_of(WideFileUse use) {
 std::string sql_parquet_files(std::span<const std::string> paths, std::string_view options) {
     std::string sql = "read_parquet([";
     for (const auto& path : paths) {
-        // A class of one character matches that character: a literal path with any of these is a pattern.
-        std::string exact;
-        for (const char c : path) {
-            if (c == '*' || c == '?' || c == '[')
-                exact.append("[").append(1, c).append("]");
-            else
-                exact += c;
-        }
         if (sql.back() != '[') sql += ", ";
-        sql += sql_literal(exact);
+        sql += sql_literal(literal_glob(path));
     }
     sql += "], hive_partitioning = false";
     if (!options.empty()) sql.append(", ").append(options);

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "common/base/ascii.h"
+#include "common/base/glob_text.h"
 #include "common/types/value_text.h"
 #include "data-lake-client/cli/load/arrow_schema.h"
 
@@ -311,7 +312,9 @@ struct ParquetSource::Impl {
     };
     Result<std::vector<TopColumn>> top_columns();
     Result<bool> next_chunk();
-    std::string from() const { return "read_parquet(" + quoted(path, '\'') + ", hive_partitioning=false)"; }
+    // The file and no other: the functions of DuckDB take patterns.
+    std::string file() const { return quoted(dl::literal_glob(path), '\''); }
+    std::string from() const { return "read_parquet(" + file() + ", hive_partitioning=false)"; }
 };
 
 Result<void> ParquetSource::Impl::connect() {
@@ -369,7 +372,7 @@ Result<std::vector<ParquetSource::Impl::TopColumn>> ParquetSource::Impl::top_col
     auto fields = rows_of(
         "SELECT name, coalesce(num_children, 0)::VARCHAR, coalesce(precision, 0)::VARCHAR, "
         "coalesce(converted_type, '') || coalesce(logical_type, '') FROM parquet_schema(" +
-        quoted(path, '\'') + ")");
+        file() + ")");
     if (!fields.ok()) return fields.error();
     std::vector<TopColumn> top;
     // Depth first: what is still to come on each level, and the names it had so far. The root is the first.
@@ -408,7 +411,7 @@ Result<void> ParquetSource::Impl::look() {
     auto top = top_columns();
     if (!top.ok()) return top.error();
     std::vector<std::string> durations;
-    auto arrow = rows_of("SELECT decode(value) FROM parquet_kv_metadata(" + quoted(path, '\'') +
+    auto arrow = rows_of("SELECT decode(value) FROM parquet_kv_metadata(" + file() +
                          ") WHERE decode(key) = 'ARROW:schema'");
     if (!arrow.ok()) return arrow.error();
     for (const auto& row : *arrow)
@@ -437,8 +440,7 @@ Result<void> ParquetSource::Impl::look() {
         duckdb_free(const_cast<char*>(name));
     }
     if (columns.empty()) return failed("no columns found");
-    auto counted =
-        rows_of("SELECT sum(num_rows)::VARCHAR FROM parquet_file_metadata(" + quoted(path, '\'') + ")");
+    auto counted = rows_of("SELECT sum(num_rows)::VARCHAR FROM parquet_file_metadata(" + file() + ")");
     if (!counted.ok()) return counted.error();
     if (counted->size() == 1) rows = std::strtoull((*counted)[0][0].c_str(), nullptr, 10);
     return {};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 namespace datalake::cli {
@@ -68,6 +69,37 @@ TEST(ParquetSource, ANestedValueIsJsonOrItsRowIsRefused) {
     ASSERT_TRUE(*(*source)->next(row));
     EXPECT_EQ(row.fields[1].text, "[]");
     EXPECT_EQ(row.problem.reason, "");
+}
+
+// A file whose name would be a pattern is the one that is read, not those that the pattern matches.
+TEST(ParquetSource, APathIsNoPattern) {
+    namespace fs = std::filesystem;
+    char made[] = "/tmp/parquet_source_test.XXXXXX";
+    const std::string folder = ::mkdtemp(made);
+    const auto wanted = ParquetSource::open(kFiles + "nested-numbers.parquet");
+    ASSERT_TRUE(wanted.ok()) << wanted.error().to_text();
+    for (const auto& [name, decoy] : {std::pair{"s[1].parquet", "s1.parquet"},
+                                      {"s?.parquet", "sa.parquet"},
+                                      {"*.parquet", "all.parquet"},
+                                      {"it's [1]*.parquet", "it's 1x.parquet"},
+                                      {"{b,c}.parquet", "b.parquet"}}) {
+        fs::copy_file(kFiles + "nested-numbers.parquet", folder + "/" + name);
+        fs::copy_file(kFiles + "time-nanoseconds.parquet", folder + "/" + decoy);
+        const auto source = ParquetSource::open(folder + "/" + name);
+        EXPECT_TRUE(source.ok()) << name << ": " << source.error().to_text();
+        if (!source.ok()) continue;
+        EXPECT_EQ(column(**source, 1).name, "l") << name;
+        EXPECT_EQ((*source)->rows(), (*wanted)->rows()) << name;
+        LoadColumns columns(true);
+        columns.find("id");
+        columns.find("l");
+        const auto started =
+            (*source)->start(columns, {*dl::parse_type("long"), *dl::parse_type("string")}, {});
+        EXPECT_TRUE(started.ok()) << name << ": " << started.error().to_text();
+        for (const auto& file : {name, decoy})
+            fs::remove(folder + "/" + file);
+    }
+    fs::remove_all(folder);
 }
 
 TEST(ParquetSource, ADamagedFileIsNoMatterOfOurStatement) {
