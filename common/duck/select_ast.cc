@@ -51,6 +51,18 @@ std::optional<Error> endless_number(std::string_view sql) {
     return std::nullopt;
 }
 
+// Of what the tree has no form for. The form itself, the one of storage_compatibility_version in
+// duck_database.cc, is none of the user's; what is in quotes is the user's own.
+std::string without_form(std::string_view message) {
+    constexpr std::string_view kBegin = "Cannot serialize ";
+    if (message.starts_with(kBegin)) message.remove_prefix(kBegin.size());
+    if (message.starts_with("a NEAREST")) return "NEAREST joins are not supported";
+    if (message.starts_with("Side-effecting CTE"))
+        return "only SELECT can be run as a query, also inside WITH";
+    message = message.substr(0, message.rfind(" when targeting "));
+    return "the statement has a clause or a type that queries do not support: " + std::string(message);
+}
+
 Error parse_error(const nlohmann::json& answer, const std::string& text) {
     const auto message = answer.value("error_message", std::string("the statement cannot be parsed"));
     const auto type = answer.value("error_type", std::string());
@@ -60,14 +72,7 @@ Error parse_error(const nlohmann::json& answer, const std::string& text) {
                               text.substr(0, std::min<std::size_t>(24, text.size())) +
                               "'; use the other statements for changes");
     }
-    // What the tree has no form for, see storage_compatibility_version in duck_database.cc.
-    if (type == "serialization") {
-        return make_error(ErrorCode::not_supported,
-                          message.find("NEAREST") != std::string::npos ? "NEAREST joins are not supported"
-                          : message.find("CTE") != std::string::npos
-                              ? "only SELECT can be run as a query, also inside WITH"
-                              : "the statement has a clause or a type that queries do not support");
-    }
+    if (type == "serialization") return make_error(ErrorCode::not_supported, without_form(message));
     std::string where;
     if (answer.contains("position") && answer["position"].is_string()) {
         where = " (at byte " + answer["position"].get<std::string>() + ")";

@@ -295,6 +295,23 @@ TEST_F(SelectGate, WhatTakesTheEngineDownIsRefusedByName) {
         EXPECT_EQ(code(sql), "LIMIT_EXCEEDED") << sql;
 }
 
+// DuckDB's words for it, without those about the form of its trees.
+TEST_F(SelectGate, WhatATreeCannotHoldIsNamed) {
+    EXPECT_EQ(check("select * from t pivot (sum(b) for a in (1 + 1, 2))").error().to_text(),
+              "NOT_SUPPORTED: the statement has a clause or a type that queries do not support: "
+              "non-constant expression '(1 + 1)' in pivot list");
+    for (const char* text : {"NEAREST", "CTE", " when targeting "}) {
+        const auto error =
+            check("select * from t pivot (sum(b) for a in (lower('" + std::string(text) + "'), 2))").error();
+        EXPECT_NE(error.message.find("expression 'lower('" + std::string(text) + "')' in pivot list"),
+                  std::string::npos)
+            << error.message;
+        EXPECT_EQ(error.message.find("version"), std::string::npos) << error.message;
+    }
+    EXPECT_EQ(check("with x as (insert into t values (1) returning a) select * from x").error().message,
+              "only SELECT can be run as a query, also inside WITH");
+}
+
 TEST_F(SelectGate, DeepAndLongStatementsAreRefusedQuickly) {
     const auto times = [](std::string_view text, int count) {
         std::string out;
