@@ -9,6 +9,7 @@
 
 #include "common/base/ascii.h"
 #include "common/base/glob_text.h"
+#include "common/json/json_check.h"
 #include "common/types/value_text.h"
 #include "data-lake-client/cli/load/arrow_schema.h"
 
@@ -167,36 +168,13 @@ void append_widened(std::string& out, float value) {
     dl::append_float64(out, static_cast<double>(value));
 }
 
-// The first word of a JSON text that JSON does not have, such as NaN or Infinity; empty when there is none.
-std::string_view foreign_json_word(std::string_view text) {
-    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const char c = text[at];
-        if (c == '"') {
-            for (++at; at < text.size() && text[at] != '"'; ++at)
-                if (text[at] == '\\') ++at;
-        } else if (is_letter(c)) {
-            const auto begin = at;
-            while (at < text.size() && is_letter(text[at]))
-                ++at;
-            const auto word = text.substr(begin, at - begin);
-            const bool exponent =
-                word.size() == 1 && begin > 0 && text[begin - 1] >= '0' && text[begin - 1] <= '9';
-            if (!exponent && word != "null" && word != "true" && word != "false") return word;
-            --at;
-        }
-    }
-    return {};
-}
-
 // Lists, structures and maps, cast to JSON.
 Reader json_reader() {
     return [](const void* data, idx_t row, std::string&, Field& field, std::string& reason) {
         const auto text = string_at(data, row);
         field = {text, FieldKind::text};
-        const auto word = foreign_json_word(text);
-        if (word.empty()) return true;
-        reason = "it holds " + std::string(word) + ", a number that JSON cannot write";
+        if (dl::is_json_text(text)) return true;
+        reason = "it holds what JSON cannot write, such as NaN or an infinity";
         return false;
     };
 }
