@@ -111,11 +111,11 @@ class JsonTapeParser {
             case '[':
                 return open(closed);
             case 't':
-                return literal("true");
+                return literal(at_, "true");
             case 'f':
-                return literal("false");
+                return literal(at_, "false");
             case 'n':
-                return literal("null");
+                return literal(at_, "null");
             default:
                 return number();
         }
@@ -150,19 +150,11 @@ class JsonTapeParser {
         return true;
     }
 
-    bool literal(std::string_view word) {
+    // The word is the rest of the token that begins at `start`.
+    bool literal(const char* start, std::string_view word) {
         if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, word.size()) != word)
             return fail("expected a value");
-        put(at_, word.size());
         at_ += word.size();
-        return true;
-    }
-
-    // The rest of a number that is spelled out.
-    bool word(const char* start, std::string_view rest) {
-        if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, rest.size()) != rest)
-            return fail("expected a value");
-        at_ += rest.size();
         put(start, static_cast<std::size_t>(at_ - start));
         return true;
     }
@@ -178,8 +170,8 @@ class JsonTapeParser {
         const char* const start = at_;
         if (*at_ == '-') ++at_;
         // No JSON, but what Python, JavaScript libraries and others write for a double that is no number.
-        if (*at_ == 'I') return word(start, "Infinity");
-        if (*at_ == 'N' && at_ == start) return word(start, "NaN");
+        if (*at_ == 'I') return literal(start, "Infinity");
+        if (*at_ == 'N' && at_ == start) return literal(start, "NaN");
         if (*at_ == '0') {
             ++at_;
             if (is_digit(*at_)) return fail("a number with a leading zero");

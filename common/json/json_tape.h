@@ -15,6 +15,11 @@
 
 namespace dl {
 
+// Of a number as it is written: NaN, Infinity or -Infinity, which are no JSON.
+inline bool is_spelled_out(std::string_view number) {
+    return number.ends_with('y') || number.ends_with('N');
+}
+
 class JsonTape {
   public:
     enum class Kind : std::uint8_t { object, array, string, number, boolean, null };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/crc32c.h"
+#include "common/json/json_tape.h"
 #include "common/types/value_text.h"
 
 namespace dl {
@@ -125,8 +126,7 @@ bool PartitionedBatchBuilder::put_any_text(std::uint32_t column, std::string_vie
 bool PartitionedBatchBuilder::put_number(std::uint32_t column, std::string_view number) {
     if (!mark_given(column)) return false;
     const DataType type = columns_[column].type;
-    const bool is_word = number.back() == 'y' || number.back() == 'N';  // NaN, Infinity, -Infinity
-    if (is_word && type.kind != TypeKind::float32 && type.kind != TypeKind::float64)
+    if (is_spelled_out(number) && type.kind != TypeKind::float32 && type.kind != TypeKind::float64)
         return fail_value(column, invalid_value_error(number, type));
     switch (type.kind) {
         case TypeKind::int32:

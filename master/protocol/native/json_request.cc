@@ -25,18 +25,13 @@ Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
 }
 
-// NaN, Infinity, -Infinity: no JSON, and wanted in rows only.
-bool is_spelled_out(std::string_view number) {
-    return number.front() == 'N' || number.find('I') != std::string_view::npos;
-}
-
 // A scalar of a default as text.
 Result<std::string> default_text(const JsonTape& tape, Index value, const std::string& column) {
     switch (tape.kind(value)) {
         case TapeKind::string:
             return tape.string(value);
         case TapeKind::number:
-            if (is_spelled_out(tape.raw(value))) break;
+            if (is_spelled_out(tape.raw(value))) break;  // wanted in rows only
             return std::string(tape.raw(value));
         case TapeKind::boolean:
             return std::string(tape.raw(value));

@@ -94,7 +94,9 @@ TEST(JsonTape, RefusesWhatIsNotJson) {
 TEST(JsonTape, NumbersThatAreSpelledOutAreNumbers) {
     const auto tape = *JsonTape::parse("[NaN,Infinity,-Infinity]");
     for (auto i = tape.first_member(0); i < tape.members_end(0); i = tape.next(i))
-        EXPECT_EQ(tape.kind(i), JsonTape::Kind::number);
+        EXPECT_TRUE(tape.kind(i) == JsonTape::Kind::number && is_spelled_out(tape.raw(i))) << i;
+    for (const auto* digits : {"0", "-1", "1e5", "2.5E-3"})
+        EXPECT_FALSE(is_spelled_out(digits)) << digits;
     EXPECT_EQ(tape.raw(3), "-Infinity");
 }
 
