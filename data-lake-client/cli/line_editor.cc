@@ -196,8 +196,8 @@ void LineEditor::add_history(const std::string& statement) {
     if (self.history_file.empty()) return;
     // libedit writes it anew each time. A lost line is no reason to complain at the prompt.
     NewFile file;
-    if (!file.open(self.history_file).ok()) return;
-    if (history(self.history, &event, H_SAVE_FP, file.file()) >= 0) (void)file.finish();
+    if (!file.open(self.history_file, 0600).ok()) return;
+    if (history(self.history, &event, H_SAVE_FP, file.file()) >= 0) (void)file.finish(NewFile::Sync::no);
 }
 
 }  // namespace datalake::cli

@@ -42,7 +42,7 @@ NewFile::~NewFile() {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-Result<void> NewFile::open(const std::string& path) {
+Result<void> NewFile::open(const std::string& path, std::optional<mode_t> mode) {
     path_ = path;
     target_ = path;
     struct stat status {};
@@ -70,8 +70,8 @@ Result<void> NewFile::open(const std::string& path) {
         temporary_.clear();
         return not_writable(path, error);
     }
-    file_ =
-        ::fchmod(fd, exists ? status.st_mode & 07777 : new_file_mode()) == 0 ? ::fdopen(fd, "w") : nullptr;
+    if (!mode) mode = exists ? status.st_mode & 07777 : new_file_mode();
+    file_ = ::fchmod(fd, *mode) == 0 ? ::fdopen(fd, "w") : nullptr;
     if (file_ != nullptr) return {};
     const int error = errno;
     ::close(fd);
@@ -79,9 +79,9 @@ Result<void> NewFile::open(const std::string& path) {
     return not_writable(path, error);
 }
 
-Result<void> NewFile::finish() {
+Result<void> NewFile::finish(Sync sync) {
     bool good = std::fflush(file_) == 0 && std::ferror(file_) == 0;
-    if (good && !temporary_.empty()) good = ::fsync(::fileno(file_)) == 0;
+    if (good && sync == Sync::yes && !temporary_.empty()) good = ::fsync(::fileno(file_)) == 0;
     good = std::fclose(file_) == 0 && good;
     file_ = nullptr;
     if (!temporary_.empty()) {

@@ -3,7 +3,10 @@
 // and terminals are written directly. A symbolic link stays one, what it points to is replaced. One thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +22,15 @@ class NewFile {
     NewFile(const NewFile&) = delete;
     NewFile& operator=(const NewFile&) = delete;
 
-    // INVALID_ARGUMENT when nothing can be written there.
-    Result<void> open(const std::string& path);
+    // INVALID_ARGUMENT when nothing can be written there. Without a mode a file keeps the one it had, and a
+    // new one gets that of new files.
+    Result<void> open(const std::string& path, std::optional<mode_t> mode = {});
     // nullptr before open() and after finish().
     std::FILE* file() const { return file_; }
-    // Syncs and renames. IO_ERROR when it could not be written to its end.
-    Result<void> finish();
+    // Syncs, unless what a loss of power takes is not worth the wait, and renames. IO_ERROR when it could not
+    // be written to its end.
+    enum class Sync : bool { no, yes };
+    Result<void> finish(Sync sync = Sync::yes);
 
   private:
     std::string path_;       // as it was named, for messages

@@ -57,6 +57,21 @@ TEST_F(NewFileTest, ReplacesWhatWasThereAtTheEndOnly) {
     EXPECT_EQ(status.st_mode & 0777, 0640u);
 }
 
+TEST_F(NewFileTest, AModeThatIsAskedForIsThatOfTheFileNewOrNot) {
+    std::ofstream(path("old")) << "before";
+    ::chmod(path("old").c_str(), 0644);
+    for (const auto* name : {"old", "new"}) {
+        NewFile file;
+        ASSERT_TRUE(file.open(path(name), 0600).ok());
+        std::fputs("after", file.file());
+        ASSERT_TRUE(file.finish(NewFile::Sync::no).ok());
+        EXPECT_EQ(text(path(name)), "after");
+        struct stat status {};
+        ASSERT_EQ(::stat(path(name).c_str(), &status), 0);
+        EXPECT_EQ(status.st_mode & 0777, 0600u) << name;
+    }
+}
+
 TEST_F(NewFileTest, ALinkStaysOne) {
     std::ofstream(path("real.csv")) << "before";
     fs::create_symlink("real.csv", path("link.csv"));
