@@ -2,7 +2,7 @@
 // whole slave over them in another and prints how long that takes and what it holds afterwards. Nothing is
 // written while it idles.
 //   partitions_micro_bench [--partitions N] [--flushes N] [--rows N] [--idle SECONDS] [--directory PATH]
-//   default 10 000 partitions, 1 flush of 20 rows each, 10 s; the directory is made anew and removed
+//   default 10 000 partitions, 1 flush of 20 rows each, 10 s; the directory is new or empty, and removed
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -194,7 +194,8 @@ int run(int argc, char** argv) {
     wanted.directory = "/tmp/partitions_bench";
     for (int i = 1; i + 1 < argc; ++i)
         if (std::strcmp(argv[i], "--directory") == 0) wanted.directory = argv[i + 1];
-    std::filesystem::remove_all(wanted.directory);
+    if (std::filesystem::exists(wanted.directory) && !std::filesystem::is_empty(wanted.directory))
+        throw std::runtime_error(wanted.directory + " is not empty, and would be removed; name another one");
     apart([&] { make(wanted); });
     apart([&] { open_and_measure(wanted); });
     std::filesystem::remove_all(wanted.directory);
