@@ -240,7 +240,7 @@ Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memor
 }
 
 Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max) {
-    return duck::open_database({memory_bytes_max, "", 0, 1, {}, false});
+    return writable_duck_database(memory_bytes_max, 1);
 }
 
 }  // namespace dl

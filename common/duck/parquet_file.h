@@ -68,7 +68,7 @@ Result<ParquetRows> read_parquet_rows(DuckDatabase& database, const std::string&
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,
                                                              unsigned threads);
 // The one that reads our files: its one thread gives the rows of a list of files in their order, without
-// holding any back. No order is kept in a UNION ALL.
+// holding any back. Nothing is known of the order of a UNION ALL.
 Result<std::shared_ptr<DuckDatabase>> file_duck_database(std::uint64_t memory_bytes_max);
 // `usual`, one of those, when its memory suffices for files whose largest row group has so many bytes (stored
 // and plain together); else one with what it takes, so that every row that was once accepted can be read

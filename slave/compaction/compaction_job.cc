@@ -321,8 +321,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
     DL_TRY_ASSIGN(const auto database, file_database_for(input_.database, widest, WideFileUse::compaction));
     DL_TRY_ASSIGN(const auto session, start_session(*database));
     const auto copied = [&]() -> Result<void> {
-        // One scan over a list of files: DuckDB does not keep the order of a UNION ALL, not even on one
-        // thread.
+        // One scan over a list of files keeps their order; of a UNION ALL that is not known.
         DL_TRY_ASSIGN(
             const auto rows,
             session->query("SELECT " + columns + " FROM " + sql_parquet_files(paths, "union_by_name = true") +
