@@ -1,65 +1,13 @@
 #include "master/catalog/catalog_store.h"
 
-#include <charconv>
 #include <random>
 #include <utility>
 
-#include "common/base/byte_io.h"
+#include "master/catalog/catalog_codec.h"
 #include "master/catalog/catalog_format.h"
 
 namespace dl::master {
 namespace {
-
-std::string encode_slot_map(const std::vector<std::uint16_t>& slots) {
-    std::string bytes;
-    bytes.reserve(slots.size() * 2);
-    for (const auto slot : slots)
-        append_le(bytes, slot);
-    return bytes;
-}
-
-Result<std::vector<std::uint16_t>> decode_slot_map(const std::string& bytes, std::uint32_t partition_count) {
-    std::vector<std::uint16_t> slots;
-    ByteReader reader{std::string_view(bytes)};
-    if (bytes.size() != kSlotCount * 2)
-        return make_error(ErrorCode::corrupt_data,
-                          "catalog: slot map of " + std::to_string(bytes.size()) + " bytes");
-    for (std::uint32_t i = 0; i < kSlotCount; ++i) {
-        slots.push_back(reader.read<std::uint16_t>());
-        if (slots.back() >= partition_count)
-            return make_error(ErrorCode::corrupt_data,
-                              "catalog: slot " + std::to_string(i) + " names partition " +
-                                  std::to_string(slots.back()) + " of " + std::to_string(partition_count));
-    }
-    return slots;
-}
-
-// "[1,2]"
-std::string encode_nodes(const std::vector<NodeId>& nodes) {
-    std::string text = "[";
-    for (const auto node : nodes)
-        text += (text.size() == 1 ? "" : ",") + std::to_string(node.value);
-    return text + ']';
-}
-
-Result<std::vector<NodeId>> decode_nodes(std::string_view text) {
-    const auto damaged = [&] {
-        return make_error(ErrorCode::corrupt_data,
-                          "catalog: \"" + std::string(text.substr(0, 64)) + "\" is not a list of nodes");
-    };
-    std::vector<NodeId> nodes;
-    if (text.size() < 2 || text.front() != '[' || text.back() != ']') return damaged();
-    const char* at = text.data() + 1;
-    const char* end = text.data() + text.size() - 1;
-    while (at < end) {
-        NodeId node;
-        const auto parsed = std::from_chars(at, end, node.value);
-        if (parsed.ec != std::errc{} || (parsed.ptr != end && *parsed.ptr != ',')) return damaged();
-        nodes.push_back(node);
-        at = parsed.ptr + (parsed.ptr == end ? 0 : 1);
-    }
-    return nodes;
-}
 
 // Above all that older releases counted up to.
 constexpr std::uint32_t kDrawnNodeMin = 1u << 16, kDrawnNodeMax = (1u << 31) - 1;
@@ -67,40 +15,6 @@ constexpr std::uint64_t kTableIdMax = std::uint64_t{1} << 62;  // out of reach f
 
 std::int64_t signed_id(TableId table) {
     return static_cast<std::int64_t>(table.value);
-}
-
-constexpr const char* kPlacementColumns =
-    "version, leader, leader_epoch, last_leader, in_sync, eligible, replicas, adding, removing, min_in_sync";
-
-// The columns above, from `first` on.
-Result<PartitionPlacement> decode_placement(const SqliteStatement& row, int first) {
-    PartitionPlacement placement;
-    placement.version = static_cast<std::uint32_t>(row.integer(first));
-    placement.leader = NodeId{static_cast<std::uint32_t>(row.integer(first + 1))};
-    placement.leader_epoch = LeaderEpoch{static_cast<std::uint32_t>(row.integer(first + 2))};
-    placement.last_leader = NodeId{static_cast<std::uint32_t>(row.integer(first + 3))};
-    DL_TRY_ASSIGN(placement.in_sync, decode_nodes(row.text(first + 4)));
-    DL_TRY_ASSIGN(placement.eligible, decode_nodes(row.text(first + 5)));
-    DL_TRY_ASSIGN(placement.replicas, decode_nodes(row.text(first + 6)));
-    DL_TRY_ASSIGN(placement.adding, decode_nodes(row.text(first + 7)));
-    DL_TRY_ASSIGN(placement.removing, decode_nodes(row.text(first + 8)));
-    placement.min_in_sync = static_cast<std::uint32_t>(row.integer(first + 9));
-    if (auto valid = check_placement(placement); valid.has_error())
-        return make_error(ErrorCode::corrupt_data, "catalog: " + valid.error().message);
-    return placement;
-}
-
-void bind_placement(SqliteStatement& statement, int first, const PartitionPlacement& placement) {
-    statement.bind(first, std::int64_t{placement.version})
-        .bind(first + 1, std::int64_t{placement.leader.value})
-        .bind(first + 2, std::int64_t{placement.leader_epoch.value})
-        .bind(first + 3, std::int64_t{placement.last_leader.value})
-        .bind(first + 4, encode_nodes(placement.in_sync))
-        .bind(first + 5, encode_nodes(placement.eligible))
-        .bind(first + 6, encode_nodes(placement.replicas))
-        .bind(first + 7, encode_nodes(placement.adding))
-        .bind(first + 8, encode_nodes(placement.removing))
-        .bind(first + 9, std::int64_t{placement.min_in_sync});
 }
 
 // Drawn, not counted: a catalog restored from a copy has forgotten the ids it gave since, and slaves that it
@@ -154,7 +68,7 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
         table.copies = static_cast<std::uint32_t>(query.integer(6));
         table.partition_hash = query.text(7);
         table.index_hash_seed = static_cast<std::uint64_t>(query.integer(8));
-        DL_TRY_ASSIGN(table.slot_map, decode_slot_map(query.blob(9), table.partition_count));
+        DL_TRY_ASSIGN(table.slot_map, decode_catalog_slot_map(query.blob(9), table.partition_count));
         table.incarnation = static_cast<std::uint64_t>(query.integer(10));
         DL_TRY(load_fields(table, key));
         tables.push_back(std::move(table));
@@ -186,14 +100,14 @@ Result<void> CatalogStore::load_fields(TableMeta& table, FieldId key) {
 }
 
 Result<std::vector<PartitionPlacement>> CatalogStore::read_placements(TableId table) {
-    DL_TRY_ASSIGN(auto query, database_.prepare(std::string("SELECT partition, ") + kPlacementColumns +
+    DL_TRY_ASSIGN(auto query, database_.prepare(std::string("SELECT partition, ") + kCatalogPlacementColumns +
                                                 " FROM placements WHERE table_id = ? ORDER BY partition"));
     query.bind(1, signed_id(table));
     std::vector<PartitionPlacement> placements;
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
         if (!more || query.integer(0) != static_cast<std::int64_t>(placements.size())) return placements;
-        DL_TRY_ASSIGN(auto placement, decode_placement(query, 1));
+        DL_TRY_ASSIGN(auto placement, decode_catalog_placement(query, 1));
         placements.push_back(std::move(placement));
     }
 }
@@ -356,7 +270,7 @@ Result<void> CatalogStore::add_table(const TableMeta& table, const TablePlacemen
     insert.bind(5, std::int64_t{table.next_field_id.value}).bind(6, std::int64_t{table.partition_count});
     insert.bind(7, std::int64_t{table.copies}).bind(8, table.partition_hash);
     insert.bind(9, static_cast<std::int64_t>(table.index_hash_seed))
-        .bind_blob(10, encode_slot_map(table.slot_map));
+        .bind_blob(10, encode_catalog_slot_map(table.slot_map));
     insert.bind(11, static_cast<std::int64_t>(table.incarnation));
     DL_TRY(insert.run());
     DL_TRY(insert_fields(table));
@@ -364,7 +278,7 @@ Result<void> CatalogStore::add_table(const TableMeta& table, const TablePlacemen
     DL_TRY_ASSIGN(auto place, database_.prepare("INSERT INTO placements VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"));
     for (std::size_t i = 0; i < placement.partitions.size(); ++i) {
         place.bind(1, signed_id(table.id)).bind(2, static_cast<std::int64_t>(i));
-        bind_placement(place, 3, placement.partitions[i]);
+        bind_catalog_placement(place, 3, placement.partitions[i]);
         DL_TRY(place.run());
     }
     DL_TRY_ASSIGN(auto settle, database_.prepare("DELETE FROM pending_drops WHERE table_id = ?"));
@@ -391,10 +305,11 @@ Result<PartitionPlacement> CatalogStore::change_placement(TableId table, Partiti
                               ", not " + std::to_string(expected_version));
     DL_TRY(check_placement_change(before, next));
     next.version = expected_version + 1;
-    DL_TRY_ASSIGN(auto update, database_.prepare(std::string("UPDATE placements SET (") + kPlacementColumns +
-                                                 ") = (?,?,?,?,?,?,?,?,?,?) "
-                                                 "WHERE table_id = ? AND partition = ?"));
-    bind_placement(update, 1, next);
+    DL_TRY_ASSIGN(auto update,
+                  database_.prepare(std::string("UPDATE placements SET (") + kCatalogPlacementColumns +
+                                    ") = (?,?,?,?,?,?,?,?,?,?) "
+                                    "WHERE table_id = ? AND partition = ?"));
+    bind_catalog_placement(update, 1, next);
     update.bind(11, signed_id(table)).bind(12, std::int64_t{partition.value});
     DL_TRY(update.run());
     DL_TRY(transaction.commit());

@@ -3,15 +3,13 @@
 #include <duckdb.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <tuple>
 
 #include "common/base/ascii.h"
 #include "common/base/glob_text.h"
-#include "common/json/json_check.h"
-#include "common/types/value_text.h"
 #include "data-lake-client/cli/load/arrow_schema.h"
+#include "data-lake-client/cli/load/parquet_values.h"
 
 namespace datalake::cli {
 namespace {
@@ -23,214 +21,6 @@ std::string quoted(std::string_view text, char quote) {
         out += c;
     }
     return out + quote;
-}
-
-std::string_view string_at(const void* data, idx_t row) {
-    auto* value = const_cast<duckdb_string_t*>(static_cast<const duckdb_string_t*>(data) + row);
-    return {duckdb_string_t_data(value), duckdb_string_t_length(*value)};
-}
-
-// How a column of a file is read.
-struct Mapping {
-    std::string ours;       // empty: no type of ours
-    std::string cast;       // SQL type to read it as; empty: its own
-    std::string text_cast;  // the same for a string column; empty: its values have no text of their own
-};
-
-Mapping map_type(duckdb_logical_type type) {
-    switch (duckdb_get_type_id(type)) {
-        case DUCKDB_TYPE_BOOLEAN:
-            return {"boolean", "", "VARCHAR"};
-        case DUCKDB_TYPE_INTEGER:
-            return {"int", "", "VARCHAR"};
-        case DUCKDB_TYPE_TINYINT:
-        case DUCKDB_TYPE_SMALLINT:
-        case DUCKDB_TYPE_UTINYINT:
-        case DUCKDB_TYPE_USMALLINT:
-            return {"int", "INTEGER", "VARCHAR"};
-        case DUCKDB_TYPE_BIGINT:
-            return {"long", "", "VARCHAR"};
-        case DUCKDB_TYPE_UINTEGER:
-            return {"long", "BIGINT", "VARCHAR"};
-        case DUCKDB_TYPE_UBIGINT:
-            return {"decimal(20,0)", "DECIMAL(20,0)", "VARCHAR"};
-        case DUCKDB_TYPE_FLOAT:
-            return {"float", "", "FLOAT"};
-        case DUCKDB_TYPE_DOUBLE:
-            return {"double", "", "DOUBLE"};
-        case DUCKDB_TYPE_DECIMAL:
-            return {"decimal(" + std::to_string(duckdb_decimal_width(type)) + "," +
-                        std::to_string(duckdb_decimal_scale(type)) + ")",
-                    "", "VARCHAR"};
-        case DUCKDB_TYPE_DATE:
-            return {"date", "", "VARCHAR"};
-        case DUCKDB_TYPE_TIMESTAMP:
-            return {"timestamp", "", "VARCHAR"};
-        case DUCKDB_TYPE_TIMESTAMP_S:
-        case DUCKDB_TYPE_TIMESTAMP_MS:
-            return {"timestamp", "TIMESTAMP", "VARCHAR"};
-        case DUCKDB_TYPE_TIMESTAMP_TZ:
-            return {"timestamp", "TIMESTAMP", "TIMESTAMP"};
-        case DUCKDB_TYPE_TIMESTAMP_NS:
-            return {"timestamp", "", "VARCHAR"};
-        case DUCKDB_TYPE_BLOB:
-            return {"binary", "", ""};
-        case DUCKDB_TYPE_VARCHAR:
-            return {"string", "", "VARCHAR"};
-        case DUCKDB_TYPE_UUID:
-        case DUCKDB_TYPE_ENUM:
-        case DUCKDB_TYPE_SQLNULL:
-            return {"string", "VARCHAR", "VARCHAR"};
-        case DUCKDB_TYPE_LIST:
-        case DUCKDB_TYPE_STRUCT:
-        case DUCKDB_TYPE_MAP:
-        case DUCKDB_TYPE_ARRAY:
-            return {"", "", "JSON"};
-        case DUCKDB_TYPE_TIME:
-        case DUCKDB_TYPE_TIME_NS:
-        case DUCKDB_TYPE_TIME_TZ:
-        case DUCKDB_TYPE_INTERVAL:
-            return {"", "", "VARCHAR"};
-        default:
-            return {"", "", ""};
-    }
-}
-
-std::string_view type_word(duckdb_logical_type type) {
-    switch (duckdb_get_type_id(type)) {
-        case DUCKDB_TYPE_LIST:
-        case DUCKDB_TYPE_ARRAY:
-            return "list";
-        case DUCKDB_TYPE_STRUCT:
-            return "struct";
-        case DUCKDB_TYPE_MAP:
-            return "map";
-        case DUCKDB_TYPE_TIME:
-        case DUCKDB_TYPE_TIME_NS:
-        case DUCKDB_TYPE_TIME_TZ:
-            return "time of day";
-        case DUCKDB_TYPE_INTERVAL:
-            return "interval";
-        default:
-            return "type without a name here";
-    }
-}
-
-// A value that is not NULL, into a field; false: `reason` says why it cannot be kept.
-using Reader =
-    std::function<bool(const void* data, idx_t row, std::string& scratch, Field& field, std::string& reason)>;
-
-template <class T>
-Reader printed(void (*print)(std::string&, T), FieldKind kind) {
-    return [print, kind](const void* data, idx_t row, std::string& scratch, Field& field, std::string&) {
-        scratch.clear();
-        print(scratch, static_cast<const T*>(data)[row]);
-        field = {scratch, kind};
-        return true;
-    };
-}
-
-template <class T>
-Reader decimal_reader(std::uint8_t scale, FieldKind kind) {
-    return [scale, kind](const void* data, idx_t row, std::string& scratch, Field& field, std::string&) {
-        scratch.clear();
-        if constexpr (std::is_same_v<T, duckdb_hugeint>) {
-            const auto value = static_cast<const T*>(data)[row];
-            dl::append_decimal(
-                scratch, (static_cast<dl::Int128>(value.upper) << 64) | static_cast<dl::Int128>(value.lower),
-                scale);
-        } else {
-            dl::append_decimal(scratch, static_cast<dl::Int128>(static_cast<const T*>(data)[row]), scale);
-        }
-        field = {scratch, kind};
-        return true;
-    };
-}
-
-bool read_nanoseconds(const void* data, idx_t row, std::string& scratch, std::string& reason) {
-    const auto ns = static_cast<const std::int64_t*>(data)[row];
-    const auto us = ns / 1000 - (ns % 1000 < 0 ? 1 : 0);
-    scratch.clear();
-    dl::append_timestamp(scratch, us);
-    if (us * 1000 == ns) return true;
-    if (us % 1'000'000 == 0) scratch += ".000000";
-    const auto rest = std::to_string(ns - us * 1000);
-    scratch.append(3 - rest.size(), '0').append(rest);
-    reason = "finer than microseconds, which is what a timestamp holds";
-    return false;
-}
-
-void append_int32(std::string& out, std::int32_t value) {
-    dl::append_int64(out, value);
-}
-// A float in a double column is the double of the same value.
-void append_widened(std::string& out, float value) {
-    dl::append_float64(out, static_cast<double>(value));
-}
-
-// Lists, structures and maps, cast to JSON.
-Reader json_reader() {
-    return [](const void* data, idx_t row, std::string&, Field& field, std::string& reason) {
-        const auto text = string_at(data, row);
-        field = {text, FieldKind::text};
-        if (dl::is_json_text(text)) return true;
-        reason = "it holds what JSON cannot write, such as NaN or an infinity";
-        return false;
-    };
-}
-
-Reader reader_for(duckdb_logical_type type, bool exact, dl::TypeKind target) {
-    const auto kind = [&](FieldKind other) { return exact ? FieldKind::exact : other; };
-    switch (duckdb_get_type_id(type)) {
-        case DUCKDB_TYPE_BOOLEAN:
-            return printed<bool>(dl::append_boolean, kind(FieldKind::boolean));
-        case DUCKDB_TYPE_INTEGER:
-            return printed<std::int32_t>(append_int32, kind(FieldKind::number));
-        case DUCKDB_TYPE_BIGINT:
-            return printed<std::int64_t>(dl::append_int64, kind(FieldKind::number));
-        case DUCKDB_TYPE_FLOAT:
-            if (target == dl::TypeKind::float64) return printed<float>(append_widened, FieldKind::exact);
-            return printed<float>(dl::append_float32, kind(FieldKind::number));
-        case DUCKDB_TYPE_DOUBLE:
-            return printed<double>(dl::append_float64, kind(FieldKind::number));
-        case DUCKDB_TYPE_DATE:
-            return printed<std::int32_t>(dl::append_date, kind(FieldKind::text));
-        case DUCKDB_TYPE_TIMESTAMP:
-            return printed<std::int64_t>(dl::append_timestamp, kind(FieldKind::text));
-        case DUCKDB_TYPE_TIMESTAMP_NS:
-            return [kind = kind(FieldKind::text)](const void* data, idx_t row, std::string& scratch,
-                                                  Field& field, std::string& reason) {
-                const bool good = read_nanoseconds(data, row, scratch, reason);
-                field = {scratch, kind};
-                return good;
-            };
-        case DUCKDB_TYPE_BLOB:
-            return [](const void* data, idx_t row, std::string& scratch, Field& field, std::string&) {
-                scratch.clear();
-                dl::append_base64(scratch, string_at(data, row));
-                field = {scratch, FieldKind::exact};
-                return true;
-            };
-        case DUCKDB_TYPE_DECIMAL: {
-            const auto scale = duckdb_decimal_scale(type);
-            switch (duckdb_decimal_internal_type(type)) {
-                case DUCKDB_TYPE_SMALLINT:
-                    return decimal_reader<std::int16_t>(scale, kind(FieldKind::number));
-                case DUCKDB_TYPE_INTEGER:
-                    return decimal_reader<std::int32_t>(scale, kind(FieldKind::number));
-                case DUCKDB_TYPE_BIGINT:
-                    return decimal_reader<std::int64_t>(scale, kind(FieldKind::number));
-                default:
-                    return decimal_reader<duckdb_hugeint>(scale, kind(FieldKind::number));
-            }
-        }
-        default:
-            return [kind = kind(FieldKind::text)](const void* data, idx_t row, std::string&, Field& field,
-                                                  std::string&) {
-                field = {string_at(data, row), kind};
-                return true;
-            };
-    }
 }
 
 }  // namespace
@@ -247,13 +37,13 @@ struct ParquetSource::Impl {
     idx_t chunk_rows = 0;
     std::vector<ParquetColumn> columns;
     std::vector<std::string> duck_names;
-    std::vector<Mapping> mappings;
+    std::vector<ParquetMapping> mappings;
     std::uint64_t rows = 0;
     std::uint64_t rows_read = 0;
     // Of the columns that are read.
     struct Output {
         std::size_t target;
-        Reader read;
+        ParquetValueReader read;
         const void* data = nullptr;
         const std::uint64_t* validity = nullptr;
         std::string scratch;
@@ -337,7 +127,7 @@ Result<std::vector<std::vector<std::string>>> ParquetSource::Impl::rows_of(const
                 auto vector = duckdb_data_chunk_get_vector(part, column);
                 auto* validity = duckdb_vector_get_validity(vector);
                 const bool valid = validity == nullptr || duckdb_validity_row_is_valid(validity, row);
-                texts.emplace_back(valid ? string_at(duckdb_vector_get_data(vector), row) : "");
+                texts.emplace_back(valid ? duck_string_at(duckdb_vector_get_data(vector), row) : "");
             }
         }
         duckdb_destroy_data_chunk(&part);
@@ -401,8 +191,8 @@ Result<void> ParquetSource::Impl::look() {
         auto type = duckdb_prepared_statement_column_logical_type(statement, i);
         duck_names.emplace_back(name == nullptr ? "" : name);
         ParquetColumn column{.name = (*top)[i].name, .type = "", .file_type = ""};
-        auto mapping = map_type(type);
-        if (mapping.ours.empty()) column.file_type = type_word(type);
+        auto mapping = map_parquet_type(type);
+        if (mapping.ours.empty()) column.file_type = parquet_type_word(type);
         if (!(*top)[i].refused.empty()) {
             column.file_type = (*top)[i].refused;
             mapping = {};
@@ -531,8 +321,9 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
     for (idx_t i = 0; i < chosen.size(); ++i) {
         auto type = duckdb_column_logical_type(&impl.result, i);
         const auto& [target, exact, json, name] = chosen[i];
-        impl.outputs.push_back({target, json ? json_reader() : reader_for(type, exact, types[target].kind),
-                                nullptr, nullptr, ""});
+        impl.outputs.push_back(
+            {target, json ? parquet_json_reader() : parquet_value_reader(type, exact, types[target].kind),
+             nullptr, nullptr, ""});
         duckdb_destroy_logical_type(&type);
     }
     return {};
