@@ -384,8 +384,13 @@ class Gate {
 
     Result<void> check_node(const json& node, const std::string& type, const std::set<std::string>& ctes) {
         if (type == "SHOW_REF") {
-            return refused("DESCRIBE, SHOW and SUMMARIZE",
-                           "are not supported in a query; use the statements desc and show_table");
+            // Of a query, which is walked like any other.
+            if (text_of(node, "show_type") == "SUMMARY" && node.contains("query") &&
+                node["query"].is_object())
+                return {};
+            return refused("DESCRIBE and SHOW, and SUMMARIZE of a table by its name,",
+                           "are not supported in a query; use the statements desc, show columns from and "
+                           "summarize");
         }
         if (!kNodeTypes.contains(type)) return refused("the clause " + type, "is not supported");
         if (type == "BASE_TABLE") return check_table(node, ctes);

@@ -132,9 +132,12 @@ std::string StatementRunner::elapsed_text() const {
     return format_elapsed(std::chrono::steady_clock::now() - start_);
 }
 
-void StatementRunner::print_done() {
+void StatementRunner::print_done(std::optional<std::uint64_t> rows) {
     if (settings_.quiet || !is_for_people()) return;
-    output_.write(settings_.timing ? "OK (" + elapsed_text() + ")\n" : "OK\n");
+    std::string notes;
+    if (rows) notes = std::to_string(*rows) + (*rows == 1 ? " row" : " rows");
+    if (settings_.timing) notes += (notes.empty() ? "" : ", ") + elapsed_text();
+    output_.write(notes.empty() ? "OK\n" : "OK (" + notes + ")\n");
 }
 
 void StatementRunner::print_count(std::uint64_t rows) {
@@ -157,7 +160,9 @@ Result<void> StatementRunner::run(const Statement& statement) {
         const auto verb = sql_first_word(statement.text);
         if (settings_.progress && (verb == "compress" || verb == "compress_table"))
             json += ",\"options\":{\"progress\":true}";
-        done = run_json(json + "}");
+        const bool writes = verb == "insert" || verb == "delete" || verb == "truncate" || verb == "create";
+        if (writes) json += ",\"options\":{\"meta\":true}";
+        done = run_json(json + "}", writes);
     }
     if (!output_.flush() && done.ok()) return Error(ErrorCode::io_error, "the output cannot be written");
     return done;
@@ -237,13 +242,13 @@ bool StatementRunner::draw_progress(Progress& progress, const std::string& frame
     return true;
 }
 
-Result<void> StatementRunner::run_json(const std::string& json) {
+Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows) {
     const auto traits = statement_traits(json);
     if (traits.name == "stream_read") return run_stream_read(json);
     const bool rows_expected = traits.name == "query" || traits.sql_verb == "select" ||
                                traits.sql_verb == "with" || traits.sql_verb == "show" ||
-                               traits.name == "check_table" || traits.sql_verb == "check" ||
-                               traits.sql_verb == "check_table";
+                               traits.sql_verb == "summarize" || traits.name == "check_table" ||
+                               traits.sql_verb == "check" || traits.sql_verb == "check_table";
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
     JsonRows rows(*writer);
     std::optional<Error> failed;
@@ -251,9 +256,15 @@ Result<void> StatementRunner::run_json(const std::string& json) {
     // What options.meta asks for comes behind the rows; a row can look the same, so only the last frame is
     // taken.
     const bool wants_meta = rows_expected && asks_for_meta(json);
+    std::optional<std::uint64_t> rows_written;
     std::optional<std::string> meta;
     auto kind = client_.execute(json, std::nullopt, [&](ReplyKind reply, std::string&& frame) {
         if (draw_progress(progress, frame)) return true;
+        if (counts_rows && frame.starts_with("{\"meta\":{")) {
+            const auto written = json_member(json_member(frame, "meta")->raw, "rows");
+            if (written) rows_written = std::strtoull(written->text().c_str(), nullptr, 10);
+            return true;
+        }
         if (meta) {
             auto printed = rows.add(*meta);
             meta.reset();
@@ -281,7 +292,7 @@ Result<void> StatementRunner::run_json(const std::string& json) {
         if (meta && is_for_people()) output_.write(*meta + "\n");
         if (meta && !is_for_people()) std::fputs((*meta + "\n").c_str(), stderr);
     } else if (*kind == ReplyKind::done) {
-        print_done();
+        print_done(rows_written);
     }
     return {};
 }

@@ -22,8 +22,9 @@ std::string lower_word(std::string_view text) {
     return word;
 }
 
-constexpr std::array<std::string_view, 10> kReadingVerbs = {
-    "select", "with", "desc", "describe", "show_table", "show", "values", "from", "max_offset", "explain"};
+constexpr std::array<std::string_view, 11> kReadingVerbs = {"select",     "with",    "desc",     "describe",
+                                                            "show_table", "show",    "values",   "from",
+                                                            "max_offset", "explain", "summarize"};
 
 }  // namespace
 

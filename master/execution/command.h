@@ -43,6 +43,14 @@ struct DropColumn {
 struct DescribeTable {
     std::string table;
 };
+// A row for each column.
+struct ShowColumns {
+    std::string table;
+};
+// The statement that would make the table.
+struct ShowCreate {
+    std::string table;
+};
 struct ListTables {};
 // Tables that slaves hold and the catalog does not know.
 struct ListOrphans {};
@@ -61,10 +69,30 @@ struct AppendRows {
     TypedRows rows = {};  // what execute_command() has made of the source
 };
 
+// DELETE and TRUNCATE. One by major keys becomes an AppendRows before it is carried out.
+struct DeleteRows {
+    DeleteStatement statement;
+    SqlParameters params;
+    std::optional<BatchId> batch_id;
+    std::size_t bytes = 0;  // of its text
+};
+
 struct Query {
     std::string sql;  // one SELECT, with EXPLAIN in front or not
     CutOptions cut;
     SqlParameters params = {};
+};
+// INSERT ... SELECT
+struct InsertSelected {
+    std::string table;
+    std::vector<std::string> columns;  // empty: all columns of the table in order
+    Query rows;
+};
+// CREATE TABLE ... AS SELECT: the columns are those of the rows.
+struct CreateTableAs {
+    TableDefinition definition;  // without columns; no major key: the first column
+    bool if_not_exists = false;
+    Query rows;
 };
 // What a statement would give and take; runs nothing.
 struct DescribeStatement {
@@ -93,9 +121,10 @@ struct CheckTable {
 };
 
 struct Command {
-    using Body = std::variant<CreateTable, DropTable, AddColumn, DropColumn, DescribeTable, ListTables,
-                              ListOrphans, DropOrphan, MaxOffsets, AppendRows, Query, DescribeStatement,
-                              StreamRead, CompressTable, CheckTable>;
+    using Body =
+        std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable, ShowColumns,
+                     ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets, AppendRows, InsertSelected,
+                     DeleteRows, Query, DescribeStatement, StreamRead, CompressTable, CheckTable>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

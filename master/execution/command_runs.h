@@ -3,10 +3,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 
 #include "master/execution/command.h"
 #include "master/execution/command_context.h"
 #include "master/execution/reply.h"
+#include "master/execution/row_cursor.h"
 #include "master/execution/services.h"
 
 namespace dl::master {
@@ -14,19 +16,31 @@ namespace dl::master {
 using CommandRun = boost::asio::awaitable<Result<Reply>>;
 
 CommandRun run(Services& services, CommandContext& context, CreateTable command);
+CommandRun run(Services& services, CommandContext& context, CreateTableAs command);
 CommandRun run(Services& services, CommandContext& context, DropTable command);
 CommandRun run(Services& services, CommandContext& context, AddColumn command);
 CommandRun run(Services& services, CommandContext& context, DropColumn command);
 CommandRun run(Services& services, CommandContext& context, DescribeTable command);
+CommandRun run(Services& services, CommandContext& context, ShowColumns command);
+CommandRun run(Services& services, CommandContext& context, ShowCreate command);
 CommandRun run(Services& services, CommandContext& context, ListTables command);
 CommandRun run(Services& services, CommandContext& context, ListOrphans command);
 CommandRun run(Services& services, CommandContext& context, DropOrphan command);
 CommandRun run(Services& services, CommandContext& context, MaxOffsets command);
 CommandRun run(Services& services, CommandContext& context, AppendRows command);
+CommandRun run(Services& services, CommandContext& context, InsertSelected command);
+CommandRun run(Services& services, CommandContext& context, DeleteRows command);
 CommandRun run(Services& services, CommandContext& context, Query command);
 CommandRun run(Services& services, CommandContext& context, DescribeStatement command);
 CommandRun run(Services& services, CommandContext& context, StreamRead command);
 CommandRun run(Services& services, CommandContext& context, CompressTable command);
 CommandRun run(Services& services, CommandContext& context, CheckTable command);
+
+// Of a SELECT that runs, for commands that work with its rows themselves. A result of a command that is slow
+// to take them is never ended in favour of others.
+boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> open_rows(Services& services,
+                                                                     CommandContext& context, Query query);
+// Makes an AppendRows of a DELETE by major keys; what needs a SELECT stays as it is.
+Result<void> settle_delete(const Catalog& catalog, Command::Body& body);
 
 }  // namespace dl::master

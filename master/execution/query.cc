@@ -67,7 +67,10 @@ asio::awaitable<Result<void>> wait_for_cut(Services& services, CommandContext& c
     co_return Result<void>();
 }
 
-CommandRun run_on_query_pool(Services& services, CommandContext& context, Query command) {
+using Rows = asio::awaitable<Result<std::unique_ptr<RowCursor>>>;
+
+// `results`: among which it counts.
+Rows rows_on_query_pool(Services& services, CommandContext& context, Query command, OpenResults* results) {
     DL_CO_TRY(co_await wait_for_cut(services, context, command));
     DL_CO_TRY_ASSIGN(auto slot, co_await take_slot(services, context));
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
@@ -78,12 +81,15 @@ CommandRun run_on_query_pool(Services& services, CommandContext& context, Query 
     auto rows = co_await run_on(services.query_pool, start);
     if (rows.has_error()) co_return query_stopped(*context.cancel, std::move(rows).error());
     net::YieldingSlot yielding(services.query_slots, std::move(slot));
-    RowCursor::Place place{services.query_pool, std::move(yielding), kManyRows, &services.open_results,
-                           context.deadline};
-    co_return reply_with(std::make_unique<RowCursor>(std::move(*rows), context.cancel, std::move(place)));
+    RowCursor::Place place{services.query_pool, std::move(yielding), kManyRows, results, context.deadline};
+    co_return std::make_unique<RowCursor>(std::move(*rows), context.cancel, std::move(place));
 }
 
 }  // namespace
+
+Rows open_rows(Services& services, CommandContext& context, Query query) {
+    return rows_on_query_pool(services, context, std::move(query), nullptr);
+}
 
 CommandRun run(Services& services, CommandContext& context, Query command) {
     context.client.cancel_when_client_leaves();
@@ -93,7 +99,11 @@ CommandRun run(Services& services, CommandContext& context, Query command) {
         return routes.of(table).leader_address(partition);
     };
     auto plan = plan_point_query(sql, tables_of(services), leader_of, command.cut);
-    if (!plan) co_return co_await run_on_query_pool(services, context, std::move(command));
+    if (!plan) {
+        DL_CO_TRY_ASSIGN(auto rows, co_await rows_on_query_pool(services, context, std::move(command),
+                                                                &services.open_results));
+        co_return reply_with(std::move(rows));
+    }
     auto answer = co_await services.points.read(std::move(*plan), sql, context.deadline);
     if (answer.has_error()) {
         auto error = query_stopped(*context.cancel, std::move(answer).error());

@@ -31,6 +31,15 @@ CreateTable create_table(CreateTableStatement sql) {
     return create;
 }
 
+TableDefinition definition_of(CreateTableAsStatement& sql) {
+    TableDefinition definition;
+    definition.name = std::move(sql.table.table);
+    definition.major_key = std::move(sql.key);
+    definition.partitions = sql.table.partitions;
+    definition.copies = sql.table.extra_copies + 1;
+    return definition;
+}
+
 }  // namespace
 
 Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
@@ -38,14 +47,27 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
     DL_TRY_ASSIGN(auto parsed, parse_sql_statement(sql));
     const bool takes_params = std::holds_alternative<SelectStatement>(parsed) ||
                               std::holds_alternative<InsertStatement>(parsed) ||
+                              std::holds_alternative<InsertSelectStatement>(parsed) ||
                               std::holds_alternative<DeleteStatement>(parsed);
     if (!options.params.empty() && !takes_params)
         return make_error(
             ErrorCode::invalid_request,
             "options.params is for SELECT, INSERT and DELETE; this statement has no parameters");
+    const bool selects = std::holds_alternative<InsertSelectStatement>(parsed) ||
+                         std::holds_alternative<CreateTableAsStatement>(parsed);
+    if (selects && options.batch_id)
+        return make_error(
+            ErrorCode::invalid_request,
+            "options.batch_id is for rows that are sent with the statement; these are read from "
+            "tables and would be others at the next try");
     if (options.describe) return Body(DescribeStatement{std::move(parsed), std::move(options.params)});
     auto pick = Overloaded{
         [](CreateTableStatement& said) { return Body(create_table(std::move(said))); },
+        [&](CreateTableAsStatement& said) {
+            Query rows{std::move(said.sql), std::move(options.cut)};
+            const bool if_not_exists = said.table.if_not_exists;
+            return Body(CreateTableAs{definition_of(said), if_not_exists, std::move(rows)});
+        },
         [](DropTableStatement& said) {
             return Body(DropTable{std::move(said.table), said.if_exists});
         },
@@ -57,6 +79,8 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(DropColumn{std::move(said.table), std::move(said.column), said.if_exists});
         },
         [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
+        [](ShowColumnsStatement& said) { return Body(ShowColumns{std::move(said.table)}); },
+        [](ShowCreateStatement& said) { return Body(ShowCreate{std::move(said.table)}); },
         [](ShowTablesStatement&) { return Body(ListTables{}); },
         [](ShowOrphansStatement&) { return Body(ListOrphans{}); },
         [](DropOrphanStatement& said) { return Body(DropOrphan{std::move(said.orphan)}); },
@@ -74,9 +98,13 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(AppendRows{rows_of(std::move(said), std::move(options.params), sql.size()),
                                    std::move(options.batch_id)});
         },
+        [&](InsertSelectStatement& said) {
+            Query rows{std::move(said.sql), std::move(options.cut), std::move(options.params)};
+            return Body(InsertSelected{std::move(said.table), std::move(said.columns), std::move(rows)});
+        },
         [&](DeleteStatement& said) {
-            return Body(AppendRows{rows_of(std::move(said), std::move(options.params), sql.size()),
-                                   std::move(options.batch_id)});
+            return Body(DeleteRows{std::move(said), std::move(options.params), std::move(options.batch_id),
+                                   sql.size()});
         },
     };
     return std::visit(pick, parsed);

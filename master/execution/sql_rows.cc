@@ -76,15 +76,6 @@ Result<void> check_row(const InsertStatement& statement, std::size_t row, std::s
                                                       " columns; name the columns behind the table");
 }
 
-Result<void> check_key_column(const DeleteStatement& statement, const TableMeta& table) {
-    const auto& key = table.schema.key().name;
-    DL_TRY_ASSIGN(const auto column, normalize_name("column", statement.column));
-    if (column == key) return {};
-    return make_error(ErrorCode::not_supported, "rows of table '" + table.name +
-                                                    "' are deleted by its major key '" + key + "', not by '" +
-                                                    column + "'; query the keys first, then delete them");
-}
-
 // The parameters among the values of a statement, in any order.
 class ParameterList {
   public:
@@ -186,6 +177,12 @@ class DeleteRows final : public RowSource {
 
 }  // namespace
 
+bool is_by_key(const DeleteStatement& statement, const TableMeta& table) {
+    if (statement.keys.empty()) return false;
+    const auto column = normalize_name("column", statement.column);
+    return column.has_value() && *column == table.schema.key().name;
+}
+
 std::shared_ptr<RowSource> rows_of(InsertStatement statement, SqlParameters params, std::size_t input_bytes) {
     return std::make_shared<InsertRows>(std::move(statement), std::move(params), input_bytes);
 }
@@ -209,7 +206,6 @@ Result<StatementShape> shape_of(const InsertStatement& statement, const TableMet
 }
 
 Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table) {
-    DL_TRY(check_key_column(statement, table));
     ParameterList parameters;
     for (const auto& value : statement.keys)
         parameters.add(value, table.schema.key().type);

@@ -13,8 +13,11 @@ namespace dl::master {
 std::shared_ptr<RowSource> rows_of(InsertStatement statement, SqlParameters params, std::size_t input_bytes);
 std::shared_ptr<RowSource> rows_of(DeleteStatement statement, SqlParameters params, std::size_t input_bytes);
 
+// Whether it names rows by their major key alone.
+bool is_by_key(const DeleteStatement& statement, const TableMeta& table);
+
 // Types of the parameters: each that of the column it is first given to.
 Result<StatementShape> shape_of(const InsertStatement& statement, const TableMeta& table);
-Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table);
+Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table);  // by key
 
 }  // namespace dl::master

@@ -36,6 +36,10 @@ class PartitionedBatchBuilder {
     // A hint: memory for this many rows, ignored when that is much more than the input.
     void reserve(std::size_t rows);
 
+    // Number of the first row in messages; 0 unless set, before it begins.
+    void count_rows_from(std::uint64_t first) { input_rows_ = first; }
+    // What the rows take so far.
+    std::size_t staged_bytes() const { return staged_.byte_size(); }
     // Bad rows are left out, see skip_row().
     void set_skip_bad_rows(bool skip) { skip_bad_rows_ = skip; }
 
@@ -71,6 +75,14 @@ class PartitionedBatchBuilder {
     }
     // What a number in a timestamp column counts; without it such a number is refused.
     void set_timestamp_unit(std::optional<TimestampUnit> unit) { timestamp_unit_ = unit; }
+    // A value, not NULL, of the column's own type.
+    bool put_value(std::uint32_t column, const ColumnView& values, std::uint32_t row) {
+        if (!mark_given(column)) return false;
+        if (values.heap != nullptr && values.bytes(row).size() > limits::value_bytes_max)
+            return put_any_text(column, values.bytes(row));  // which names the limit
+        staged_.append_from(column, values, row);
+        return true;
+    }
     // A JSON number or boolean, as written.
     bool put_number(std::uint32_t column, std::string_view number);
     bool put_boolean(std::uint32_t column, bool value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>
+#include <optional>
 #include <utility>
 
 #include "common/base/ascii.h"
@@ -11,12 +12,10 @@
 #include "common/types/data_type.h"
 #include "common/types/schema.h"
 #include "master/catalog/schema_change.h"
-#include "master/sql/ddl_token.h"
+#include "master/sql/row_statement_parser.h"
 
 namespace dl::master {
 namespace {
-
-using Kind = DdlToken::Kind;
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -30,9 +29,9 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-class Parser {
+class Parser final : public RowStatementParser {
   public:
-    explicit Parser(std::string_view sql) : sql_(sql), tokens_(tokenize_ddl(sql)) {}
+    using RowStatementParser::RowStatementParser;
 
     Result<SqlStatement> statement() {
         const auto& first = current();
@@ -40,13 +39,22 @@ class Parser {
         for (const char* word : {"select", "with", "explain", "from", "values", "pivot", "unpivot"})
             if (first.is_word(word)) return SqlStatement(SelectStatement{std::string(sql_)});
         if (accept("create")) return finish(create_table());
+        if (accept("summarize")) return summarize();
         if (accept("drop")) return finish(drop_table());
         if (accept("alter")) return finish(alter_table());
         if (accept("desc") || accept("describe")) return finish(named<DescStatement>());
         if (accept("show_table") || accept("show_tables"))
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
         if (accept("show")) {
-            const std::initializer_list<std::string_view> shown = {"tables", "orphans"};
+            const std::initializer_list<std::string_view> shown = {"tables", "columns", "create", "orphans"};
+            if (current().is_word("columns") && (ahead(1).is_word("from") || ahead(1).is_word("in"))) {
+                at_ += 2;
+                return finish(named<ShowColumnsStatement>());
+            }
+            if (current().is_word("create") && ahead(1).is_word("table") && ahead(2).kind != Kind::end) {
+                at_ += 2;
+                return finish(named<ShowCreateStatement>());
+            }
             if (accept("orphans")) return finish(Result<SqlStatement>(ShowOrphansStatement{}));
             if ((current().is_word("tables") || current().is_word("table")) && ends_behind_this()) {
                 advance();
@@ -54,7 +62,7 @@ class Parser {
             }
             // What other systems list: better a word about what there is here than "no such table".
             bool elsewhere = false;
-            for (const char* word : {"databases", "schemas", "columns", "functions", "settings", "indexes",
+            for (const char* word : {"columns", "databases", "schemas", "functions", "settings", "indexes",
                                      "variables", "processlist", "status", "users"})
                 elsewhere = elsewhere || current().is_word(word);
             if (elsewhere || current().kind == Kind::end || !ends_behind_this() ||
@@ -70,80 +78,41 @@ class Parser {
         if (accept("check") || accept("check_table")) return finish(check_table());
         if (accept("insert")) return finish(insert());
         if (accept("delete")) return finish(delete_rows());
+        if (accept("truncate")) return finish(truncate());
+        if (const auto why = not_here()) return *why;
         if (first.kind == Kind::end) return make_error(ErrorCode::syntax_error, "the statement is empty");
-        return fail("a statement", {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress",
-                                    "check", "select", "insert", "delete", "with", "explain", "show"});
+        return fail("a statement",
+                    {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress", "check",
+                     "select", "insert", "delete", "truncate", "with", "explain", "show", "summarize"});
     }
 
   private:
-    const DdlToken& current() const { return tokens_[at_]; }
-    const DdlToken& ahead(std::size_t count) const {
-        return tokens_[std::min(at_ + count, tokens_.size() - 1)];
-    }
-    void advance() {
-        if (at_ + 1 < tokens_.size()) ++at_;
-    }
-    bool accept(std::string_view keyword) {
-        if (!current().is_word(keyword)) return false;
-        advance();
-        return true;
-    }
-    bool accept_symbol(char symbol) {
-        if (!current().is_symbol(symbol)) return false;
-        advance();
-        return true;
+    // Statements of other systems that have a way here, and which.
+    std::optional<Error> not_here() const {
+        for (const char* word : {"begin", "start", "commit", "rollback", "end", "savepoint", "abort"})
+            if (current().is_word(word))
+                return make_error(ErrorCode::not_supported,
+                                  "there are no transactions; the rows of one INSERT or batch are checked "
+                                  "together and written at once in each partition, and a batch_id makes "
+                                  "sure that a repeat is not written again");
+        if (current().is_word("update") || current().is_word("merge") || current().is_word("upsert"))
+            return make_error(ErrorCode::not_supported,
+                              "a row is changed by inserting it again: INSERT with a major key that is there "
+                              "replaces the row; INSERT INTO t SELECT ... FROM t WHERE ... changes many");
+        return std::nullopt;
     }
 
-    // Nothing but a ';' follows the current token.
-    bool ends_behind_this() const { return ahead(1).kind == Kind::end || ahead(1).is_symbol(';'); }
-
-    // `what` and / or the keywords that could have stood here.
-    Error fail(std::string_view what, std::initializer_list<std::string_view> keywords = {}) const {
-        const auto& token = current();
-        if (token.kind == Kind::bad) return make_error(ErrorCode::syntax_error, token.text);
-        std::string text = "at position " + std::to_string(token.begin + 1);
-        if (token.kind == Kind::end)
-            text += ", the end of the statement";
-        else
-            text +=
-                " near '" +
-                std::string(sql_.substr(token.begin, std::min<std::size_t>(token.end - token.begin, 40))) +
-                "'";
-        text += ": expected " + std::string(what);
-        std::string list;
-        for (const auto keyword : keywords)
-            list += (list.empty() ? "" : ", ") + std::string(keyword);
-        if (!list.empty()) text += what.empty() ? list : " (" + list + ")";
-        if (token.kind == Kind::word)
-            if (const auto near = nearest_name(token.lower, keywords); !near.empty())
-                text += "; did you mean '" + near + "'?";
-        return make_error(ErrorCode::syntax_error, std::move(text));
-    }
-
-    Result<void> expect(std::string_view keyword) {
-        if (accept(keyword)) return {};
-        return fail("", {keyword});
-    }
-    Result<void> expect_symbol(char symbol) {
-        if (accept_symbol(symbol)) return {};
-        return fail(std::string("'") + symbol + "'");
-    }
-    Result<std::string> name(std::string_view what) {
-        const auto& token = current();
-        if (token.kind != Kind::word && token.kind != Kind::quoted_name) return fail(what);
-        std::string text = token.text;
-        advance();
-        return text;
-    }
-
-    // Nothing but a ';' may follow.
-    template <class Statement>
-    Result<SqlStatement> finish(Result<Statement> statement) {
-        if (statement.has_error()) return std::move(statement).error();
-        while (accept_symbol(';')) {
+    // What the query gate reads: of a query.
+    Result<SqlStatement> summarize() {
+        std::string what;
+        if (!current().is_word("select") && !current().is_word("with") && !current().is_word("from")) {
+            const auto begin = current().begin;
+            DL_TRY(name("a table name or a SELECT"));
+            what = "SELECT * FROM " + std::string(sql_.substr(begin, tokens_[at_ - 1].end - begin));
+        } else {
+            what = take_rest();
         }
-        if (current().kind != Kind::end) return fail("the end of the statement");
-        return SqlStatement(std::move(*statement));
+        return finish(Result<SqlStatement>(SelectStatement{"SELECT * FROM (SUMMARIZE " + what + "\n)"}));
     }
 
     template <class Statement>
@@ -157,8 +126,13 @@ class Parser {
         CreateTableStatement statement;
         statement.if_not_exists = accept_if_not_exists(0);
         DL_TRY_ASSIGN(statement.table, name("a table name"));
+        if (current().is_word("as") || current().is_word("primary"))
+            return create_as(std::move(statement), false);
         DL_TRY(expect_symbol('('));
         std::optional<std::string> key_clause;
+        if (current().is_word("primary") && ahead(1).is_word("key") && ahead(4).is_symbol(')') &&
+            ahead(5).is_symbol(')'))
+            return create_as(std::move(statement), true);
         do {
             if (current().is_word("primary") && ahead(1).is_word("key") && ahead(2).is_symbol('(')) {
                 at_ += 3;
@@ -177,6 +151,30 @@ class Parser {
         DL_TRY(settle_key(statement, key_clause));
         DL_TRY(create_options(statement));
         return SqlStatement(std::move(statement));
+    }
+
+    // `[primary key (c)] [options] as select ...`, or all of that but the options in parentheses.
+    Result<SqlStatement> create_as(CreateTableStatement table, bool in_parentheses) {
+        CreateTableAsStatement statement;
+        statement.table = std::move(table);
+        if (accept("primary")) {
+            DL_TRY(expect("key"));
+            DL_TRY(expect_symbol('('));
+            DL_TRY_ASSIGN(statement.key, name("a column name"));
+            if (current().is_symbol(','))
+                return make_error(ErrorCode::not_supported,
+                                  "a primary key of several columns; use exactly one");
+            DL_TRY(expect_symbol(')'));
+        }
+        if (in_parentheses) DL_TRY(expect_symbol(')'));
+        DL_TRY(create_options(statement.table));
+        DL_TRY(expect("as"));
+        for (const char* word : {"select", "with", "from", "values"}) {
+            if (!current().is_word(word)) continue;
+            statement.sql = take_rest();
+            return SqlStatement(std::move(statement));
+        }
+        return fail("", {"select"});
     }
 
     static Result<void> settle_key(CreateTableStatement& statement,
@@ -255,7 +253,7 @@ class Parser {
         bool seen_copies = false;
         accept_symbol(',');
         accept("with");
-        while (current().kind == Kind::word) {
+        while (current().kind == Kind::word && !current().is_word("as")) {
             const bool partitions = current().is_word("partition") || current().is_word("partitions");
             if (!partitions && !current().is_word("replicas") && !current().is_word("replica"))
                 return fail("", {"partition.number", "replicas.number"});
@@ -401,150 +399,6 @@ class Parser {
         at_ = tokens_.size() - 1;
         return {};
     }
-
-    Result<SqlLiteral> literal(std::string_view what) {
-        const auto& token = current();
-        SqlLiteral value;
-        if (token.kind == Kind::string || token.kind == Kind::number) {
-            if (token.kind == Kind::number) value.kind = SqlLiteral::Kind::number;
-            value.text = token.text;
-            advance();
-            return value;
-        }
-        if (token.is_symbol('-') || token.is_symbol('+')) {
-            const auto& number = ahead(1);
-            if (number.kind != Kind::number && !number.is_word("inf")) {
-                advance();
-                return fail("a number");
-            }
-            if (number.kind == Kind::number) value.kind = SqlLiteral::Kind::number;
-            value.text = (token.is_symbol('-') ? "-" : "") + number.text;
-            at_ += 2;
-            return value;
-        }
-        if (token.kind != Kind::word) return fail(what);
-        if ((token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string) {
-            value.text = ahead(1).text;
-            at_ += 2;
-            return value;
-        }
-        if (token.is_word("null")) {
-            value.kind = SqlLiteral::Kind::null;
-        } else if (token.is_word("true") || token.is_word("false")) {
-            value.kind = SqlLiteral::Kind::boolean;
-            value.text = token.lower;
-        } else {
-            value.text = token.text;
-        }
-        advance();
-        return value;
-    }
-
-    // Values of rows: unquoted words other than the constants are a forgotten quote.
-    Result<SqlLiteral> row_literal() {
-        const auto& token = current();
-        if (token.is_word("default")) {
-            advance();
-            SqlLiteral value;
-            value.kind = SqlLiteral::Kind::use_default;
-            return value;
-        }
-        if (token.kind == Kind::word && token.text.front() == '$') return parameter();
-        if (token.kind == Kind::word) {
-            bool known =
-                (token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string;
-            for (const char* word : {"null", "true", "false", "nan", "inf"})
-                known = known || token.is_word(word);
-            if (!known) return fail("a value: a number, 'text', true, false, null or default");
-        }
-        return literal("a value: a number, 'text', true, false, null or default");
-    }
-
-    // `$1`
-    Result<SqlLiteral> parameter() {
-        const auto& text = current().text;
-        SqlLiteral value;
-        value.kind = SqlLiteral::Kind::parameter;
-        const auto [end, failed] =
-            std::from_chars(text.data() + 1, text.data() + text.size(), value.parameter);
-        if (failed != std::errc() || end != text.data() + text.size() || value.parameter == 0)
-            return fail("a parameter: $1, $2, ...");
-        advance();
-        return value;
-    }
-
-    Result<SqlStatement> insert() {
-        DL_TRY(expect("into"));
-        InsertStatement statement;
-        DL_TRY_ASSIGN(statement.table, name("a table name"));
-        if (accept_symbol('(')) {
-            do {
-                DL_TRY_ASSIGN(auto column, name("a column name"));
-                statement.columns.push_back(std::move(column));
-            } while (accept_symbol(','));
-            DL_TRY(expect_symbol(')'));
-        }
-        if (current().is_word("select"))
-            return make_error(ErrorCode::not_supported,
-                              "INSERT ... SELECT; read the rows with query and write them with batch_insert");
-        DL_TRY(expect("values"));
-        do {
-            DL_TRY(expect_symbol('('));
-            std::vector<SqlLiteral> row;
-            do {
-                DL_TRY_ASSIGN(auto value, row_literal());
-                row.push_back(std::move(value));
-            } while (accept_symbol(','));
-            DL_TRY(expect_symbol(')'));
-            if (!statement.columns.empty() && row.size() != statement.columns.size())
-                return make_error(ErrorCode::syntax_error,
-                                  "row " + std::to_string(statement.rows.size()) + " has " +
-                                      std::to_string(row.size()) + " values for " +
-                                      std::to_string(statement.columns.size()) + " columns");
-            statement.rows.push_back(std::move(row));
-        } while (accept_symbol(','));
-        return SqlStatement(std::move(statement));
-    }
-
-    Result<SqlStatement> delete_rows() {
-        DL_TRY(expect("from"));
-        DeleteStatement statement;
-        DL_TRY_ASSIGN(statement.table, name("a table name"));
-        DL_TRY(expect("where"));
-        DL_TRY_ASSIGN(statement.column, name("the major key column"));
-        if (accept_symbol('=')) {
-            accept_symbol('=');
-            DL_TRY_ASSIGN(auto key, key_literal());
-            statement.keys.push_back(std::move(key));
-        } else if (accept("in")) {
-            DL_TRY(expect_symbol('('));
-            do {
-                DL_TRY_ASSIGN(auto key, key_literal());
-                statement.keys.push_back(std::move(key));
-            } while (accept_symbol(','));
-            DL_TRY(expect_symbol(')'));
-        } else {
-            return fail("'=' or in (...): rows are deleted by their major key");
-        }
-        if (current().is_word("and") || current().is_word("or"))
-            return make_error(
-                ErrorCode::not_supported,
-                "conditions beside the major key in DELETE; query the keys first, then delete them by "
-                "major key");
-        return SqlStatement(std::move(statement));
-    }
-
-    Result<SqlLiteral> key_literal() {
-        DL_TRY_ASSIGN(auto value, row_literal());
-        if (value.kind == SqlLiteral::Kind::null || value.kind == SqlLiteral::Kind::use_default)
-            return make_error(ErrorCode::syntax_error,
-                              "a major key is never NULL and has no DEFAULT; give its value");
-        return value;
-    }
-
-    std::string_view sql_;
-    std::vector<DdlToken> tokens_;
-    std::size_t at_ = 0;
 };
 
 }  // namespace

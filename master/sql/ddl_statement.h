@@ -73,16 +73,37 @@ struct InsertStatement {
     std::vector<std::string> columns;           // empty: all columns of the table in order
     std::vector<std::vector<SqlLiteral>> rows;  // each as long as columns, when those are given
 };
+// INSERT INTO ... SELECT
+struct InsertSelectStatement {
+    std::string table;
+    std::vector<std::string> columns;  // empty: all columns of the table in order
+    std::string sql;                   // one SELECT
+};
+// DELETE and TRUNCATE.
 struct DeleteStatement {
     std::string table;
+    std::string condition;  // SQL; empty: all rows
+    // The condition once more, when it is `column = value` or `column in (values)`; never null or default.
     std::string column;
-    std::vector<SqlLiteral> keys;  // never null or default
+    std::vector<SqlLiteral> keys;
+};
+// CREATE TABLE ... AS SELECT
+struct CreateTableAsStatement {
+    CreateTableStatement table;  // no columns
+    std::string key;             // its major key; empty: the first column
+    std::string sql;             // one SELECT
+};
+struct ShowColumnsStatement {
+    std::string table;
+};
+struct ShowCreateStatement {
+    std::string table;
 };
 
-using SqlStatement =
-    std::variant<CreateTableStatement, DropTableStatement, AlterAddStatement, AlterDropStatement,
-                 DescStatement, ShowTablesStatement, ShowOrphansStatement, DropOrphanStatement,
-                 MaxOffsetStatement, CompressStatement, CheckStatement, SelectStatement, InsertStatement,
-                 DeleteStatement>;
+using SqlStatement = std::variant<CreateTableStatement, CreateTableAsStatement, DropTableStatement,
+                                  AlterAddStatement, AlterDropStatement, DescStatement, ShowTablesStatement,
+                                  ShowColumnsStatement, ShowCreateStatement, ShowOrphansStatement,
+                                  DropOrphanStatement, MaxOffsetStatement, CompressStatement, CheckStatement,
+                                  SelectStatement, InsertStatement, InsertSelectStatement, DeleteStatement>;
 
 }  // namespace dl::master

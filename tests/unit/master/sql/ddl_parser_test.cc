@@ -149,8 +149,10 @@ TEST(DdlParser, Alter) {
     EXPECT_EQ(parsed<DescStatement>("show t;").table, "t");
     parsed<ShowTablesStatement>("show tables");
     parsed<ShowTablesStatement>("show table;");
-    expect_refused("show", "tables, orphans");
-    expect_refused("show me the tables", "tables, orphans");
+    expect_refused("show", "tables, columns, create, orphans");
+    expect_refused("show me the tables", "tables, columns, create, orphans");
+    EXPECT_EQ(parsed<ShowColumnsStatement>("show columns from t;").table, "t");
+    EXPECT_EQ(parsed<ShowCreateStatement>("SHOW CREATE TABLE \"T x\"").table, "T x");
     parsed<SelectStatement>("unpivot t on a, b");
     parsed<SelectStatement>("pivot t on a");
     expect_refused("alter table t ad c int", "did you mean 'add'");
@@ -204,7 +206,13 @@ TEST(DdlParser, Insert) {
     expect_refused("insert into t (a, b) values (1)", "row 0 has 1 values for 2 columns");
     expect_refused("insert into t values (abc)", "a value");
     expect_refused("insert into t values (1", "')'");
-    expect_refused("insert into t select * from u", "NOT_SUPPORTED");
+    const auto select =
+        parsed<InsertSelectStatement>("insert into t (id, b) select a, ';' from u where x > 1 ; ");
+    EXPECT_EQ(select.table, "t");
+    EXPECT_EQ(select.columns, (std::vector<std::string>{"id", "b"}));
+    EXPECT_EQ(select.sql, "select a, ';' from u where x > 1");
+    EXPECT_EQ(parsed<InsertSelectStatement>("insert into t with a as (select 1) from a").sql,
+              "with a as (select 1) from a");
     expect_refused("insert t values (1)", "into");
     expect_refused("insert into t valeus (1)", "did you mean 'values'");
 }
@@ -217,10 +225,57 @@ TEST(DdlParser, Delete) {
     s = parsed<DeleteStatement>("DELETE FROM t WHERE id IN ('a', 'b''c');");
     ASSERT_EQ(s.keys.size(), 2u);
     EXPECT_EQ(s.keys[1].text, "b'c");
-    expect_refused("delete from t", "where");
-    expect_refused("delete from t where id > 7", "'='");
-    expect_refused("delete from t where id = null", "never NULL");
-    expect_refused("delete from t where id = 7 and x = 8", "NOT_SUPPORTED");
+    s = parsed<DeleteStatement>("delete from t where id = 7 and (x = ')' or y in (1, 2)) ;");
+    EXPECT_EQ(s.condition, "id = 7 and (x = ')' or y in (1, 2))");
+    EXPECT_TRUE(s.keys.empty());
+    for (const char* condition : {"id > 7", "id = null", "id in (1, null)", "id in (select 1)", "f(id) = 1",
+                                  "id = x", "not ok", "id = 1 or 2 = 2"}) {
+        s = parsed<DeleteStatement>(std::string("delete from t where ") + condition);
+        EXPECT_TRUE(s.keys.empty()) << condition;
+        EXPECT_EQ(s.condition, condition);
+    }
+    for (const char* all : {"delete from t", "delete from t;", "truncate t", "truncate table t;"}) {
+        s = parsed<DeleteStatement>(all);
+        EXPECT_EQ(s.table, "t");
+        EXPECT_EQ(s.condition, "") << all;
+        EXPECT_TRUE(s.keys.empty());
+    }
+    EXPECT_EQ(parsed<DeleteStatement>("truncate table").table, "table");
+    expect_refused("delete from t where", "a condition");
+    expect_refused("delete from t where ;", "a condition");
+    expect_refused("delete from t whree id = 1", "did you mean 'where'");
+    expect_refused("delete t where id = 1", "from");
+    expect_refused("truncate t u", "the end");
+}
+
+TEST(DdlParser, CreateTableAs) {
+    auto s = parsed<CreateTableAsStatement>("create table t as select 1 as a;");
+    EXPECT_EQ(s.table.table, "t");
+    EXPECT_EQ(s.key, "");
+    EXPECT_EQ(s.sql, "select 1 as a");
+    for (const char* sql :
+         {"create table if not exists t (primary key (a)) partition.number = 3 as from u",
+          "create table if not exists t primary key (a) with partition.number = 3 as from u"}) {
+        s = parsed<CreateTableAsStatement>(sql);
+        EXPECT_TRUE(s.table.if_not_exists);
+        EXPECT_EQ(s.key, "a");
+        EXPECT_EQ(s.table.partitions, 3u);
+        EXPECT_EQ(s.sql, "from u");
+    }
+    expect_refused("create table t as delete from u", "select");
+    expect_refused("create table t (primary key (a, b)) as select 1", "exactly one");
+    expect_refused("create table t primary key (a)", "as");
+}
+
+TEST(DdlParser, WhatOtherSystemsHaveIsAnsweredWithTheWay) {
+    for (const char* sql : {"begin", "BEGIN TRANSACTION", "start transaction", "commit;", "rollback"})
+        expect_refused(sql, "no transactions");
+    expect_refused("update t set a = 1", "inserting it again");
+    expect_refused("merge into t using u on 1 = 1", "inserting it again");
+    EXPECT_EQ(parsed<SelectStatement>("summarize t").sql, "SELECT * FROM (SUMMARIZE SELECT * FROM t\n)");
+    EXPECT_EQ(parsed<SelectStatement>("summarize select 1;").sql, "SELECT * FROM (SUMMARIZE select 1\n)");
+    expect_refused("summarize", "a table name");
+    expect_refused("summarize t u", "the end");
 }
 
 TEST(DdlParser, GarbageNeverCrashes) {

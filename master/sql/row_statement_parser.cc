@@ -1,0 +1,162 @@
+#include "master/sql/row_statement_parser.h"
+
+#include <charconv>
+
+namespace dl::master {
+
+Result<SqlLiteral> RowStatementParser::literal(std::string_view what) {
+    const auto& token = current();
+    SqlLiteral value;
+    if (token.kind == Kind::string || token.kind == Kind::number) {
+        if (token.kind == Kind::number) value.kind = SqlLiteral::Kind::number;
+        value.text = token.text;
+        advance();
+        return value;
+    }
+    if (token.is_symbol('-') || token.is_symbol('+')) {
+        const auto& number = ahead(1);
+        if (number.kind != Kind::number && !number.is_word("inf")) {
+            advance();
+            return fail("a number");
+        }
+        if (number.kind == Kind::number) value.kind = SqlLiteral::Kind::number;
+        value.text = (token.is_symbol('-') ? "-" : "") + number.text;
+        at_ += 2;
+        return value;
+    }
+    if (token.kind != Kind::word) return fail(what);
+    if ((token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string) {
+        value.text = ahead(1).text;
+        at_ += 2;
+        return value;
+    }
+    if (token.is_word("null")) {
+        value.kind = SqlLiteral::Kind::null;
+    } else if (token.is_word("true") || token.is_word("false")) {
+        value.kind = SqlLiteral::Kind::boolean;
+        value.text = token.lower;
+    } else {
+        value.text = token.text;
+    }
+    advance();
+    return value;
+}
+
+// Values of rows: unquoted words other than the constants are a forgotten quote.
+Result<SqlLiteral> RowStatementParser::row_literal() {
+    const auto& token = current();
+    if (token.is_word("default")) {
+        advance();
+        SqlLiteral value;
+        value.kind = SqlLiteral::Kind::use_default;
+        return value;
+    }
+    if (token.kind == Kind::word && token.text.front() == '$') return parameter();
+    if (token.kind == Kind::word) {
+        bool known = (token.is_word("timestamp") || token.is_word("date")) && ahead(1).kind == Kind::string;
+        for (const char* word : {"null", "true", "false", "nan", "inf"})
+            known = known || token.is_word(word);
+        if (!known) return fail("a value: a number, 'text', true, false, null or default");
+    }
+    return literal("a value: a number, 'text', true, false, null or default");
+}
+
+// `$1`
+Result<SqlLiteral> RowStatementParser::parameter() {
+    const auto& text = current().text;
+    SqlLiteral value;
+    value.kind = SqlLiteral::Kind::parameter;
+    const auto [end, failed] = std::from_chars(text.data() + 1, text.data() + text.size(), value.parameter);
+    if (failed != std::errc() || end != text.data() + text.size() || value.parameter == 0)
+        return fail("a parameter: $1, $2, ...");
+    advance();
+    return value;
+}
+
+Result<SqlStatement> RowStatementParser::insert() {
+    DL_TRY(expect("into"));
+    InsertStatement statement;
+    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    if (accept_symbol('(')) {
+        do {
+            DL_TRY_ASSIGN(auto column, name("a column name"));
+            statement.columns.push_back(std::move(column));
+        } while (accept_symbol(','));
+        DL_TRY(expect_symbol(')'));
+    }
+    for (const char* word : {"select", "with", "from"})
+        if (current().is_word(word))
+            return SqlStatement(InsertSelectStatement{
+                std::move(statement.table), std::move(statement.columns), std::string(take_rest())});
+    if (!current().is_word("values")) return fail("", {"values", "select"});
+    advance();
+    do {
+        DL_TRY(expect_symbol('('));
+        std::vector<SqlLiteral> row;
+        do {
+            DL_TRY_ASSIGN(auto value, row_literal());
+            row.push_back(std::move(value));
+        } while (accept_symbol(','));
+        DL_TRY(expect_symbol(')'));
+        if (!statement.columns.empty() && row.size() != statement.columns.size())
+            return make_error(ErrorCode::syntax_error,
+                              "row " + std::to_string(statement.rows.size()) + " has " +
+                                  std::to_string(row.size()) + " values for " +
+                                  std::to_string(statement.columns.size()) + " columns");
+        statement.rows.push_back(std::move(row));
+    } while (accept_symbol(','));
+    return SqlStatement(std::move(statement));
+}
+
+Result<bool> RowStatementParser::keys_of(DeleteStatement& statement) {
+    if (current().kind != Kind::word && current().kind != Kind::quoted_name) return false;
+    DL_TRY_ASSIGN(statement.column, name("a column name"));
+    if (accept_symbol('=')) {
+        accept_symbol('=');
+        auto key = key_literal();
+        if (key.has_error()) return false;
+        statement.keys.push_back(std::move(*key));
+    } else if (accept("in") && accept_symbol('(')) {
+        do {
+            auto key = key_literal();
+            if (key.has_error()) return false;
+            statement.keys.push_back(std::move(*key));
+        } while (accept_symbol(','));
+        if (!accept_symbol(')')) return false;
+    }
+    return !statement.keys.empty() && (current().kind == Kind::end || current().is_symbol(';'));
+}
+
+Result<SqlStatement> RowStatementParser::delete_rows() {
+    DL_TRY(expect("from"));
+    DeleteStatement statement;
+    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    if (current().kind == Kind::end || current().is_symbol(';')) return SqlStatement(std::move(statement));
+    DL_TRY(expect("where"));
+    if (current().kind == Kind::bad || current().kind == Kind::end || current().is_symbol(';'))
+        return fail("a condition");
+    const auto begin = at_;
+    DL_TRY_ASSIGN(const bool by_key, keys_of(statement));
+    at_ = begin;
+    if (!by_key) statement.keys.clear();
+    statement.condition = take_rest();
+    return SqlStatement(std::move(statement));
+}
+
+Result<SqlStatement> RowStatementParser::truncate() {
+    // `truncate table` names a table called "table" only when nothing follows.
+    if (current().is_word("table") && !ends_behind_this()) advance();
+    DeleteStatement statement;
+    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    return SqlStatement(std::move(statement));
+}
+
+Result<SqlLiteral> RowStatementParser::key_literal() {
+    DL_TRY_ASSIGN(auto value, row_literal());
+    if (value.kind == SqlLiteral::Kind::null || value.kind == SqlLiteral::Kind::use_default)
+        return make_error(ErrorCode::syntax_error,
+                          "a major key is never NULL and has no DEFAULT; give its value");
+    return value;
+}
+
+}  // namespace dl::master

@@ -1,0 +1,32 @@
+// Statements about rows: INSERT, DELETE, TRUNCATE, and the values they are written with.
+#pragma once
+
+#include <string_view>
+
+#include "common/base/error.h"
+#include "master/sql/ddl_cursor.h"
+
+namespace dl::master {
+
+class RowStatementParser : public DdlCursor {
+  public:
+    using DdlCursor::DdlCursor;
+
+  protected:
+    // Behind the word that names them.
+    Result<SqlStatement> insert();
+    Result<SqlStatement> delete_rows();
+    Result<SqlStatement> truncate();
+    // A value of a column definition: an unquoted word is a text.
+    Result<SqlLiteral> literal(std::string_view what);
+
+  private:
+    // Values of rows: unquoted words other than the constants are a forgotten quote.
+    Result<SqlLiteral> row_literal();
+    Result<SqlLiteral> key_literal();
+    Result<SqlLiteral> parameter();  // `$1`
+    // Of a DELETE by its major key alone: `key = value` or `key in (...)`; false when it is something else.
+    Result<bool> keys_of(DeleteStatement& statement);
+};
+
+}  // namespace dl::master

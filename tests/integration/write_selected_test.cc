@@ -1,0 +1,158 @@
+// Rows that a statement reads and writes itself: INSERT ... SELECT, CREATE TABLE ... AS, DELETE, TRUNCATE;
+// and what SHOW says of a table.
+#include <gmock/gmock.h>
+
+#include <optional>
+
+#include "tests/support/cluster_fixture.h"
+
+namespace dl::test {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class WriteSelectedTest : public ClusterTest {
+  protected:
+    void SetUp() override {
+        start({.slaves = 2});
+        client_.emplace(connect());
+        must(*client_, sql("create table t (id long primary key, device string, v double, n int, "
+                           "ok boolean, d decimal(20,3), "
+                           "day date, ts timestamp, raw binary) partition.number = 4"));
+        must(
+            client_,
+            sql("insert into t values (1, 'a', 1.5, 1, true, 3.125, '2026-01-01', "
+                "'2026-01-01 10:00:00.000001', 'AQID'), (2, null, null, null, null, null, null, null, null), "
+                "(3, 'it''s', -0.1, -7, false, -99999999999999999.001, '0001-01-01', "
+                "'1969-12-31 23:59:59.999999', '')"));
+    }
+    std::vector<std::string> lines(const std::string& select) { return must(*client_, query(select)).frames; }
+    std::uint64_t written(const std::string& statement) {
+        const auto reply = must(*client_, json{{"sql", statement}, {"options", {{"meta", true}}}}.dump());
+        return json::parse(reply.frames.at(0))["meta"].value("rows", std::uint64_t{0});
+    }
+    std::string error(const std::string& statement) { return client_->request(sql(statement)).text; }
+
+    std::optional<RawClient> client_;
+};
+
+TEST_F(WriteSelectedTest, ValuesOfAllTypesArriveAsTheyWere) {
+    EXPECT_EQ(written("create table u (primary key (id)) partition.number = 3 as select * from t"), 3u);
+    EXPECT_EQ(lines("select * from u order by id"), lines("select * from t order by id"));
+    EXPECT_EQ(written("insert into u select * replace (id + 10 as id) from t"), 3u);
+    EXPECT_EQ(lines("select * exclude (id) from u where id > 10 order by id"),
+              lines("select * exclude (id) from t order by id"));
+    EXPECT_THAT(lines("select count(*) as c from u"), ElementsAre(R"({"c":6})"));
+}
+
+TEST_F(WriteSelectedTest, ValuesOfOtherTypesAreConvertedExactlyOrRefused) {
+    EXPECT_EQ(written("insert into t (id, v, d, device, n) select 4, 5, 6, 7, 8.0"), 1u);
+    EXPECT_THAT(lines("select id, v, d, device, n from t where id = 4"),
+                ElementsAre(R"({"id":4,"v":5.0,"d":6.000,"device":"7","n":8})"));
+    EXPECT_EQ(written("insert into t (id, v) select 5, 0.1::float"), 1u);
+    EXPECT_THAT(lines("select v = 0.1::float::double as same from t where id = 5"),
+                ElementsAre(R"({"same":true})"));
+    EXPECT_THAT(error("insert into t (id, n) select 6, 1.5"), HasSubstr("row 0, column \"n\""));
+    EXPECT_THAT(error("insert into t (id, n) select 6, 3000000000"), HasSubstr("column \"n\""));
+    EXPECT_THAT(error("insert into t (id, ok) select 6, 1"), HasSubstr("column \"ok\""));
+    EXPECT_THAT(error("insert into t (id, device) select null, 'x'"), HasSubstr("key"));
+    EXPECT_THAT(error("insert into t (id, device) select 6"), HasSubstr("1 columns, 2"));
+    EXPECT_THAT(error("insert into t (id, id) select 6, 6"), HasSubstr("named twice"));
+    EXPECT_THAT(error("insert into t (id, crud) select 6, 'delete'"), HasSubstr("DELETE FROM"));
+    EXPECT_THAT(error("insert into nosuch select 1"), HasSubstr("TABLE_NOT_FOUND"));
+    EXPECT_THAT(lines("select count(*) as c from t where id = 6"), ElementsAre(R"({"c":0})"));
+}
+
+TEST_F(WriteSelectedTest, ManyRowsOfTheTableItselfAreReadOnce) {
+    EXPECT_EQ(written("insert into t (id, v) select range, range * 0.5 from range(100, 60100)"), 60'000u);
+    EXPECT_EQ(written("insert into t (id, v) select id + 100000, v from t where id >= 100"), 60'000u);
+    EXPECT_THAT(lines("select count(*) as c, sum(v) as s from t where id >= 100"),
+                ElementsAre(R"({"c":120000,"s":)" + std::string("1805970000.0})")));
+    EXPECT_EQ(written("delete from t where id % 2 = 0 and v is not null"), 60'000u);
+    EXPECT_THAT(lines("select count(*) as c, min(id) as lo from t where id >= 100"),
+                ElementsAre(R"({"c":60000,"lo":101})"));
+    EXPECT_EQ(written("truncate table t"), 60'003u);
+    EXPECT_THAT(lines("select count(*) as c from t"), ElementsAre(R"({"c":0})"));
+    EXPECT_EQ(written("delete from t"), 0u);
+}
+
+TEST_F(WriteSelectedTest, WhatEndsHalfWaySaysHowFarItCame) {
+    const auto text = error(
+        "insert into t (id) select case when range = 25000 then null else range end from range(100000)");
+    EXPECT_THAT(text, HasSubstr("PARTIAL"));
+    EXPECT_THAT(text, HasSubstr("row 25000"));
+    EXPECT_THAT(text, HasSubstr("20000 rows were written"));
+    EXPECT_THAT(lines("select count(*) as c from t"), ElementsAre(R"({"c":20000})"));
+}
+
+TEST_F(WriteSelectedTest, DeletesWhatTheConditionMeansAndNothingElse) {
+    EXPECT_EQ(
+        written("insert into t (id, device, n) select range + 10, 'd' || range % 3, range from range(30)"),
+        30u);
+    EXPECT_EQ(written("delete from t where device = 'd1' and n between 10 and 20 -- of one device"), 4u);
+    EXPECT_EQ(written("delete from t where device in (select 'd2') or (device = 'it''s' and ok = false)"),
+              11u);
+    EXPECT_EQ(written("delete from t where id = null"), 0u);
+    EXPECT_EQ(written("delete from t where id = 1"), 1u);
+    EXPECT_THAT(lines("select count(*) as c from t"), ElementsAre(R"({"c":17})"));
+    const auto bound = must(*client_, json{{"sql", "delete from t where n > $1 and device = $2"},
+                                           {"options", {{"params", {20, "d0"}}, {"meta", true}}}}
+                                          .dump());
+    EXPECT_EQ(json::parse(bound.frames.at(0))["meta"]["rows"], 3);
+    for (const char* bad : {"delete from t where 1 = 1) or (1 = 1", "delete from t where (id > 3",
+                            "delete from t where true) union all (select 1"})
+        EXPECT_THAT(error(bad), HasSubstr("parentheses")) << bad;
+    EXPECT_THAT(error("delete from t where nosuch = 1"), HasSubstr("nosuch"));
+    EXPECT_THAT(error("delete from t where id > 1 limit 1"), HasSubstr("SYNTAX"));
+    EXPECT_THAT(lines("select count(*) as c from t"), ElementsAre(R"({"c":14})"));
+}
+
+TEST_F(WriteSelectedTest, ATableThatCannotBeFilledIsNotThere) {
+    EXPECT_THAT(error("create table u as select id, 1 / 0 as x, error('no') as y from t"), HasSubstr("no"));
+    EXPECT_THAT(error("create table u as select null as a"), HasSubstr("has no type"));
+    EXPECT_THAT(
+        error("create table u as select case when range < 15000 then range end as id from range(20000)"),
+        HasSubstr("row 15000"));
+    EXPECT_THAT(error("select * from u"), HasSubstr("TABLE_NOT_FOUND"));
+    EXPECT_THAT(error("create table t as select 1 as a"), HasSubstr("TABLE_EXISTS"));
+    EXPECT_EQ(written("create table if not exists t as select 1 as a"), 0u);
+    EXPECT_EQ(written("create table u as select 1 as a, 2 as a, {'x': [1, 2]} as b where 1 = 0"), 0u);
+    EXPECT_EQ(written("insert into u select 1, 2, {'x': [1, 2]}"), 1u);
+    EXPECT_THAT(lines("select * from u"), ElementsAre(R"({"a":1,"a_1":2,"b":"{\"x\":[1,2]}"})"));
+}
+
+TEST_F(WriteSelectedTest, ShowSaysHowATableIsMade) {
+    must(*client_, sql("create table s (\"Key x\" string primary key, n int not null default 5, note string "
+                       "default 'it''s') "
+                       "partition.number = 2"));
+    const auto columns = must(*client_, sql("show columns from s")).frames;
+    EXPECT_THAT(
+        columns,
+        ElementsAre(
+            R"({"column_name":"key x","column_type":"string","null":"NO","key":"PRI","default":null})",
+            R"({"column_name":"n","column_type":"int","null":"NO","key":null,"default":"5"})",
+            R"({"column_name":"note","column_type":"string","null":"YES","key":null,"default":"it's"})"));
+    const auto create = json::parse(must(*client_, sql("show create table s")).frames.at(0));
+    must(*client_, sql("drop table s"));
+    must(*client_, sql(create["create_statement"].get<std::string>()));
+    EXPECT_EQ(must(*client_, sql("show columns from s")).frames, columns);
+    EXPECT_EQ(json::parse(must(*client_, sql("show create table s")).frames.at(0)), create);
+    EXPECT_THAT(error("show columns from nosuch"), HasSubstr("TABLE_NOT_FOUND"));
+    EXPECT_THAT(error("show create table nosuch"), HasSubstr("TABLE_NOT_FOUND"));
+}
+
+TEST_F(WriteSelectedTest, SummarizeGivesARowForEachColumn) {
+    const auto frames = must(*client_, sql("summarize t")).frames;
+    ASSERT_EQ(frames.size(), 9u);
+    const auto v = json::parse(frames[2]);
+    EXPECT_EQ(v["column_name"], "v");
+    EXPECT_EQ(v["min"], "-0.1");
+    EXPECT_EQ(v["count"], 3);
+    EXPECT_EQ(must(*client_, sql("summarize select id from t where id > 1")).frames.size(), 1u);
+    EXPECT_THAT(error("summarize nosuch"), HasSubstr("TABLE_NOT_FOUND"));
+}
+
+}  // namespace
+}  // namespace dl::test
