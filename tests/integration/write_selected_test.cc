@@ -22,7 +22,7 @@ class WriteSelectedTest : public ClusterTest {
                            "ok boolean, d decimal(20,3), "
                            "day date, ts timestamp, raw binary) partition.number = 4"));
         must(
-            client_,
+            *client_,
             sql("insert into t values (1, 'a', 1.5, 1, true, 3.125, '2026-01-01', "
                 "'2026-01-01 10:00:00.000001', 'AQID'), (2, null, null, null, null, null, null, null, null), "
                 "(3, 'it''s', -0.1, -7, false, -99999999999999999.001, '0001-01-01', "
@@ -50,13 +50,13 @@ TEST_F(WriteSelectedTest, ValuesOfAllTypesArriveAsTheyWere) {
 TEST_F(WriteSelectedTest, ValuesOfOtherTypesAreConvertedExactlyOrRefused) {
     EXPECT_EQ(written("insert into t (id, v, d, device, n) select 4, 5, 6, 7, 8.0"), 1u);
     EXPECT_THAT(lines("select id, v, d, device, n from t where id = 4"),
-                ElementsAre(R"({"id":4,"v":5.0,"d":6.000,"device":"7","n":8})"));
+                ElementsAre(R"({"id":4,"v":5,"d":6.000,"device":"7","n":8})"));
     EXPECT_EQ(written("insert into t (id, v) select 5, 0.1::float"), 1u);
     EXPECT_THAT(lines("select v = 0.1::float::double as same from t where id = 5"),
                 ElementsAre(R"({"same":true})"));
     EXPECT_THAT(error("insert into t (id, n) select 6, 1.5"), HasSubstr("row 0, column \"n\""));
     EXPECT_THAT(error("insert into t (id, n) select 6, 3000000000"), HasSubstr("column \"n\""));
-    EXPECT_THAT(error("insert into t (id, ok) select 6, 1"), HasSubstr("column \"ok\""));
+    EXPECT_THAT(error("insert into t (id, ok) select 6, 'maybe'"), HasSubstr("column \"ok\""));
     EXPECT_THAT(error("insert into t (id, device) select null, 'x'"), HasSubstr("key"));
     EXPECT_THAT(error("insert into t (id, device) select 6"), HasSubstr("1 columns, 2"));
     EXPECT_THAT(error("insert into t (id, id) select 6, 6"), HasSubstr("named twice"));
@@ -69,7 +69,7 @@ TEST_F(WriteSelectedTest, ManyRowsOfTheTableItselfAreReadOnce) {
     EXPECT_EQ(written("insert into t (id, v) select range, range * 0.5 from range(100, 60100)"), 60'000u);
     EXPECT_EQ(written("insert into t (id, v) select id + 100000, v from t where id >= 100"), 60'000u);
     EXPECT_THAT(lines("select count(*) as c, sum(v) as s from t where id >= 100"),
-                ElementsAre(R"({"c":120000,"s":)" + std::string("1805970000.0})")));
+                ElementsAre(R"({"c":120000,"s":1805970000})"));
     EXPECT_EQ(written("delete from t where id % 2 = 0 and v is not null"), 60'000u);
     EXPECT_THAT(lines("select count(*) as c, min(id) as lo from t where id >= 100"),
                 ElementsAre(R"({"c":60000,"lo":101})"));
@@ -124,14 +124,14 @@ TEST_F(WriteSelectedTest, ATableThatCannotBeFilledIsNotThere) {
 }
 
 TEST_F(WriteSelectedTest, ShowSaysHowATableIsMade) {
-    must(*client_, sql("create table s (\"Key x\" string primary key, n int not null default 5, note string "
+    must(*client_, sql("create table s (\"Größe\" string primary key, n int not null default 5, note string "
                        "default 'it''s') "
                        "partition.number = 2"));
     const auto columns = must(*client_, sql("show columns from s")).frames;
     EXPECT_THAT(
         columns,
         ElementsAre(
-            R"({"column_name":"key x","column_type":"string","null":"NO","key":"PRI","default":null})",
+            R"({"column_name":"größe","column_type":"string","null":"NO","key":"PRI","default":null})",
             R"({"column_name":"n","column_type":"int","null":"NO","key":null,"default":"5"})",
             R"({"column_name":"note","column_type":"string","null":"YES","key":null,"default":"it's"})"));
     const auto create = json::parse(must(*client_, sql("show create table s")).frames.at(0));
