@@ -1,8 +1,11 @@
 // check_select(): what a user's SELECT may contain.
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "common/base/ascii.h"
 #include "common/base/nearest_name.h"
@@ -16,8 +19,8 @@ namespace {
 using nlohmann::json;
 using Names = std::unordered_set<std::string_view>;
 
-// Deeper trees could overflow the stack of whoever walks them next. DuckDB's own limit (1000 levels of
-// expressions) is reached first.
+// Deeper trees could overflow the stack of whoever walks them next, such as the planners.
+// DuckDB's own limit (1000 levels of expressions) is reached first.
 constexpr std::size_t kDepthMax = 6000;
 // Results of functions that make text or lists of a given length are not under DuckDB's memory limit.
 constexpr std::int64_t kMadeLengthMax = 1'000'000;
@@ -197,46 +200,69 @@ class Gate {
          GateReport& report)
         : table_exists_(table_exists), parameters_allowed_(parameters_allowed), report_(report) {}
 
-    Result<void> walk(const json& node, const std::set<std::string>& ctes, std::size_t depth) {
-        if (depth > kDepthMax)
-            return make_error(ErrorCode::limit_exceeded, "the statement is nested too deeply; simplify it");
-        if (node.is_array()) {
-            for (const auto& element : node)
-                DL_TRY(walk(element, ctes, depth + 1));
-            return {};
-        }
-        if (!node.is_object()) return {};
-        if (node.contains("class")) {
-            DL_TRY(check_expression(node));
-        } else if (const auto type = node.find("type"); type != node.end() && type->is_string()) {
-            DL_TRY(check_node(node, type->get<std::string>(), ctes));
-        }
-        // Each WITH entry sees those before it, and the node sees them all.
-        std::set<std::string> extended;
-        const auto* inner = &ctes;
-        const auto entries = node.find("cte_map");
-        const bool recursive = text_of(node, "type") == "RECURSIVE_CTE_NODE";
-        if (entries != node.end() || recursive) {
-            extended = ctes;
-            inner = &extended;
-            if (entries != node.end() && entries->contains("map")) {
-                for (const auto& entry : (*entries)["map"]) {
-                    if (entry.contains("value")) DL_TRY(walk(entry["value"], extended, depth + 1));
-                    extended.insert(ascii_lowercase(text_of(entry, "key")));
-                }
+    // In the order of the text. Without recursion: how deep a tree may be is not up to the size of a stack.
+    Result<void> walk(const json& root) {
+        std::vector<Visit> waiting{{&root, std::make_shared<const Ctes>(), 0}};
+        while (!waiting.empty()) {
+            const auto visit = std::move(waiting.back());
+            waiting.pop_back();
+            if (visit.depth > kDepthMax)
+                return make_error(ErrorCode::limit_exceeded,
+                                  "the statement is nested too deeply; simplify it");
+            const auto first = static_cast<std::ptrdiff_t>(waiting.size());
+            if (visit.node->is_array()) {
+                for (const auto& element : *visit.node)
+                    waiting.push_back({&element, visit.ctes, visit.depth + 1});
+            } else if (visit.node->is_object()) {
+                DL_TRY(check_object(visit));
+                add_members(visit, waiting);
             }
-            if (recursive) extended.insert(ascii_lowercase(text_of(node, "cte_name")));
-        }
-        for (const auto& [key, value] : node.items()) {
-            // Constants and types hold no expressions.
-            if (key == "cte_map" || key == "cast_type" || key == "named_param_map") continue;
-            if (key == "value" && text_of(node, "class") == "CONSTANT") continue;
-            DL_TRY(walk(value, *inner, depth + 1));
+            std::reverse(waiting.begin() + first, waiting.end());
         }
         return {};
     }
 
   private:
+    using Ctes = std::set<std::string>;
+    struct Visit {
+        const json* node;
+        std::shared_ptr<const Ctes> ctes;  // names that stand for a WITH entry here
+        std::size_t depth;
+    };
+
+    Result<void> check_object(const Visit& visit) {
+        const auto& node = *visit.node;
+        if (node.contains("class")) return check_expression(node);
+        const auto type = node.find("type");
+        if (type == node.end() || !type->is_string()) return {};
+        return check_node(node, type->get<std::string>(), *visit.ctes);
+    }
+
+    static void add_members(const Visit& visit, std::vector<Visit>& waiting) {
+        const auto& node = *visit.node;
+        // Each WITH entry sees those before it, and the node sees them all.
+        auto inner = visit.ctes;
+        const auto extend = [&inner](std::string name) {
+            auto extended = std::make_shared<Ctes>(*inner);
+            extended->insert(std::move(name));
+            inner = std::move(extended);
+        };
+        const auto entries = node.find("cte_map");
+        if (entries != node.end() && entries->contains("map")) {
+            for (const auto& entry : (*entries)["map"]) {
+                if (entry.contains("value")) waiting.push_back({&entry["value"], inner, visit.depth + 1});
+                extend(ascii_lowercase(text_of(entry, "key")));
+            }
+        }
+        if (text_of(node, "type") == "RECURSIVE_CTE_NODE") extend(ascii_lowercase(text_of(node, "cte_name")));
+        for (const auto& [key, value] : node.items()) {
+            // Constants and types hold no expressions.
+            if (key == "cte_map" || key == "cast_type" || key == "named_param_map") continue;
+            if (key == "value" && text_of(node, "class") == "CONSTANT") continue;
+            if (value.is_structured()) waiting.push_back({&value, inner, visit.depth + 1});
+        }
+    }
+
     Result<void> check_expression(const json& node) {
         const auto kind = text_of(node, "class");
         if (kind == "PARAMETER") {
@@ -444,7 +470,7 @@ Result<GateReport> check_select(const SelectAst& ast,
         !tree["statements"][0].contains("node")) {
         return make_error(ErrorCode::not_supported, "one SELECT at a time");
     }
-    DL_TRY(Gate(table_exists, parameters_allowed, report).walk(tree["statements"][0]["node"], {}, 0));
+    DL_TRY(Gate(table_exists, parameters_allowed, report).walk(tree["statements"][0]["node"]));
     return report;
 }
 

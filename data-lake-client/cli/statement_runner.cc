@@ -291,7 +291,7 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
         print_count(rows.rows());
         if (meta && is_for_people()) output_.write(*meta + "\n");
         if (meta && !is_for_people()) std::fputs((*meta + "\n").c_str(), stderr);
-    } else if (*kind == ReplyKind::done) {
+    } else if (counts_rows || *kind == ReplyKind::done) {
         print_done(rows_written);
     }
     return {};

@@ -13,6 +13,7 @@
 #include "common/net/process.h"
 #include "master/catalog/catalog.h"
 #include "master/control/health_monitor.h"
+#include "master/execution/system_catalog.h"
 #include "master/routing/rpc_fragment_runner.h"
 #include "master/server/master_server.h"
 
@@ -60,7 +61,9 @@ Result<void> run_master(const MasterConfig& config) {
     UpkeepRouter upkeep(caller);
     PointRouter points(caller);
     RpcFragmentRunner fragments(caller, [&net_pool] { return net_pool.executor(); });
-    auto queries = QueryCoordinator::create(database, fragments);
+    CoordinatorOptions queries_options;
+    queries_options.system_tables = std::make_shared<SystemCatalog>(routes);
+    auto queries = QueryCoordinator::create(database, fragments, std::move(queries_options));
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);

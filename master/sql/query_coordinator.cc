@@ -149,7 +149,7 @@ class RunningStream final : public QueryStream {
 class Coordinator final : public QueryCoordinator {
   public:
     Coordinator(std::shared_ptr<DuckDatabase> database, FragmentRunner& runner, CoordinatorOptions options)
-        : database_(std::move(database)), runner_(runner), options_(options) {}
+        : database_(std::move(database)), runner_(runner), options_(std::move(options)) {}
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions& options,
@@ -392,8 +392,13 @@ class Coordinator final : public QueryCoordinator {
         bool explain = false;
     };
 
-    // Names are folded first.
+    // Tables of the system become their rows, and names are folded, first.
     Result<Parsed> parse(std::string_view sql, const TableLookup& lookup, bool parameters_allowed) {
+        std::optional<std::string> with_system;
+        if (options_.system_tables != nullptr && may_name_system_table(sql)) {
+            DL_TRY_ASSIGN(with_system, with_system_rows(*database_, sql, *options_.system_tables));
+            if (with_system) sql = *with_system;
+        }
         std::string folded;
         if (has_names_to_fold(sql)) {
             DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
@@ -544,7 +549,7 @@ class Coordinator final : public QueryCoordinator {
 std::unique_ptr<QueryCoordinator> QueryCoordinator::create(std::shared_ptr<DuckDatabase> database,
                                                            FragmentRunner& runner,
                                                            CoordinatorOptions options) {
-    return std::make_unique<Coordinator>(std::move(database), runner, options);
+    return std::make_unique<Coordinator>(std::move(database), runner, std::move(options));
 }
 
 }  // namespace dl::master

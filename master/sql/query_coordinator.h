@@ -21,6 +21,7 @@
 #include "master/sql/fragment_runner.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/sql_parameters.h"
+#include "master/sql/system_tables.h"
 
 namespace dl::master {
 
@@ -58,6 +59,7 @@ class QueryStream {
 
 struct CoordinatorOptions {
     std::chrono::milliseconds pin_lease{120'000};
+    std::shared_ptr<const SystemTables> system_tables = nullptr;  // none: there are none
 };
 
 // What must be visible before a cut can be taken.

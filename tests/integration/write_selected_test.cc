@@ -151,6 +151,7 @@ TEST_F(WriteSelectedTest, SummarizeGivesARowForEachColumn) {
     EXPECT_EQ(v["min"], "-0.1");
     EXPECT_EQ(v["count"], 3);
     EXPECT_EQ(must(*client_, sql("summarize select id from t where id > 1")).frames.size(), 1u);
+    EXPECT_EQ(lines("summarize t").size(), 9u);
     EXPECT_THAT(error("summarize nosuch"), HasSubstr("TABLE_NOT_FOUND"));
 }
 

@@ -1,0 +1,212 @@
+#include "master/execution/system_catalog.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "common/duck/parquet_file.h"
+
+namespace dl::master {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Columns = std::vector<std::pair<std::string, std::string>>;
+
+const Json kNull;
+
+SystemTable made_of(Columns columns, const Json& rows) {
+    return {std::move(columns), rows.is_null() ? "[]" : rows.dump()};
+}
+
+Json text_or_null(const std::optional<std::string>& text) {
+    return text ? Json(*text) : Json();
+}
+
+SystemTable information_tables(const CatalogCache& catalog) {
+    Json rows = Json::array();
+    for (const auto& table : catalog.list())
+        rows.push_back({{"table_catalog", "datalake"},
+                        {"table_schema", "main"},
+                        {"table_name", table->name},
+                        {"table_type", "BASE TABLE"}});
+    return made_of({{"table_catalog", "VARCHAR"},
+                    {"table_schema", "VARCHAR"},
+                    {"table_name", "VARCHAR"},
+                    {"table_type", "VARCHAR"}},
+                   rows);
+}
+
+SystemTable information_columns(const CatalogCache& catalog) {
+    Json rows = Json::array();
+    for (const auto& table : catalog.list()) {
+        std::uint32_t position = 0;
+        for (const auto& field : table->schema.fields) {
+            const bool is_decimal = field.type.kind == TypeKind::decimal;
+            const bool required = field.not_null || field.id == table->schema.key().id;
+            rows.push_back({{"table_catalog", "datalake"},
+                            {"table_schema", "main"},
+                            {"table_name", table->name},
+                            {"column_name", field.name},
+                            {"ordinal_position", ++position},
+                            {"column_default", text_or_null(field.default_text)},
+                            {"is_nullable", required ? "NO" : "YES"},
+                            {"data_type", type_name(field.type)},
+                            {"numeric_precision", is_decimal ? Json(field.type.precision) : kNull},
+                            {"numeric_scale", is_decimal ? Json(field.type.scale) : kNull}});
+        }
+    }
+    return made_of({{"table_catalog", "VARCHAR"},
+                    {"table_schema", "VARCHAR"},
+                    {"table_name", "VARCHAR"},
+                    {"column_name", "VARCHAR"},
+                    {"ordinal_position", "INTEGER"},
+                    {"column_default", "VARCHAR"},
+                    {"is_nullable", "VARCHAR"},
+                    {"data_type", "VARCHAR"},
+                    {"numeric_precision", "INTEGER"},
+                    {"numeric_scale", "INTEGER"}},
+                   rows);
+}
+
+SystemTable information_schemata(const CatalogCache&) {
+    Json rows = Json::array();
+    for (const char* name : {"main", "information_schema", "system"})
+        rows.push_back({{"catalog_name", "datalake"}, {"schema_name", name}});
+    return made_of({{"catalog_name", "VARCHAR"}, {"schema_name", "VARCHAR"}}, rows);
+}
+
+SystemTable tables(const RouteTable& routes) {
+    Json rows = Json::array();
+    for (const auto& table : routes.catalog().list())
+        rows.push_back({{"name", table->name},
+                        {"id", table->id.value},
+                        {"major_key", table->schema.key().name},
+                        {"columns", table->schema.fields.size()},
+                        {"partitions", table->partition_count},
+                        {"copies", table->copies},
+                        {"create_statement", create_statement(*table)}});
+    return made_of({{"name", "VARCHAR"},
+                    {"id", "BIGINT"},
+                    {"major_key", "VARCHAR"},
+                    {"columns", "INTEGER"},
+                    {"partitions", "INTEGER"},
+                    {"copies", "INTEGER"},
+                    {"create_statement", "VARCHAR"}},
+                   rows);
+}
+
+SystemTable columns(const RouteTable& routes) {
+    Json rows = Json::array();
+    for (const auto& table : routes.catalog().list()) {
+        std::uint32_t position = 0;
+        for (const auto& field : table->schema.fields)
+            rows.push_back({{"table", table->name},
+                            {"position", ++position},
+                            {"name", field.name},
+                            {"type", type_name(field.type)},
+                            {"is_major_key", field.id == table->schema.key().id},
+                            {"not_null", field.not_null},
+                            {"default", text_or_null(field.default_text)}});
+    }
+    return made_of({{"table", "VARCHAR"},
+                    {"position", "INTEGER"},
+                    {"name", "VARCHAR"},
+                    {"type", "VARCHAR"},
+                    {"is_major_key", "BOOLEAN"},
+                    {"not_null", "BOOLEAN"},
+                    {"default", "VARCHAR"}},
+                   rows);
+}
+
+bool is_reachable(const RouteTable& routes, const std::string& address) {
+    const auto slave = routes.slaves().client(address);
+    return slave.has_value() && (*slave)->reachable();
+}
+
+SystemTable partitions(const RouteTable& routes) {
+    Json rows = Json::array();
+    const auto nodes = routes.catalog().nodes();
+    for (const auto& table : routes.catalog().list()) {
+        const auto placement = routes.catalog().placement(table->id);
+        if (placement == nullptr) continue;  // dropped meanwhile
+        for (std::size_t i = 0; i < placement->partitions.size(); ++i) {
+            const auto& one = placement->partitions[i];
+            const auto leader = nodes->find(one.leader);
+            rows.push_back({{"table", table->name},
+                            {"partition", i},
+                            {"leader", leader == nodes->end() ? Json() : Json(leader->second.address)},
+                            {"leader_epoch", one.leader_epoch.value},
+                            {"copies", one.replicas.size()},
+                            {"in_sync", one.in_sync.size()}});
+        }
+    }
+    return made_of({{"table", "VARCHAR"},
+                    {"partition", "INTEGER"},
+                    {"leader", "VARCHAR"},
+                    {"leader_epoch", "BIGINT"},
+                    {"copies", "INTEGER"},
+                    {"in_sync", "INTEGER"}},
+                   rows);
+}
+
+SystemTable nodes(const RouteTable& routes) {
+    Json rows = Json::array();
+    std::map<NodeId, std::uint64_t> led;
+    for (const auto& table : routes.catalog().list())
+        if (const auto placement = routes.catalog().placement(table->id))
+            for (const auto& one : placement->partitions)
+                ++led[one.leader];
+    const auto known = routes.catalog().nodes();
+    for (const auto& [id, node] : *known)
+        rows.push_back({{"node", id.value},
+                        {"address", node.address},
+                        {"reachable", !node.displaced && is_reachable(routes, node.address)},
+                        {"partitions_led", led[id]}});
+    return made_of(
+        {{"node", "BIGINT"}, {"address", "VARCHAR"}, {"reachable", "BOOLEAN"}, {"partitions_led", "BIGINT"}},
+        rows);
+}
+
+// Quoted where it has to be.
+std::string name_text(const std::string& name) {
+    bool plain = !name.empty() && (name[0] < '0' || name[0] > '9');
+    for (const char c : name)
+        plain = plain && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
+    return plain ? name : sql_identifier(name);
+}
+
+}  // namespace
+
+Result<SystemTable> SystemCatalog::read(const std::string& schema, const std::string& table) const {
+    if (schema == "information_schema") {
+        if (table == "tables") return information_tables(routes_.catalog());
+        if (table == "columns") return information_columns(routes_.catalog());
+        if (table == "schemata") return information_schemata(routes_.catalog());
+        return make_error(ErrorCode::table_not_found,
+                          "there is no information_schema." + table +
+                              "; there are information_schema.tables, .columns and .schemata");
+    }
+    if (table == "tables") return tables(routes_);
+    if (table == "columns") return columns(routes_);
+    if (table == "partitions") return partitions(routes_);
+    if (table == "nodes") return nodes(routes_);
+    return make_error(
+        ErrorCode::table_not_found,
+        "there is no system." + table + "; there are system.tables, .columns, .partitions and .nodes");
+}
+
+std::string create_statement(const TableMeta& table) {
+    std::string sql = "create table " + name_text(table.name) + " (";
+    for (const auto& field : table.schema.fields) {
+        sql += sql.back() == '(' ? "\n  " : ",\n  ";
+        sql += name_text(field.name) + ' ' + type_name(field.type);
+        const bool is_key = field.id == table.schema.key().id;
+        if (is_key) sql += " primary key";
+        if (field.not_null && !is_key) sql += " not null";
+        if (field.default_text) sql += " default " + sql_literal(*field.default_text);
+    }
+    sql += "\n) partition.number = " + std::to_string(table.partition_count);
+    if (table.copies > 1) sql += ", replicas.number = " + std::to_string(table.copies - 1);
+    return sql;
+}
+
+}  // namespace dl::master
