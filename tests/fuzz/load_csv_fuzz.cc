@@ -49,7 +49,7 @@ namespace dl {
 
 std::vector<std::string> fuzz_seeds() {
     const std::string text = "a,b;c\n1,\"x\"\"y\",3\r\n\"l1\nl2\",z\n#no\n\"open,\n,\"\"\n\"bad\"x,1\n5,6";
-    return {'\0' + text, '\1' + text, '\2' + text, '\3' + text, std::string("\0a\rb,\"c\rd\"\r", 13)};
+    return {'\0' + text, '\1' + text, '\2' + text, '\3' + text, std::string("\0a\rb,\"c\rd\"\r", 11)};
 }
 
 }  // namespace dl
