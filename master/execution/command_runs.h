@@ -41,6 +41,6 @@ CommandRun run(Services& services, CommandContext& context, CheckTable command);
 boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> open_rows(Services& services,
                                                                      CommandContext& context, Query query);
 // Makes an AppendRows of a DELETE by major keys; what needs a SELECT stays as it is.
-Result<void> settle_delete(const Catalog& catalog, Command::Body& body);
+Result<void> settle_delete(const TableLookup& lookup, Command::Body& body);
 
 }  // namespace dl::master

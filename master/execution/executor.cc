@@ -50,7 +50,7 @@ asio::awaitable<Result<Reply>> carry_out(Services& services, CommandContext& con
     }
     auto read = [&catalog = services.catalog, read = std::move(incoming.read)]() -> Result<Command> {
         DL_TRY_ASSIGN(auto command, read());
-        DL_TRY(settle_delete(catalog, command.body));
+        DL_TRY(settle_delete([&](const std::string& name) { return catalog.find(name); }, command.body));
         if (auto* append = std::get_if<AppendRows>(&command.body)) DL_TRY(type_rows(catalog, *append));
         return command;
     };

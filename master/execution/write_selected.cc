@@ -178,10 +178,10 @@ CommandRun run(Services& services, CommandContext& context, InsertSelected comma
                                   std::move(command.rows));
 }
 
-Result<void> settle_delete(const Catalog& catalog, Command::Body& body) {
+Result<void> settle_delete(const TableLookup& lookup, Command::Body& body) {
     auto* const erase = std::get_if<DeleteRows>(&body);
     if (erase == nullptr) return {};
-    DL_TRY_ASSIGN(const auto table, catalog.find(erase->statement.table));
+    DL_TRY_ASSIGN(const auto table, lookup(erase->statement.table));
     if (is_by_key(erase->statement, *table)) {
         body = AppendRows{rows_of(std::move(erase->statement), std::move(erase->params), erase->bytes),
                           std::move(erase->batch_id)};

@@ -7,7 +7,8 @@ namespace dl::slave {
 rpc::RpcHandler make_update_table_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY_ASSIGN(auto request, rpc::decode_request<rpc::UpdateTableRequest>(call.json()));
-        auto work = [tables = context.tables, request = std::move(request)]() -> Result<rpc::UpdateTableReply> {
+        auto work = [tables = context.tables,
+                     request = std::move(request)]() -> Result<rpc::UpdateTableReply> {
             DL_TRY(tables->update(request.table, rpc::leader_epochs(request.epochs)));
             rpc::UpdateTableReply reply;
             // Dropped meanwhile: there is nothing newer then.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "master/execution/command_runs.h"
 #include "master/execution/row_cursor.h"
 #include "master/execution/sql_rows.h"
 #include "master/sql/ddl_parser.h"
@@ -32,6 +33,7 @@ Result<std::vector<std::string>> rows_of_sql(std::string_view sql, SqlParameters
     options.params = std::move(params);
     DL_TRY_ASSIGN(auto body, command_of_sql(sql, std::move(options)));
     const auto meta = table();
+    DL_TRY(settle_delete([&](const std::string&) { return std::make_shared<const TableMeta>(meta); }, body));
     auto& append = std::get<AppendRows>(body);
     EXPECT_EQ(*append.source->table(), "t");
     DL_TRY_ASSIGN(const auto batch, append.source->read(meta));
