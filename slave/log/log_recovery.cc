@@ -1,43 +1,20 @@
 #include "slave/log/log_recovery.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "slave/log/segment_scanner.h"
 
 namespace dl::slave {
 namespace {
 
-constexpr std::size_t kNameDigits = 20;
-
-// The offset in "00000000000000000042.log" if the name is of that form.
-bool parse_segment_name(std::string_view name, std::string_view extension, Offset& first) {
-    if (name.size() != kNameDigits + extension.size() || !name.ends_with(extension)) return false;
-    const char* end = name.data() + kNameDigits;
-    const auto parsed = std::from_chars(name.data(), end, first);
-    return parsed.ec == std::errc() && parsed.ptr == end && first >= 0;
-}
+constexpr auto kComponent = "slave.log";
 
 }  // namespace
-
-std::string segment_path(const std::string& directory, Offset first_offset, std::string_view extension) {
-    const auto digits = std::to_string(first_offset);
-    std::string path = directory + "/";
-    path.append(kNameDigits - digits.size(), '0');
-    path += digits;
-    path += extension;
-    return path;
-}
-
-std::string parent_directory(const std::string& path) {
-    const auto slash = path.find_last_of('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 Error LogRecovery::damaged(std::string what) const {
     return make_error(ErrorCode::corrupt_data, "log \"" + identity_.directory + "\": " + std::move(what) +
@@ -45,11 +22,16 @@ Error LogRecovery::damaged(std::string what) const {
 }
 
 Result<LogRecovery::Outcome> LogRecovery::run() {
+    DL_TRY_ASSIGN(outcome_.seal, read_seal(files_, identity_));
     DL_TRY(find_files());
     if (firsts_.empty()) {
         if (start_if_empty_ < replay_from_)
             return damaged("it has no segment, but records below offset " + std::to_string(replay_from_) +
                            " were flushed from it");
+        // A log always has a segment, empty or not, and this one was there.
+        if (outcome_.seal)
+            return damaged("it has no segment, but it held records up to offset " +
+                           std::to_string(outcome_.seal->end_offset));
         DL_TRY(create_first());
         outcome_.summary.end_offset = start_if_empty_;
         return std::move(outcome_);
@@ -57,6 +39,7 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
     if (firsts_.front() > replay_from_)
         return damaged("it begins at offset " + std::to_string(firsts_.front()) + ", records from offset " +
                        std::to_string(replay_from_) + " on are needed");
+    DL_TRY(check_beginning());
     for (std::size_t i = 0; i + 1 < firsts_.size(); ++i)
         DL_TRY(recover_closed(firsts_[i], firsts_[i + 1]));
     DL_TRY(recover_last(firsts_.back()));
@@ -75,14 +58,25 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
     return std::move(outcome_);
 }
 
+Result<void> LogRecovery::check_beginning() const {
+    const auto& seal = outcome_.seal;
+    if (!seal) return {};
+    const auto began = std::max(seal->first_offset, garbage_below_);
+    if (firsts_.front() <= began) return {};
+    const auto what = "it begins at offset " + std::to_string(firsts_.front()) + ", it had begun at offset " +
+                      std::to_string(began);
+    if (began < complete_from_) return damaged(what + ": its first files are missing");
+    log_warn(kComponent, "the first files of a log are missing; other files have all of their records",
+             {{"log", identity_.directory}, {"why", what}});
+    return {};
+}
+
 Result<void> LogRecovery::find_files() {
     DL_TRY_ASSIGN(const bool there, files_.exists(identity_.directory));
     if (!there) DL_TRY(files_.create_directories(identity_.directory));
     DL_TRY_ASSIGN(const auto names, files_.list(identity_.directory));
-    std::set<Offset> firsts;
+    auto firsts = segment_firsts(names);
     Offset first = 0;
-    for (const auto& name : names)
-        if (parse_segment_name(name, ".log", first)) firsts.insert(first);
     // What a removal was to take may be left in part: a segment ends where the next one begins.
     while (firsts.size() > 1 && *std::next(firsts.begin()) <= garbage_below_) {
         leftovers_.push_back(segment_path("", *firsts.begin(), ".log").substr(1));
@@ -161,16 +155,20 @@ Result<void> LogRecovery::recover_last(Offset first) {
     auto segment = new_segment(first);
     DL_TRY_ASSIGN(segment->reader, files_.open_read(segment->path));
     DL_TRY_ASSIGN(const auto size, segment->reader->size());
-    // An index is written after its segment was synced: what it covers cannot be a torn end.
+    // What is known to have been synced cannot be a torn end. An index is written after its segment was
+    // synced and the next one had its name.
     std::uint64_t synced_bytes = 0;
-    if (const auto index = load_index(first)) synced_bytes = index->bytes;
+    const auto sealed_end = outcome_.seal ? outcome_.seal->end_offset : Offset{0};
+    const auto known_end = std::max(replay_from_, sealed_end);
+    const auto index = load_index(first);
+    if (index != nullptr) synced_bytes = index->bytes;
     SegmentScanner scanner(segment->reader, segment->path, {identity_.table, identity_.partition, first}, 0,
                            size);
     for (;;) {
         const auto more = scanner.next();
         if (more.has_error()) {
             if (more.error().code != ErrorCode::corrupt_data) return more.error();
-            bool damage = scanner.offset() < replay_from_ || scanner.position() < synced_bytes;
+            bool damage = scanner.offset() < known_end || scanner.position() < synced_bytes;
             if (!damage) {
                 DL_TRY_ASSIGN(damage, scanner.damage_is_proven());
             }
@@ -183,9 +181,16 @@ Result<void> LogRecovery::recover_last(Offset first) {
         segment->index.add(header);
         if (header.end_offset() > replay_from_) DL_TRY(replay_(scanner.batch()));
     }
-    if (scanner.offset() < replay_from_ || scanner.position() < synced_bytes)
+    if (scanner.offset() < known_end || scanner.position() < synced_bytes)
         return damaged("\"" + segment->path + "\" ends at offset " + std::to_string(scanner.offset()) +
                        " (byte " + std::to_string(size) + "), but more had been synced");
+    if (index != nullptr && outcome_.seal)
+        return damaged("\"" + segment->path +
+                       "\" is the last file, but its index shows that there was another one "
+                       "from offset " +
+                       std::to_string(index->end_offset) + " on");
+    // Of a release that wrote it earlier; from here on it would tell of a segment behind this one.
+    if (index != nullptr) leftovers_.push_back(segment_path("", first, ".idx").substr(1));
     outcome_.summary.end_offset = scanner.offset();
     outcome_.summary.torn_bytes_dropped = size - scanner.position();
     cut_ = size > scanner.position();

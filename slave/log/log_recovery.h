@@ -10,6 +10,7 @@
 
 #include "common/io/file_system.h"
 #include "slave/log/epoch_history.h"
+#include "slave/log/log_seal.h"
 #include "slave/log/partition_log.h"
 #include "slave/log/segment_index.h"
 
@@ -22,16 +23,6 @@ struct LogSegment {
     std::shared_ptr<ReadableFile> reader;  // closed segments: only while recently used
 };
 
-// "directory/00000000000000000042" + extension (".log", ".idx")
-std::string segment_path(const std::string& directory, Offset first_offset, std::string_view extension);
-std::string parent_directory(const std::string& path);
-
-struct LogIdentity {
-    std::string directory;
-    TableId table;
-    PartitionId partition;
-};
-
 class LogRecovery {
   public:
     using Replay = std::function<Result<void>(const StoredBatch&)>;
@@ -39,14 +30,16 @@ class LogRecovery {
         std::vector<std::shared_ptr<LogSegment>> segments;  // the last one is active
         std::unique_ptr<WritableFile> active_file;          // everything in it is synced
         EpochHistory epochs;
+        std::optional<LogSeal> seal;  // as it lies on the disk
         PartitionLog::Recovered summary;
     };
 
-    LogRecovery(FileSystem& files, LogIdentity identity, Offset garbage_below, Offset replay_from,
+    LogRecovery(FileSystem& files, LogIdentity identity, const LogOptions& options, Offset replay_from,
                 Offset start_if_empty, const Replay& replay)
         : files_(files),
           identity_(std::move(identity)),
-          garbage_below_(garbage_below),
+          garbage_below_(options.garbage_below),
+          complete_from_(options.complete_from),
           replay_from_(replay_from),
           start_if_empty_(start_if_empty),
           replay_(replay) {}
@@ -55,6 +48,8 @@ class LogRecovery {
 
   private:
     Result<void> find_files();
+    // That nothing is missing at the beginning.
+    Result<void> check_beginning() const;
     Result<void> recover_closed(Offset first, Offset next_first);
     Result<void> recover_last(Offset first);
     Result<void> apply_changes();
@@ -73,6 +68,7 @@ class LogRecovery {
     FileSystem& files_;
     LogIdentity identity_;
     Offset garbage_below_;
+    Offset complete_from_;
     Offset replay_from_;
     Offset start_if_empty_;
     const Replay& replay_;

@@ -21,6 +21,9 @@ struct LogOptions {
     std::uint64_t segment_bytes = 64u << 20;  // a segment is closed when the next batch would take it beyond
     bool sync = true;                         // false: sync() returns without fdatasync
     Offset garbage_below = 0;  // segments that end there or before are removed at open, whatever they hold
+    // Other files have every record from here up to where the log is replayed from; of those below, the log
+    // alone may have the replaced ones.
+    Offset complete_from = 0;
 };
 
 struct SegmentInfo {
@@ -106,8 +109,10 @@ class PartitionLog : public SharedLog {
     // Opens or creates the log. Batches at or after `replay_from` are CRC-checked, must be dense, their
     // epochs must not fall, and they are handed to `replay` in order; older closed segments are trusted
     // through their index (rebuilt when missing). An incomplete or unreadable end of the *last* segment
-    // without a valid batch behind it is cut off; any other damage is CORRUPT_DATA with file and byte offset,
-    // and nothing is changed. When no segment exists, the log starts at `start_if_empty`.
+    // without a valid batch behind it is cut off, unless the seal says that it had been synced; any other
+    // damage is CORRUPT_DATA with file and byte offset, and so is a log that does not begin or end where its
+    // seal says; nothing is changed then. When no segment and no seal exists, the log starts at
+    // `start_if_empty`.
     static Result<std::unique_ptr<PartitionLog>> open(
         FileSystem& files, std::string directory, TableId table, PartitionId partition,
         const LogOptions& options, Offset replay_from, Offset start_if_empty,
@@ -132,6 +137,10 @@ class PartitionLog : public SharedLog {
     virtual Result<void> sync() = 0;
     // Closes the active segment if it holds anything.
     virtual Result<void> roll() = 0;
+    // Syncs, and writes down where the log begins and ends (log_seal.h): from then on an open that finds less
+    // is an error. Nothing is written when that is on the disk already. A seal that cannot be written is an
+    // error of the call and none of the log.
+    virtual Result<void> seal() = 0;
     // Removes the batches that reach beyond `offset` and those of epochs above `epoch`; returns the new end,
     // which is durable. After a crash on the way more may be left, never less, and never with a gap.
     // INVALID_REQUEST below first_offset(); CORRUPT_DATA when the batches before the cut cannot be read: then

@@ -12,7 +12,7 @@ Result<std::unique_ptr<PartitionLog>> PartitionLog::open(
     Offset replay_from, Offset start_if_empty, const std::function<Result<void>(const StoredBatch&)>& replay,
     Recovered* recovered) {
     LogIdentity identity{std::move(directory), table, partition};
-    LogRecovery recovery(files, identity, options.garbage_below, replay_from, start_if_empty, replay);
+    LogRecovery recovery(files, identity, options, replay_from, start_if_empty, replay);
     DL_TRY_ASSIGN(auto outcome, recovery.run());
     if (recovered != nullptr) *recovered = std::move(outcome.summary);
     return std::unique_ptr<PartitionLog>(
@@ -27,6 +27,7 @@ SegmentedLog::SegmentedLog(FileSystem& files, LogIdentity identity, const LogOpt
       active_(recovered.segments.back()),
       active_file_(std::move(recovered.active_file)),
       roll_at_bytes_(options.segment_bytes),
+      sealed_(recovered.seal),
       segments_(std::move(recovered.segments)),
       epochs_(std::move(recovered.epochs)) {
     const auto& active = active_->index;

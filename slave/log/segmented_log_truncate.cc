@@ -36,6 +36,7 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
     if (file.has_error()) return file.error();
     DL_TRY_ASSIGN(auto kept, plan_log_cut(std::move(*file), identity_, *last, wanted, epoch));
     DL_CHECK(kept.end_offset <= wanted, "INV-2 a cut takes all that was to go");
+    DL_TRY(lower_seal(kept.end_offset));
     if (DL_FAILPOINT_ERROR("truncate.before")) return injected("truncate.before");
     end_offset_.store(kept.end_offset, std::memory_order_release);
     auto cut = cut_files(last, kept.bytes);
@@ -62,7 +63,17 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
     return synced_end_;
 }
 
-// Newest file first, so that a crash leaves no gap; an index goes before the bytes it vouches for.
+// No seal may vouch for what is about to go.
+Result<void> SegmentedLog::lower_seal(Offset end) {
+    if (!sealed_ || sealed_->end_offset <= end) return {};
+    const LogSeal lower{std::min(sealed_->first_offset, end), end};
+    DL_TRY(write_seal(files_, identity_, lower));
+    sealed_ = lower;
+    return {};
+}
+
+// Newest file first, so that a crash leaves no gap; an index goes before the bytes it vouches for, and before
+// the segments behind it, which it vouches for as well.
 Result<void> SegmentedLog::cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes) {
     const auto remove = [&](const std::string& path) -> Result<void> {
         auto removed = files_.remove(path);
@@ -71,6 +82,16 @@ Result<void> SegmentedLog::cut_files(const std::shared_ptr<LogSegment>& last, st
     };
     const bool reopen = active_ != last;
     if (reopen) active_file_.reset();
+    std::vector<Offset> indexed;
+    {
+        const std::lock_guard guard(mutex_);
+        for (const auto& segment : segments_)
+            if (segment->index.first_offset >= last->index.first_offset)
+                indexed.push_back(segment->index.first_offset);
+    }
+    for (const auto first : indexed)
+        DL_TRY(remove(segment_path(identity_.directory, first, ".idx")));
+    DL_TRY(files_.sync_directory(identity_.directory));
     for (;;) {
         std::shared_ptr<LogSegment> newest;
         {
@@ -80,12 +101,9 @@ Result<void> SegmentedLog::cut_files(const std::shared_ptr<LogSegment>& last, st
             segments_.pop_back();
             forget_opened(newest);
         }
-        DL_TRY(remove(segment_path(identity_.directory, newest->index.first_offset, ".idx")));
         DL_TRY(remove(newest->path));
         DL_TRY(files_.sync_directory(identity_.directory));
     }
-    DL_TRY(remove(segment_path(identity_.directory, last->index.first_offset, ".idx")));
-    DL_TRY(files_.sync_directory(identity_.directory));
     if (reopen) {
         DL_TRY_ASSIGN(active_file_, files_.open_append(last->path, false));
     }
