@@ -59,9 +59,12 @@ class KeyIndex {
         bool is_delete = false;
     };
 
-    // Reads all of the file and checks it: CORRUPT_DATA says what does not fit.
+    enum class Lines : std::uint8_t { all_now, as_they_are_used };
+    // Maps the file and checks its header, and all lines unless each is to be checked with its first use
+    // alone: CORRUPT_DATA says what does not fit.
     static Result<std::shared_ptr<const KeyIndex>> open(FileSystem& files, const std::string& path,
-                                                        const KeyIndexInfo& expected);
+                                                        const KeyIndexInfo& expected,
+                                                        Lines lines = Lines::all_now);
 
     std::uint64_t entries() const { return entries_; }
     std::uint64_t mapped_bytes() const { return mapping_->size(); }

@@ -39,6 +39,11 @@ class PastView : public ReadView {
         : state_(std::move(state)), cut_(cut), files_(std::move(files)) {}
     Offset end_offset() const override { return cut_; }
     const std::vector<ViewFile>& files() const override { return files_; }
+    Result<void> prove_files() const override {
+        for (const auto& entry : state_->files->entries())
+            if (entry.file->info().first_offset < cut_) DL_TRY(entry.file->prove());
+        return {};
+    }
     std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
         return std::make_shared<TailScan>(state_->tail, cut_, std::move(columns));
     }
@@ -139,6 +144,7 @@ class PastFiles {
     // below the cut is newer than this file.
     Result<ViewFile> split_file(const FileEntry& entry) {
         const auto& info = entry.file->info();
+        DL_TRY(entry.file->prove());
         DL_CHECK(!info.compacted, "INV-5 every record from the last compaction on is stored");
         const auto table = core_.table();
         const auto key = table->schema.key().id;

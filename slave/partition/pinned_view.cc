@@ -23,6 +23,11 @@ class PinnedView : public ReadView {
         std::call_once(files_made_, [this] { list_files(); });
         return files_;
     }
+    Result<void> prove_files() const override {
+        for (const auto& entry : state_->files->entries())
+            DL_TRY(entry.file->prove());
+        return {};
+    }
     std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
         return std::make_shared<TailScan>(state_->tail, state_->end_offset, std::move(columns));
     }

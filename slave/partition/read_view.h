@@ -27,6 +27,8 @@ class ReadView {
     virtual ~ReadView() = default;
     virtual Offset end_offset() const = 0;  // the cut: rows below it
     virtual const std::vector<ViewFile>& files() const = 0;
+    // Before rows are read from files(): that they are what was written (SnapshotFile::prove). Blocking.
+    virtual Result<void> prove_files() const { return {}; }
     // Live rows of the tail as a source with exactly `columns`.
     virtual std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const = 0;
     // Its records, of which some may be deletes or replaced.

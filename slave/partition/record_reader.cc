@@ -74,6 +74,7 @@ Result<ParquetRows> read_rows_of(const PartitionCore& core, const SnapshotFile& 
 Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offset until, Offset* from,
                        Budget* budget, std::vector<ReadSlice>* slices) {
     const auto& info = file.info();
+    DL_TRY(file.prove());
     const std::uint64_t row_bytes = std::max<std::uint64_t>(1, info.plain_bytes / info.rows);
     const auto rows =
         std::min(std::clamp(budget->bytes / row_bytes + 1, kFileRowsMin, kFileRowsMax), budget->rows);

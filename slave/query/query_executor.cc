@@ -49,8 +49,10 @@ Result<std::string> body_sql(DuckSession& session, const PinnedTable& pinned) {
         if (units) return found_rows_sql(*pinned.table, std::move(*units), session);
     }
     std::vector<std::shared_ptr<const ReadView>> views;
-    for (const auto& [partition, view] : pinned.partitions)
+    for (const auto& [partition, view] : pinned.partitions) {
+        DL_TRY(view->prove_files());
         views.push_back(view);
+    }
     return view_body_sql(*pinned.table, views, session);
 }
 

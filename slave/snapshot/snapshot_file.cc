@@ -55,7 +55,30 @@ SnapshotFile::~SnapshotFile() {
     }
 }
 
+Result<void> SnapshotFile::prove() const {
+    if (is_proven()) return {};
+    const std::lock_guard lock(proof_mutex_);
+    if (is_proven()) return {};
+    if (const auto known = damage()) return *known;
+    const auto found = check_parquet_file(files_, parquet_path(), info_);
+    note_proof(found);
+    return found;
+}
+
+void SnapshotFile::note_proof(const Result<void>& found) const {
+    if (found.has_value()) return proven_.store(true, std::memory_order_release);
+    if (found.error().code != ErrorCode::corrupt_data) return;
+    const std::lock_guard lock(damage_mutex_);
+    if (!damage_) damage_ = found.error();
+}
+
+std::optional<Error> SnapshotFile::damage() const {
+    const std::lock_guard lock(damage_mutex_);
+    return damage_;
+}
+
 Result<std::shared_ptr<const ParquetRowReader>> SnapshotFile::row_reader() const {
+    DL_TRY(prove());
     std::shared_ptr<const ParquetRowReader> reader;
     {
         const std::lock_guard lock(row_reader_mutex_);
@@ -75,8 +98,9 @@ struct Measured {
 };
 
 // Read, not mapped: an error of the disk comes back as one.
+// `spend`, if any, is called after every read with its bytes.
 Result<Measured> measure(const ReadableFile& file,
-                         const std::function<Result<void>(std::uint64_t bytes)>& spend = {}) {
+                         const std::function<Result<void>(std::uint64_t bytes)>& spend) {
     Measured measured;
     for (;;) {
         DL_TRY_ASSIGN(const auto part, file.read(measured.bytes, kCheckReadBytes));
@@ -105,7 +129,7 @@ Result<void> measure_parquet(FileSystem& files, const std::string& path, Manifes
     DL_TRY_ASSIGN(const auto file, files.open_read(path));
     if (const auto checked = check_parquet_pages(*file); checked.has_error())
         return checked.error().in("snapshot file " + path);
-    DL_TRY_ASSIGN(const auto measured, measure(*file));
+    DL_TRY_ASSIGN(const auto measured, measure(*file, {}));
     info->parquet_bytes = measured.bytes;
     info->parquet_crc = measured.crc;
     return {};

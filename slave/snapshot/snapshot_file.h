@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ namespace dl::slave {
 
 class SnapshotFile {
   public:
+    // `proven`: the column file was compared with its checksum in this process, or was written by it.
     SnapshotFile(FileSystem& files, std::string directory, ManifestFile info,
-                 std::shared_ptr<const KeyIndex> index)
-        : files_(files), directory_(std::move(directory)), info_(std::move(info)) {
+                 std::shared_ptr<const KeyIndex> index, bool proven = true)
+        : files_(files), directory_(std::move(directory)), info_(std::move(info)), proven_(proven) {
         replace_index(std::move(index));
     }
     ~SnapshotFile();
@@ -44,8 +46,17 @@ class SnapshotFile {
     }
     std::string parquet_path() const { return directory_ + "/" + info_.parquet_name(); }
     std::string index_path() const { return directory_ + "/" + info_.index_name(); }
-    // For single rows; opened with the first call and kept, of all files of the process of the newest
-    // kRowReadersMax: each is a mapping.
+    // Before rows of the column file are used: that it is what was written. The first call reads all of it,
+    // unless that was done before; others wait for it. CORRUPT_DATA names the damage, also in later calls;
+    // after another error the next call tries again. Blocking.
+    Result<void> prove() const;
+    bool is_proven() const { return proven_.load(std::memory_order_acquire); }
+    // It was read without prove(), and that is what was found.
+    void note_proof(const Result<void>& found) const;
+    // What prove() has found wrong. nullopt: nothing so far.
+    std::optional<Error> damage() const;
+    // For single rows; opened with the first call, which proves the file, and kept, of all files of the
+    // process of the newest kRowReadersMax: each is a mapping.
     static constexpr std::size_t kRowReadersMax = 4096;
     Result<std::shared_ptr<const ParquetRowReader>> row_reader() const;
     // Of the largest row group, stored and plain; for file_database_for(). Read from the footer once; of a
@@ -71,6 +82,10 @@ class SnapshotFile {
     mutable std::mutex row_reader_mutex_;
     mutable std::shared_ptr<const ParquetRowReader> row_reader_;
     mutable std::atomic<std::uint64_t> widest_group_bytes_{0};  // 0: not read yet
+    mutable std::mutex proof_mutex_;  // held while the file is read
+    mutable std::mutex damage_mutex_;
+    mutable std::optional<Error> damage_;
+    mutable std::atomic<bool> proven_;
     mutable std::atomic<bool> obsolete_{false};
     mutable std::atomic<std::uint64_t> last_vector_version_{0};
 };

@@ -15,32 +15,85 @@ bool can_be_rebuilt(const Error& error) {
     return error.code == ErrorCode::corrupt_data || error.code == ErrorCode::not_found;
 }
 
-Result<std::shared_ptr<const KeyIndex>> load_index(const DerivedFrom& from, const ManifestFile& info,
-                                                   std::size_t* rebuilt) {
+Result<std::shared_ptr<const KeyIndex>> rebuild_index(const DerivedFrom& from, const ManifestFile& info,
+                                                      const Error& why, std::size_t* rebuilt) {
     const std::string path = from.snapshots_directory + "/" + info.index_name();
-    const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, from.table->index_hash_seed};
-    auto index = KeyIndex::open(*from.files, path, expected);
-    if (index.has_value() || !can_be_rebuilt(index.error())) return index;
-    spdlog::error("snapshot: key index {} is rebuilt from its Parquet file: {}", path,
-                  index.error().to_text());
+    spdlog::error("snapshot: key index {} is rebuilt from its Parquet file: {}", path, why.to_text());
     auto made = rebuild_key_index(from, info);
     if (made.has_error()) return made.error().in("rebuilding key index " + path);
     ++*rebuilt;
     return made;
 }
 
+Result<std::shared_ptr<const KeyIndex>> load_index(const DerivedFrom& from, const ManifestFile& info,
+                                                   FileChecks checks, std::size_t* rebuilt) {
+    const std::string path = from.snapshots_directory + "/" + info.index_name();
+    const KeyIndexInfo expected{info.first_offset, info.end_offset, info.rows, from.table->index_hash_seed};
+    auto index = KeyIndex::open(
+        *from.files, path, expected,
+        checks == FileChecks::later ? KeyIndex::Lines::as_they_are_used : KeyIndex::Lines::all_now);
+    if (index.has_value() || !can_be_rebuilt(index.error())) return index;
+    return rebuild_index(from, info, index.error(), rebuilt);
+}
+
 // nullptr: it has to be derived.
-Result<std::shared_ptr<const DeleteVector>> load_vector(const DerivedFrom& from, const ManifestFile& info) {
+std::shared_ptr<const DeleteVector> load_vector(const DerivedFrom& from, const ManifestFile& info) {
     const std::string path = from.snapshots_directory + "/" + info.vector_name(info.vector_version);
     const auto bytes = from.files->read_all(path);
     auto vector = bytes.has_value()
                       ? DeleteVector::decode(*bytes, info.first_offset, info.end_offset, info.rows)
                       : Result<std::shared_ptr<const DeleteVector>>(bytes.error());
-    if (vector.has_value()) return vector;
-    if (!can_be_rebuilt(vector.error())) return vector.error().in("delete vector " + path);
+    if (vector.has_value()) return *vector;
+    // Whatever the reason is: everything that it is derived from is at hand.
     spdlog::error("snapshot: delete vector {} is rebuilt from the key indexes: {}", path,
                   vector.error().to_text());
-    return std::shared_ptr<const DeleteVector>();
+    return nullptr;
+}
+
+using Vectors = std::vector<std::shared_ptr<const DeleteVector>>;
+
+// With indexes rebuilt whose damage shows only now.
+Result<Vectors> derive_proven(const DerivedFrom& from,
+                              const std::vector<std::shared_ptr<const SnapshotFile>>& files,
+                              std::size_t* rebuilt) {
+    auto derived = derive_vectors(files);
+    if (derived.has_value() || derived.error().code != ErrorCode::corrupt_data) return derived;
+    for (const auto& file : files) {
+        const auto whole = file->index().check();
+        if (whole.has_value()) continue;
+        DL_TRY_ASSIGN(auto index, rebuild_index(from, file->info(), whole.error(), rebuilt));
+        file->replace_index(std::move(index));
+    }
+    return derive_vectors(files);
+}
+
+// A vector for each file; those that are missing, and all when an index was rebuilt, are derived and written.
+Result<Vectors> load_vectors(const DerivedFrom& from,
+                             const std::vector<std::shared_ptr<const SnapshotFile>>& files,
+                             std::size_t* rebuilt) {
+    Vectors vectors;
+    bool missing = false;
+    for (const auto& file : files) {
+        vectors.push_back(load_vector(from, file->info()));
+        missing = missing || vectors.back() == nullptr;
+    }
+    if (!missing && *rebuilt == 0) return vectors;
+    DL_TRY_ASSIGN(const auto derived, derive_proven(from, files, rebuilt));
+    const bool indexes_doubted = *rebuilt != 0;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        if (vectors[i] != nullptr && !indexes_doubted) continue;
+        vectors[i] = derived[i];
+        DL_TRY(replace_vector(from, files[i]->info(), *vectors[i]));
+        ++*rebuilt;
+    }
+    return vectors;
+}
+
+// What can be told of a column file without reading it.
+Result<void> check_size(FileSystem& files, const std::string& path, const ManifestFile& info) {
+    const auto bytes = files.file_size(path);
+    if (bytes.has_value() && *bytes == info.parquet_bytes) return {};
+    return check_parquet_file(files, path, info);
 }
 
 Error with_way_out(Error error) {
@@ -68,7 +121,7 @@ Result<void> remove_garbage(FileSystem& files, const std::string& directory, con
 
 Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database,
                                        const std::string& directory, const TableMeta& table,
-                                       PartitionId partition) {
+                                       PartitionId partition, FileChecks checks) {
     LoadedSnapshots loaded;
     DL_TRY_ASSIGN(loaded.manifest, ManifestStore(files, directory).load());
     if (loaded.manifest.table != table.id || loaded.manifest.partition != partition)
@@ -82,31 +135,22 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
     std::vector<std::shared_ptr<const SnapshotFile>> opened;
     for (const auto& info : loaded.manifest.files) {
         const auto path = from.snapshots_directory + "/" + info.parquet_name();
-        if (const auto whole = check_parquet_file(files, path, info); whole.has_error()) {
+        const auto whole = checks == FileChecks::later ? check_size(files, path, info)
+                                                       : check_parquet_file(files, path, info);
+        if (whole.has_error()) {
             // Of compacted files and those of removed log segments there are no other records.
             if (info.compacted || info.first_offset < loaded.manifest.log_start)
                 return with_way_out(whole.error());
             loaded.damaged[info.stem()] = whole.error();
         }
-        DL_TRY_ASSIGN(auto index, load_index(from, info, &loaded.rebuilt));
-        opened.push_back(
-            std::make_shared<SnapshotFile>(files, from.snapshots_directory, info, std::move(index)));
+        DL_TRY_ASSIGN(auto index, load_index(from, info, checks, &loaded.rebuilt));
+        opened.push_back(std::make_shared<SnapshotFile>(files, from.snapshots_directory, info,
+                                                        std::move(index), checks != FileChecks::later));
     }
+    DL_TRY_ASSIGN(auto vectors, load_vectors(from, opened, &loaded.rebuilt));
     std::vector<FileEntry> entries;
-    std::vector<std::shared_ptr<const DeleteVector>> derived;
-    const bool indexes_doubted = loaded.rebuilt != 0;
-    for (std::size_t i = 0; i < opened.size(); ++i) {
-        DL_TRY_ASSIGN(auto vector, load_vector(from, opened[i]->info()));
-        if (vector == nullptr || indexes_doubted) {
-            if (derived.empty()) {
-                DL_TRY_ASSIGN(derived, derive_vectors(opened));
-            }
-            vector = derived[i];
-            DL_TRY(replace_vector(from, opened[i]->info(), *vector));
-            ++loaded.rebuilt;
-        }
-        entries.push_back({opened[i], std::move(vector)});
-    }
+    for (std::size_t i = 0; i < opened.size(); ++i)
+        entries.push_back({opened[i], std::move(vectors[i])});
     DL_CHECK(entries.size() == loaded.manifest.files.size(), "INV-6 what the manifest names is loaded");
     loaded.files = std::make_shared<const FileSet>(std::move(entries));
     DL_TRY(remove_garbage(files, from.snapshots_directory, loaded.manifest));

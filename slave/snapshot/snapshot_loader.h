@@ -22,10 +22,16 @@ struct LoadedSnapshots {
     std::map<std::string, Error> damaged;
 };
 
+// How much of the files a load reads.
+enum class FileChecks : std::uint8_t {
+    all_now,  // everything is compared with its checksums
+    later,    // their sizes, the headers of key indexes, and delete vectors; the rest when it is used
+};
+
 // `directory` is the partition's. Errors name the damaged file: a manifest, or a Parquet file that nothing
 // else holds. Blocking.
 Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database,
                                        const std::string& directory, const TableMeta& table,
-                                       PartitionId partition);
+                                       PartitionId partition, FileChecks checks = FileChecks::all_now);
 
 }  // namespace dl::slave
