@@ -104,6 +104,8 @@ std::string method_name(Method method) {
             return "register_node";
         case Method::inventory:
             return "inventory";
+        case Method::accept_loss:
+            return "accept_loss";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }
@@ -116,6 +118,7 @@ bool changes_state(Method method) {
         case Method::append:
         case Method::compress:
         case Method::register_node:
+        case Method::accept_loss:
             return true;
         default:
             return false;

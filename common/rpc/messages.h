@@ -37,6 +37,7 @@ enum class Method : std::uint8_t {
     check = 14,          // upkeep_messages.h
     register_node = 15,  // node_messages.h
     inventory = 16,      // node_messages.h
+    accept_loss = 17,    // upkeep_messages.h
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

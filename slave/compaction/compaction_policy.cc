@@ -62,11 +62,8 @@ JoinRange within_joined_bytes(std::span<const PolicyFile> files, JoinRange range
     return range;
 }
 
-}  // namespace
-
-std::optional<JoinRange> decide_join(std::span<const PolicyFile> files, const CompactionPolicy& policy) {
-    const std::uint64_t ratio = policy.join_files;
-    if (ratio < 2) return std::nullopt;
+// Of files without a gap.
+std::optional<JoinRange> join_in_run(std::span<const PolicyFile> files, std::uint64_t ratio) {
     // From the newest to the oldest. One that is smaller than a newer one counts as large as that, so that
     // the files of a tier lie side by side.
     std::uint64_t tier_bytes_max = kSmallestTierBytes;
@@ -84,6 +81,21 @@ std::optional<JoinRange> decide_join(std::span<const PolicyFile> files, const Co
         while (bytes >= tier_bytes_max)
             tier_bytes_max *= ratio;
         end = at;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<JoinRange> decide_join(std::span<const PolicyFile> files, const CompactionPolicy& policy) {
+    if (policy.join_files < 2) return std::nullopt;
+    for (std::size_t end = files.size(); end > 0;) {
+        auto begin = end - 1;
+        while (begin > 0 && !files[begin].behind_gap)
+            --begin;
+        if (const auto range = join_in_run(files.subspan(begin, end - begin), policy.join_files))
+            return JoinRange{begin + range->begin, begin + range->end};
+        end = begin;
     }
     return std::nullopt;
 }

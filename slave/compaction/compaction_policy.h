@@ -48,6 +48,7 @@ struct PolicyFile {
     std::uint64_t dead = 0;
     std::uint64_t bytes = 0;        // of Parquet
     std::uint64_t plain_bytes = 0;  // of the records in memory, about
+    bool behind_gap = false;        // records between the file before and this one were lost
 };
 
 enum class CompactionReason : std::uint8_t { none, growth, dead_rows };
@@ -58,7 +59,8 @@ const char* to_text(CompactionReason reason);
 CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint64_t tail_rows,
                                    const CompactionPolicy& policy, std::size_t log_files = 0);
 
-// Files [begin, end) of the list, all of them flushed, to become one; nullopt: none.
+// Files [begin, end) of the list, all of them flushed and without a gap between them, to become one; nullopt:
+// none.
 struct JoinRange {
     std::size_t begin = 0;
     std::size_t end = 0;

@@ -23,6 +23,7 @@ rpc::RpcHandler make_query_handler(HandlerContext& context);
 rpc::RpcHandler make_compress_handler(HandlerContext& context);
 rpc::RpcHandler make_stats_handler(HandlerContext& context);
 rpc::RpcHandler make_check_handler(HandlerContext& context);
+rpc::RpcHandler make_accept_loss_handler(HandlerContext& context);
 rpc::RpcHandler make_register_handler(HandlerContext& context);
 rpc::RpcHandler make_inventory_handler(HandlerContext& context);
 

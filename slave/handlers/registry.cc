@@ -19,6 +19,7 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
     all[Method::compress] = make_compress_handler(context);
     all[Method::stats] = make_stats_handler(context);
     all[Method::check] = make_check_handler(context);
+    all[Method::accept_loss] = make_accept_loss_handler(context);
     all[Method::inventory] = make_inventory_handler(context);
     if (context.membership != nullptr) all[Method::register_node] = make_register_handler(context);
     return all;

@@ -53,6 +53,12 @@ class TableRegistry {
     // Another incarnation than the one here is an error, as in check_incarnation().
     virtual Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) = 0;
     virtual Result<void> drop(TableId table, std::uint64_t incarnation) = 0;
+    // What a partition has lost that does not serve because acknowledged records are gone from its log. With
+    // `accept` it serves without them from then on, in that leader epoch or the one it has if that is newer.
+    // INVALID_REQUEST when it serves, or when nothing is provably gone.
+    virtual Result<std::vector<LostRange>> lost_records(TableId table, std::uint64_t incarnation,
+                                                        PartitionId id,
+                                                        std::optional<LeaderEpoch> accept) = 0;
     // Gives a table of a release without incarnations the one that its catalog has given it.
     virtual Result<void> adopt(TableId table, std::uint64_t incarnation) = 0;
 };

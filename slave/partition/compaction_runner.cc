@@ -34,9 +34,13 @@ std::uint64_t live_rows(std::span<const FileEntry> entries) {
 
 std::vector<PolicyFile> policy_files(const FileSet& files) {
     std::vector<PolicyFile> list;
+    Offset end = 0;
     for (const auto& entry : files.entries()) {
         const auto& info = entry.file->info();
-        list.push_back({info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes, info.plain_bytes});
+        const bool behind_gap = !info.compacted && end != 0 && info.first_offset != end;
+        list.push_back({info.compacted, info.rows, entry.dead->dead(), info.parquet_bytes, info.plain_bytes,
+                        behind_gap});
+        end = info.end_offset;
     }
     return list;
 }

@@ -1,9 +1,11 @@
 #include "slave/partition/partition.h"
 
 #include <future>
+#include <utility>
 
 #include "slave/partition/appender.h"
 #include "slave/partition/compaction_runner.h"
+#include "slave/partition/loss_acceptance.h"
 #include "slave/partition/partition_checker.h"
 #include "slave/partition/partition_core.h"
 #include "slave/partition/partition_recovery.h"
@@ -64,6 +66,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         maintainer_->retry_failed();
         forget_batch_ids();
         compactions_->consider_idle(now);
+        seal_at_rest();
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
     Offset end_offset() const override { return core_.state()->end_offset; }
@@ -99,7 +102,9 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         appender_->close();
         compactions_->close();
         maintainer_->close();
-        core_.exclusion.for_commit()->log->stop_writing();
+        const auto hold = core_.exclusion.for_commit();
+        seal_log(core_, *hold->log);
+        hold->log->stop_writing();
     }
 
   private:
@@ -109,6 +114,14 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         auto hold = core_.exclusion.for_commit();
         hold->batch_ids.drop_expired();
         core_.note_tail_bytes(hold);
+    }
+    // Nobody has written since the last tick: the seal costs two syncs, once.
+    void seal_at_rest() {
+        const auto end = core_.progress().synced_end();
+        if (end != std::exchange(end_at_tick_, end) || end == sealed_at_rest_ || write_failure()) return;
+        auto hold = core_.exclusion.for_commit();
+        seal_log(core_, *hold->log);
+        sealed_at_rest_ = end;
     }
     void join_tail_budget() {
         if (core_.context.tail_budget == nullptr) return;
@@ -132,6 +145,8 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
     std::unique_ptr<SnapshotMaintainer> maintainer_;
     std::unique_ptr<CompactionRunner> compactions_;
     std::atomic<bool> serving_{false};  // everything above is there
+    Offset end_at_tick_ = -1;           // of ticks only
+    Offset sealed_at_rest_ = -1;
 };
 
 bool WiredPartition::can_be_reopened() {
@@ -211,6 +226,13 @@ Result<std::shared_ptr<Partition>> Partition::open(std::string directory, const 
         std::make_shared<WiredPartition>(std::move(directory), table, id, epoch, options, context);
     DL_TRY(partition->start());
     return std::shared_ptr<Partition>(std::move(partition));
+}
+
+Result<std::vector<LostRange>> Partition::lost_records(std::string directory, const TableMeta& table,
+                                                       PartitionId id, const PartitionOptions& options,
+                                                       const PartitionContext& context, bool accept) {
+    PartitionCore core(std::move(directory), table, id, LeaderEpoch{1}, options, context);
+    return accept ? accept_lost_records(core) : find_lost_records(core);
 }
 
 }  // namespace dl::slave

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/meta/table_meta.h"
+#include "slave/log/log_salvage.h"
 #include "slave/partition/append_request.h"
 #include "slave/partition/check_report.h"
 #include "slave/partition/partition_options.h"
@@ -35,6 +36,12 @@ class Partition {
                                                    PartitionId id, const PartitionOptions& options,
                                                    const PartitionContext& context,
                                                    LeaderEpoch epoch = LeaderEpoch{1});
+    // For a partition that open() refuses because acknowledged records are gone from its log: which they are,
+    // and with `accept` it opens without them from then on (loss_acceptance.h). INVALID_REQUEST when nothing
+    // is provably gone.
+    static Result<std::vector<LostRange>> lost_records(std::string directory, const TableMeta& table,
+                                                       PartitionId id, const PartitionOptions& options,
+                                                       const PartitionContext& context, bool accept);
     virtual ~Partition() = default;
 
     // `done` runs once, on the storage pool, after the rows are synced, applied and visible, or with an

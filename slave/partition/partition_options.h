@@ -27,6 +27,9 @@ struct PartitionOptions {
     bool sync = true;  // false: acknowledged without fdatasync (named in the meta frame)
     // One copy: what is synced is committed. False: advance_high_watermark() says what is.
     bool synced_is_committed = true;
+    // Column files and key indexes are compared with their checksums before the partition opens; false: when
+    // they are used, and by a scrub of those that nobody has used.
+    bool files_proven_at_open = true;
     BodyCodec codec = BodyCodec::none;
     std::uint64_t free_disk_bytes_min = 256u << 20;  // writes are refused with DISK_FULL below
     std::size_t append_queue_bytes_max = limits::append_queue_bytes_max;  // OVERLOADED beyond

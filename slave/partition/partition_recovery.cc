@@ -9,12 +9,26 @@
 #include "slave/partition/applier.h"
 #include "slave/partition/batch_id_upkeep.h"
 #include "slave/partition/file_repair.h"
+#include "slave/partition/loss_acceptance.h"
 #include "slave/snapshot/snapshot_loader.h"
 
 namespace dl::slave {
 namespace {
 
 constexpr std::size_t kReplayGroup = 64;  // batches applied at a time
+
+}  // namespace
+
+void seal_log(const PartitionCore& core, PartitionLog& log) {
+    if (log.failed()) return;
+    const auto sealed = log.seal();
+    if (sealed.has_error() && sealed.error().code != ErrorCode::unavailable)  // else it was closed before
+        spdlog::warn(
+            "partition: the log of {} was not sealed, so that a later loss at its end may not be seen: {}",
+            core.label(), sealed.error().to_text());
+}
+
+namespace {
 
 // Opens the log and leaves what is not in files unapplied.
 Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::Hold& hold,
@@ -39,10 +53,13 @@ Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::H
     // A crash between the manifest of a compaction and the removal of its segments leaves some of them.
     const LogOptions options{.segment_bytes = core.options.segment_bytes,
                              .sync = core.options.sync,
-                             .garbage_below = manifest.log_start};
-    DL_TRY_ASSIGN(auto log,
-                  PartitionLog::open(*core.context.files, core.log_directory(), core.table()->id, core.id,
-                                     options, flushed_end, flushed_end, replay, &recovered));
+                             .garbage_below = manifest.log_start,
+                             .complete_from = manifest.compacted_end};
+    DL_TRY(set_accepted_log_aside(core, manifest));
+    auto opened = PartitionLog::open(*core.context.files, core.log_directory(), core.table()->id, core.id,
+                                     options, flushed_end, flushed_end, replay, &recovered);
+    if (opened.has_error()) return with_lost_records(core, manifest, std::move(opened).error());
+    auto log = std::move(*opened);
     if (log->end_offset() < flushed_end || log->first_offset() > flushed_end)
         return make_error(ErrorCode::corrupt_data,
                           core.label() + ": the log in " + core.log_directory() + " holds offsets " +
@@ -61,6 +78,7 @@ Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::H
                               ", where no segment of the log begins; restore the partition's directory from "
                               "a copy");
     if (!apart) DL_TRY(log->roll());
+    seal_log(core, *log);
     core.set_epoch(hold, log->newest_epoch());
     core.set_log(hold, std::move(log));
     return recovered;
@@ -72,8 +90,10 @@ Result<void> recover_partition(PartitionCore& core) {
     const auto started = std::chrono::steady_clock::now();
     auto& files = *core.context.files;
     const auto table = core.table();
-    DL_TRY_ASSIGN(auto loaded,
-                  load_snapshots(files, *core.context.file_database, core.directory, *table, core.id));
+    DL_TRY_ASSIGN(
+        auto loaded,
+        load_snapshots(files, *core.context.file_database, core.directory, *table, core.id,
+                       core.options.files_proven_at_open ? FileChecks::all_now : FileChecks::later));
     const Offset flushed_end = loaded.manifest.flushed_end;
     auto hold = core.exclusion.for_commit();
     DL_TRY(open_batch_ids(core, hold, loaded.manifest));

@@ -10,6 +10,10 @@ namespace dl::slave {
 // Errors name the damaged file; nothing is changed then but that garbage may have been removed.
 Result<void> recover_partition(PartitionCore& core);
 
+// Writes down where the log begins and ends, so that a later start knows what it has to find. Best effort:
+// what was written before stays true.
+void seal_log(const PartitionCore& core, PartitionLog& log);
+
 // The directories and the first manifest of an empty partition.
 Result<void> create_partition(FileSystem& files, const std::string& directory, TableId table, PartitionId id);
 

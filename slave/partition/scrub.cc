@@ -23,13 +23,16 @@ class Scrub {
             // Holding the state keeps its files.
             const auto state = core_.state();
             for (const auto& entry : state->files->entries()) {
-                DL_TRY(column_file(*entry.file));
+                if (options_.unproven_only && entry.file->is_proven()) continue;
                 DL_TRY(key_index(*entry.file));
-                DL_TRY(delete_vector(*entry.file));
+                DL_TRY(column_file(*entry.file));
+                if (!options_.unproven_only) DL_TRY(delete_vector(*entry.file));
             }
         }
-        DL_TRY(batch_ids());
-        DL_TRY(log());
+        if (!options_.unproven_only) {
+            DL_TRY(batch_ids());
+            DL_TRY(log());
+        }
         DL_TRY(repair());
         return std::move(report_);
     }
@@ -50,6 +53,8 @@ class Scrub {
                                                   return spent;
                                               });
         if (ended) return *ended;
+        ++report_.files;
+        file.note_proof(whole);
         if (whole.has_error()) damaged_[file.info().stem()] = whole.error();
         return {};
     }

@@ -20,10 +20,14 @@ struct ScrubOptions {
     // Called after so many bytes were read: waits as long as their share of the budget takes. An error ends
     // the scrub, also before anything is repaired.
     std::function<Result<void>(std::uint64_t bytes)> spend;
+    // Only column files and their key indexes that nobody has compared since the partition was opened
+    // (PartitionOptions::files_proven_at_open).
+    bool unproven_only = false;
 };
 
 struct ScrubReport {
     std::uint64_t bytes = 0;
+    std::uint64_t files = 0;            // column files read
     std::vector<std::string> findings;  // what is damaged, and what became of it
 };
 

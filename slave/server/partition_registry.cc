@@ -24,21 +24,26 @@ Result<void> PartitionRegistry::check_readable(TableId table) const {
     return found->second.error;
 }
 
-PartitionRegistry::Slot PartitionRegistry::open(const PlacedPartition& found) const {
-    DL_CHECK(found.directory < directories_.size() && reserves_.size() == directories_.size(),
+PartitionContext PartitionRegistry::context_of(std::size_t directory) const {
+    DL_CHECK(directory < directories_.size() && reserves_.size() == directories_.size(),
              "every partition lies in a directory of this node");
-    Slot slot;
-    slot.directory = found.directory;
-    const auto path = directories_[found.directory]->partition_path(found.table->id, found.id);
     auto context = context_;
-    context.disk_reserve = reserves_[found.directory];
+    context.disk_reserve = reserves_[directory];
     if (!pools_.empty()) {
-        const auto& pools = pools_[found.directory];
+        const auto& pools = pools_[directory];
         context.storage_pool = pools.storage;
         context.background_pool = pools.background;
         context.compaction_pool = pools.compaction;
     }
-    auto opened = Partition::open(path, *found.table, found.id, options_, context, found.epoch);
+    return context;
+}
+
+PartitionRegistry::Slot PartitionRegistry::open(const PlacedPartition& found) const {
+    Slot slot;
+    slot.directory = found.directory;
+    const auto path = directories_[found.directory]->partition_path(found.table->id, found.id);
+    auto opened =
+        Partition::open(path, *found.table, found.id, options_, context_of(found.directory), found.epoch);
     if (opened.has_value()) {
         slot.partition = std::move(*opened);
         return slot;
@@ -63,8 +68,11 @@ Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t thre
             auto& entry = tables_[id];
             entry.meta = std::move(table.meta);
             entry.epochs = std::move(table.epochs);
-            for (auto& [partition, failure] : table.failed)
-                entry.slots[partition].failure = std::move(failure);
+            for (auto& [partition, failure] : table.failed) {
+                auto& slot = entry.slots[partition];
+                slot.failure = std::move(failure);
+                slot.placed = false;
+            }
         }
     }
     Recovered sum;

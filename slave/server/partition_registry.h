@@ -76,11 +76,14 @@ class PartitionRegistry final : public TableRegistry {
     Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) override;
     Result<void> drop(TableId table, std::uint64_t incarnation) override;
     Result<void> adopt(TableId table, std::uint64_t incarnation) override;
+    Result<std::vector<LostRange>> lost_records(TableId table, std::uint64_t incarnation, PartitionId id,
+                                                std::optional<LeaderEpoch> accept) override;
 
   private:
     struct Slot {
         std::shared_ptr<Partition> partition;
         std::optional<Error> failure;
+        bool placed = true;  // false: it lies in two directories, so in none
         std::size_t directory = 0;
     };
     struct Table {
@@ -111,6 +114,7 @@ class PartitionRegistry final : public TableRegistry {
     Result<void> check_readable(TableId table) const;
     Error not_here(TableId table) const;
     Slot open(const PlacedPartition& found) const;
+    PartitionContext context_of(std::size_t directory) const;
     std::vector<std::size_t> partitions_by_directory() const;
     Result<void> add_partitions(const std::shared_ptr<const TableMeta>& meta, const LeaderEpochs& wanted,
                                 const LeaderEpochs& stored, const StopCheck& stop, bool keep_some);

@@ -67,8 +67,25 @@ bool Scrubber::still_there(const Place& place) const {
     return here.has_value() && *here == place.partition;
 }
 
-void Scrubber::scrub(const Place& place) {
+void Scrubber::prove() {
+    std::uint64_t files = 0, bytes = 0, findings = 0;
+    for (auto& place : places()) {
+        if (stopping_) return;
+        const auto report = scrub(place, true);
+        place.partition.reset();
+        if (!report) continue;
+        files += report->files;
+        bytes += report->bytes;
+        findings += report->findings.size();
+    }
+    if (stopping_ || files == 0) return;
+    log_info(kComponent, "has read what the start had not",
+             {{"files", files}, {"bytes", bytes}, {"findings", findings}});
+}
+
+std::optional<ScrubReport> Scrubber::scrub(const Place& place, bool unproven_only) {
     ScrubOptions options;
+    options.unproven_only = unproven_only;
     options.spend = [&](std::uint64_t bytes) -> Result<void> {
         budget_.take(bytes, stopping_);
         if (stopping_) return make_error(ErrorCode::cancelled, "the slave stops");
@@ -78,20 +95,22 @@ void Scrubber::scrub(const Place& place) {
     };
     const auto table = registry_.table(place.table);
     const auto name = table.has_value() ? (*table)->name : std::to_string(place.table.value);
-    const auto report = place.partition->scrub(options);
+    auto report = place.partition->scrub(options);
     if (report.has_error()) {
         if (report.error().code != ErrorCode::cancelled)
             log_error(kComponent, "a partition could not be read",
                       {{"table", name}, {"partition", place.id.value}, {"error", report.error()}});
-        return;
+        return std::nullopt;
     }
     for (const auto& finding : report->findings)
         log_error(kComponent, "damage found",
                   {{"table", name}, {"partition", place.id.value}, {"finding", finding}});
+    return std::move(*report);
 }
 
 void Scrubber::run() {
     using Clock = std::chrono::steady_clock;
+    prove();
     auto due = Clock::now() + first_wait_;
     std::optional<Place> last;
     std::uint64_t bytes = 0, partitions = 0;
@@ -122,7 +141,7 @@ void Scrubber::run() {
             static_cast<double>(settings_.period.count()) * static_cast<double>(next->weight) /
             static_cast<double>(total));
         const auto begin = Clock::now();
-        scrub(*next);
+        scrub(*next, false);
         bytes += next->weight;
         ++partitions;
         last = *next;

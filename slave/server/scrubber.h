@@ -2,6 +2,7 @@
 // what could replace it is still there: one partition after the other, at most so many bytes a second, on a
 // thread of its own. Where it stands follows from the clock alone, so that a restart loses nothing of it.
 // What is found is logged and counted, and made again where that is possible (slave/partition/scrub.h).
+// Before all of that, at once, it reads what the start has not read and nobody has used since.
 #pragma once
 
 #include <atomic>
@@ -31,7 +32,7 @@ std::size_t scrub_position(const std::vector<std::uint64_t>& weights, std::chron
 
 class Scrubber {
   public:
-    // The registry outlives it. `first_wait`: after the start, which it leaves alone.
+    // The registry outlives it. `first_wait`: until it begins to read again what was read already.
     Scrubber(const TableRegistry& registry, ScrubSettings settings,
              std::chrono::milliseconds first_wait = std::chrono::minutes(1));
     ~Scrubber() { stop(); }
@@ -50,7 +51,10 @@ class Scrubber {
     };
     void run();
     std::vector<Place> places() const;
-    void scrub(const Place& place);
+    // Of every partition what has not been compared since it was opened.
+    void prove();
+    // nullopt: it could not be read to its end, which was logged unless it is gone or everything stops.
+    std::optional<ScrubReport> scrub(const Place& place, bool unproven_only);
     bool still_there(const Place& place) const;
     // False when it is to stop.
     bool wait_until(std::chrono::steady_clock::time_point due);

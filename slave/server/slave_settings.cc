@@ -315,6 +315,7 @@ SlaveSettings slave_settings(const Config& config) {
         static_cast<std::uint32_t>(size("slave.compaction.log.retain.number") - 1);
     settings.partition.sync = config.text("slave.sync") == "always";
     settings.partition.codec = config.text("slave.log.codec") == "lz4" ? BodyCodec::lz4 : BodyCodec::none;
+    settings.partition.files_proven_at_open = false;
     settings.partition.free_disk_bytes_min = size("slave.disk.free.bytes.min");
     settings.query_memory_bytes = size("slave.query.memory.bytes");
     settings.query_spill_bytes = size("slave.query.spill.bytes");

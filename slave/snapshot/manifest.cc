@@ -14,10 +14,12 @@ namespace {
 
 using nlohmann::json;
 
-// First line "DLMANIFEST 2 <crc-32c of the rest, 8 hex digits>", then JSON.
+// First line "DLMANIFEST <version> <crc-32c of the rest, 8 hex digits>", then JSON.
 constexpr std::string_view kMagic = "DLMANIFEST ";
 constexpr std::string_view kVersion = "2";
 constexpr std::string_view kVersionBefore = "1";  // its batch ids lie elsewhere
+// As 2, with "lost" and "salvaged_end": what an older program would take for damage.
+constexpr std::string_view kVersionWithLoss = "3";
 constexpr std::size_t kCrcDigits = 8;
 
 Error corrupt(const std::string& what) {
@@ -75,7 +77,30 @@ Result<ManifestFile> file_from_json(const json& tree) {
     return file;
 }
 
+// Where records go on at or behind `offset`.
+Offset behind_lost(const Manifest& manifest, Offset offset) {
+    for (const auto& lost : manifest.lost)
+        if (lost.from <= offset && offset < lost.end) offset = lost.end;
+    return offset;
+}
+
+Result<void> check_losses(const Manifest& manifest) {
+    Offset end = 0;
+    for (const auto& lost : manifest.lost) {
+        if (lost.from < end || lost.end <= lost.from)
+            return corrupt("the lost records from offset " + std::to_string(lost.from) + " to " +
+                           std::to_string(lost.end) + " do not ascend");
+        end = lost.end;
+    }
+    if (end > manifest.salvaged_end || manifest.salvaged_end > manifest.flushed_end ||
+        manifest.salvaged_end > manifest.log_start || (manifest.salvaged_end != 0) != !manifest.lost.empty())
+        return corrupt("the lost records end at offset " + std::to_string(end) +
+                       ", the log was begun anew at offset " + std::to_string(manifest.salvaged_end));
+    return {};
+}
+
 Result<void> check_consistent(const Manifest& manifest) {
+    DL_TRY(check_losses(manifest));
     Offset end = 0;
     for (const auto& file : manifest.files) {
         const std::string name = file.stem();
@@ -84,7 +109,8 @@ Result<void> check_consistent(const Manifest& manifest) {
         if (file.compacted != (file.end_offset <= manifest.compacted_end))
             return corrupt("file " + name + " is of the wrong kind, or reaches beyond the compacted end " +
                            std::to_string(manifest.compacted_end));
-        if (!file.compacted && file.first_offset != std::max(end, manifest.compacted_end))
+        const auto next = std::max(end, manifest.compacted_end);
+        if (!file.compacted && file.first_offset != next && file.first_offset != behind_lost(manifest, next))
             return corrupt("records before file " + name + " are in no file");
         const auto range = static_cast<std::uint64_t>(file.end_offset - file.first_offset);
         if (file.rows == 0 || file.rows > range || (!file.compacted && file.rows != range) ||
@@ -102,13 +128,15 @@ Result<void> check_consistent(const Manifest& manifest) {
             return corrupt("the files of batch ids do not ascend up to the manifest");
         before = edition;
     }
-    if (manifest.log_start < 0 || manifest.compacted_end < manifest.log_start ||
+    if (manifest.log_start < 0 ||
+        std::max(manifest.compacted_end, manifest.salvaged_end) < manifest.log_start ||
         manifest.flushed_end < manifest.compacted_end)
         return corrupt("log start " + std::to_string(manifest.log_start) + ", compacted end " +
                        std::to_string(manifest.compacted_end) + " and flushed end " +
                        std::to_string(manifest.flushed_end) + " do not ascend");
-    if (manifest.flushed_end > manifest.compacted_end ? end != manifest.flushed_end
-                                                      : end > manifest.flushed_end)
+    const auto files_end = std::max(end, manifest.compacted_end);
+    if (end > manifest.flushed_end ||
+        (files_end != manifest.flushed_end && behind_lost(manifest, files_end) != manifest.flushed_end))
         return corrupt("the files end at offset " + std::to_string(end) + ", not at the flushed end " +
                        std::to_string(manifest.flushed_end));
     return {};
@@ -124,18 +152,26 @@ std::string encode_manifest(const Manifest& manifest) {
     json files = json::array();
     for (const auto& file : manifest.files)
         files.push_back(file_to_json(file));
-    const json tree = {{"edition", manifest.edition},
-                       {"table_id", manifest.table.value},
-                       {"partition", manifest.partition.value},
-                       {"flushed_end", manifest.flushed_end},
-                       {"compacted_end", manifest.compacted_end},
-                       {"log_start", manifest.log_start},
-                       {"batch_ids", manifest.batch_ids},
-                       {"files", std::move(files)}};
+    json tree = {{"edition", manifest.edition},
+                 {"table_id", manifest.table.value},
+                 {"partition", manifest.partition.value},
+                 {"flushed_end", manifest.flushed_end},
+                 {"compacted_end", manifest.compacted_end},
+                 {"log_start", manifest.log_start},
+                 {"batch_ids", manifest.batch_ids},
+                 {"files", std::move(files)}};
+    if (!manifest.lost.empty()) {
+        json lost = json::array();
+        for (const auto& range : manifest.lost)
+            lost.push_back({{"from", range.from}, {"end", range.end}, {"end_is_known", range.end_is_known}});
+        tree["lost"] = std::move(lost);
+        tree["salvaged_end"] = manifest.salvaged_end;
+    }
     const std::string body = tree.dump(1) + "\n";
     char crc[kCrcDigits + 1];
     std::snprintf(crc, sizeof crc, "%08x", crc32c(0, body.data(), body.size()));
-    return std::string(kMagic) + std::string(kVersion) + " " + crc + "\n" + body;
+    return std::string(kMagic) + std::string(manifest.lost.empty() ? kVersion : kVersionWithLoss) + " " +
+           crc + "\n" + body;
 }
 
 Result<Manifest> decode_manifest(std::string_view text) {
@@ -145,9 +181,9 @@ Result<Manifest> decode_manifest(std::string_view text) {
     const auto line = text.substr(kMagic.size(), line_end - kMagic.size());
     const auto blank = line.find(' ');
     const auto version = line.substr(0, blank);
-    if (version != kVersion && version != kVersionBefore)
+    if (version != kVersion && version != kVersionBefore && version != kVersionWithLoss)
         return corrupt("has format version \"" + std::string(version.substr(0, 16)) +
-                       "\", this program knows 1 and 2");
+                       "\", this program knows 1 to 3");
     const auto digits = line.substr(blank + 1);
     const auto body = text.substr(line_end + 1);
     char crc[kCrcDigits + 1];
@@ -171,6 +207,12 @@ Result<Manifest> decode_manifest(std::string_view text) {
         for (const auto& entry : tree.at("files")) {
             DL_TRY_ASSIGN(auto file, file_from_json(entry));
             manifest.files.push_back(std::move(file));
+        }
+        if (version == kVersionWithLoss) {
+            for (const auto& entry : tree.at("lost"))
+                manifest.lost.push_back({entry.at("from").get<Offset>(), entry.at("end").get<Offset>(),
+                                         entry.at("end_is_known").get<bool>()});
+            manifest.salvaged_end = tree.at("salvaged_end").get<Offset>();
         }
         DL_TRY(check_consistent(manifest));
         return manifest;

@@ -36,20 +36,31 @@ struct ManifestFile {
     std::string vector_name(std::uint64_t version) const { return stem() + ".dv." + std::to_string(version); }
 };
 
+// Offsets [from, end) of acknowledged records that are not there any more, which somebody has accepted. They
+// are never given to other records.
+struct ManifestLoss {
+    Offset from = 0;
+    Offset end = 0;
+    bool end_is_known = true;  // false: there may have been fewer
+    friend bool operator==(const ManifestLoss&, const ManifestLoss&) = default;
+};
+
 struct Manifest {
     std::uint64_t edition = 0;  // + 1 with every replacement
     TableId table;
     PartitionId partition;
     Offset flushed_end = 0;    // records below are in files; recovery replays the log from here
     Offset compacted_end = 0;  // files below are compacted; the log may still have their records
-    Offset log_start = 0;      // records below are in compacted files only; log segments that end there
-                               // are garbage
-    std::vector<ManifestFile> files;  // ascending, not overlapping; dense from compacted_end on
+    Offset log_start = 0;  // records below are in compacted files only (below salvaged_end: in any files);
+                           // log segments that end there are garbage
+    std::vector<ManifestFile> files;  // ascending, not overlapping; dense from compacted_end on but for lost
     // `batch-ids.<n>`, oldest first: what is remembered of the batches below flushed_end.
     std::vector<std::uint64_t> batch_ids;
     // Of format version 1: batch_ids names at most one file, of the ids below log_start, and the indexes of
     // the log have the others.
     bool batch_ids_in_log = false;
+    std::vector<ManifestLoss> lost;  // ascending
+    Offset salvaged_end = 0;  // where the log was begun anew by the last acceptance of a loss; 0: never
 
     static std::string batch_ids_name(std::uint64_t edition) {
         return "batch-ids." + std::to_string(edition);

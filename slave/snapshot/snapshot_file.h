@@ -82,7 +82,7 @@ class SnapshotFile {
     mutable std::mutex row_reader_mutex_;
     mutable std::shared_ptr<const ParquetRowReader> row_reader_;
     mutable std::atomic<std::uint64_t> widest_group_bytes_{0};  // 0: not read yet
-    mutable std::mutex proof_mutex_;  // held while the file is read
+    mutable std::mutex proof_mutex_;                            // held while the file is read
     mutable std::mutex damage_mutex_;
     mutable std::optional<Error> damage_;
     mutable std::atomic<bool> proven_;

@@ -87,6 +87,10 @@ Result<void> SnapshotPublisher::commit(const Change& change) {
         next.batch_ids = *change.batch_ids;
         next.batch_ids_in_log = false;
     }
+    if (!change.lost.empty()) {
+        next.lost.insert(next.lost.end(), change.lost.begin(), change.lost.end());
+        next.salvaged_end = change.salvaged_end;
+    }
     DL_CHECK(!next.batch_ids_in_log, "INV-11 what the log names of batch ids is in files before it goes");
     next.files.clear();
     const auto only_in = [&](const Manifest& one, const Manifest& other, std::vector<std::string>& paths) {

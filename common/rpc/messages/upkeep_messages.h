@@ -70,6 +70,45 @@ struct CheckRow {
 };
 using CheckReply = Done<Method::check>;
 
+// Records that are gone from the log of a partition which does not serve because of that. With `accept` it
+// serves without them from then on, in this leader epoch.
+struct AcceptLossRequest {
+    static constexpr Method kMethod = Method::accept_loss;
+    TableRef table;
+    PartitionId partition;
+    LeaderEpoch leader_epoch;
+    bool accept = false;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        TableRef::members(m.table, v);
+        v("partition", m.partition);
+        v("leader_epoch", m.leader_epoch);
+        v("accept", m.accept);
+    }
+};
+
+// Offsets [from, end).
+struct LostRecords {
+    static constexpr Method kMethod = Method::accept_loss;
+    Offset from = 0, end = 0;
+    bool end_is_known = true;  // false: there may have been fewer
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("from", m.from);
+        v("end", m.end);
+        v("end_is_known", m.end_is_known);
+    }
+};
+
+struct AcceptLossReply {
+    static constexpr Method kMethod = Method::accept_loss;
+    std::vector<LostRecords> lost;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("lost", m.lost);
+    }
+};
+
 struct StatsRequest {
     static constexpr Method kMethod = Method::stats;
     TableRef table;

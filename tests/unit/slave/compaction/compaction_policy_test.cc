@@ -44,7 +44,7 @@ TEST(CompactionPolicyTest, ManyLogFilesAreGrowthToo) {
 }
 
 PolicyFile flushed(std::uint64_t plain_bytes) {
-    return {false, 10, 0, plain_bytes / 2, plain_bytes};
+    return {.rows = 10, .bytes = plain_bytes / 2, .plain_bytes = plain_bytes};
 }
 
 TEST(JoinPolicyTest, AsManyOfATierAsTheSettingSaysAreJoined) {
@@ -62,6 +62,20 @@ TEST(JoinPolicyTest, AsManyOfATierAsTheSettingSaysAreJoined) {
     // The small ones before a large one count as its like.
     files = {flushed(100), flushed(100), flushed(kSmallestTierBytes), flushed(kSmallestTierBytes * 2)};
     EXPECT_EQ(decide_join(files, policy), (JoinRange{0, 4}));
+}
+
+TEST(JoinPolicyTest, NoFileReachesOverLostRecords) {
+    const CompactionPolicy policy{.join_files = 4};
+    std::vector<PolicyFile> files(6, flushed(100));
+    files[3].behind_gap = true;
+    EXPECT_EQ(decide_join(files, policy), std::nullopt);
+    files.push_back(flushed(100));
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{3, 7}));
+    files.assign(8, flushed(100));
+    files[5].behind_gap = true;
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{0, 5})) << "those before the gap by themselves";
+    files.insert(files.begin(), file(true, 9, 0, 40));
+    EXPECT_EQ(decide_join(files, policy), (JoinRange{1, 6}));
 }
 
 TEST(JoinPolicyTest, NothingBecomesLargerThanMayBe) {

@@ -274,6 +274,12 @@ class FakeRegistry final : public TableRegistry {
     }
     TableId highest_table() const override { return tables_.empty() ? TableId{} : tables_.rbegin()->first; }
     Result<void> adopt(TableId, std::uint64_t) override { return {}; }
+    Result<std::vector<LostRange>> lost_records(TableId, std::uint64_t, PartitionId,
+                                                std::optional<LeaderEpoch> accept) override {
+        accepted = accept;
+        return std::vector<LostRange>{{10, 20, true}};
+    }
+    std::optional<LeaderEpoch> accepted;
     Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, const StopCheck&) override {
         std::lock_guard lock(mutex_);
         auto& entry = tables_[table.id];

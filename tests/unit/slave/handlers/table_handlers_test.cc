@@ -92,6 +92,20 @@ TEST_F(HandlersTest, CheckAnswersARowPerPartitionAndEndsWithTheCaller) {
     EXPECT_EQ(registry_.fake(1, 2)->checks, 1) << "nothing is begun for a caller that has gone";
 }
 
+TEST_F(HandlersTest, ALossIsToldAndAcceptedInTheEpochOfTheRequest) {
+    const std::string told = R"({"lost":[{"from":10,"end":20,"end_is_known":true}]})";
+    EXPECT_EQ(call(Method::accept_loss, R"({"table_id":1,"partition":0,"leader_epoch":5,"accept":false})")
+                  ->end_json,
+              told);
+    EXPECT_FALSE(registry_.accepted);
+    EXPECT_EQ(
+        call(Method::accept_loss, R"({"table_id":1,"partition":0,"leader_epoch":5,"accept":true})")->end_json,
+        told);
+    EXPECT_EQ(registry_.accepted, LeaderEpoch{5});
+    EXPECT_TRUE(contains(error_of(Method::accept_loss, R"({"table_id":1,"partition":0,"leader_epoch":5})"),
+                         "accept"));
+}
+
 TEST_F(HandlersTest, CompressReportsProgressAndItsEnd) {
     for (std::uint32_t i = 0; i < 4; ++i)
         registry_.fake(1, i)->compress_time = 200ms;

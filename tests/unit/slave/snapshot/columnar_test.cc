@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <random>
 #include <set>
 
@@ -167,6 +169,58 @@ TEST(ManifestTest, WithoutACompactedEndItIsTheLogsStart) {
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
     EXPECT_EQ(read->log_start, 1000);
     EXPECT_EQ(read->compacted_end, 1000);
+}
+
+// Records 1500 to 1599 were lost, and the log goes on behind them.
+Manifest manifest_with_loss() {
+    auto manifest = sample_manifest();
+    manifest.lost = {{1500, 1600, true}};
+    manifest.flushed_end = manifest.log_start = manifest.salvaged_end = 1600;
+    return manifest;
+}
+
+TEST(ManifestTest, WithLostRecordsItIsOfVersionThree) {
+    const auto path = std::string(DL_GOLDEN_DIR) + "/manifest-v3";
+    const auto text = encode_manifest(manifest_with_loss());
+    if (std::getenv("DL_REGENERATE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << text;
+    const auto golden = posix_file_system().read_all(path);
+    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
+    EXPECT_EQ(text, *golden);
+    EXPECT_TRUE(text.starts_with("DLMANIFEST 3 "));
+    const auto read = decode_manifest(*golden);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(read->lost, manifest_with_loss().lost);
+    EXPECT_EQ(read->salvaged_end, 1600);
+}
+
+TEST(ManifestTest, FilesGoOnBehindLostRecords) {
+    const auto refused = [](auto change) {
+        auto manifest = manifest_with_loss();
+        change(manifest);
+        return decode_manifest(encode_manifest(manifest)).has_error();
+    };
+    const auto add_file = [](Manifest& m, Offset first, Offset end) {
+        auto file = m.files[1];
+        file.first_offset = file.first_row_offset = first;
+        file.end_offset = end;
+        file.last_row_offset = end - 1;
+        file.rows = static_cast<std::uint64_t>(end - first);
+        m.files.push_back(file);
+        m.flushed_end = end;
+    };
+    EXPECT_FALSE(refused([](Manifest&) {}));
+    EXPECT_FALSE(refused([&](Manifest& m) { add_file(m, 1600, 1700); }));
+    EXPECT_TRUE(refused([&](Manifest& m) { add_file(m, 1550, 1700); }));
+    EXPECT_TRUE(refused([&](Manifest& m) { add_file(m, 1601, 1700); }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.flushed_end = 1599; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.flushed_end = 1601; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.log_start = 1601; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.salvaged_end = 1599; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.salvaged_end = 0; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.lost[0].from = 1501; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.lost.push_back({1550, 1600, true}); }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.lost[0].end = m.lost[0].from; }));
+    EXPECT_TRUE(refused([](Manifest& m) { m.lost.clear(); }));
 }
 
 TEST(ManifestTest, EverySingleBitFlipIsFound) {
