@@ -120,11 +120,17 @@ struct CheckTable {
     bool repair = false;
 };
 
+// A partition that does not serve because acknowledged records are gone goes on without them.
+struct AcceptLoss {
+    std::string table;
+    std::uint32_t partition = 0;
+};
+
 struct Command {
     using Body =
         std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable, ShowColumns,
                      ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets, AppendRows, InsertSelected,
-                     DeleteRows, Query, DescribeStatement, StreamRead, CompressTable, CheckTable>;
+                     DeleteRows, Query, DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

@@ -16,7 +16,7 @@ CommandRun run(Services& services, CommandContext&, DescribeTable command) {
 
 CommandRun run(Services& services, CommandContext& context, ShowColumns command) {
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
-    ListedRows listed{{"column_name", "column_type", "null", "key", "default"}, {}};
+    ListedTexts listed{{"column_name", "column_type", "null", "key", "default"}, {}};
     for (const auto& field : table->schema.fields) {
         const bool is_key = field.id == table->schema.key().id;
         listed.rows.push_back({field.name, type_name(field.type), is_key || field.not_null ? "NO" : "YES",
@@ -29,7 +29,7 @@ CommandRun run(Services& services, CommandContext& context, ShowColumns command)
 
 CommandRun run(Services& services, CommandContext& context, ShowCreate command) {
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
-    ListedRows listed{{"table_name", "create_statement"}, {}};
+    ListedTexts listed{{"table_name", "create_statement"}, {}};
     listed.rows.push_back({table->name, create_statement(*table)});
     DL_CO_TRY_ASSIGN(auto rows, cursor_of(services, context, listed));
     co_return reply_with(std::move(rows));

@@ -5,30 +5,8 @@
 #include "common/base/check.h"
 
 namespace dl::master {
-namespace {
-
-class ListedStream final : public QueryStream {
-  public:
-    ListedStream(std::vector<ResultColumn> columns, ColumnBatch rows)
-        : columns_(std::move(columns)), rows_(std::move(rows)) {}
-    const std::vector<ResultColumn>& columns() const override { return columns_; }
-    Result<std::optional<ColumnBatch>> next() override { return std::exchange(rows_, std::nullopt); }
-    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
-        return offsets_;
-    }
-    const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
-
-  private:
-    const std::vector<ResultColumn> columns_;
-    std::optional<ColumnBatch> rows_;
-    const std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
-    const std::map<std::string, std::uint64_t> behind_;
-};
-
-}  // namespace
-
 Result<std::unique_ptr<RowCursor>> cursor_of(const Services& services, const CommandContext& context,
-                                             const ListedRows& listed) {
+                                             const ListedTexts& listed) {
     const DataType text{TypeKind::string, 0, 0};
     std::vector<ResultColumn> columns;
     std::vector<ColumnBatchBuilder::ColumnSpec> specs;
@@ -50,7 +28,7 @@ Result<std::unique_ptr<RowCursor>> cursor_of(const Services& services, const Com
     DL_TRY_ASSIGN(auto batch,
                   ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows()));
     RowCursor::Place place{services.query_pool, {}, bytes, nullptr, context.deadline};
-    return std::make_unique<RowCursor>(std::make_unique<ListedStream>(std::move(columns), std::move(batch)),
+    return std::make_unique<RowCursor>(std::make_unique<ListedRows>(std::move(columns), std::move(batch)),
                                        context.cancel, std::move(place));
 }
 

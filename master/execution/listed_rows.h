@@ -1,9 +1,11 @@
-// Rows that a command has made itself, as those of a query: for what lists something.
+// Rows that are all there, for answers that no query made.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "master/execution/command_context.h"
@@ -12,12 +14,29 @@
 
 namespace dl::master {
 
-struct ListedRows {
-    std::vector<std::string> columns;  // all of type string
-    std::vector<std::vector<std::optional<std::string>>> rows;
+class ListedRows final : public QueryStream {
+  public:
+    ListedRows(std::vector<ResultColumn> columns, std::optional<ColumnBatch> batch)
+        : columns_(std::move(columns)), batch_(std::move(batch)) {}
+    const std::vector<ResultColumn>& columns() const override { return columns_; }
+    Result<std::optional<ColumnBatch>> next() override { return std::exchange(batch_, std::nullopt); }
+    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
+        return offsets_;
+    }
+    const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
+
+  private:
+    std::vector<ResultColumn> columns_;
+    std::optional<ColumnBatch> batch_;
+    std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
+    std::map<std::string, std::uint64_t> behind_;
 };
 
+struct ListedTexts {
+    std::vector<std::string> columns;
+    std::vector<std::vector<std::optional<std::string>>> rows;
+};
 Result<std::unique_ptr<RowCursor>> cursor_of(const Services& services, const CommandContext& context,
-                                             const ListedRows& listed);
+                                             const ListedTexts& listed);
 
 }  // namespace dl::master

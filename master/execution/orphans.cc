@@ -1,30 +1,11 @@
 // Tables that slaves hold and the catalog does not know: listed as rows, removed on order.
-#include <algorithm>
 #include <utility>
 
 #include "master/execution/command_runs.h"
+#include "master/execution/listed_rows.h"
 
 namespace dl::master {
 namespace {
-
-// Rows that are all there.
-class ListedRows final : public QueryStream {
-  public:
-    ListedRows(std::vector<ResultColumn> columns, std::optional<ColumnBatch> batch)
-        : columns_(std::move(columns)), batch_(std::move(batch)) {}
-    const std::vector<ResultColumn>& columns() const override { return columns_; }
-    Result<std::optional<ColumnBatch>> next() override { return std::exchange(batch_, std::nullopt); }
-    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
-        return offsets_;
-    }
-    const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
-
-  private:
-    std::vector<ResultColumn> columns_;
-    std::optional<ColumnBatch> batch_;
-    std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
-    std::map<std::string, std::uint64_t> behind_;
-};
 
 Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orphan>& orphans) {
     const DataType text{TypeKind::string};

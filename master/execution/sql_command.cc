@@ -91,6 +91,9 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         [&](CheckStatement& said) {
             return Body(CheckTable{std::move(said.table), said.repair || options.repair});
         },
+        [](AcceptLossStatement& said) {
+            return Body(AcceptLoss{std::move(said.table), said.partition});
+        },
         [&](SelectStatement& said) {
             return Body(Query{std::move(said.sql), std::move(options.cut), std::move(options.params)});
         },

@@ -164,4 +164,31 @@ asio::awaitable<Result<void>> UpkeepRouter::check(TablePtr table, bool repair, R
     co_return Result<void>();
 }
 
+asio::awaitable<Result<rpc::AcceptLossReply>> UpkeepRouter::lost_records(TablePtr table,
+                                                                         PartitionId partition, bool accept,
+                                                                         rpc::Deadline deadline) {
+    rpc::AcceptLossReply lost;
+    std::optional<Error> failure;
+    PartitionCaller::Call call;
+    call.table = table;
+    call.partitions = {partition};
+    call.deadline = deadline;
+    call.lost = accept ? LostAnswer::is_an_error : LostAnswer::is_read_again;
+    call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
+        const rpc::AcceptLossRequest request{rpc::table_ref(*table), partition,
+                                             share.partitions.front().leader_epoch, accept};
+        const auto json = rpc::encode(request);
+        auto reply = co_await share.route.slave->call(rpc::Method::accept_loss, json, {}, deadline, &trace);
+        if (reply.has_error()) co_return std::move(reply).error();
+        auto decoded = rpc::decode_reply<rpc::AcceptLossReply>(reply->end_json);
+        if (decoded.has_error()) co_return std::move(decoded).error();
+        lost = std::move(*decoded);
+        co_return Result<void>();
+    };
+    call.failed = [&](const SlaveShare&, Error error) { failure = std::move(error); };
+    co_await caller_.run(call);
+    if (failure) co_return std::move(*failure);
+    co_return lost;
+}
+
 }  // namespace dl::master

@@ -31,6 +31,11 @@ class UpkeepRouter {
     boost::asio::awaitable<Result<void>> check(TablePtr table, bool repair, RowSink sink,
                                                rpc::Deadline deadline);
 
+    // The records that are gone from the log of a partition that does not serve; with `accept` it serves
+    // without them from then on. INVALID_REQUEST when nothing is provably gone.
+    boost::asio::awaitable<Result<rpc::AcceptLossReply>> lost_records(TablePtr table, PartitionId partition,
+                                                                      bool accept, rpc::Deadline deadline);
+
   private:
     const PartitionCaller& caller_;
 };

@@ -76,6 +76,7 @@ class Parser final : public RowStatementParser {
             return finish(named<CompressStatement>());
         }
         if (accept("check") || accept("check_table")) return finish(check_table());
+        if (accept("accept")) return finish(accept_loss());
         if (accept("insert")) return finish(insert());
         if (accept("delete")) return finish(delete_rows());
         if (accept("truncate")) return finish(truncate());
@@ -310,6 +311,17 @@ class Parser final : public RowStatementParser {
         if (current().is_word("table") && ahead(1).kind != Kind::end && !ahead(1).is_symbol(';')) advance();
         DL_TRY_ASSIGN(statement.table, name("a table name"));
         statement.repair = accept("repair");
+        return SqlStatement(std::move(statement));
+    }
+
+    Result<SqlStatement> accept_loss() {
+        AcceptLossStatement statement;
+        DL_TRY(expect("loss"));
+        DL_TRY(expect("of"));
+        DL_TRY(expect("table"));
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        DL_TRY(expect("partition"));
+        DL_TRY_ASSIGN(statement.partition, count(0, limits::partitions_max - 1));
         return SqlStatement(std::move(statement));
     }
 

@@ -57,6 +57,10 @@ struct CheckStatement {
     std::string table;
     bool repair = false;
 };
+struct AcceptLossStatement {
+    std::string table;
+    std::uint32_t partition = 0;
+};
 struct SelectStatement {
     std::string sql;  // the whole statement
 };
@@ -100,10 +104,11 @@ struct ShowCreateStatement {
     std::string table;
 };
 
-using SqlStatement = std::variant<CreateTableStatement, CreateTableAsStatement, DropTableStatement,
-                                  AlterAddStatement, AlterDropStatement, DescStatement, ShowTablesStatement,
-                                  ShowColumnsStatement, ShowCreateStatement, ShowOrphansStatement,
-                                  DropOrphanStatement, MaxOffsetStatement, CompressStatement, CheckStatement,
-                                  SelectStatement, InsertStatement, InsertSelectStatement, DeleteStatement>;
+using SqlStatement =
+    std::variant<CreateTableStatement, CreateTableAsStatement, DropTableStatement, AlterAddStatement,
+                 AlterDropStatement, DescStatement, ShowTablesStatement, ShowColumnsStatement,
+                 ShowCreateStatement, ShowOrphansStatement, DropOrphanStatement, MaxOffsetStatement,
+                 CompressStatement, CheckStatement, AcceptLossStatement, SelectStatement, InsertStatement,
+                 InsertSelectStatement, DeleteStatement>;
 
 }  // namespace dl::master

@@ -74,6 +74,50 @@ TEST_F(UpkeepTest, CheckTableAnswersARowPerPartitionFindsDamageAndRepairsIt) {
     must_fail(client, sql("check table t twice"), "SYNTAX_ERROR");
 }
 
+// The log of one partition ends earlier than at the stop: what is missing is named, the others serve, and it
+// goes on without when told so.
+TEST_F(UpkeepTest, AcknowledgedRecordsThatAreGoneAreNamedAndAcceptedByName) {
+    start();
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v string) partition.number = 2"));
+    must(client, batch(0, 200, 20));
+    must_fail(client, sql("accept loss of table t partition 0"), "INVALID_REQUEST");
+    const auto before = max_offsets(client, "t");
+    cluster().slave().stop();
+    int cut = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster().slave_data(0)))
+        if (entry.path().extension() == ".log" && entry.path().string().find("/p1/") != std::string::npos) {
+            std::filesystem::resize_file(entry.path(), 0);
+            ++cut;
+        }
+    ASSERT_EQ(cut, 1);
+    cluster().start();
+    const auto refused = must_fail(client, sql("select count(*) from t"), "CORRUPT_DATA");
+    EXPECT_NE(refused.find("accept loss of table t partition 1"), std::string::npos) << refused;
+    EXPECT_NE(refused.find("records, offsets 0 to "), std::string::npos) << refused;
+    std::size_t problems = 0;
+    for (const auto& row : check(client, sql("check table t"), 2))
+        problems += row["problems"].size();
+    EXPECT_EQ(problems, 1u);
+    must_fail(client, sql("accept loss of table t partition 0"), "INVALID_REQUEST");
+    must_fail(client, sql("accept loss of table t partition 2"), "PARTITION_NOT_FOUND");
+    must(client, sql("accept loss of table t partition 1"));
+    const auto rows = value(client, "select count(*) from t").get<int>();
+    EXPECT_GT(rows, 0);
+    EXPECT_LT(rows, 200);
+    EXPECT_EQ(max_offsets(client, "t"), before) << "lost offsets are not used again";
+    must(client, batch(0, 200, 30));
+    EXPECT_EQ(value(client, "select count(*) from t"), 200);
+    for (int i = 0; i < 2; ++i) {
+        for (const auto& row : check(client, sql("check table t"), 2))
+            EXPECT_TRUE(row["problems"].empty()) << row;
+        cluster().slave().stop();
+        cluster().start();
+        cluster().wait_serving("t");
+    }
+    must_fail(client, sql("accept loss of table t partition 1"), "INVALID_REQUEST");
+}
+
 TEST_F(UpkeepTest, ProgressFramesComeOnlyWhenAskedFor) {
     start({.slave_properties = {{"slave.file.segment.bytes", "65536"}}});
     auto client = connect();

@@ -172,6 +172,12 @@ TEST(DdlParser, OneWordStatements) {
     EXPECT_FALSE(parsed<CheckStatement>("check t;").repair);
     EXPECT_TRUE(parsed<CheckStatement>("CHECK TABLE t REPAIR;").repair);
     EXPECT_EQ(parsed<CheckStatement>("check table").table, "table");
+    const auto loss = parsed<AcceptLossStatement>("ACCEPT LOSS OF TABLE t PARTITION 3;");
+    EXPECT_EQ(loss.table, "t");
+    EXPECT_EQ(loss.partition, 3u);
+    for (const auto* text : {"accept loss", "accept loss of table t", "accept loss of t partition 3",
+                             "accept loss of table t partition -1", "accept loss of table t partition 3 4"})
+        EXPECT_TRUE(parse_sql_statement(text).has_error()) << text;
     expect_refused("show databases", "tables");
     expect_refused("", "empty");
     expect_refused(" ; ", "a statement");
