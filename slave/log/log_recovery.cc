@@ -60,8 +60,7 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
 
 Result<void> LogRecovery::check_beginning() const {
     const auto& seal = outcome_.seal;
-    if (!seal) return {};
-    const auto began = std::max(seal->first_offset, garbage_below_);
+    const auto began = std::max(seal ? seal->first_offset : 0, garbage_below_);
     if (firsts_.front() <= began) return {};
     const auto what = "it begins at offset " + std::to_string(firsts_.front()) + ", it had begun at offset " +
                       std::to_string(began);

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = RecordBatchHeader::kHeaderBytes;
 constexpr std::uint64_t kSearchBytes = 1u << 20;
+// More of them do not fit, packed as they may be.
+constexpr std::uint64_t kRecordsPerByteMax = 256;
 
 class Salvager {
   public:
@@ -29,20 +31,23 @@ class Salvager {
         }
         while (firsts.size() > 1 && *std::next(firsts.begin()) <= options_.garbage_below)
             firsts.erase(firsts.begin());
-        const auto began = std::max(seal ? seal->first_offset : from_, options_.garbage_below);
+        const auto began = std::max(seal ? seal->first_offset : 0, options_.garbage_below);
         end_ = std::min(began, from_);
         for (const auto first : firsts) {
             lose_up_to(first);
             DL_TRY(read_segment(first));
         }
+        lose_up_to(proven_end_);
+        std::optional<Offset> indexed_end;
+        if (!firsts.empty()) {
+            DL_TRY_ASSIGN(indexed_end, end_in_index(*firsts.rbegin()));
+        }
+        if (indexed_end) lose_up_to(*indexed_end);
         if (seal) lose_up_to(seal->end_offset);
         lose_up_to(from_);  // of the log alone: other files have the records, but for those named above
         // Without a seal the log is of a release that wrote indexes earlier.
-        bool more = firsts.empty();
-        if (!more && seal) {
-            DL_TRY_ASSIGN(more, has_index(*firsts.rbegin()));
-        }
-        if (more) {
+        const bool more = firsts.empty() || (seal && indexed_end);
+        if (more && !(seal && seal->closed)) {
             found_.lost.push_back({end_, end_ + kUnknownRecordsMax, false});
             end_ = found_.lost.back().end;
         }
@@ -123,7 +128,11 @@ class Salvager {
             if (load_le<std::uint32_t>(bytes.data()) == RecordBatchHeader::kMagic) {
                 const auto header = decode_record_batch_header(bytes);
                 const bool own = header.has_value() && header->table == identity_.table &&
-                                 header->partition == identity_.partition && header->base_offset >= end_;
+                                 header->partition == identity_.partition && header->base_offset >= end_ &&
+                                 fits_in(size, header->base_offset);
+                // As in SegmentScanner::damage_is_proven().
+                if (own && header->base_offset > end_)
+                    proven_end_ = std::max(proven_end_, std::min(header->synced_end, header->base_offset));
                 if (own && header->total_bytes() <= size - at) {
                     SegmentScanner scanner(
                         file, path, {identity_.table, identity_.partition, header->base_offset}, at, size);
@@ -142,16 +151,22 @@ class Salvager {
         return std::optional<Place>();
     }
 
+    // What lies within a damaged batch is a client's data and may look like a batch of any offset.
+    bool fits_in(std::uint64_t file_bytes, Offset base_offset) const {
+        return static_cast<std::uint64_t>(base_offset - end_) / kRecordsPerByteMax <= file_bytes;
+    }
+
     // An index is written when the segment behind has its name.
-    Result<bool> has_index(Offset first) const {
+    Result<std::optional<Offset>> end_in_index(Offset first) const {
         const auto bytes = files_.read_all(segment_path(identity_.directory, first, ".idx"));
         if (bytes.has_error()) {
-            if (bytes.error().code == ErrorCode::not_found) return false;
+            if (bytes.error().code == ErrorCode::not_found) return std::optional<Offset>();
             return bytes.error();
         }
         const auto index = SegmentIndex::decode(*bytes);
-        return index.has_value() && index->table == identity_.table &&
-               index->partition == identity_.partition && index->first_offset == first;
+        const bool own = index.has_value() && index->table == identity_.table &&
+                         index->partition == identity_.partition && index->first_offset == first;
+        return own ? std::optional<Offset>(index->end_offset) : std::nullopt;
     }
 
     FileSystem& files_;
@@ -160,7 +175,8 @@ class Salvager {
     const Offset from_;
     const std::function<Result<void>(const StoredBatch&)>& sink_;
     Salvage found_;
-    Offset end_ = 0;  // of what was looked at
+    Offset end_ = 0;         // of what was looked at
+    Offset proven_end_ = 0;  // by headers behind damage: everything below had been synced
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "common/base/byte_io.h"
 #include "common/base/crc32c.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 
 namespace dl::slave {
@@ -12,6 +13,7 @@ namespace {
 constexpr auto kComponent = "slave.log";
 constexpr std::uint32_t kMagic = 0x4c534c44;  // "DLSL"
 constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kClosed = 1;
 constexpr std::size_t kSealBytes = 40;
 
 Error corrupt(std::string what) {
@@ -35,6 +37,7 @@ std::string encode_seal(const LogSeal& seal, TableId table, PartitionId partitio
     char* at = bytes.data();
     store_le(at, kMagic);
     store_le(at + 4, kVersion);
+    store_le(at + 6, seal.closed ? kClosed : std::uint16_t{0});
     store_le(at + 12, partition.value);
     store_le(at + 16, table.value);
     store_le(at + 24, seal.first_offset);
@@ -55,7 +58,9 @@ Result<LogSeal> decode_seal(std::string_view bytes, TableId table, PartitionId p
                        std::to_string(kSealBytes));
     if (load_le<std::uint32_t>(at + 12) != partition.value || load_le<std::uint64_t>(at + 16) != table.value)
         return corrupt("is of another partition");
-    const LogSeal seal{load_le<Offset>(at + 24), load_le<Offset>(at + 32)};
+    const auto flags = load_le<std::uint16_t>(at + 6);
+    if ((flags & ~kClosed) != 0) return corrupt("has flags that this version does not have");
+    const LogSeal seal{load_le<Offset>(at + 24), load_le<Offset>(at + 32), flags == kClosed};
     if (seal.first_offset < 0 || seal.end_offset < seal.first_offset)
         return corrupt("its offsets do not ascend");
     return seal;
@@ -77,8 +82,11 @@ Result<std::optional<LogSeal>> read_seal(FileSystem& files, const LogIdentity& i
 }
 
 Result<void> write_seal(FileSystem& files, const LogIdentity& identity, const LogSeal& seal) {
-    return files.replace_atomically(seal_path(identity.directory),
-                                    encode_seal(seal, identity.table, identity.partition));
+    DL_FAILPOINT("seal.before-write");
+    DL_TRY(files.replace_atomically(seal_path(identity.directory),
+                                    encode_seal(seal, identity.table, identity.partition)));
+    DL_FAILPOINT("seal.after-write");
+    return {};
 }
 
 }  // namespace dl::slave

@@ -1,6 +1,7 @@
 // How far a log was known to reach: `log.seal` beside the directory `log` (docs/formats/log.md). Everything
 // in it had been synced before it was written, so that a log that does not reach so far has lost acknowledged
-// records. It stays true while the log grows; who cuts the log lowers it first.
+// records. It stays true while the log grows, save `closed`, which the first append takes back before it
+// writes; who cuts the log lowers it first.
 #pragma once
 
 #include <optional>
@@ -15,6 +16,7 @@ namespace dl::slave {
 struct LogSeal {
     Offset first_offset = 0;  // where the log began
     Offset end_offset = 0;    // behind the last synced record
+    bool closed = false;      // nothing was appended behind it
     friend bool operator==(const LogSeal&, const LogSeal&) = default;
 };
 

@@ -138,9 +138,12 @@ class PartitionLog : public SharedLog {
     // Closes the active segment if it holds anything.
     virtual Result<void> roll() = 0;
     // Syncs, and writes down where the log begins and ends (log_seal.h): from then on an open that finds less
-    // is an error. Nothing is written when that is on the disk already. A seal that cannot be written is an
-    // error of the call and none of the log.
-    virtual Result<void> seal() = 0;
+    // is an error. `closing`: also that this is all of it, which the next append takes back, durably, before
+    // it writes anything. Nothing is written when that is on the disk already, or of a log that never held
+    // anything: its first append writes a seal before. A seal that cannot be written
+    // is an error of the call and none of the log.
+    enum class Seal : std::uint8_t { goes_on, closing };
+    virtual Result<void> seal(Seal kind) = 0;
     // Removes the batches that reach beyond `offset` and those of epochs above `epoch`; returns the new end,
     // which is durable. After a crash on the way more may be left, never less, and never with a gap.
     // INVALID_REQUEST below first_offset(); CORRUPT_DATA when the batches before the cut cannot be read: then

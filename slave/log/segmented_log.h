@@ -25,7 +25,7 @@ class SegmentedLog final : public PartitionLog {
     Result<void> append_given(std::span<const StoredBatch> batches) override;
     Result<void> sync() override;
     Result<void> roll() override;
-    Result<void> seal() override;
+    Result<void> seal(Seal kind) override;
     Result<Offset> truncate_from(Offset offset, LeaderEpoch epoch) override;
     bool failed() const override { return failed_.load(std::memory_order_acquire); }
     bool failed_cleanly() const override { return clean_.load(std::memory_order_acquire); }
@@ -77,7 +77,10 @@ class SegmentedLog final : public PartitionLog {
     Result<void> try_change_segment(std::uint64_t next_bytes);
     // A full disk: what was written of a run is taken back.
     bool take_back_run();
+    Result<void> put_seal(const LogSeal& seal);
     Result<void> lower_seal(Offset end);
+    // Before anything is written to a log without a seal, or behind one that says that nothing is.
+    Result<void> open_seal();
     Result<void> cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes);
     // Of closed segments, under mutex_: the reader of one stays open until others were opened after it.
     void note_opened(const std::shared_ptr<LogSegment>& segment) const;
@@ -103,8 +106,9 @@ class SegmentedLog final : public PartitionLog {
     std::unique_ptr<WritableFile> active_file_;
     std::uint64_t roll_at_bytes_;  // of the active segment
     Offset synced_end_;
-    std::optional<LogSeal> sealed_;  // as it lies on the disk
-    std::uint64_t synced_bytes_;     // of the active segment
+    std::optional<LogSeal> sealed_;   // as it lies on the disk
+    std::optional<LogSeal> doubted_;  // or this one, whose writing failed
+    std::uint64_t synced_bytes_;      // of the active segment
     std::optional<Error> failure_;
     bool stopped_ = false;
     std::string scratch_;

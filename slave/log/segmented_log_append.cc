@@ -58,6 +58,7 @@ std::size_t SegmentedLog::fitting(std::span<const StoredBatch> batches) const {
 Result<void> SegmentedLog::append(std::span<StoredBatch> batches) {
     if (failure_ || stopped_) return out_of_service();
     DL_TRY(check_appendable(batches, identity_, newest_epoch()));
+    DL_TRY(open_seal());
     if (DL_FAILPOINT_ERROR("append.before-log-write")) return fail(injected("append.before-log-write"), true);
     const Offset begin = end_offset();
     Offset next = begin;
@@ -81,6 +82,7 @@ Result<void> SegmentedLog::append(std::span<StoredBatch> batches) {
 Result<void> SegmentedLog::append_given(std::span<const StoredBatch> batches) {
     if (failure_ || stopped_) return out_of_service();
     DL_TRY(check_given(batches));
+    DL_TRY(open_seal());
     const Offset begin = end_offset();
     while (!batches.empty()) {
         auto run = batches.first(fitting(batches));

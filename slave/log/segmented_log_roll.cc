@@ -25,17 +25,6 @@ Result<void> SegmentedLog::roll() {
     return change_segment();
 }
 
-Result<void> SegmentedLog::seal() {
-    if (failure_ || stopped_) return out_of_service();
-    // Also where acknowledging does not wait for it.
-    DL_TRY(sync_active());
-    const LogSeal now{first_offset(), synced_end_};
-    if (sealed_ == now) return {};
-    DL_TRY(write_seal(files_, identity_, now));
-    sealed_ = now;
-    return {};
-}
-
 Result<void> SegmentedLog::try_change_segment(std::uint64_t next_bytes) {
     auto changed = change_segment();
     if (changed.has_error() && !failure_) {

@@ -63,15 +63,6 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
     return synced_end_;
 }
 
-// No seal may vouch for what is about to go.
-Result<void> SegmentedLog::lower_seal(Offset end) {
-    if (!sealed_ || sealed_->end_offset <= end) return {};
-    const LogSeal lower{std::min(sealed_->first_offset, end), end};
-    DL_TRY(write_seal(files_, identity_, lower));
-    sealed_ = lower;
-    return {};
-}
-
 // Newest file first, so that a crash leaves no gap; an index goes before the bytes it vouches for, and before
 // the segments behind it, which it vouches for as well.
 Result<void> SegmentedLog::cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes) {

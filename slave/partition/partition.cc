@@ -103,7 +103,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         compactions_->close();
         maintainer_->close();
         const auto hold = core_.exclusion.for_commit();
-        seal_log(core_, *hold->log);
+        seal_log(core_, *hold->log, PartitionLog::Seal::closing);
         hold->log->stop_writing();
     }
 
@@ -120,7 +120,7 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         const auto end = core_.progress().synced_end();
         if (end != std::exchange(end_at_tick_, end) || end == sealed_at_rest_ || write_failure()) return;
         auto hold = core_.exclusion.for_commit();
-        seal_log(core_, *hold->log);
+        seal_log(core_, *hold->log, PartitionLog::Seal::goes_on);
         sealed_at_rest_ = end;
     }
     void join_tail_budget() {

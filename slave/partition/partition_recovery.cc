@@ -19,9 +19,9 @@ constexpr std::size_t kReplayGroup = 64;  // batches applied at a time
 
 }  // namespace
 
-void seal_log(const PartitionCore& core, PartitionLog& log) {
+void seal_log(const PartitionCore& core, PartitionLog& log, PartitionLog::Seal kind) {
     if (log.failed()) return;
-    const auto sealed = log.seal();
+    const auto sealed = log.seal(kind);
     if (sealed.has_error() && sealed.error().code != ErrorCode::unavailable)  // else it was closed before
         spdlog::warn(
             "partition: the log of {} was not sealed, so that a later loss at its end may not be seen: {}",
@@ -56,8 +56,10 @@ Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::H
                              .garbage_below = manifest.log_start,
                              .complete_from = manifest.compacted_end};
     DL_TRY(set_accepted_log_aside(core, manifest));
+    // Only before anything was written to it is a log without a file.
+    const Offset start_if_empty = flushed_end == manifest.salvaged_end ? flushed_end : 0;
     auto opened = PartitionLog::open(*core.context.files, core.log_directory(), core.table()->id, core.id,
-                                     options, flushed_end, flushed_end, replay, &recovered);
+                                     options, flushed_end, start_if_empty, replay, &recovered);
     if (opened.has_error()) return with_lost_records(core, manifest, std::move(opened).error());
     auto log = std::move(*opened);
     if (log->end_offset() < flushed_end || log->first_offset() > flushed_end)
@@ -78,7 +80,7 @@ Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::H
                               ", where no segment of the log begins; restore the partition's directory from "
                               "a copy");
     if (!apart) DL_TRY(log->roll());
-    seal_log(core, *log);
+    seal_log(core, *log, PartitionLog::Seal::goes_on);
     core.set_epoch(hold, log->newest_epoch());
     core.set_log(hold, std::move(log));
     return recovered;

@@ -12,7 +12,7 @@ Result<void> recover_partition(PartitionCore& core);
 
 // Writes down where the log begins and ends, so that a later start knows what it has to find. Best effort:
 // what was written before stays true.
-void seal_log(const PartitionCore& core, PartitionLog& log);
+void seal_log(const PartitionCore& core, PartitionLog& log, PartitionLog::Seal kind);
 
 // The directories and the first manifest of an empty partition.
 Result<void> create_partition(FileSystem& files, const std::string& directory, TableId table, PartitionId id);

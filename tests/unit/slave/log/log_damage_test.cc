@@ -288,7 +288,7 @@ TEST(LogDamage, ALogFileThatCannotBeMadePutsTheChangeOff) {
     for (const auto fault : {SimFault::disk_full, SimFault::io_error}) {
         SimFileSystem files;
         auto opened = open_log(files, kDirectory, 1024);
-        files.fail(SimCall::create, 1, fault);
+        files.fail(SimCall::create, 2, fault);  // behind the first seal
         std::vector<StoredBatch> group;
         for (int i = 0; i < 3; ++i)
             group.push_back(make_batch(body_of(600)));
