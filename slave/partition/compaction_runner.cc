@@ -115,7 +115,10 @@ bool CompactionRunner::may_start() {
 }
 
 void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) {
-    if (core_.derived_doubted.load() || core_.state()->files->has_doubted_index()) start_repair(now);
+    const auto files = core_.state();
+    if (core_.derived_doubted.load() || files->files->has_doubted_index() ||
+        !replaceable_damage(core_, *files).empty())
+        start_repair(now);
     const auto& policy = core_.options.compaction;
     {
         const auto runs = runs_.lock();
@@ -162,6 +165,7 @@ Result<void> CompactionRunner::still_open() {
 }
 
 Result<void> CompactionRunner::repair_doubted() {
+    DL_TRY(rewrite_damaged_files(core_, replaceable_damage(core_, *core_.state())));
     const auto state = core_.state();
     const bool doubted = core_.derived_doubted.exchange(false);
     if (!doubted && !state->files->has_doubted_index()) return {};

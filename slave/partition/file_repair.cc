@@ -38,6 +38,10 @@ class LogBatches {
     std::size_t read_ = 0;
 };
 
+bool log_has(const PartitionCore& core, const ManifestFile& info) {
+    return !info.compacted && core.log().first_offset() <= info.first_offset;
+}
+
 // The tail segment that the file was flushed from.
 Result<std::shared_ptr<const TailSegment>> segment_from_log(const PartitionCore& core,
                                                             const ManifestFile& info,
@@ -203,6 +207,16 @@ Result<DamagedFiles> find_damaged_files(const PartitionCore& core, const Partiti
     return damaged;
 }
 
+DamagedFiles replaceable_damage(const PartitionCore& core, const PartitionState& state) {
+    DamagedFiles damaged;
+    for (const auto& entry : state.files->entries()) {
+        if (entry.file->is_proven()) continue;
+        auto found = entry.file->damage();
+        if (found && log_has(core, entry.file->info())) damaged.emplace(entry.file->info().stem(), *found);
+    }
+    return damaged;
+}
+
 Result<void> rewrite_damaged_files(PartitionCore& core, const DamagedFiles& damaged) {
     std::optional<Error> left;
     const auto state = core.state();
@@ -211,7 +225,7 @@ Result<void> rewrite_damaged_files(PartitionCore& core, const DamagedFiles& dama
         if (entry == nullptr) continue;  // a compaction has replaced it
         const auto& info = entry->file->info();
         std::string why = "the log no longer holds its records";
-        if (!info.compacted && core.log().first_offset() <= info.first_offset) {
+        if (log_has(core, info)) {
             const auto done = rewrite_file(core, entry->file);
             if (done.has_value()) {
                 spdlog::error("snapshot: {}; the file was written anew from the log", error.message);

@@ -17,6 +17,9 @@ using DamagedFiles = std::map<std::string, Error>;  // by stem, with what is wro
 Result<DamagedFiles> find_damaged_files(const PartitionCore& core, const PartitionState& state,
                                         const std::function<Result<void>()>& wanted);
 
+// What readers have found damaged of the state (SnapshotFile::prove) and the log can replace. Reads nothing.
+DamagedFiles replaceable_damage(const PartitionCore& core, const PartitionState& state);
+
 // Puts a new file in the place of each that a flush wrote and whose records the log still has; the damaged
 // one is removed with its last reader. What is left cannot be made again here: the error names the file, what
 // is wrong and the way out, and nothing was removed. Under the core's files_mutex.

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "common/base/check.h"
+#include "common/base/failpoint.h"
 #include "slave/partition/batch_id_upkeep.h"
 #include "slave/snapshot/flush_job.h"
 #include "slave/snapshot/snapshot_loader.h"
@@ -17,12 +19,33 @@ LogIdentity identity_of(const PartitionCore& core) {
     return {core.log_directory(), core.table()->id, core.id};
 }
 
+Result<std::set<Offset>> log_files(const PartitionCore& core) {
+    auto& files = *core.context.files;
+    DL_TRY_ASSIGN(const bool there, files.exists(core.log_directory()));
+    if (!there) return std::set<Offset>();
+    DL_TRY_ASSIGN(const auto names, files.list(core.log_directory()));
+    return segment_firsts(names);
+}
+
+// That there is anything of a log.
+Result<bool> is_begun(const PartitionCore& core) {
+    DL_TRY_ASSIGN(const auto firsts, log_files(core));
+    if (!firsts.empty()) return true;
+    return core.context.files->exists(seal_path(core.log_directory()));
+}
+
 Result<Salvage> salvage(const PartitionCore& core, const Manifest& manifest,
                         const std::function<Result<void>(const StoredBatch&)>& sink) {
     const LogOptions options{.segment_bytes = core.options.segment_bytes,
                              .sync = true,
                              .garbage_below = manifest.log_start,
                              .complete_from = manifest.compacted_end};
+    DL_TRY_ASSIGN(const bool begun, is_begun(core));
+    if (!begun && manifest.flushed_end == manifest.salvaged_end) {
+        Salvage nothing;
+        nothing.end = manifest.flushed_end;
+        return nothing;
+    }
     return salvage_log(*core.context.files, identity_of(core), options, manifest.flushed_end, sink);
 }
 
@@ -158,6 +181,10 @@ Result<std::vector<LostRange>> find_lost_records(const PartitionCore& core) {
 
 Result<std::vector<LostRange>> accept_lost_records(PartitionCore& core) {
     auto& files = *core.context.files;
+    {
+        DL_TRY_ASSIGN(const auto manifest, ManifestStore(files, core.directory).load());
+        DL_TRY(set_accepted_log_aside(core, manifest));  // of an acceptance before this one
+    }
     DL_TRY_ASSIGN(auto loaded,
                   load_snapshots(files, *core.context.file_database, core.directory, *core.table(), core.id));
     if (!loaded.damaged.empty())
@@ -182,18 +209,15 @@ Result<void> set_accepted_log_aside(const PartitionCore& core, const Manifest& m
     if (begin == 0 || manifest.flushed_end != begin) return {};
     auto& files = *core.context.files;
     const auto identity = identity_of(core);
-    DL_TRY_ASSIGN(const bool there, files.exists(identity.directory));
-    std::set<Offset> firsts;
-    if (there) {
-        DL_TRY_ASSIGN(const auto names, files.list(identity.directory));
-        firsts = segment_firsts(names);
-    }
-    if (!firsts.empty() && *firsts.rbegin() >= begin) return {};  // the new one
+    DL_TRY_ASSIGN(const auto firsts, log_files(core));
+    if (!firsts.empty() && *firsts.begin() >= begin) return {};  // the new one
     DL_TRY_ASSIGN(const auto seal, read_seal(files, identity));
     if (firsts.empty() && seal && seal->first_offset >= begin) return {};  // that was lost too
     if (!firsts.empty()) {
+        DL_FAILPOINT("accept.before-log-rename");
         DL_TRY(files.rename(identity.directory, core.directory + "/log.lost-" + std::to_string(begin)));
         DL_TRY(files.sync_directory(core.directory));
+        DL_FAILPOINT("accept.after-log-rename");
     }
     const auto removed = files.remove(seal_path(identity.directory));
     if (removed.has_error() && removed.error().code != ErrorCode::not_found) return removed.error();
