@@ -14,6 +14,7 @@ namespace {
 
 constexpr auto kComponent = "slave.registry";
 constexpr auto kProgressInterval = std::chrono::seconds(2);
+constexpr std::size_t kCloseThreads = 8;
 
 }  // namespace
 
@@ -122,9 +123,19 @@ void PartitionRegistry::close() {
         std::unique_lock lock(mutex_);
         closing.swap(tables_);
     }
-    for (auto& [id, table] : closing)
-        for (auto& [partition, slot] : table.slots)
-            if (slot.partition) slot.partition->close();
+    close_partitions(closing);
+}
+
+// Side by side: what each waits for is the sync of its seal.
+void PartitionRegistry::close_partitions(const std::map<TableId, Table>& tables) {
+    std::vector<std::shared_ptr<Partition>> partitions;
+    for (const auto& [id, table] : tables)
+        for (const auto& [partition, slot] : table.slots)
+            if (slot.partition) partitions.push_back(slot.partition);
+    if (partitions.empty()) return;
+    WorkerPool pool("close", std::min(kCloseThreads, partitions.size()));
+    for (const auto& partition : partitions)
+        pool.post([&partition] { partition->close(); });
 }
 
 void PartitionRegistry::tick() {

@@ -109,6 +109,7 @@ class PartitionRegistry final : public TableRegistry {
         PartitionId id;
         std::shared_ptr<Partition> partition;
     };
+    static void close_partitions(const std::map<TableId, Table>& tables);
     // False: it is tried again later.
     bool reopen(const Failed& failed);
     Result<void> check_readable(TableId table) const;

@@ -234,20 +234,19 @@ Result<void> PartitionRegistry::drop(TableId table, std::uint64_t incarnation) {
     DL_TRY(check_readable(table));
     if (const auto known = this->table(table); known.has_value())
         DL_TRY(check_incarnation(**known, incarnation, ""));
-    Table dropped;
+    std::map<TableId, Table> dropped;
     {
         std::unique_lock lock(mutex_);
         if (const auto found = tables_.find(table); found != tables_.end()) {
-            dropped = std::move(found->second);
+            dropped.emplace(table, std::move(found->second));
             tables_.erase(found);
         }
     }
-    for (auto& [id, slot] : dropped.slots)
-        if (slot.partition) slot.partition->close();
+    close_partitions(dropped);
     for (const auto& directory : directories_)
         DL_TRY(directory->remove_table(table));
-    if (dropped.meta)
-        log_info(kComponent, "table dropped", {{"table", dropped.meta->name}, {"id", table.value}});
+    for (const auto& [id, one] : dropped)
+        log_info(kComponent, "table dropped", {{"table", one.meta->name}, {"id", id.value}});
     return {};
 }
 

@@ -31,7 +31,7 @@ std::size_t scrub_position(const std::vector<std::uint64_t>& weights, std::chron
 Scrubber::Scrubber(const TableRegistry& registry, ScrubSettings settings,
                    std::chrono::milliseconds first_wait)
     : registry_(registry), settings_(settings), first_wait_(first_wait), budget_(settings.bytes_per_second) {
-    if (settings_.period.count() > 0) thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] { run(); });
 }
 
 void Scrubber::stop() {
@@ -69,8 +69,15 @@ bool Scrubber::still_there(const Place& place) const {
 
 void Scrubber::prove() {
     std::uint64_t files = 0, bytes = 0, findings = 0;
-    for (auto& place : places()) {
+    auto all = places();
+    // One at a time, so that none that is dropped meanwhile is held until its turn comes.
+    for (auto& place : all)
+        place.partition.reset();
+    for (auto& place : all) {
         if (stopping_) return;
+        auto here = registry_.partition(place.table, place.id);
+        if (here.has_error()) continue;
+        place.partition = std::move(*here);
         const auto report = scrub(place, true);
         place.partition.reset();
         if (!report) continue;
@@ -111,6 +118,7 @@ std::optional<ScrubReport> Scrubber::scrub(const Place& place, bool unproven_onl
 void Scrubber::run() {
     using Clock = std::chrono::steady_clock;
     prove();
+    if (settings_.period.count() <= 0) return;
     auto due = Clock::now() + first_wait_;
     std::optional<Place> last;
     std::uint64_t bytes = 0, partitions = 0;

@@ -215,7 +215,7 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .min = 0,
          .max = 366LL * 86'400'000,
          .help = "In the course of it everything on the disk is read once and compared with its checksums; "
-                 "0: never."},
+                 "0: only what the start had not read, once."},
         {.name = "slave.scrub.bytes.per.second",
          .kind = Kind::bytes,
          .default_value = "16m",
