@@ -125,6 +125,13 @@ INSTANTIATE_TEST_SUITE_P(Roll, CrashPointTest,
                                            CrashPoint{"roll.before-dir-fsync", 2, false},
                                            CrashPoint{"roll.after-seal", 2, false}),
                          test_name);
+// With the first append behind a clean stop, of one partition and of the other.
+INSTANTIATE_TEST_SUITE_P(Seal, CrashPointTest,
+                         ::testing::Values(CrashPoint{"seal.before-write", 1, false},
+                                           CrashPoint{"seal.before-write", 2, false},
+                                           CrashPoint{"seal.after-write", 1, false},
+                                           CrashPoint{"seal.after-write", 2, false}),
+                         test_name);
 INSTANTIATE_TEST_SUITE_P(Flush, CrashPointTest,
                          ::testing::Values(CrashPoint{"flush.before-write", 2, false},
                                            CrashPoint{"flush.mid", 2, false},
