@@ -46,10 +46,11 @@ std::string sql_alive(std::uint64_t filter_handle, std::string_view numbers = "f
 // thread.
 std::string sql_kept(std::uint64_t filter_handle, std::string_view numbers);
 
-// What readers skip, and unpack, as a whole: DuckDB's own vector size times 8. Scans are about as fast as
-// with larger groups; a lookup of one row unpacks one group of each column.
-inline constexpr std::uint32_t kParquetRowGroupRows = 16'384;
-// Of long rows fewer: writers hold a group in memory, readers a chunk of it.
+// What readers of tables skip as a whole, with one dictionary a column: DuckDB's own size. A lookup of one
+// row unpacks parts of a page, which is much smaller.
+inline constexpr std::uint32_t kParquetRowGroupRows = 122'880;
+// Of long rows, and of tables with many columns, fewer: writers hold a group in memory, readers a chunk of
+// it.
 inline constexpr std::uint64_t kParquetRowGroupBytes = 16u << 20;
 
 // The rows of `path` with _offset >= from, at most max_rows, ascending, as one batch with `fields` (those the

@@ -68,13 +68,16 @@ Error mismatch(const std::string& what) {
                                                    "check the disk and restore the partition from a copy");
 }
 
+constexpr std::uint32_t kRowsAtOnce = 8192;
+
 // Rows of the columns of a file, in row groups.
 Result<void> write_rows(DuckResult& rows, ParquetWriter& writer) {
     std::vector<ColumnBatch> group;  // the writer needs their texts until the end of the row group
     std::uint32_t count = 0;
     std::uint64_t bytes = 0;
     for (;;) {
-        DL_TRY_ASSIGN(auto batch, rows.next(kParquetRowGroupRows - count));
+        // A few at a time: of tables with very many columns the bytes end a row group, not the rows.
+        DL_TRY_ASSIGN(auto batch, rows.next(std::min(kParquetRowGroupRows - count, kRowsAtOnce)));
         if (!batch) return writer.end_row_group();
         for (std::size_t i = 0; i < writer.columns().size(); ++i)
             writer.column(i).append(batch->columns()[i], 0, batch->rows());

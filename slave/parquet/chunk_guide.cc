@@ -117,35 +117,40 @@ std::size_t ChunkGuide::memory_bytes() const {
     return bytes;
 }
 
+Result<PageGuide> survey_page(std::string_view chunk, std::size_t at, std::uint64_t first_row,
+                              const PageGuide* dictionary, const ParquetColumn& column, ParquetCodec codec) {
+    DL_TRY_ASSIGN(const auto header, read_page_header(chunk.substr(at), chunk.size() - at));
+    const bool is_dictionary = header.kind == kDictionaryPage;
+    if (!is_dictionary && header.kind != kDataPage) return foreign("of kind " + std::to_string(header.kind));
+    PageGuide page;
+    page.is_dictionary = is_dictionary;
+    page.stored_begin = at + header.header_bytes;
+    page.stored_bytes = static_cast<std::size_t>(header.stored_bytes);
+    page.plain_bytes = static_cast<std::uint32_t>(header.plain_bytes);
+    page.codec = codec;
+    page.rows = static_cast<std::uint64_t>(header.values);
+    page.first_row = is_dictionary ? 0 : first_row;
+    page.indexed =
+        !is_dictionary && (header.encoding == kRleDictionary || header.encoding == kPlainDictionary);
+    if (!page.indexed && header.encoding != kPlain && !(is_dictionary && header.encoding == kPlainDictionary))
+        return foreign("encoding " + std::to_string(header.encoding));
+    if (page.indexed && dictionary == nullptr) return damaged("has no dictionary");
+    const auto stored = chunk.substr(page.stored_begin, page.stored_bytes);
+    if (!page_is_whole(header, stored)) return damaged("the checksum of the content does not match");
+    DL_TRY(survey_content(page, header, stored, column));
+    return page;
+}
+
 Result<ChunkGuide> survey_chunk(std::string_view chunk, const ParquetColumn& column, ParquetCodec codec) {
     ChunkGuide guide;
     std::uint64_t first_row = 0;
     for (std::size_t at = 0; at < chunk.size();) {
-        DL_TRY_ASSIGN(const auto header, read_page_header(chunk.substr(at), chunk.size() - at));
-        const bool is_dictionary = header.kind == kDictionaryPage;
-        if (!is_dictionary && header.kind != kDataPage)
-            return foreign("of kind " + std::to_string(header.kind));
         if (guide.pages.size() == kPagesMax) return foreign("one of too many");
-        PageGuide page;
-        page.stored_begin = at + header.header_bytes;
-        page.stored_bytes = static_cast<std::size_t>(header.stored_bytes);
-        page.plain_bytes = static_cast<std::uint32_t>(header.plain_bytes);
-        page.codec = codec;
-        page.rows = static_cast<std::uint64_t>(header.values);
-        page.first_row = is_dictionary ? 0 : first_row;
-        page.indexed =
-            !is_dictionary && (header.encoding == kRleDictionary || header.encoding == kPlainDictionary);
-        if (!page.indexed && header.encoding != kPlain &&
-            !(is_dictionary && header.encoding == kPlainDictionary))
-            return foreign("encoding " + std::to_string(header.encoding));
-        if (page.indexed && !guide.dictionary) return damaged("has no dictionary");
-        const auto stored = chunk.substr(page.stored_begin, page.stored_bytes);
-        if (!page_is_whole(header, stored)) return damaged("the checksum of the content does not match");
-        DL_TRY(survey_content(page, header, stored, column));
+        DL_TRY_ASSIGN(auto page, survey_page(chunk, at, first_row, guide.dictionary.get(), column, codec));
         at = page.stored_begin + page.stored_bytes;
-        if (is_dictionary) {
+        if (page.is_dictionary) {
             if (guide.dictionary) return damaged("has two dictionaries");
-            guide.dictionary = std::move(page);
+            guide.dictionary = std::make_shared<const PageGuide>(std::move(page));
         } else {
             first_row += page.rows;
             guide.pages.push_back(std::move(page));

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +25,9 @@ struct PageGuide {
     ParquetCodec codec = ParquetCodec::plain;
     SnappyMarks snappy;  // of codec snappy
 
-    std::uint64_t first_row = 0;     // within the row group
-    std::uint64_t rows = 0;          // of a dictionary: entries
+    std::uint64_t first_row = 0;  // within the row group
+    std::uint64_t rows = 0;       // of a dictionary: entries
+    bool is_dictionary = false;
     bool indexed = false;            // holds indexes into the dictionary
     std::uint32_t values_begin = 0;  // plain position behind the levels
     bool has_nulls = false;
@@ -42,14 +43,21 @@ struct PageGuide {
     std::uint64_t values = 0;  // that are not NULL
 };
 
+// Of a chunk, or of one page of it.
 struct ChunkGuide {
-    std::optional<PageGuide> dictionary;
+    std::shared_ptr<const PageGuide> dictionary;
     std::vector<PageGuide> pages;  // by first_row
 
+    // Behind the last row it guides to.
+    std::uint64_t end_row() const { return pages.empty() ? 0 : pages.back().first_row + pages.back().rows; }
     std::size_t memory_bytes() const;
 };
 
 // CORRUPT_DATA, or NOT_SUPPORTED for what our own files do not contain. Holds one unpacked page at a time.
 Result<ChunkGuide> survey_chunk(std::string_view chunk, const ParquetColumn& column, ParquetCodec codec);
+// The guide of one page that begins at `at` in the chunk, whose first row is `first_row`; pages of indexes
+// need the chunk's dictionary, which is the guide of its first page.
+Result<PageGuide> survey_page(std::string_view chunk, std::size_t at, std::uint64_t first_row,
+                              const PageGuide* dictionary, const ParquetColumn& column, ParquetCodec codec);
 
 }  // namespace dl::slave

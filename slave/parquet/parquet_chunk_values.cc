@@ -142,6 +142,34 @@ Result<void> ParquetChunkValues::take_rows(const ParquetPageHeader& header, std:
     return {};
 }
 
+Result<ParquetChunkValues::Rows> ParquetChunkValues::page_with(std::string_view chunk,
+                                                               const ParquetColumn& column,
+                                                               ParquetCodec codec, std::int64_t at_most,
+                                                               std::uint64_t* bytes_left) {
+    if (column.type != ParquetType::int64 || column.optional) return foreign("of a column with NULLs");
+    ParquetChunkValues read;
+    std::uint64_t row = 0;
+    Rows found;
+    for (std::size_t at = 0; at < chunk.size();) {
+        DL_TRY_ASSIGN(const auto header, read_page_header(chunk.substr(at), chunk.size() - at));
+        const auto stored =
+            chunk.substr(at + header.header_bytes, static_cast<std::size_t>(header.stored_bytes));
+        at += header.header_bytes + stored.size();
+        if (!page_is_whole(header, stored)) return damaged("the checksum of the content does not match");
+        DL_TRY_ASSIGN(const auto content, read.unpack(header, stored, codec, bytes_left));
+        if (header.is_dictionary()) {
+            DL_TRY(read.take_dictionary(header, content, column));
+            continue;
+        }
+        if (header.values == 0) continue;
+        DL_TRY(read.decode(header, content, column, 0, 1));
+        if (load_le<std::int64_t>(read.decoded_.front().data()) > at_most) break;
+        found = {row, static_cast<std::uint64_t>(header.values)};
+        row += found.count;
+    }
+    return found;
+}
+
 Result<ParquetChunkValues> ParquetChunkValues::read(std::string_view chunk, const ParquetColumn& column,
                                                     ParquetCodec codec, std::uint64_t first,
                                                     std::uint32_t count, std::uint64_t* bytes_left) {

@@ -26,6 +26,14 @@ class ParquetChunkValues {
                                            ParquetCodec codec, std::uint64_t first, std::uint32_t count,
                                            std::uint64_t* bytes_left);
 
+    // The rows of the last data page that begins with a number of `at_most` or less, of a column of ascending
+    // 64 bit numbers without NULLs; none from row 0 on when no page does. As read().
+    struct Rows {
+        std::uint64_t first = 0, count = 0;
+    };
+    static Result<Rows> page_with(std::string_view chunk, const ParquetColumn& column, ParquetCodec codec,
+                                  std::int64_t at_most, std::uint64_t* bytes_left);
+
     // As append_parquet_cell() takes them; without data(): NULL.
     std::span<const std::string_view> values() const { return values_; }
 

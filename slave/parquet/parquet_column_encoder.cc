@@ -14,8 +14,22 @@
 namespace dl::slave {
 namespace {
 
-// A dictionary is given up when it is full, and when more than half of the first values were new to it.
-constexpr std::size_t kTrialValues = 1024;
+// A dictionary is given up when it is full, and when too many of the first values were new to it: with few
+// values it is found out cheaply that none repeats, with many whether a dictionary pays.
+struct Trial {
+    std::size_t values, new_max;
+};
+constexpr std::array<Trial, 3> kTrials{{{1024, 1014}, {8192, 6554}, {32'768, 16'384}}};
+
+// A dictionary of texts that take more pays when it spares so many times its size.
+constexpr std::size_t kDictionaryBytes = 1u << 20;
+constexpr std::size_t kLongDictionaryPays = 8;
+
+// A page has so many rows, and fewer of long values: what a lookup of one row may have to unpack. Multiples
+// of 8.
+constexpr std::uint64_t kPageRows = 8192;
+constexpr std::uint64_t kPageRowsMin = 8;
+constexpr std::uint64_t kPageBytes = 64u << 10;
 
 template <class Codec>
 class DictionaryEncoder final : public ParquetColumnEncoder {
@@ -52,9 +66,8 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     void append_nulls(std::uint32_t count) override { levels_.add_nulls(count); }
     std::uint64_t rows() const override { return levels_.rows(); }
 
-    ParquetChunkInfo encode(std::string& out) override {
-        // It holds fewer values than there are, or is of no use.
-        if (in_dictionary_ && dictionary_.entries().size() > numbers_.size() / 2) give_up_dictionary();
+    ParquetChunkInfo encode(std::string& out, ParquetPageDrafts& pages) override {
+        if (in_dictionary_ && !dictionary_pays()) give_up_dictionary();
         ParquetChunkInfo info;
         info.values = levels_.rows();
         info.nulls = levels_.nulls();
@@ -63,26 +76,34 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         DL_CHECK((in_dictionary_ ? numbers_.size() : plain_.size()) == info.values - info.nulls,
                  "every value that is not NULL is written");
         info.range = Codec::range(in_dictionary ? dictionary_.entries() : plain_);
-        auto& entries = pages_[0];
-        auto& data = pages_[1];
-        data.content.clear();
-        if (optional_) levels_.append_to(data.content);
-        data.values = levels_.rows();
-        data.encoding = info.encoding;
+        pages.begin();
+        unsigned width = 0;
         if (in_dictionary) {
-            entries.kind = ParquetPageKind::dictionary;
+            auto& entries = pages.add(ParquetPageKind::dictionary, kPlainEncoding);
             entries.values = dictionary_.entries().size();
-            entries.content.clear();
             Codec::append_plain(entries.content, dictionary_.entries());
             DL_CHECK(entries.values > 0 && entries.values <= dictionary_.kEntriesMax,
                      "a dictionary has the values of its chunk");
-            const auto width = std::bit_width((entries.values - 1) | 1);  // 1 at least
-            data.content.push_back(static_cast<char>(width));
-            append_hybrid(data.content, numbers_, static_cast<unsigned>(width));
-        } else {
-            Codec::append_plain(data.content, plain_);
+            width = static_cast<unsigned>(std::bit_width((entries.values - 1) | 1));  // 1 at least
         }
-        append_pages(out, std::span(pages_).subspan(in_dictionary ? 0 : 1), info);
+        std::uint64_t row = 0, value = 0;
+        do {
+            const auto end = page_end(row, value, in_dictionary);
+            const auto count = levels_.values_in(row, end);
+            auto& page = pages.add(ParquetPageKind::data, info.encoding);
+            page.first_row = row;
+            page.values = end - row;
+            if (optional_) levels_.append_to(page.content, row, end);
+            if (in_dictionary) {
+                page.content.push_back(static_cast<char>(width));
+                append_hybrid(page.content, std::span(numbers_).subspan(value, count), width);
+            } else {
+                Codec::append_plain(page.content, std::span<const Value>(plain_).subspan(value, count));
+            }
+            row = end;
+            value += count;
+        } while (row < levels_.rows());
+        pages.append_to(out, info);
         clear();
         return info;
     }
@@ -90,6 +111,36 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
   private:
     using Value = typename Codec::Value;
     static constexpr auto kFull = ValueDictionary<Value>::kFull;
+
+    // It holds fewer values than there are. And who reads some rows reads all of a dictionary: it is not
+    // large, or spares many times its size.
+    bool dictionary_pays() const {
+        if (dictionary_.entries().size() > numbers_.size() / 2) return false;
+        if constexpr (std::is_same_v<Value, std::string_view>) {
+            std::size_t entry_bytes = 0, all_bytes = 0;
+            for (const auto& entry : dictionary_.entries())
+                entry_bytes += entry.size();
+            if (entry_bytes <= kDictionaryBytes) return true;
+            for (const auto number : numbers_)
+                all_bytes += dictionary_.entries()[number].size();
+            return entry_bytes <= all_bytes / kLongDictionaryPays;
+        }
+        return true;
+    }
+    // Where a page that begins with this row and this value ends.
+    std::uint64_t page_end(std::uint64_t row, std::uint64_t value, bool in_dictionary) const {
+        const auto end = std::min(row + kPageRows, levels_.rows());
+        if constexpr (std::is_same_v<Value, std::string_view>) {
+            std::uint64_t bytes = 0;
+            for (auto at = row; at < end && !in_dictionary; at += kPageRowsMin) {
+                const auto count = levels_.values_in(at, std::min(at + kPageRowsMin, end));
+                for (std::uint64_t i = 0; i < count; ++i)
+                    bytes += plain_[value++].size();
+                if (bytes >= kPageBytes) return std::min(at + kPageRowsMin, end);
+            }
+        }
+        return end;
+    }
 
     void append_values(const ColumnView& view, std::uint32_t begin, std::uint32_t count) {
         levels_.add_values(count);
@@ -102,8 +153,10 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     // value it has no room for, or when the trial is over.
     std::uint32_t number_values(const ColumnView& view, std::uint32_t begin, std::uint32_t end) {
         const auto before = numbers_.size();
-        if (before < kTrialValues)
-            end = static_cast<std::uint32_t>(std::min<std::size_t>(end, begin + kTrialValues - before));
+        const auto trial = std::find_if(kTrials.begin(), kTrials.end(),
+                                        [before](const Trial& t) { return before < t.values; });
+        if (trial != kTrials.end())
+            end = static_cast<std::uint32_t>(std::min<std::size_t>(end, begin + trial->values - before));
         numbers_.resize(before + (end - begin));
         auto* at = numbers_.data() + before;
         for (; begin < end; ++begin, ++at) {
@@ -112,8 +165,8 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
             *at = number;
         }
         numbers_.resize(static_cast<std::size_t>(at - numbers_.data()));
-        const bool failed_trial =
-            numbers_.size() == kTrialValues && dictionary_.entries().size() > kTrialValues / 2;
+        const bool failed_trial = trial != kTrials.end() && numbers_.size() == trial->values &&
+                                  dictionary_.entries().size() > trial->new_max;
         if (begin < end || failed_trial) give_up_dictionary();
         return begin;
     }
@@ -137,9 +190,8 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     DefinitionLevels levels_;
     bool in_dictionary_ = true;
     ValueDictionary<Value> dictionary_;
-    std::vector<std::uint16_t> numbers_;     // of the values, in the dictionary
-    std::vector<Value> plain_;               // once the dictionary is given up
-    std::array<ParquetPageDraft, 2> pages_;  // of encode(), kept for their memory
+    std::vector<std::uint16_t> numbers_;  // of the values, in the dictionary
+    std::vector<Value> plain_;            // once the dictionary is given up
 };
 
 // DELTA_BINARY_PACKED: differences, of each block less the smallest one, so that ascending numbers without
@@ -161,22 +213,26 @@ class DeltaEncoder final : public ParquetColumnEncoder {
     }
     std::uint64_t rows() const override { return values_.size(); }
 
-    ParquetChunkInfo encode(std::string& out) override {
+    ParquetChunkInfo encode(std::string& out, ParquetPageDrafts& pages) override {
         ParquetChunkInfo info;
         info.values = values_.size();
         info.nulls = nulls_;
         info.encoding = kDeltaBinaryPackedEncoding;
         info.range = Int64Codec::range(values_);
-        page_.values = values_.size();
-        page_.encoding = info.encoding;
-        page_.content.clear();
-        append_varint(page_.content, kBlock);
-        append_varint(page_.content, kBlock / kMiniblock);
-        append_varint(page_.content, values_.size());
-        append_zigzag(page_.content, values_.empty() ? 0 : values_.front());
-        for (std::size_t at = 1; at < values_.size(); at += kBlock)
-            append_block(at, std::min(at + kBlock, values_.size()));
-        append_pages(out, std::span(&page_, 1), info);
+        pages.begin();
+        for (std::size_t first = 0; first == 0 || first < values_.size(); first += kPageRows) {
+            auto& page = pages.add(ParquetPageKind::data, info.encoding);
+            const auto end = std::min<std::size_t>(first + kPageRows, values_.size());
+            page.first_row = first;
+            page.values = end - first;
+            append_varint(page.content, kBlock);
+            append_varint(page.content, kBlock / kMiniblock);
+            append_varint(page.content, end - first);
+            append_zigzag(page.content, values_.empty() ? 0 : values_[first]);
+            for (auto at = first + 1; at < end; at += kBlock)
+                append_block(page.content, at, std::min(at + kBlock, end));
+        }
+        pages.append_to(out, info);
         values_.clear();
         nulls_ = 0;
         return info;
@@ -186,7 +242,7 @@ class DeltaEncoder final : public ParquetColumnEncoder {
     static constexpr std::size_t kBlock = 128;
     static constexpr std::size_t kMiniblock = 32;
 
-    void append_block(std::size_t begin, std::size_t end) {
+    void append_block(std::string& content, std::size_t begin, std::size_t end) const {
         std::array<std::uint64_t, kBlock> deltas{};
         auto smallest = std::numeric_limits<std::int64_t>::max();
         for (auto at = begin; at < end; ++at) {
@@ -196,33 +252,34 @@ class DeltaEncoder final : public ParquetColumnEncoder {
             smallest = std::min(smallest, static_cast<std::int64_t>(deltas[at - begin]));
         }
         DL_CHECK(begin > 0 && end - begin <= kBlock, "a block holds the differences to the value before");
-        append_zigzag(page_.content, smallest);
-        const auto widths_at = page_.content.size();
-        page_.content.append(kBlock / kMiniblock, '\0');
+        append_zigzag(content, smallest);
+        const auto widths_at = content.size();
+        content.append(kBlock / kMiniblock, '\0');
         for (std::size_t first = 0; first < end - begin; first += kMiniblock) {
             const auto count = std::min(kMiniblock, end - begin - first);
             std::uint64_t all = 0;
             for (std::size_t i = 0; i < count; ++i)
                 all |= deltas[first + i] -= static_cast<std::uint64_t>(smallest);
             const auto width = std::bit_width(all);
-            page_.content[widths_at + first / kMiniblock] = static_cast<char>(width);
-            append_packed(std::span(deltas).subspan(first, kMiniblock), static_cast<unsigned>(width));
+            content[widths_at + first / kMiniblock] = static_cast<char>(width);
+            append_packed(content, std::span(deltas).subspan(first, kMiniblock),
+                          static_cast<unsigned>(width));
         }
     }
     // What is missing of the last miniblock is packed as 0.
-    void append_packed(std::span<const std::uint64_t> values, unsigned width) {
+    static void append_packed(std::string& content, std::span<const std::uint64_t> values, unsigned width) {
         std::uint64_t pending = 0;
         unsigned bits = 0;
         for (const auto value : values) {
             pending |= value << bits;
             bits += width;
             if (bits < 64) continue;
-            append_le(page_.content, pending);
+            append_le(content, pending);
             bits -= 64;
             pending = bits == 0 ? 0 : value >> (width - bits);
         }
         DL_CHECK(bits % 32 == 0, "32 values end at a multiple of 32 bits");
-        if (bits != 0) append_le(page_.content, static_cast<std::uint32_t>(pending));
+        if (bits != 0) append_le(content, static_cast<std::uint32_t>(pending));
     }
     static void append_zigzag(std::string& out, std::int64_t value) {
         append_varint(out, static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
@@ -230,7 +287,6 @@ class DeltaEncoder final : public ParquetColumnEncoder {
 
     std::vector<std::int64_t> values_;
     std::uint64_t nulls_ = 0;  // there must be none
-    ParquetPageDraft page_;
 };
 
 class BooleanEncoder final : public ParquetColumnEncoder {
@@ -262,7 +318,7 @@ class BooleanEncoder final : public ParquetColumnEncoder {
     void append_nulls(std::uint32_t count) override { levels_.add_nulls(count); }
     std::uint64_t rows() const override { return levels_.rows(); }
 
-    ParquetChunkInfo encode(std::string& out) override {
+    ParquetChunkInfo encode(std::string& out, ParquetPageDrafts& pages) override {
         ParquetChunkInfo info;
         info.values = levels_.rows();
         info.nulls = levels_.nulls();
@@ -271,11 +327,12 @@ class BooleanEncoder final : public ParquetColumnEncoder {
                           std::string(1, some_true_ ? '\1' : '\0')};
         DL_CHECK(values_ == info.values - info.nulls && bits_.size() == (values_ + 7) / 8,
                  "every value that is not NULL is written");
-        ParquetPageDraft page;
-        if (optional_) levels_.append_to(page.content);
+        pages.begin();
+        auto& page = pages.add(ParquetPageKind::data, kPlainEncoding);
+        if (optional_) levels_.append_to(page.content, 0, levels_.rows());
         page.values = levels_.rows();
         page.content += bits_;
-        append_pages(out, std::span(&page, 1), info);
+        pages.append_to(out, info);
         levels_.clear();
         bits_.clear();
         values_ = 0;

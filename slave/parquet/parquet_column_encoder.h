@@ -1,8 +1,9 @@
 // One column on its way into a Parquet file (https://parquet.apache.org/docs/file-format): takes the values
-// of a row group, makes a column chunk of them. A chunk is a dictionary page, where values repeat, and one
-// data page (version 1), compressed with Snappy where that pays. Which pages there are, and how values lie in
-// them: docs/formats/snapshot-file.md. Memory: about the plain size of the row group's values, twice while it
-// is encoded. Not thread-safe.
+// of a row group, makes a column chunk of them. A chunk is a dictionary page, where values repeat, and data
+// pages (version 1), compressed with Snappy where that pays. Which pages there are, and how values lie in
+// them: docs/formats/snapshot-file.md. Memory: of numbers their plain size, of texts 16 bytes each (the bytes
+// are the caller's), or 2 bytes a value that is in the dictionary; while it is encoded, the chunk's pages
+// besides. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,7 @@ class ParquetColumnEncoder {
     virtual void append_nulls(std::uint32_t count) = 0;
     virtual std::uint64_t rows() const = 0;
     // Appends the chunk of the values so far to `out`, and begins the next row group.
-    virtual ParquetChunkInfo encode(std::string& out) = 0;
+    virtual ParquetChunkInfo encode(std::string& out, ParquetPageDrafts& pages) = 0;
 };
 
 }  // namespace dl::slave

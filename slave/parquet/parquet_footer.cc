@@ -13,6 +13,7 @@ using Kind = ThriftReader::Kind;
 
 constexpr std::string_view kMagic = "PAR1";
 constexpr std::string_view kOwnName = "DataLakeDB";
+constexpr std::string_view kSecondCreatedBy = "DataLakeDB version 2";
 constexpr std::size_t kTrailerBytes = 8;  // u32 length of the metadata, magic
 
 Error damaged(const std::string& what) {
@@ -54,6 +55,8 @@ struct ChunkInfo {
     std::int64_t data_page = -1;
     std::int64_t dictionary_page = -1;
     std::optional<std::int64_t> min;
+    std::int64_t index_begin = 0;
+    std::int64_t index_bytes = 0;
 };
 
 // Of a value of eight bytes.
@@ -70,6 +73,14 @@ std::optional<std::int64_t> read_min(ThriftReader& reader) {
 ChunkInfo read_chunk(ThriftReader& reader) {
     ChunkInfo info;
     reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id == 4 && kind == Kind::i64) {
+            info.index_begin = reader.integer();
+            return;
+        }
+        if (id == 5 && kind == Kind::i32) {
+            info.index_bytes = reader.integer();
+            return;
+        }
         if (id != 3 || kind != Kind::structure) return reader.skip(kind);
         reader.structure_fields([&](std::int16_t member, Kind member_kind) {
             if (member == 4 && member_kind == Kind::i32)
@@ -124,6 +135,13 @@ Result<ParquetChunk> locate(const ChunkInfo& info, ParquetType type, std::uint64
     // A chunk is compressed page by page, and a page has at most 2^31 bytes; the sum is a size, no promise.
     chunk.plain_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(info.plain_bytes, 0));
     if (type == ParquetType::int64) chunk.min = info.min;
+    if (info.index_begin < 0 || info.index_bytes < 0 ||
+        static_cast<std::uint64_t>(info.index_begin) > file_bytes ||
+        static_cast<std::uint64_t>(info.index_bytes) >
+            file_bytes - static_cast<std::uint64_t>(info.index_begin))
+        return damaged("an offset index lies outside the file");
+    chunk.index_begin = static_cast<std::uint64_t>(info.index_begin);
+    chunk.index_bytes = static_cast<std::uint32_t>(info.index_bytes);
     return chunk;
 }
 
@@ -138,6 +156,41 @@ std::uint64_t ParquetFooter::widest_group_bytes() const {
         widest = std::max(widest, bytes);
     }
     return widest;
+}
+
+Result<std::vector<ParquetPagePlace>> read_offset_index(std::string_view bytes, const ParquetChunk& chunk) {
+    std::vector<ParquetPagePlace> pages;
+    bool right = true;
+    ThriftReader reader(bytes);
+    reader.structure_fields([&](std::int16_t id, Kind kind) {
+        if (id != 1 || kind != Kind::list) return reader.skip(kind);
+        reader.list_elements([&](Kind) {
+            std::int64_t begin = -1, length = -1, row = -1;
+            reader.structure_fields([&](std::int16_t member, Kind member_kind) {
+                if (member == 1 && member_kind == Kind::i64)
+                    begin = reader.integer();
+                else if (member == 2 && member_kind == Kind::i32)
+                    length = reader.integer();
+                else if (member == 3 && member_kind == Kind::i64)
+                    row = reader.integer();
+                else
+                    reader.skip(member_kind);
+            });
+            const auto at = static_cast<std::uint64_t>(begin);
+            right = right && begin >= 0 && length > 0 && at >= chunk.begin &&
+                    at - chunk.begin <= chunk.bytes &&
+                    static_cast<std::uint64_t>(length) <= chunk.bytes - (at - chunk.begin) &&
+                    (pages.empty() ? row == 0
+                                   : row > static_cast<std::int64_t>(pages.back().first_row) &&
+                                         at == pages.back().begin + pages.back().bytes);
+            if (right)
+                pages.push_back({at, static_cast<std::uint32_t>(length), static_cast<std::uint64_t>(row)});
+        });
+    });
+    if (reader.failed() || !right || pages.empty() ||
+        pages.back().begin + pages.back().bytes != chunk.begin + chunk.bytes)
+        return damaged("an offset index cannot be read");
+    return pages;
 }
 
 Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t file_bytes) {
@@ -165,8 +218,10 @@ Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t fi
     ParquetFooter footer;
     if (created_by == kOwnName) {
         footer.version = 1;
-    } else if (created_by == kParquetCreatedBy) {
+    } else if (created_by == kSecondCreatedBy) {
         footer.version = 2;
+    } else if (created_by == kParquetCreatedBy) {
+        footer.version = 3;
     } else if (created_by.starts_with(kOwnName)) {
         return foreign("the file is of \"" + std::string(created_by) + "\", this program knows \"" +
                        std::string(kParquetCreatedBy) + "\"");
@@ -184,7 +239,11 @@ Result<ParquetFooter> read_parquet_footer(std::string_view end, std::uint64_t fi
         footer.first_rows.push_back(rows);
         rows += static_cast<std::uint64_t>(group.rows);
         for (std::size_t i = 0; i < group.chunks.size(); ++i) {
-            DL_TRY_ASSIGN(const auto chunk, locate(group.chunks[i], footer.columns[i].type, file_bytes));
+            DL_TRY_ASSIGN(auto chunk, locate(group.chunks[i], footer.columns[i].type, file_bytes));
+            if (footer.version < 3)
+                chunk.index_bytes = 0;  // another writer's may leave something out between its pages
+            else if (chunk.index_bytes == 0 && group.rows != 0)
+                return damaged("a column has no offset index");
             footer.chunks.push_back(chunk);
         }
     }

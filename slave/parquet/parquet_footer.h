@@ -38,12 +38,14 @@ struct ParquetChunk {
     std::uint32_t bytes = 0;
     std::uint64_t plain_bytes = 0;  // uncompressed, as the footer says
     ParquetCodec codec = ParquetCodec::plain;
+    std::uint64_t index_begin = 0;    // of the offset index
+    std::uint32_t index_bytes = 0;    // 0: it has none of ours
     std::optional<std::int64_t> min;  // of 64 bit numbers: the smallest value, where the statistics say it
 };
 
 // What our writer calls itself, with the version of docs/formats/snapshot-file.md. Files of version 1 say
 // "DataLakeDB" alone.
-inline constexpr std::string_view kParquetCreatedBy = "DataLakeDB version 2";
+inline constexpr std::string_view kParquetCreatedBy = "DataLakeDB version 3";
 
 struct ParquetFooter {
     std::uint32_t version = 0;  // of our format; 0: another program wrote the file
@@ -57,6 +59,16 @@ struct ParquetFooter {
     // Stored and plain bytes of the largest row group: what a reader that takes in whole chunks has of it.
     std::uint64_t widest_group_bytes() const;
 };
+
+// A data page of a chunk, as the offset index says.
+struct ParquetPagePlace {
+    std::uint64_t begin = 0;  // in the file
+    std::uint32_t bytes = 0;  // with the header
+    std::uint64_t first_row = 0;
+};
+// One behind the other, the last at the end of the chunk. `bytes`: the index of this chunk. CORRUPT_DATA for
+// damage.
+Result<std::vector<ParquetPagePlace>> read_offset_index(std::string_view bytes, const ParquetChunk& chunk);
 
 // CORRUPT_DATA when it is damaged, NOT_SUPPORTED for what our own files do not contain and for versions of
 // our format that are not known. `end` is the file, or as much of its end as holds the footer; `file_bytes`

@@ -2,6 +2,7 @@
 
 #include <snappy.h>
 
+#include <bit>
 #include <limits>
 
 #include "common/base/byte_io.h"
@@ -15,6 +16,9 @@ namespace {
 
 // A chunk is stored compressed when that takes away a tenth at least.
 constexpr double kCompressedMax = 0.9;
+
+// Of a longer chunk the memory is given back: there will not be many like it.
+constexpr std::size_t kKeptBytesMax = 4u << 20;
 
 std::string page_header(ParquetPageKind kind, std::size_t plain_bytes, std::string_view stored,
                         std::size_t values, ParquetEncoding encoding) {
@@ -50,16 +54,26 @@ void DefinitionLevels::add_nulls(std::uint32_t count) {
     bits_.resize((rows_ + 7) / 8);
 }
 
-void DefinitionLevels::append_to(std::string& page) const {
+void DefinitionLevels::append_to(std::string& page, std::uint64_t begin, std::uint64_t end) const {
     DL_CHECK(nulls_ <= rows_ && (nulls_ == 0 || bits_.size() == (rows_ + 7) / 8),
              "every row has its definition level");
-    const auto begin = page.size();
+    const auto at = page.size();
     append_le(page, std::uint32_t{0});
-    if (nulls_ == 0)
-        append_hybrid_run(page, true, rows_);
+    if (values_in(begin, end) == end - begin)
+        append_hybrid_run(page, true, end - begin);
     else
-        append_hybrid_bits(page, bits_, rows_);
-    store_le(page.data() + begin, static_cast<std::uint32_t>(page.size() - begin - 4));
+        append_hybrid_bits(page, std::span(bits_).subspan(begin / 8), end - begin);
+    store_le(page.data() + at, static_cast<std::uint32_t>(page.size() - at - 4));
+}
+
+std::uint64_t DefinitionLevels::values_in(std::uint64_t begin, std::uint64_t end) const {
+    if (nulls_ == 0) return end - begin;
+    std::uint64_t values = 0;
+    for (; begin < end && begin % 8 == 0 && end - begin >= 8; begin += 8)
+        values += static_cast<std::uint64_t>(std::popcount(bits_[begin / 8]));
+    for (; begin < end; ++begin)
+        values += (bits_[begin / 8] >> (begin % 8)) & 1u;
+    return values;
 }
 
 void DefinitionLevels::set_bits(std::uint32_t count) {
@@ -75,31 +89,56 @@ void DefinitionLevels::set_bits(std::uint32_t count) {
     }
 }
 
-void append_pages(std::string& out, std::span<ParquetPageDraft> pages, ParquetChunkInfo& info) {
-    const auto begin = out.size();
-    std::size_t plain_bytes = 0, packed_bytes = 0;
-    for (auto& page : pages) {
-        DL_CHECK(page.content.size() <= std::size_t{std::numeric_limits<std::int32_t>::max()},
-                 "row groups end long before a page has 2 GiB");
-        snappy::Compress(page.content.data(), page.content.size(), &page.packed);
-        plain_bytes += page.content.size();
-        packed_bytes += page.packed.size();
-    }
+ParquetPageDraft& ParquetPageDrafts::add(ParquetPageKind kind, ParquetEncoding encoding) {
+    if (used_ == pages_.size()) pages_.emplace_back();
+    auto& page = pages_[used_++];
+    page.kind = kind;
+    page.encoding = encoding;
+    page.values = 0;
+    page.first_row = 0;
+    page.content.clear();
+    return page;
+}
+
+void ParquetPageDrafts::append_to(std::string& out, ParquetChunkInfo& info) {
+    const std::span<const ParquetPageDraft> pages(pages_.data(), used_);
     DL_CHECK(!pages.empty() && pages.back().kind == ParquetPageKind::data, "a chunk ends with its data page");
-    const bool compressed =
-        static_cast<double>(packed_bytes) < kCompressedMax * static_cast<double>(plain_bytes);
-    info.codec = compressed ? ParquetCodec::snappy : ParquetCodec::plain;
-    for (const auto& page : pages) {
-        const auto& stored = compressed ? page.packed : page.content;
-        if (page.kind == ParquetPageKind::data) info.data_page = out.size() - begin;
+    const auto begin = out.size();
+    const auto append = [&](const ParquetPageDraft& page, std::string_view stored) {
+        const auto at = out.size() - begin;
         const auto header = page_header(page.kind, page.content.size(), stored, page.values, page.encoding);
         out += header;
         out += stored;
         info.plain_bytes += header.size() + page.content.size();
+        if (page.kind == ParquetPageKind::data)
+            info.pages.push_back({at, header.size() + stored.size(), page.first_row});
+    };
+    std::size_t plain_bytes = 0, packed_bytes = 0;
+    for (const auto& page : pages) {
+        DL_CHECK(page.content.size() <= std::size_t{std::numeric_limits<std::int32_t>::max()},
+                 "row groups end long before a page has 2 GiB");
+        snappy::Compress(page.content.data(), page.content.size(), &packed_);
+        plain_bytes += page.content.size();
+        packed_bytes += packed_.size();
+        append(page, packed_);
+    }
+    const bool compressed =
+        static_cast<double>(packed_bytes) < kCompressedMax * static_cast<double>(plain_bytes);
+    info.codec = compressed ? ParquetCodec::snappy : ParquetCodec::plain;
+    if (!compressed) {
+        out.resize(begin);
+        info.plain_bytes = 0;
+        info.pages.clear();
+        for (const auto& page : pages)
+            append(page, page.content);
     }
     info.stored_bytes = out.size() - begin;
-    DL_CHECK(info.data_page < info.stored_bytes, "the data page lies within its chunk");
+    DL_CHECK(!info.pages.empty(), "a chunk has a data page");
     DL_CHECK(compressed || info.stored_bytes == info.plain_bytes, "what is not compressed keeps its size");
+    used_ = 0;
+    if (plain_bytes <= kKeptBytesMax) return;
+    pages_ = {};
+    packed_ = {};
 }
 
 }  // namespace dl::slave

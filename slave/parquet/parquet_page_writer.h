@@ -29,8 +29,13 @@ struct ParquetChunkInfo {
     std::uint64_t nulls = 0;
     std::uint64_t plain_bytes = 0;  // of all pages, with their headers
     std::uint64_t stored_bytes = 0;
-    std::uint64_t data_page = 0;                // from the chunk's begin; a dictionary page lies before it
-    ParquetEncoding encoding = kPlainEncoding;  // of the data page
+    ParquetEncoding encoding = kPlainEncoding;  // of the data pages
+    struct Page {
+        std::uint64_t begin = 0;  // from the chunk's begin
+        std::uint64_t bytes = 0;  // with the header
+        std::uint64_t first_row = 0;
+    };
+    std::vector<Page> pages;  // of data; a dictionary page lies before the first
     // Smallest and largest value in PLAIN encoding, without the length of texts. Not there without values,
     // with NaN among them, for binary and for long texts.
     struct Range {
@@ -51,8 +56,9 @@ class DefinitionLevels {
         rows_ += count;
     }
     void add_nulls(std::uint32_t count);
-    // u32 length, then runs or groups of bits.
-    void append_to(std::string& page) const;
+    // Of rows [begin, end), `begin` a multiple of 8: u32 length, then runs or groups of bits.
+    void append_to(std::string& page, std::uint64_t begin, std::uint64_t end) const;
+    std::uint64_t values_in(std::uint64_t begin, std::uint64_t end) const;
     void clear() {
         rows_ = nulls_ = 0;
         bits_.clear();
@@ -65,16 +71,30 @@ class DefinitionLevels {
     std::vector<std::uint8_t> bits_;
 };
 
-// A page before it is written. Kept from one row group to the next for its memory.
+// A page before it is written.
 struct ParquetPageDraft {
     ParquetPageKind kind = ParquetPageKind::data;
     ParquetEncoding encoding = kPlainEncoding;
     std::size_t values = 0;  // with NULLs
+    std::uint64_t first_row = 0;
     std::string content;
-    std::string packed;  // the content, compressed
 };
 
-// Appends the pages of one chunk to `out`, all compressed or none, and says in `info` how.
-void append_pages(std::string& out, std::span<ParquetPageDraft> pages, ParquetChunkInfo& info);
+// The pages of one chunk on their way: one for all columns of a file, kept from one chunk to the next for its
+// memory.
+class ParquetPageDrafts {
+  public:
+    // Of the next chunk: no page yet.
+    void begin() { used_ = 0; }
+    // Empty, and the last one so far. Valid until the next call.
+    ParquetPageDraft& add(ParquetPageKind kind, ParquetEncoding encoding);
+    // Appends the pages to `out`, all compressed or none, and says in `info` how.
+    void append_to(std::string& out, ParquetChunkInfo& info);
+
+  private:
+    std::vector<ParquetPageDraft> pages_;
+    std::size_t used_ = 0;
+    std::string packed_;  // one page, compressed
+};
 
 }  // namespace dl::slave

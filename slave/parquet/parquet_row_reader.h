@@ -54,9 +54,13 @@ class ParquetRowReader {
   private:
     Result<ColumnBatch> read_once(std::span<const std::uint32_t> rows, std::span<const Field> fields,
                                   ChunkGuideCache* guides, std::uint64_t pages_lost) const;
-    Result<std::shared_ptr<const ChunkGuide>> guide_of(std::size_t group, std::size_t column,
-                                                       ChunkGuideCache* guides,
+    // To `row` of the row group and some that follow, all those of its page or of the chunk.
+    Result<std::shared_ptr<const ChunkGuide>> guide_to(std::size_t group, std::size_t column,
+                                                       std::uint64_t row, ChunkGuideCache* guides,
                                                        std::uint64_t pages_lost) const;
+    Result<std::shared_ptr<const PageGuide>> dictionary_of(std::size_t group, std::size_t column,
+                                                           ChunkGuideCache* guides,
+                                                           std::uint64_t pages_lost) const;
 
     std::uint64_t id_ = 0;  // of this reader among all of the process
     std::string path_;

@@ -39,6 +39,17 @@ class GroupReader {
         const auto& first_rows = file_.footer().first_rows;
         return static_cast<std::uint32_t>(first_rows[group_ + 1] - first_rows[group_]);
     }
+    Result<ParquetChunkValues::Rows> page_with(std::size_t column, std::int64_t at_most) {
+        const auto& described = file_.footer().columns[column];
+        const auto& chunk = file_.footer().chunk(group_, column);
+        auto page = ParquetChunkValues::page_with(file_.chunk_bytes(chunk), described, chunk.codec, at_most,
+                                                  &bytes_left_);
+        if (page.has_error()) return page.error().in(file_.path() + ", column " + described.name);
+        if (page->first >= rows() || page->count > rows() - page->first)
+            return make_error(ErrorCode::corrupt_data, file_.path() + ", column " + described.name +
+                                                           ": has more rows than its row group");
+        return page;
+    }
     Result<ParquetChunkValues> values(std::size_t column, std::uint32_t first, std::uint32_t count) {
         const auto& described = file_.footer().columns[column];
         const auto& chunk = file_.footer().chunk(group_, column);
@@ -83,11 +94,25 @@ Result<ParquetRows> read_group(const ParquetRowReader& file, std::size_t group, 
         return foreign(file, "a very large row group");
     GroupReader reader(file, group);
     ParquetRows rows;
-    DL_TRY_ASSIGN(auto offsets, reader.numbers(kOffsetColumn, 0, reader.rows()));
+    if (reader.rows() == 0) return rows;
+    DL_TRY_ASSIGN(const auto page, reader.page_with(kOffsetColumn, from));
+    max_rows = std::min(max_rows, kParquetRunRows);
+    const auto page_first = static_cast<std::uint32_t>(page.first);
+    DL_TRY_ASSIGN(auto offsets,
+                  reader.numbers(kOffsetColumn, page_first, static_cast<std::uint32_t>(page.count)));
+    const auto there =
+        static_cast<std::uint64_t>(std::lower_bound(offsets.begin(), offsets.end(), from) - offsets.begin());
+    // The row may be in the page, or be the first behind it; and those that follow.
+    const auto end = std::min<std::uint64_t>(reader.rows(), page.first + there + max_rows);
+    if (const auto known = page.first + page.count; end > known) {
+        DL_TRY_ASSIGN(const auto more, reader.numbers(kOffsetColumn, static_cast<std::uint32_t>(known),
+                                                      static_cast<std::uint32_t>(end - known)));
+        offsets.insert(offsets.end(), more.begin(), more.end());
+    }
     DL_TRY(check_ascending(file, offsets));
     const auto begin = std::lower_bound(offsets.begin(), offsets.end(), from);
-    const auto first = static_cast<std::uint32_t>(begin - offsets.begin());
-    const auto count = std::min({max_rows, kParquetRunRows, reader.rows() - first});
+    const auto first = page_first + static_cast<std::uint32_t>(begin - offsets.begin());
+    const auto count = std::min(max_rows, reader.rows() - first);
     if (count == 0) return rows;
     rows.offsets.assign(begin, begin + count);
     DL_TRY_ASSIGN(rows.append_times_us, reader.numbers(kTimeColumn, first, count));

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct FixedCodec {
                 values[at + i] = load(view, begin + i);
         }
     }
-    static void append_plain(std::string& page, const std::vector<Value>& values) {
+    static void append_plain(std::string& page, std::span<const Value> values) {
         page.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Value));
     }
     // Values whose order is that of `Order`, which has the same bits.
@@ -78,20 +79,20 @@ struct Float64Codec : FixedCodec<std::uint64_t, std::uint64_t> {
 };
 
 struct LargeDecimalCodec : FixedCodec<Int128, Int128> {
-    static void append_plain(std::string& page, const Value& value) {
+    static void append_value(std::string& page, const Value& value) {
         append_le(page, __builtin_bswap64(static_cast<std::uint64_t>(value >> 64)));
         append_le(page, __builtin_bswap64(static_cast<std::uint64_t>(value)));
     }
-    static void append_plain(std::string& page, const std::vector<Value>& values) {
+    static void append_plain(std::string& page, std::span<const Value> values) {
         for (const auto& value : values)
-            append_plain(page, value);
+            append_value(page, value);
     }
     static std::optional<ParquetChunkInfo::Range> range(const std::vector<Value>& values) {
         if (values.empty()) return std::nullopt;
         const auto [min, max] = std::minmax_element(values.begin(), values.end());
         ParquetChunkInfo::Range range;
-        append_plain(range.min, *min);
-        append_plain(range.max, *max);
+        append_value(range.min, *min);
+        append_value(range.max, *max);
         return range;
     }
 };
@@ -110,7 +111,7 @@ struct BinaryCodec {
             from = to;
         }
     }
-    static void append_plain(std::string& page, const std::vector<Value>& values) {
+    static void append_plain(std::string& page, std::span<const Value> values) {
         std::size_t bytes = 0;
         for (const auto& value : values)
             bytes += 4 + value.size();

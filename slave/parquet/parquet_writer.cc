@@ -22,6 +22,10 @@ enum ConvertedType : std::int32_t {
 };
 constexpr std::string_view kMagic = "PAR1";
 
+// Chunks are written once they are so many bytes; of a longer one the memory is given back.
+constexpr std::size_t kWriteBytes = 1u << 20;
+constexpr std::size_t kKeptBytesMax = 4u << 20;
+
 void write_logical_type(ThriftWriter& out, const ParquetWriter::Column& column) {
     const auto converted = [&](std::int32_t type) { out.i32(6, type); };
     switch (column.type.kind) {
@@ -87,7 +91,7 @@ void write_encodings(ThriftWriter& out, const ParquetWriter::Column& column, con
 }
 
 void write_chunk(ThriftWriter& out, const ParquetWriter::Column& column, std::uint64_t begin,
-                 const ParquetChunkInfo& info) {
+                 const ParquetChunkInfo& info, std::uint64_t index_begin, std::uint64_t index_bytes) {
     out.begin_element_structure();
     out.i64(2, static_cast<std::int64_t>(begin));
     out.begin_structure(3);
@@ -99,7 +103,7 @@ void write_chunk(ThriftWriter& out, const ParquetWriter::Column& column, std::ui
     out.i64(5, static_cast<std::int64_t>(info.values));
     out.i64(6, static_cast<std::int64_t>(info.plain_bytes));
     out.i64(7, static_cast<std::int64_t>(info.stored_bytes));
-    out.i64(9, static_cast<std::int64_t>(begin + info.data_page));
+    out.i64(9, static_cast<std::int64_t>(begin + info.pages.front().begin));
     if (info.has_dictionary()) out.i64(11, static_cast<std::int64_t>(begin));
     out.begin_structure(12);
     out.i64(3, static_cast<std::int64_t>(info.nulls));
@@ -109,7 +113,25 @@ void write_chunk(ThriftWriter& out, const ParquetWriter::Column& column, std::ui
     }
     out.end_structure();
     out.end_structure();
+    out.i64(4, static_cast<std::int64_t>(index_begin));
+    out.i32(5, static_cast<std::int32_t>(index_bytes));
     out.end_structure();
+}
+
+// Where the pages of a chunk lie.
+std::string offset_index(std::uint64_t chunk_begin, const ParquetChunkInfo& info) {
+    std::string bytes;
+    ThriftWriter out(bytes);
+    out.begin_list(1, Kind::structure, info.pages.size());
+    for (const auto& page : info.pages) {
+        out.begin_element_structure();
+        out.i64(1, static_cast<std::int64_t>(chunk_begin + page.begin));
+        out.i32(2, static_cast<std::int32_t>(page.bytes));
+        out.i64(3, static_cast<std::int64_t>(page.first_row));
+        out.end_structure();
+    }
+    out.end_structure();
+    return bytes;
 }
 
 }  // namespace
@@ -133,28 +155,43 @@ Result<void> ParquetWriter::end_row_group() {
     RowGroup group;
     group.rows = encoders_.empty() ? 0 : encoders_.front()->rows();
     if (group.rows == 0) return {};
-    const auto written = file_->size();
-    group.begin = written + buffer_.size();
+    const auto written = [this] { return file_->size() + buffer_.size(); };
+    group.begin = written();
     for (std::size_t i = 0; i < encoders_.size(); ++i) {
         DL_CHECK(encoders_[i]->rows() == group.rows, "every column has every row");
-        group.chunk_begins.push_back(written + buffer_.size());
-        const auto& info = group.chunks.emplace_back(encoders_[i]->encode(buffer_));
+        group.chunk_begins.push_back(written());
+        const auto& info = group.chunks.emplace_back(encoders_[i]->encode(buffer_, pages_));
         DL_CHECK(info.values == group.rows && encoders_[i]->rows() == 0, "a chunk has every row, once");
-        DL_CHECK(group.chunk_begins.back() + info.stored_bytes == written + buffer_.size(),
+        DL_CHECK(group.chunk_begins.back() + info.stored_bytes == written(),
                  "a chunk is as long as the footer will say");
         if (info.nulls != 0 && !columns_[i].optional)
             return make_error(ErrorCode::corrupt_data, "column " + columns_[i].name + " has " +
                                                            std::to_string(info.nulls) +
                                                            " NULLs and must not have any");
+        if (buffer_.size() >= kWriteBytes) DL_TRY(write_buffer());
     }
     DL_CHECK(group.chunks.size() == columns_.size() && group.chunk_begins.size() == columns_.size(),
              "a row group has a chunk of every column");
     groups_.push_back(std::move(group));
+    return write_buffer();
+}
+
+Result<void> ParquetWriter::write_buffer() {
     const std::string_view bytes = buffer_;
     DL_TRY(file_->append({&bytes, 1}));
     write_back_.wrote(bytes.size());
     buffer_.clear();
+    if (buffer_.capacity() > kKeptBytesMax) buffer_ = {};
     return {};
+}
+
+void ParquetWriter::append_offset_indexes() {
+    for (auto& group : groups_)
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            const auto bytes = offset_index(group.chunk_begins[i], group.chunks[i]);
+            group.offset_indexes.push_back({file_->size() + buffer_.size(), bytes.size()});
+            buffer_ += bytes;
+        }
 }
 
 std::string ParquetWriter::footer() const {
@@ -172,7 +209,8 @@ std::string ParquetWriter::footer() const {
         out.begin_element_structure();
         out.begin_list(1, Kind::structure, columns_.size());
         for (std::size_t i = 0; i < columns_.size(); ++i) {
-            write_chunk(out, columns_[i], group.chunk_begins[i], group.chunks[i]);
+            write_chunk(out, columns_[i], group.chunk_begins[i], group.chunks[i],
+                        group.offset_indexes[i].begin, group.offset_indexes[i].bytes);
             plain_bytes += group.chunks[i].plain_bytes;
             stored_bytes += group.chunks[i].stored_bytes;
         }
@@ -199,6 +237,7 @@ Result<void> ParquetWriter::finish() {
     DL_TRY(end_row_group());
     DL_CHECK(groups_.empty() ? buffer_.size() == kMagic.size() : buffer_.empty(),
              "the footer comes behind the row groups");
+    append_offset_indexes();
     const auto metadata = footer();
     buffer_ += metadata;
     append_le(buffer_, static_cast<std::uint32_t>(metadata.size()));

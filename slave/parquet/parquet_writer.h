@@ -1,6 +1,7 @@
 // Writes a flat Parquet file row group by row group (docs/formats/snapshot-file.md). For each row group:
-// append the same number of rows to every column(), then end_row_group(). Memory: that of one row group.
-// Blocking, not thread-safe. After an error the file is of no use: remove it.
+// append the same number of rows to every column(), then end_row_group(). Memory: what the encoders hold of
+// one row group, and the pages of its largest chunk. Blocking, not thread-safe. After an error the file is of
+// no use: remove it.
 #pragma once
 
 #include <memory>
@@ -39,9 +40,17 @@ class ParquetWriter {
         std::uint64_t rows = 0;
         std::vector<std::uint64_t> chunk_begins;
         std::vector<ParquetChunkInfo> chunks;
+        struct IndexPlace {
+            std::uint64_t begin = 0;
+            std::uint64_t bytes = 0;
+        };
+        std::vector<IndexPlace> offset_indexes;
     };
     ParquetWriter(FileSystem& files, const std::string& path, std::vector<Column> columns,
                   std::unique_ptr<WritableFile> file);
+    Result<void> write_buffer();
+    // Behind the last row group: where the pages of every chunk lie.
+    void append_offset_indexes();
     std::string footer() const;
 
     const std::vector<Column> columns_;
@@ -49,7 +58,8 @@ class ParquetWriter {
     std::unique_ptr<WritableFile> file_;
     PacedWriteBack write_back_;
     std::vector<RowGroup> groups_;
-    std::string buffer_;  // of the row group being written
+    ParquetPageDrafts pages_;
+    std::string buffer_;  // not yet in the file
 };
 
 // The columns of a snapshot file: `_offset`, `_delete`, `_time`, then `f<id>` per field.

@@ -37,6 +37,16 @@ std::int64_t wall_clock_us() {
         .count();
 }
 
+// slave.compaction.memory.bytes less what its threads write with: each a row group and the pages made of it.
+// What is left at least is the smallest value that setting takes.
+std::uint64_t compaction_read_bytes(const SlaveSettings& settings) {
+    constexpr std::uint64_t kWriterBytes = 2 * kParquetRowGroupBytes;
+    constexpr std::uint64_t kReadBytesMin = 64u << 20;
+    const auto all = settings.compaction_memory_bytes;
+    const auto threads = std::max(settings.compaction_threads, settings.data_directories.size());
+    return std::max(std::min(all, kReadBytesMin), all - std::min(all, threads * kWriterBytes));
+}
+
 Result<std::shared_ptr<DuckDatabase>> open_query_database(
     const SlaveSettings& settings, const std::vector<std::shared_ptr<DataDirectory>>& directories) {
     DuckOptions options;
@@ -155,7 +165,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.batch_id_budget = &parts.batch_ids;
     context.now_us = wall_clock_us;
     DL_TRY_ASSIGN(context.file_database, file_duck_database(settings.file_memory_bytes));
-    DL_TRY_ASSIGN(context.compaction_database, file_duck_database(settings.compaction_memory_bytes));
+    DL_TRY_ASSIGN(context.compaction_database, file_duck_database(compaction_read_bytes(settings)));
     DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
 
     parts.registry = std::make_unique<PartitionRegistry>(parts.directories, settings.partition,

@@ -208,7 +208,8 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .default_value = "256m",
          .min = 64 * kMi,
          .max = 1024 * kGi,
-         .help = "Memory for merging column files."},
+         .help = "Memory for merging column files: 32 MiB for each thread to write with, the rest (64m at "
+                 "least) for reading."},
         {.name = "slave.scrub.period.ms",
          .kind = Kind::milliseconds,
          .default_value = "336h",

@@ -156,7 +156,7 @@ inline Result<void> write_parquet(DuckDatabase& database, std::shared_ptr<ScanSo
     const auto handle = session->add_scan(std::move(source));
     return session->execute("COPY (SELECT * FROM dl_scan(" + std::to_string(handle) + ")) TO " +
                             sql_literal(path) + " (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE " +
-                            std::to_string(kParquetRowGroupRows) + ")");
+                            "16384)");  // as files of before our own writer
 }
 
 }  // namespace dl::test

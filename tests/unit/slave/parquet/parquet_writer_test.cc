@@ -11,6 +11,7 @@
 #include "slave/parquet/hybrid_writer.h"
 #include "slave/parquet/parquet_check.h"
 #include "slave/parquet/parquet_row_reader.h"
+#include "slave/parquet/parquet_run.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/unit/slave/parquet/parquet_test_rows.h"
 
@@ -227,7 +228,8 @@ TEST_F(ParquetWriterTest, DictionariesAreGivenUpAnywhere) {
         EXPECT_EQ(rows(*session_, "SELECT *" + from(path)), rows_of(batch)) << different;
         const auto encodings = rows(*session_, "SELECT encodings FROM parquet_metadata(" + sql_literal(path) +
                                                    ") WHERE path_in_schema = 'f1'");
-        EXPECT_EQ(encodings[0][0].find("DICTIONARY") != std::string::npos, different <= 3276) << different;
+        // Not when less than half of them repeat.
+        EXPECT_EQ(encodings[0][0].find("DICTIONARY") != std::string::npos, different <= 6000) << different;
     }
 }
 
@@ -329,7 +331,7 @@ TEST_F(ParquetWriterTest, AFileWithoutRowsCanBeRead) {
 
 // docs/formats/snapshot-file.md describes this file byte by byte.
 TEST_F(ParquetWriterTest, WritesTheGoldenFile) {
-    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v2.parquet";
+    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v3.parquet";
     auto writer = ParquetWriter::create(posix_file_system(), path_,
                                         {{"_offset", type_of("long"), false, true},
                                          {"_delete", type_of("boolean"), false},
@@ -356,23 +358,30 @@ TEST_F(ParquetWriterTest, WritesTheGoldenFile) {
                     {"10", "false", "2026-01-02 03:04:06", "3", "a"}}));
 }
 
-TEST_F(ParquetWriterTest, VersionOneStaysReadable) {
-    const std::string golden = std::string(DL_GOLDEN_DIR) + "/snapshot-v1.parquet";
-    EXPECT_TRUE(check_parquet_pages(**posix_file_system().open_read(golden)).has_value());
-    const auto reader = ParquetRowReader::open(posix_file_system(), golden);
-    ASSERT_TRUE(reader) << reader.error().to_text();
-    const std::vector<Field> fields{{FieldId{1}, "k", type_of("long")}, {FieldId{2}, "s", type_of("string")}};
-    const std::vector<std::uint32_t> wanted{1, 2};
-    const auto read = (*reader)->read(wanted, fields, nullptr);
-    ASSERT_TRUE(read) << read.error().to_text();
-    EXPECT_EQ(rows_of(*read), (Rows{{"2", "~"}, {"3", "a"}}));
+TEST_F(ParquetWriterTest, EarlierVersionsStayReadable) {
+    for (const char* name : {"/snapshot-v1.parquet", "/snapshot-v2.parquet"}) {
+        const std::string golden = std::string(DL_GOLDEN_DIR) + name;
+        EXPECT_TRUE(check_parquet_pages(**posix_file_system().open_read(golden)).has_value());
+        const auto reader = ParquetRowReader::open(posix_file_system(), golden);
+        ASSERT_TRUE(reader) << reader.error().to_text();
+        const std::vector<Field> fields{{FieldId{1}, "k", type_of("long")},
+                                        {FieldId{2}, "s", type_of("string")}};
+        const std::vector<std::uint32_t> wanted{1, 2};
+        const auto read = (*reader)->read(wanted, fields, nullptr);
+        ASSERT_TRUE(read) << read.error().to_text();
+        EXPECT_EQ(rows_of(*read), (Rows{{"2", "~"}, {"3", "a"}}));
+        const auto run = read_parquet_run(**reader, 8, 10, fields);
+        ASSERT_TRUE(run) << run.error().to_text();
+        EXPECT_EQ(rows_of(run->batch), (Rows{{"2", "~"}, {"3", "a"}}));
+        EXPECT_EQ(run->offsets, (std::vector<Offset>{8, 10}));
+    }
     // A later version is refused by its name.
-    auto bytes = *posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/snapshot-v2.parquet");
-    bytes[bytes.find("DataLakeDB version 2") + 19] = '3';
+    auto bytes = *posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/snapshot-v3.parquet");
+    bytes[bytes.find("DataLakeDB version 3") + 19] = '4';
     const auto refused = read_parquet_footer(bytes);
     ASSERT_TRUE(refused.has_error());
     EXPECT_EQ(refused.error().code, ErrorCode::not_supported);
-    EXPECT_NE(refused.error().message.find("version 3"), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("version 4"), std::string::npos) << refused.error().message;
 }
 
 // Any flipped bit of the pages is found, by the walk and by who reads the row, and the place is named.
