@@ -14,12 +14,11 @@
 namespace dl::slave {
 namespace {
 
-// A dictionary is given up when it is full, and when too many of the first values were new to it: with few
-// values it is found out cheaply that none repeats, with many whether a dictionary pays.
-struct Trial {
-    std::size_t values, new_max;
-};
-constexpr std::array<Trial, 3> kTrials{{{1024, 1014}, {8192, 6554}, {32'768, 16'384}}};
+// A dictionary is given up when it is full, no sooner: values that come in turns, as those of a fleet of
+// devices do, repeat only after all of them came once. But where it was given up in the row group before, it
+// is again when hardly one of the first values repeats.
+constexpr std::size_t kTrialValues = 1024;
+constexpr std::size_t kTrialNewMax = 1014;
 
 // A dictionary of texts that take more pays when it spares so many times its size.
 constexpr std::size_t kDictionaryBytes = 1u << 20;
@@ -153,10 +152,9 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
     // value it has no room for, or when the trial is over.
     std::uint32_t number_values(const ColumnView& view, std::uint32_t begin, std::uint32_t end) {
         const auto before = numbers_.size();
-        const auto trial = std::find_if(kTrials.begin(), kTrials.end(),
-                                        [before](const Trial& t) { return before < t.values; });
-        if (trial != kTrials.end())
-            end = static_cast<std::uint32_t>(std::min<std::size_t>(end, begin + trial->values - before));
+        const bool on_trial = failed_before_ && before < kTrialValues;
+        if (on_trial)
+            end = static_cast<std::uint32_t>(std::min<std::size_t>(end, begin + kTrialValues - before));
         numbers_.resize(before + (end - begin));
         auto* at = numbers_.data() + before;
         for (; begin < end; ++begin, ++at) {
@@ -165,8 +163,8 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
             *at = number;
         }
         numbers_.resize(static_cast<std::size_t>(at - numbers_.data()));
-        const bool failed_trial = trial != kTrials.end() && numbers_.size() == trial->values &&
-                                  dictionary_.entries().size() > trial->new_max;
+        const bool failed_trial =
+            on_trial && numbers_.size() == kTrialValues && dictionary_.entries().size() > kTrialNewMax;
         if (begin < end || failed_trial) give_up_dictionary();
         return begin;
     }
@@ -183,12 +181,14 @@ class DictionaryEncoder final : public ParquetColumnEncoder {
         dictionary_.clear();
         numbers_.clear();
         plain_.clear();
+        failed_before_ = !in_dictionary_;
         in_dictionary_ = true;
     }
 
     const bool optional_;
     DefinitionLevels levels_;
     bool in_dictionary_ = true;
+    bool failed_before_ = false;  // it was given up in the row group before
     ValueDictionary<Value> dictionary_;
     std::vector<std::uint16_t> numbers_;  // of the values, in the dictionary
     std::vector<Value> plain_;            // once the dictionary is given up
