@@ -81,10 +81,25 @@ Result<void> LogRecovery::find_files() {
         leftovers_.push_back(segment_path("", *firsts.begin(), ".log").substr(1));
         firsts.erase(firsts.begin());
     }
+    DL_TRY(leave_out_packed(firsts));
     for (const auto& name : names)
         if (name.ends_with(".tmp") || (parse_segment_name(name, ".idx", first) && !firsts.contains(first)))
             leftovers_.push_back(name);
     firsts_.assign(firsts.begin(), firsts.end());
+    return {};
+}
+
+// A crash while segments were packed into one file may leave them behind it.
+Result<void> LogRecovery::leave_out_packed(std::set<Offset>& firsts) {
+    for (auto first = firsts.begin(); first != firsts.end(); ++first) {
+        if (std::next(first) == firsts.end()) break;
+        const auto path = segment_path(identity_.directory, *first, ".log");
+        DL_TRY_ASSIGN(const auto opened, open(path, *first));
+        while (opened.packed && std::next(first) != firsts.end() && *std::next(first) < opened.end_offset) {
+            leftovers_.push_back(segment_path("", *std::next(first), ".log").substr(1));
+            firsts.erase(std::next(first));
+        }
+    }
     return {};
 }
 
@@ -108,10 +123,20 @@ std::unique_ptr<SegmentIndex> LogRecovery::load_index(Offset first) const {
     return std::make_unique<SegmentIndex>(std::move(*index));
 }
 
+Result<SegmentFile> LogRecovery::open(const std::string& path, Offset first) const {
+    auto opened = open_segment_file(files_, path, {identity_.table, identity_.partition, first});
+    if (opened.has_error() && opened.error().code == ErrorCode::corrupt_data)
+        return damaged(opened.error().message);
+    return opened;
+}
+
 Result<void> LogRecovery::recover_closed(Offset first, Offset next_first) {
     auto segment = new_segment(first);
     segment->closed = true;
-    DL_TRY_ASSIGN(const auto file, files_.open_read(segment->path));
+    DL_TRY_ASSIGN(const auto opened, open(segment->path, first));
+    const auto& file = opened.file;
+    segment->packed = opened.packed;
+    segment->stored_bytes = opened.stored_bytes;
     DL_TRY_ASSIGN(const auto size, file->size());
     auto index = load_index(first);
     if (index != nullptr && (index->end_offset != next_first || index->bytes != size)) index.reset();
@@ -152,7 +177,13 @@ Result<void> LogRecovery::recover_closed(Offset first, Offset next_first) {
 
 Result<void> LogRecovery::recover_last(Offset first) {
     auto segment = new_segment(first);
-    DL_TRY_ASSIGN(segment->reader, files_.open_read(segment->path));
+    DL_TRY_ASSIGN(auto opened, open(segment->path, first));
+    if (opened.packed) {
+        // Somebody has removed what lay behind it: it takes what is appended next.
+        DL_TRY(unpack_segment_file(files_, segment->path, *opened.file));
+        DL_TRY_ASSIGN(opened, open(segment->path, first));
+    }
+    segment->reader = std::move(opened.file);
     DL_TRY_ASSIGN(const auto size, segment->reader->size());
     // What is known to have been synced cannot be a torn end. An index is written after its segment was
     // synced and the next one had its name.
@@ -277,7 +308,8 @@ Result<void> LogRecovery::collect_epochs() {
 // Adds the epochs behind the first one of the segment, up to `until` or its end.
 Result<void> LogRecovery::find_epochs(const LogSegment& segment, std::optional<LeaderEpoch> until) {
     auto& epochs = outcome_.epochs;
-    DL_TRY_ASSIGN(const auto file, files_.open_read(segment.path));
+    DL_TRY_ASSIGN(const auto opened, open(segment.path, segment.index.first_offset));
+    const auto& file = opened.file;
     const auto& entries = segment.index.entries;
     auto from = entries.begin();
     while (!until || epochs.newest() < *until) {

@@ -5,12 +5,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/io/file_system.h"
 #include "slave/log/epoch_history.h"
 #include "slave/log/log_seal.h"
+#include "slave/log/packed_segment.h"
 #include "slave/log/partition_log.h"
 #include "slave/log/segment_index.h"
 
@@ -20,6 +22,8 @@ struct LogSegment {
     std::string path;
     SegmentIndex index;
     bool closed = false;
+    bool packed = false;                   // closed ones only; positions are those of the plain bytes
+    std::uint64_t stored_bytes = 0;        // of the file of a packed one
     std::shared_ptr<ReadableFile> reader;  // closed segments: only while recently used
 };
 
@@ -51,6 +55,9 @@ class LogRecovery {
     // That nothing is missing at the beginning.
     Result<void> check_beginning() const;
     Result<void> recover_closed(Offset first, Offset next_first);
+    Result<SegmentFile> open(const std::string& path, Offset first) const;
+    // Segments whose batches a packed file before them has, too.
+    Result<void> leave_out_packed(std::set<Offset>& firsts);
     Result<void> recover_last(Offset first);
     Result<void> apply_changes();
     Result<void> create_first();

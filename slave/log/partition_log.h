@@ -28,9 +28,12 @@ struct LogOptions {
 
 struct SegmentInfo {
     Offset first_offset = 0;
-    Offset end_offset = 0;  // first offset behind the segment
-    std::uint64_t bytes = 0;
+    Offset end_offset = 0;    // first offset behind the segment
+    std::uint64_t bytes = 0;  // of its file
     bool closed = false;
+    std::int64_t newest_time_us = 0;  // newest append time of its batches; the lowest there is without any
+    std::uint64_t plain_bytes = 0;    // of its batches
+    bool packed = false;
 };
 
 // A batch as it lies in a segment.
@@ -72,6 +75,8 @@ class SharedLog {
     virtual Offset first_offset() const = 0;
     virtual Offset end_offset() const = 0;  // behind the last appended batch (synced or not)
     virtual std::vector<SegmentInfo> segments() const = 0;
+    // Those that begin at or after `from`: for who needs the newest of many.
+    virtual std::vector<SegmentInfo> segments_from(Offset from) const = 0;
     // Whole batches from the one that holds `from` on, until `end` (exclusive; the caller passes the synced
     // end), about `max_bytes` of stored bodies, at least one batch if there is one. Each CRC, table,
     // partition and offset is checked (INV-4): CORRUPT_DATA names file and byte offset. NOT_FOUND when `from`
@@ -95,6 +100,10 @@ class SharedLog {
     // made it durable that nothing below `offset` is needed, and opens the log with that as garbage_below:
     // after a crash any of the files may be there. Open readers keep reading what they hold.
     virtual Result<void> remove_before(Offset offset) = 0;
+    // Makes one packed file of the closed segments from `first` up to `end`, both where a segment begins or
+    // ends. Every batch is checked on the way (CORRUPT_DATA: nothing was changed). Readers go on; blocks.
+    // NOT_FOUND when these are not all closed segments of the log any more.
+    virtual Result<void> pack(Offset first, Offset end) = 0;
 };
 
 class PartitionLog : public SharedLog {

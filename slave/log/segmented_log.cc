@@ -54,6 +54,7 @@ Offset SegmentedLog::retention_floor() const {
 }
 
 Result<void> SegmentedLog::remove_before(Offset offset) {
+    const std::lock_guard removing(files_mutex_);
     std::vector<std::shared_ptr<LogSegment>> gone;
     {
         const std::lock_guard guard(mutex_);

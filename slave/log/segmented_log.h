@@ -34,6 +34,7 @@ class SegmentedLog final : public PartitionLog {
     Offset first_offset() const override;
     Offset end_offset() const override { return end_offset_.load(std::memory_order_acquire); }
     std::vector<SegmentInfo> segments() const override;
+    std::vector<SegmentInfo> segments_from(Offset from) const override;
     Result<std::vector<StoredBatch>> read(Offset from, Offset end, std::uint64_t max_bytes) const override;
     Result<Offset> offset_for_time(std::int64_t time_us) const override;
     std::vector<EpochStart> epoch_history() const override;
@@ -42,6 +43,7 @@ class SegmentedLog final : public PartitionLog {
     Result<std::unique_ptr<RetentionHold>> retain_from(Offset from) override;
     Offset retention_floor() const override;
     Result<void> remove_before(Offset offset) override;
+    Result<void> pack(Offset first, Offset end) override;
 
   private:
     // Where to begin reading: a batch at a known position, and how far the segment reaches.
@@ -92,6 +94,16 @@ class SegmentedLog final : public PartitionLog {
     // Why nothing can be written any more.
     Error out_of_service() const;
 
+    // The closed segments from `first` up to `end`; empty when they are not there. Under mutex_.
+    std::vector<std::shared_ptr<LogSegment>> closed_between(Offset first, Offset end) const;
+    // What was read of them, checked, as one index.
+    Result<SegmentIndex> write_packed(const std::vector<std::shared_ptr<LogSegment>>& segments,
+                                      const std::string& path) const;
+    Result<void> name_packed(const std::vector<std::shared_ptr<LogSegment>>& segments, SegmentIndex index,
+                             const std::string& draft);
+    // The segment is not one of the log any more: its records are in another one, or gone.
+    bool was_replaced(const std::shared_ptr<LogSegment>& segment) const;
+
     std::optional<Place> find(Offset offset) const;
     Result<std::shared_ptr<ReadableFile>> reader_of(const Place& place) const;
     Result<void> read_run(const Place& place, Offset from, Offset end, std::uint64_t max_bytes,
@@ -115,6 +127,7 @@ class SegmentedLog final : public PartitionLog {
     std::vector<Piece> pieces_;
     std::vector<std::string_view> parts_;
 
+    std::mutex files_mutex_;  // of who removes or replaces files of segments; taken before mutex_
     mutable std::mutex mutex_;
     std::vector<std::shared_ptr<LogSegment>> segments_;       // never empty; the last one is active
     std::deque<RecentBatch> recent_;                          // the newest batches of the active segment

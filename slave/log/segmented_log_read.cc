@@ -2,9 +2,11 @@
 
 // What any thread reads.
 #include <algorithm>
+#include <limits>
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "slave/log/packed_segment.h"
 #include "slave/log/segment_scanner.h"
 
 namespace dl::slave {
@@ -35,12 +37,21 @@ LeaderEpoch SegmentedLog::newest_epoch() const {
 }
 
 std::vector<SegmentInfo> SegmentedLog::segments() const {
+    return segments_from(std::numeric_limits<Offset>::min());
+}
+
+std::vector<SegmentInfo> SegmentedLog::segments_from(Offset from) const {
     const std::lock_guard guard(mutex_);
+    const auto begin = std::lower_bound(
+        segments_.begin(), segments_.end(), from,
+        [](const std::shared_ptr<LogSegment>& segment, Offset o) { return segment->index.first_offset < o; });
     std::vector<SegmentInfo> infos;
-    infos.reserve(segments_.size());
-    for (const auto& segment : segments_) {
-        const auto& index = segment->index;
-        infos.push_back({index.first_offset, index.end_offset, index.bytes, segment->closed});
+    infos.reserve(static_cast<std::size_t>(segments_.end() - begin));
+    for (auto segment = begin; segment != segments_.end(); ++segment) {
+        const auto& index = (*segment)->index;
+        infos.push_back({index.first_offset, index.end_offset,
+                         (*segment)->packed ? (*segment)->stored_bytes : index.bytes, (*segment)->closed,
+                         index.newest_time_us, index.bytes, (*segment)->packed});
     }
     return infos;
 }
@@ -72,14 +83,16 @@ Result<std::shared_ptr<ReadableFile>> SegmentedLog::reader_of(const Place& place
         const std::lock_guard guard(mutex_);
         if (place.segment->reader != nullptr) return place.segment->reader;
     }
-    DL_TRY_ASSIGN(auto reader, files_.open_read(place.segment->path));
+    DL_TRY_ASSIGN(auto opened, open_segment_file(files_, place.segment->path,
+                                                 {identity_.table, identity_.partition,
+                                                  place.segment->index.first_offset}));
     const std::lock_guard guard(mutex_);
-    const bool removed = place.segment->index.first_offset < segments_.front()->index.first_offset;
-    if (place.segment->reader == nullptr && !removed) {
-        place.segment->reader = reader;
+    const bool there = std::find(segments_.begin(), segments_.end(), place.segment) != segments_.end();
+    if (place.segment->reader == nullptr && there) {
+        place.segment->reader = opened.file;
         if (place.segment->closed) note_opened(place.segment);
     }
-    return reader;
+    return std::move(opened.file);
 }
 
 Result<std::vector<StoredBatch>> SegmentedLog::read(Offset from, Offset end, std::uint64_t max_bytes) const {
@@ -95,7 +108,11 @@ Result<std::vector<StoredBatch>> SegmentedLog::read(Offset from, Offset end, std
                                                         std::to_string(first_offset()));
         }
         const auto before = out.size();
-        DL_TRY(read_run(*place, from, end, max_bytes, taken, out));
+        const auto run = read_run(*place, from, end, max_bytes, taken, out);
+        // Packed into another file since it was looked up; removed is NOT_FOUND in the next round.
+        if (run.has_error() && run.error().code == ErrorCode::not_found && was_replaced(place->segment))
+            continue;
+        DL_TRY(run);
         if (out.size() == before) break;
         DL_CHECK(out.back().header.end_offset() > from, "a read comes forward");
         from = out.back().header.end_offset();
@@ -153,28 +170,36 @@ Result<void> SegmentedLog::read_run(const Place& place, Offset from, Offset end,
 }
 
 Result<Offset> SegmentedLog::offset_for_time(std::int64_t time_us) const {
-    std::vector<Place> places;
-    {
-        const std::lock_guard guard(mutex_);
-        for (const auto& segment : segments_) {
-            const auto& index = segment->index;
-            if (index.entries.empty() || index.newest_time_us < time_us) continue;
-            places.push_back({segment, index.at_or_before_time(time_us), index.bytes, index.end_offset});
-            if (segment->closed) break;
+    for (;;) {
+        std::vector<Place> places;
+        {
+            const std::lock_guard guard(mutex_);
+            for (const auto& segment : segments_) {
+                const auto& index = segment->index;
+                if (index.entries.empty() || index.newest_time_us < time_us) continue;
+                places.push_back({segment, index.at_or_before_time(time_us), index.bytes, index.end_offset});
+                if (segment->closed) break;
+            }
         }
-    }
-    for (const auto& place : places) {
-        DL_TRY_ASSIGN(const auto file, reader_of(place));
-        SegmentScanner scanner(file, place.segment->path,
-                               {identity_.table, identity_.partition, place.entry.offset},
-                               place.entry.position, place.end_position);
-        for (;;) {
-            DL_TRY_ASSIGN(const bool more, scanner.next());
-            if (!more) break;
-            if (scanner.batch().header.append_time_us >= time_us) return scanner.batch().header.base_offset;
+        bool replaced = false;
+        for (const auto& place : places) {
+            const auto file = reader_of(place);
+            replaced =
+                file.has_error() && file.error().code == ErrorCode::not_found && was_replaced(place.segment);
+            if (replaced) break;
+            if (file.has_error()) return file.error();
+            SegmentScanner scanner(*file, place.segment->path,
+                                   {identity_.table, identity_.partition, place.entry.offset},
+                                   place.entry.position, place.end_position);
+            for (;;) {
+                DL_TRY_ASSIGN(const bool more, scanner.next());
+                if (!more) break;
+                if (scanner.batch().header.append_time_us >= time_us)
+                    return scanner.batch().header.base_offset;
+            }
         }
+        if (!replaced) return end_offset();
     }
-    return end_offset();
 }
 
 void SegmentedLog::note_opened(const std::shared_ptr<LogSegment>& segment) const {

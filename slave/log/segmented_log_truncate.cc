@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/log/log_cut.h"
+#include "slave/log/packed_segment.h"
 
 namespace dl::slave {
 namespace {
@@ -32,9 +33,19 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
         for (const auto& segment : segments_)
             if (segment->index.first_offset <= wanted) last = segment;
     }
-    auto file = files_.open_read(last->path);
-    if (file.has_error()) return file.error();
-    DL_TRY_ASSIGN(auto kept, plan_log_cut(std::move(*file), identity_, *last, wanted, epoch));
+    const std::lock_guard cutting(files_mutex_);
+    DL_TRY_ASSIGN(auto file,
+                  open_segment_file(files_, last->path,
+                                    {identity_.table, identity_.partition, last->index.first_offset}));
+    DL_TRY_ASSIGN(auto kept, plan_log_cut(file.file, identity_, *last, wanted, epoch));
+    if (file.packed) {
+        // It takes what is appended next.
+        DL_TRY(unpack_segment_file(files_, last->path, *file.file));
+        const std::lock_guard guard(mutex_);
+        forget_opened(last);
+        last->reader.reset();
+        last->packed = false;
+    }
     DL_CHECK(kept.end_offset <= wanted, "INV-2 a cut takes all that was to go");
     DL_TRY(lower_seal(kept.end_offset));
     if (DL_FAILPOINT_ERROR("truncate.before")) return injected("truncate.before");

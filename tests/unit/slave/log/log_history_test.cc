@@ -1,6 +1,6 @@
-// Random histories over files that lose power: appends, syncs, rolls, removals, kills, power cuts in the
-// middle of any call and a second one while recovering. The seed of a failure is printed; DL_SIM_SEED=n runs
-// that one alone, DL_SIM_RUNS=n that many.
+// Random histories over files that lose power: appends, syncs, rolls, removals, packing, kills, power cuts in
+// the middle of any call and a second one while recovering. The seed of a failure is printed; DL_SIM_SEED=n
+// runs that one alone, DL_SIM_RUNS=n that many.
 #include <cstdlib>
 #include <random>
 
@@ -34,6 +34,8 @@ class History {
                 check(log_->roll());
             else if (dice < 72)
                 remove_some();
+            else if (dice < 77)
+                pack_some();
             else if (dice < 82)
                 read_all();
             else if (dice < 86)
@@ -149,6 +151,16 @@ class History {
         std::erase_if(sent_, [&](const Sent& s) { return s.base < first_; });
         garbage_below_ = std::max(garbage_below_, upto);
         if (removed.has_error()) power_cut();
+    }
+
+    // One or some closed segments become one packed file. Whatever fails on the way, all that was there is.
+    void pack_some() {
+        const auto segments = log_->segments();
+        if (segments.size() < 2) return;
+        const auto begin = random_() % (segments.size() - 1);
+        const auto end = begin + random_() % (segments.size() - 1 - begin);
+        (void)log_->pack(segments[begin].first_offset, segments[end].end_offset);
+        read_all();
     }
 
     void inject() {
