@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormatVersion = 2;
+constexpr int kFormatVersion = 3;
+constexpr int kFormatWithoutHistory = 2;
 constexpr int kFormatWithPlacement = 1;
 
 Error corrupt(const std::string& what) {
@@ -144,13 +145,17 @@ Result<std::vector<std::uint16_t>> slot_map_from_json(const json& tree, std::uin
 Result<TableMeta> meta_from_tree(const json& tree, LeaderEpochs* epochs) {
     if (!tree.is_object() || !tree.contains("format")) return corrupt("is not an object with a \"format\"");
     const bool placed = tree["format"] == kFormatWithPlacement;
-    if (!placed && tree["format"] != kFormatVersion)
+    const bool with_history = tree["format"] == kFormatVersion;
+    if (!placed && !with_history && tree["format"] != kFormatWithoutHistory)
         return corrupt("format version " + tree["format"].dump().substr(0, 32) +
-                       " is unknown, this program knows 1 and 2");
-    DL_TRY(
-        check_keys(tree, "the table",
-                   {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id",
-                    "partition_hash", "index_hash_seed", "slot_map", placed ? "partitions" : "incarnation"}));
+                       " is unknown, this program knows 1 to 3");
+    // A key of the newest format is needed there and unknown in the older ones.
+    const std::string_view hours = with_history ? "history_hours" : "format";
+    const std::string_view bytes = with_history ? "history_bytes" : "format";
+    DL_TRY(check_keys(
+        tree, "the table",
+        {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id", "partition_hash",
+         "index_hash_seed", "slot_map", placed ? "partitions" : "incarnation", hours, bytes}));
     TableMeta meta;
     DL_TRY_ASSIGN(meta.id.value, number<std::uint64_t>(tree, "id"));
     if (!placed) {
@@ -172,6 +177,12 @@ Result<TableMeta> meta_from_tree(const json& tree, LeaderEpochs* epochs) {
         if (field.id >= meta.next_field_id)
             return corrupt("column " + field.name + " has an id that is not assigned yet");
     DL_TRY_ASSIGN(meta.slot_map, slot_map_from_json(tree["slot_map"], meta.partition_count));
+    if (with_history) {
+        DL_TRY_ASSIGN(meta.history.hours,
+                      number<std::uint32_t>(tree, "history_hours", TableHistory::kHoursMax));
+        DL_TRY_ASSIGN(meta.history.bytes,
+                      number<std::uint64_t>(tree, "history_bytes", TableHistory::kBytesMax));
+    }
     if (placed) {
         DL_TRY_ASSIGN(auto found, epochs_from_json(tree["partitions"], meta.partition_count));
         if (epochs != nullptr) *epochs = std::move(found);
@@ -208,7 +219,9 @@ std::string table_meta_to_json(const TableMeta& meta) {
         {"next_field_id", meta.next_field_id.value},
         {"partition_hash", meta.partition_hash},
         {"index_hash_seed", meta.index_hash_seed},
-        {"slot_map", slot_map_to_json(meta.slot_map)}};
+        {"slot_map", slot_map_to_json(meta.slot_map)},
+        {"history_hours", meta.history.hours},
+        {"history_bytes", meta.history.bytes}};
     return tree.dump();
 }
 

@@ -14,6 +14,17 @@
 
 namespace dl {
 
+// How much of its past a table keeps: every record, deletes and replaced ones too, readable by its offset.
+// Whichever limit is reached first lets records go.
+struct TableHistory {
+    static constexpr std::uint32_t kHoursDefault = 72;
+    static constexpr std::uint32_t kHoursMax = 876'000;
+    static constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 60;
+    std::uint32_t hours = kHoursDefault;  // since a record was appended; 0: no longer than needed otherwise
+    std::uint64_t bytes = 0;              // of log files, shared equally by the partitions; 0: no limit
+    friend bool operator==(const TableHistory&, const TableHistory&) = default;
+};
+
 struct TableMeta {
     TableId id;
     // Random; with the id it names this table and no other, whichever catalog made it. 0: not known (format
@@ -28,6 +39,7 @@ struct TableMeta {
     std::uint64_t index_hash_seed = 0;
     // slot -> partition, kSlotCount entries. Default: slot * partition_count / kSlotCount.
     std::vector<std::uint16_t> slot_map;
+    TableHistory history;
 
     PartitionId partition_of(std::string_view canonical_key_bytes) const {
         return PartitionId{slot_map[slot_of(dl::partition_hash(canonical_key_bytes))]};

@@ -62,6 +62,16 @@ Result<std::vector<std::uint16_t>> decode_catalog_slot_map(const std::string& by
     return slots;
 }
 
+Result<TableHistory> decode_catalog_history(const std::string& table, std::int64_t hours,
+                                            std::int64_t bytes) {
+    if (hours < 0 || hours > TableHistory::kHoursMax || bytes < 0 ||
+        static_cast<std::uint64_t>(bytes) > TableHistory::kBytesMax)
+        return make_error(ErrorCode::corrupt_data, "catalog: the history of table " + table + " is of " +
+                                                       std::to_string(hours) + " hours and " +
+                                                       std::to_string(bytes) + " bytes");
+    return TableHistory{static_cast<std::uint32_t>(hours), static_cast<std::uint64_t>(bytes)};
+}
+
 Result<PartitionPlacement> decode_catalog_placement(const SqliteStatement& row, int first) {
     PartitionPlacement placement;
     placement.version = static_cast<std::uint32_t>(row.integer(first));

@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/meta/placement.h"
+#include "common/meta/table_meta.h"
 #include "master/catalog/sqlite_database.h"
 
 namespace dl::master {
@@ -15,6 +16,8 @@ namespace dl::master {
 std::string encode_catalog_slot_map(const std::vector<std::uint16_t>& slots);
 Result<std::vector<std::uint16_t>> decode_catalog_slot_map(const std::string& bytes,
                                                            std::uint32_t partition_count);
+
+Result<TableHistory> decode_catalog_history(const std::string& table, std::int64_t hours, std::int64_t bytes);
 
 inline constexpr const char* kCatalogPlacementColumns =
     "version, leader, leader_epoch, last_leader, in_sync, eligible, replicas, adding, removing, min_in_sync";

@@ -10,7 +10,8 @@
 namespace dl::master {
 namespace {
 
-constexpr std::int64_t kFormatVersion = 2;
+constexpr std::int64_t kFormatVersion = 3;
+constexpr std::int64_t kFormatWithoutHistory = 2;
 constexpr std::int64_t kFormatWithAddresses = 1;
 
 constexpr const char* kTables = R"(
@@ -42,6 +43,12 @@ CREATE TABLE pending_drops(
   PRIMARY KEY(table_id, node)) WITHOUT ROWID;
 )";
 
+// What format 3 brought: tables made before keep what they would have been made with.
+constexpr const char* kHistory = R"(
+ALTER TABLE tables ADD COLUMN history_hours INTEGER NOT NULL DEFAULT 72;
+ALTER TABLE tables ADD COLUMN history_bytes INTEGER NOT NULL DEFAULT 0;
+)";
+
 // Format 1 named slaves by their addresses: each becomes a node that has yet to register.
 constexpr const char* kFromAddresses = R"(
 INSERT INTO nodes(address, incarnation, displaced)
@@ -71,14 +78,15 @@ Result<void> make_catalog(const std::string& path) {
         DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database));
         DL_TRY(database.execute(kTables));
         DL_TRY(database.execute(kNodesAndPlacements));
+        DL_TRY(database.execute(kHistory));
         DL_TRY(set_cluster_id(database));
-        DL_TRY(database.execute("PRAGMA user_version = 2"));
+        DL_TRY(database.execute("PRAGMA user_version = 3"));
         DL_TRY(transaction.commit());
     }
     return posix_file_system().sync_file(path);
 }
 
-Result<void> upgrade(SqliteDatabase& database) {
+Result<void> name_nodes(SqliteDatabase& database) {
     DL_TRY(database.execute("ALTER TABLE pending_drops RENAME TO old_drops"));
     DL_TRY(database.execute("ALTER TABLE tables ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0"));
     DL_TRY(database.execute(kNodesAndPlacements));
@@ -165,14 +173,15 @@ Result<void> upgrade_catalog(SqliteDatabase& database) {
     DL_TRY(quick_check(database));
     DL_TRY_ASSIGN(const auto version, format_of(database));
     if (version == kFormatVersion) return {};
-    if (version != kFormatWithAddresses)
+    if (version != kFormatWithAddresses && version != kFormatWithoutHistory)
         return make_error(ErrorCode::corrupt_data,
                           "the catalog has format version " + std::to_string(version) +
                               ", this program knows versions up to " + std::to_string(kFormatVersion) +
                               "; start the version of the program that wrote it");
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database));
-    DL_TRY(upgrade(database));
-    DL_TRY(database.execute("PRAGMA user_version = 2"));
+    if (version == kFormatWithAddresses) DL_TRY(name_nodes(database));
+    DL_TRY(database.execute(kHistory));
+    DL_TRY(database.execute("PRAGMA user_version = 3"));
     return transaction.commit();
 }
 

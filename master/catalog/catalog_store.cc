@@ -54,7 +54,8 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
     DL_TRY_ASSIGN(
         auto query,
         database_.prepare("SELECT id, name, schema_id, key_field, next_field, partition_count, copies, "
-                          "partition_hash, index_hash_seed, slot_map, incarnation FROM tables ORDER BY id"));
+                          "partition_hash, index_hash_seed, slot_map, incarnation, history_hours, "
+                          "history_bytes FROM tables ORDER BY id"));
     for (;;) {
         DL_TRY_ASSIGN(const bool more, query.step());
         if (!more) break;
@@ -70,6 +71,7 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
         table.index_hash_seed = static_cast<std::uint64_t>(query.integer(8));
         DL_TRY_ASSIGN(table.slot_map, decode_catalog_slot_map(query.blob(9), table.partition_count));
         table.incarnation = static_cast<std::uint64_t>(query.integer(10));
+        DL_TRY_ASSIGN(table.history, decode_catalog_history(table.name, query.integer(11), query.integer(12)));
         DL_TRY(load_fields(table, key));
         tables.push_back(std::move(table));
     }
@@ -264,7 +266,7 @@ Result<void> CatalogStore::add_table(const TableMeta& table, const TablePlacemen
     if (exists) return make_error(ErrorCode::table_exists, "table '" + table.name + "' exists already");
     find = SqliteStatement();
 
-    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT INTO tables VALUES(?,?,?,?,?,?,?,?,?,?,?)"));
+    DL_TRY_ASSIGN(auto insert, database_.prepare("INSERT INTO tables VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"));
     insert.bind(1, static_cast<std::int64_t>(table.id.value)).bind(2, table.name);
     insert.bind(3, std::int64_t{table.schema.id.value}).bind(4, std::int64_t{table.schema.key().id.value});
     insert.bind(5, std::int64_t{table.next_field_id.value}).bind(6, std::int64_t{table.partition_count});
@@ -272,6 +274,8 @@ Result<void> CatalogStore::add_table(const TableMeta& table, const TablePlacemen
     insert.bind(9, static_cast<std::int64_t>(table.index_hash_seed))
         .bind_blob(10, encode_catalog_slot_map(table.slot_map));
     insert.bind(11, static_cast<std::int64_t>(table.incarnation));
+    insert.bind(12, std::int64_t{table.history.hours})
+        .bind(13, static_cast<std::int64_t>(table.history.bytes));
     DL_TRY(insert.run());
     DL_TRY(insert_fields(table));
 

@@ -61,6 +61,14 @@ Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t i
         return make_error(ErrorCode::limit_exceeded, where + std::to_string(definition.copies) +
                                                          " copies of a partition are not within 1..16");
 
+    if (definition.history.hours > TableHistory::kHoursMax ||
+        definition.history.bytes > TableHistory::kBytesMax)
+        return make_error(ErrorCode::limit_exceeded,
+                          where + "a history of " + std::to_string(definition.history.hours) + " hours and " +
+                              std::to_string(definition.history.bytes) + " bytes is not within 0.." +
+                              std::to_string(TableHistory::kHoursMax) + " and 0.." +
+                              std::to_string(TableHistory::kBytesMax));
+    table.history = definition.history;
     table.schema.id = SchemaId{1};
     std::uint32_t next_field = 1;
     for (const auto& column : definition.columns) {

@@ -26,6 +26,7 @@ struct TableDefinition {
     std::string major_key;  // as written
     std::uint32_t partitions = 1;
     std::uint32_t copies = 1;
+    TableHistory history = {};
 };
 
 // Lower-cased, checked table: schema 1, field ids 1.., default slot map, random hash seed given by the

@@ -23,6 +23,7 @@ TableMeta sample() {
     meta.index_hash_seed = 0xfedcba9876543210u;
     meta.slot_map = default_slot_map(3);
     meta.incarnation = 0x8123456789abcdefu;
+    meta.history = {24, 5'000'000'000};
     return meta;
 }
 
@@ -39,7 +40,7 @@ std::string golden(const std::string& name) {
 
 TEST(TableMetaJson, RoundTripAndGolden) {
     const auto text = table_meta_to_json(sample());
-    EXPECT_EQ(text, golden("table-meta-v2.json"));
+    EXPECT_EQ(text, golden("table-meta-v3.json"));
     const auto read = table_meta_from_json(text);
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
     EXPECT_EQ(table_meta_to_json(*read), text);
@@ -47,6 +48,15 @@ TEST(TableMetaJson, RoundTripAndGolden) {
     EXPECT_EQ(read->incarnation, 0x8123456789abcdefu);
     EXPECT_EQ(read->schema.fields[1].default_text, "x\"y");
     EXPECT_EQ(read->slot_map, default_slot_map(3));
+    EXPECT_EQ(read->history, (TableHistory{24, 5'000'000'000}));
+}
+
+TEST(TableMetaJson, Format2HadNoHistory) {
+    const auto read = table_meta_from_json(golden("table-meta-v2.json"));
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    auto expected = sample();
+    expected.history = {};
+    EXPECT_EQ(table_meta_to_json(*read), table_meta_to_json(expected));
 }
 
 TEST(TableMetaJson, Format1IsReadWithItsEpochs) {
@@ -55,6 +65,7 @@ TEST(TableMetaJson, Format1IsReadWithItsEpochs) {
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
     auto expected = sample();
     expected.incarnation = 0;
+    expected.history = {};
     EXPECT_EQ(table_meta_to_json(*read), table_meta_to_json(expected));
     EXPECT_EQ(epochs, (LeaderEpochs{{PartitionId{0}, LeaderEpoch{1}},
                                     {PartitionId{1}, LeaderEpoch{4}},
@@ -73,8 +84,12 @@ TEST(TableMetaJson, RefusesWhatIsMissingUnknownOrInconsistent) {
         "null",
         good + "x",
         good.substr(0, good.size() - 1),
-        replaced(good, "\"format\":2", "\"format\":3"),
-        replaced(good, "\"format\":2", "\"format\":1"),
+        replaced(good, "\"format\":3", "\"format\":4"),
+        replaced(good, "\"format\":3", "\"format\":2"),
+        replaced(good, "\"format\":3", "\"format\":1"),
+        replaced(good, "\"history_hours\":24", "\"history_hours\":876001"),
+        replaced(good, "\"history_bytes\":5000000000", "\"history_bytes\":-1"),
+        replaced(good, "\"history_bytes\"", "\"history_byte\""),
         replaced(good, "\"incarnation\":", "\"incarnations\":"),
         replaced(good, "\"copies\":1", "\"copies\":-1"),
         replaced(good, "\"copies\":1", "\"copies\":1.5"),

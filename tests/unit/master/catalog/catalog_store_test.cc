@@ -282,6 +282,27 @@ TEST_F(CatalogStoreTest, ASecondMasterIsRefused) {
     EXPECT_TRUE(CatalogStore::open(directory_).has_value());
 }
 
+TEST_F(CatalogStoreTest, TablesOfFormat2GetTheHistoryOfNewOnes) {
+    CatalogStore::open(directory_).value().reset();
+    {
+        // As format 2 had it.
+        auto database = SqliteDatabase::open(directory_ + "/catalog.db").value();
+        for (const auto* change :
+             {"INSERT INTO tables VALUES(7,'old',1,1,2,1,1,'xxh3-64',5,zeroblob(8192),9,24,1000)",
+              "INSERT INTO fields VALUES(7,1,0,'id','int',1,NULL,1,NULL)",
+              "ALTER TABLE tables DROP COLUMN history_bytes", "ALTER TABLE tables DROP COLUMN history_hours",
+              "PRAGMA user_version = 2"})
+            ASSERT_TRUE(database.execute(change).has_value()) << change;
+    }
+    for (int opened = 0; opened < 2; ++opened) {
+        const auto tables = CatalogStore::open(directory_).value()->load_tables();
+        ASSERT_TRUE(tables.has_value()) << tables.error().to_text();
+        ASSERT_EQ(tables->size(), 1u);
+        EXPECT_EQ((*tables)[0].name, "old");
+        EXPECT_EQ((*tables)[0].history, TableHistory{});
+    }
+}
+
 TEST_F(CatalogStoreTest, ANewerFormatIsRefusedByName) {
     CatalogStore::open(directory_).value().reset();
     {
