@@ -34,8 +34,8 @@ struct CompactionPolicy {
     std::uint32_t join_files = 0;             // of one tier; below 2: files are never joined
 };
 
-// Every flush leaves a log file until a compaction takes it: with so many of them growth is a reason although
-// a partition has less than bytes_min.
+// Every flush leaves a log file that stays until its records are compacted, however short the history: with
+// so many of them growth is a reason although a partition has less than bytes_min.
 inline constexpr std::size_t kLogFilesForGrowth = 64;
 // Plain bytes. A joined file has at most so many, so that it can be made again from the log in memory; files
 // of the share that join_files of them would reach it with are left as they are.
@@ -55,7 +55,7 @@ enum class CompactionReason : std::uint8_t { none, growth, dead_rows };
 const char* to_text(CompactionReason reason);
 
 // `files` are all of the partition; `tail_rows` are the records that are not flushed, `log_files` those of
-// the log.
+// the log that hold records which are not compacted.
 CompactionReason decide_compaction(std::span<const PolicyFile> files, std::uint64_t tail_rows,
                                    const CompactionPolicy& policy, std::size_t log_files = 0);
 

@@ -14,6 +14,12 @@ void close_complete(Tail& tail, const std::vector<SegmentInfo>& segments) {
             tail.close_segment();
 }
 
+// What the tail still has to follow. The log may have many older segments.
+std::vector<SegmentInfo> newest_segments(const SharedLog& log, const Tail& tail) {
+    const auto& own = tail.segments();
+    return log.segments_from(own.empty() ? tail.end_offset() : own.back()->first_offset());
+}
+
 }  // namespace
 
 // Keeps one tail segment per log segment: `next` is where the next batch lies.
@@ -33,7 +39,7 @@ void Applier::follow_segments(WriterExclusion::Hold& hold, Offset next,
 Result<void> Applier::apply(WriterExclusion::Hold& hold, std::span<LogBatch> batches) {
     auto& tail = hold->tail;
     const auto table = core_.table();
-    const auto segments = core_.log().segments();
+    const auto segments = newest_segments(core_.log(), tail);
     std::vector<TailSegment::FreshKey> missing;
     for (auto& batch : batches) {
         const auto& header = batch.header;
@@ -94,7 +100,7 @@ Result<Applier::Applied> Applier::advance(WriterExclusion::Hold& hold, Offset hi
 }
 
 void Applier::close_complete_segment(WriterExclusion::Hold& hold) {
-    close_complete(hold->tail, core_.log().segments());
+    close_complete(hold->tail, newest_segments(core_.log(), hold->tail));
 }
 
 }  // namespace dl::slave

@@ -10,6 +10,7 @@
 #include "slave/partition/derived_repair.h"
 #include "slave/partition/file_join.h"
 #include "slave/partition/file_repair.h"
+#include "slave/partition/log_retention.h"
 
 namespace dl::slave {
 namespace {
@@ -53,8 +54,7 @@ void CompactionRunner::start(Scope scope, std::function<void(Result<void>)> done
         const auto runs = runs_.lock();
         if (!runs->closing && runs->current != nullptr) {
             auto& current = *runs->current;
-            auto& queue =
-                current.scope == Scope::join && scope != Scope::join ? current.afterwards : current.waiting;
+            auto& queue = current.scope == scope ? current.waiting : current.afterwards;
             if (done) queue.push_back(std::move(done));
             return;
         }
@@ -81,8 +81,14 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
         const auto runs = runs_.lock();
         DL_CHECK(runs->current == run, "one compaction of a partition at a time");
         if (run->job != nullptr) runs->last_progress = progress_of(*run->job);
-        runs->failures = result.has_error() ? std::min(runs->failures + 1, kSkippedBitsMax) : 0;
-        runs->starts_to_skip = result.has_error() ? std::uint64_t{1} << runs->failures : 0;
+        // That log files can be removed or packed says nothing of merging files.
+        if (run->scope == Scope::history) {
+            if (result.has_error())
+                runs->history_not_before = std::chrono::steady_clock::now() + kRepairInterval;
+        } else {
+            runs->failures = result.has_error() ? std::min(runs->failures + 1, kSkippedBitsMax) : 0;
+            runs->starts_to_skip = result.has_error() ? std::uint64_t{1} << runs->failures : 0;
+        }
         run->job = nullptr;
         waiting.swap(run->waiting);
         afterwards.swap(run->afterwards);
@@ -94,7 +100,7 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
     for (const auto& done : waiting)
         done(result);
     for (auto& done : afterwards)
-        start(Scope::everything, std::move(done));
+        start(Scope::asked_for, std::move(done));
     // Last: close() may let the partition go.
     const auto runs = runs_.lock();
     changed_.notify_all();
@@ -114,11 +120,17 @@ bool CompactionRunner::may_start() {
     return false;
 }
 
+bool CompactionRunner::history_may_start(std::chrono::steady_clock::time_point now) {
+    const auto runs = runs_.lock();
+    return !runs->closing && runs->current == nullptr && now >= runs->history_not_before;
+}
+
 void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) {
     const auto files = core_.state();
     if (core_.derived_doubted.load() || files->files->has_doubted_index() ||
         !replaceable_damage(core_, *files).empty())
         start_repair(now);
+    if (history_may_start(now) && history_is_due(core_)) return start(Scope::history, nullptr);
     const auto& policy = core_.options.compaction;
     {
         const auto runs = runs_.lock();
@@ -133,7 +145,7 @@ void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) 
     if (!worth_when_idle(policy_files(*state->files), state->tail->rows, policy) || !may_start()) return;
     spdlog::info("compaction: {}, which nobody writes to, because of {}", core_.label(),
                  to_text(CompactionReason::dead_rows));
-    start(Scope::everything, nullptr);
+    start(Scope::idle, nullptr);
 }
 
 void CompactionRunner::consider() {
@@ -141,7 +153,9 @@ void CompactionRunner::consider() {
     if (!may_start()) return;
     const auto state = core_.state();
     const auto files = policy_files(*state->files);
-    const auto reason = decide_compaction(files, state->tail->rows, policy, core_.log().segments().size());
+    // Those of the history stay, whatever is merged.
+    const auto log_files = core_.log().segments_from(core_.publisher().manifest().compacted_end).size();
+    const auto reason = decide_compaction(files, state->tail->rows, policy, log_files);
     if (reason == CompactionReason::none) {
         if (decide_join(files, policy)) start(Scope::join, nullptr);
         return;
@@ -254,53 +268,43 @@ Result<void> CompactionRunner::run_join(Run& own) {
 }
 
 Result<void> CompactionRunner::run(Run& own) {
+    if (own.scope == Scope::history) {
+        DL_TRY(remove_log(core_, wanted_log_start(core_)));
+        return pack_log(core_, [this] { return still_open(); });
+    }
     const std::lock_guard replacing(core_.files_mutex);
     DL_TRY(repair_doubted());
     if (own.scope == Scope::join) return run_join(own);
     const Offset log_start =
-        log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs);
-    if (own.scope == Scope::everything) DL_TRY(flushes_.close_active_segment());
+        own.scope == Scope::asked_for
+            ? log_start_after_compaction(core_.log().segments(), core_.options.retained_closed_logs)
+            : wanted_log_start(core_);
+    if (own.scope == Scope::asked_for || own.scope == Scope::idle) DL_TRY(flushes_.close_active_segment());
     DL_TRY(flushes_.flush_closed_segments(core_.state()->end_offset));
     if (!needs_compaction(policy_files(*core_.state()->files), core_.options.compaction.dead_percent))
-        return remove_log(log_start);
+        return remove_log(core_, log_start);
     auto ran = merge(own);
-    // What is kept for readers of the past may be the space that is missing.
-    if (ran.has_error() && ran.error().code == ErrorCode::disk_full) core_.earlier.clear();
+    if (ran.has_error() && ran.error().code == ErrorCode::disk_full) {
+        // What is kept for readers of the past may be the space that is missing. So may the history, which
+        // who asks for a compaction gives up; what is left of it is compared first (INV-15).
+        core_.earlier.clear();
+        if (own.scope == Scope::asked_for) {
+            DL_TRY(rewrote_inputs());
+            DL_TRY(remove_log(core_, log_start));
+            ran = merge(own);
+        }
+    }
     if (ran.has_error()) {
         DL_TRY_ASSIGN(const bool again, mended_inputs(ran.error()));
         if (again) ran = merge(own);
     }
     DL_TRY_ASSIGN(const auto output, std::move(ran));
-    if (output.unchanged) return remove_log(log_start);
+    if (output.unchanged) return remove_log(core_, log_start);
     DL_TRY(commit(output, log_start));
     ++core_.counters.compactions;
     spdlog::info("compaction: {} keeps {} of {} records below offset {} in {} files", core_.label(),
                  output.rows_after, output.rows_before, output.end_offset(), output.files.size());
     return {};
-}
-
-// How far the log can go, up to `below`: by whole segments, all of them visible and needed by nobody else.
-Offset CompactionRunner::removable(Offset below) const {
-    const auto end = std::min({below, core_.log().retention_floor(), core_.progress().visible_end()});
-    Offset start = 0;
-    for (const auto& segment : core_.log().segments())
-        if (segment.closed && segment.end_offset <= end) start = segment.end_offset;
-    return start;
-}
-
-// Without new files: what the log retains less of than the last compaction left.
-Result<void> CompactionRunner::remove_log(Offset below) {
-    const auto committing = core_.begin_commit();
-    const auto before = committing->manifest();
-    below = std::max(before.log_start, removable(below));
-    if (below == before.log_start || below > before.compacted_end) return {};
-    DL_TRY(core_.make_log_durable(before.flushed_end));
-    DL_TRY(committing->commit({.operation = "compaction",
-                               .files = core_.state()->files->entries(),
-                               .flushed_end = before.flushed_end,
-                               .compacted_end = before.compacted_end,
-                               .log_start = below}));
-    return core_.log().remove_before(below);
 }
 
 Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log_start) {
@@ -338,7 +342,7 @@ Result<void> CompactionRunner::commit(const CompactionOutput& output, Offset log
             "compaction refused, nothing was changed (INV-5): the files changed under it; it is "
             "tried again");
     }
-    log_start = std::max(before.log_start, removable(std::min(log_start, output.end_offset())));
+    log_start = std::max(before.log_start, removable_log(core_, std::min(log_start, output.end_offset())));
     DL_TRY(committing->commit({.operation = "compaction",
                                .files = entries,
                                .flushed_end = before.flushed_end,

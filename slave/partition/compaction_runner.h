@@ -22,34 +22,39 @@ class CompactionRunner {
     CompactionRunner(PartitionCore& core, SnapshotMaintainer& flushes) : core_(core), flushes_(flushes) {}
     void set_owner(std::weak_ptr<void> owner) { owner_ = std::move(owner); }
 
-    // Starts a run over all records or joins the run under way. `done` is called once, on the compaction
-    // pool, or on this thread when the partition closes. Returns at once.
-    void start(std::function<void(Result<void>)> done) { start(Scope::everything, std::move(done)); }
+    // As asked for by somebody: starts a run over all records, after which the log has its newest files only,
+    // or joins such a run under way. `done` is called once, on the compaction pool, or on this thread when
+    // the partition closes. Returns at once.
+    void start(std::function<void(Result<void>)> done) { start(Scope::asked_for, std::move(done)); }
     // Of the run under way, else of the last one.
     CompressProgress progress() const;
     // After a flush: starts a run, or joins files, when the policy says so. After a failed run the next
     // calls, of this and of consider_idle(), start none: two after the first failure, twice as many after
     // each further one, at most 64.
     void consider();
-    // Every now and then: the same when nothing has been written for a while, then with the tail. Also
-    // rebuilds key indexes that were found damaged, and what was derived with them.
+    // Every now and then: the same when nothing has been written for a while, then with the tail. Also lets
+    // go of log files that are no history any more, and rebuilds key indexes that were found damaged, and
+    // what was derived with them.
     void consider_idle(std::chrono::steady_clock::time_point now);
     // Stops a run, waits for it; later calls get UNAVAILABLE.
     void close();
 
   private:
-    // What is merged: small flushed files, whose records all stay; the column files; or the tail too, which
-    // is flushed for it.
-    enum class Scope : std::uint8_t { join, flushed, everything };
+    // What is done: log files leave the history or are packed; small flushed files are joined, whose records
+    // all stay; the column files are merged; or the tail too, which is flushed for it. Only who asks for a
+    // compaction shortens the log beyond what the history of the table says.
+    enum class Scope : std::uint8_t { history, join, flushed, idle, asked_for };
     struct Run {
         Scope scope = Scope::flushed;
         std::vector<std::function<void(Result<void>)>> waiting;
-        std::vector<std::function<void(Result<void>)>> afterwards;  // of a join: those who want a compaction
+        std::vector<std::function<void(Result<void>)>>
+            afterwards;  // those who ask for more than this run does
         std::shared_ptr<CompactionJob> job;
     };
     void start(Scope scope, std::function<void(Result<void>)> done);
     // False while one runs, and for the calls that are skipped after a failure.
     bool may_start();
+    bool history_may_start(std::chrono::steady_clock::time_point now);
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
     Result<void> run_join(Run& own);
@@ -64,8 +69,6 @@ class CompactionRunner {
     void start_repair(std::chrono::steady_clock::time_point now);
     Result<void> still_open();
     Result<void> commit(const CompactionOutput& output, Offset log_start);
-    Offset removable(Offset below) const;
-    Result<void> remove_log(Offset below);
     void remember(const CompactionOutput& output);
 
     PartitionCore& core_;
@@ -79,6 +82,7 @@ class CompactionRunner {
         std::uint64_t starts_to_skip = 0;  // so often may_start() says no, whoever asks
         std::uint64_t appends_seen = 0;
         std::chrono::steady_clock::time_point idle_since{};
+        std::chrono::steady_clock::time_point history_not_before{};  // after a failure
         bool repairing = false;
         std::chrono::steady_clock::time_point repair_not_before{};  // after one that failed
     };

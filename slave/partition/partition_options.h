@@ -24,6 +24,7 @@ class TailBudget;
 struct PartitionOptions {
     std::uint64_t segment_bytes = 64u << 20;
     std::uint32_t retained_closed_logs = 1;  // closed segments compress_table leaves besides the active one
+    bool pack_log = true;                    // log files of the history are compressed
     bool sync = true;  // false: acknowledged without fdatasync (named in the meta frame)
     // One copy: what is synced is committed. False: advance_high_watermark() says what is.
     bool synced_is_committed = true;

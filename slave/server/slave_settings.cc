@@ -65,6 +65,11 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .min = 1,
          .max = 1000,
          .help = "Newest log files compress_table leaves as they are, the one being written included."},
+        {.name = "slave.history.pack",
+         .kind = Kind::choice,
+         .default_value = "on",
+         .choices = {"on", "off"},
+         .help = "Closed log files of the history are compressed (zstd) and small ones joined."},
         {.name = "slave.disk.free.bytes.min",
          .kind = Kind::bytes,
          .default_value = "256m",
@@ -314,6 +319,7 @@ SlaveSettings slave_settings(const Config& config) {
     // The setting counts the active file, the partition the closed ones.
     settings.partition.retained_closed_logs =
         static_cast<std::uint32_t>(size("slave.compaction.log.retain.number") - 1);
+    settings.partition.pack_log = config.text("slave.history.pack") == "on";
     settings.partition.sync = config.text("slave.sync") == "always";
     settings.partition.codec = config.text("slave.log.codec") == "lz4" ? BodyCodec::lz4 : BodyCodec::none;
     settings.partition.files_proven_at_open = false;

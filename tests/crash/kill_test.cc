@@ -32,8 +32,10 @@ TEST_P(RandomKillTest, NothingAcknowledgedIsLost) {
     const auto seed = from_environment("DL_CRASH_SEED", std::random_device{}());
     std::cout << "DL_CRASH_SEED=" << seed << "\n";
     std::mt19937_64 random(seed);
-    // Only compactions that are asked for: 64 log files of this size are written in no time.
-    start({.slave_properties = {{"slave.file.segment.bytes", "65536"}, {"slave.compaction.auto", "off"}}});
+    // Files are merged and log files packed all the time, which takes no record of the history.
+    start({.slave_properties = {{"slave.file.segment.bytes", "65536"},
+                                {"slave.compaction.bytes.min", "0"},
+                                {"slave.compaction.files.min", "2"}}});
     Workload load(cluster().port(), {.writers = 3,
                                      .partitions = 3,
                                      .keys_per_writer = 200,
