@@ -23,6 +23,7 @@ struct ReadRequest {
     std::uint64_t read_count = 0;
     StreamFormat format = StreamFormat::rows;
     std::size_t bytes_max = 0;
+    bool check_end = false;
 };
 
 Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
@@ -30,6 +31,7 @@ Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
     ReadRequest read;
     DL_TRY_ASSIGN(read.table, find_table(tables, request.table));
     DL_TRY(check_schema(*read.table, request.schema, "read"));
+    read.check_end = request.check_end;
     DL_TRY_ASSIGN(read.format, parse_stream_format(request.format));
     read.read_count = request.read_count;
     read.bytes_max = static_cast<std::size_t>(request.bytes_max);
@@ -83,11 +85,18 @@ boost::asio::awaitable<Result<rpc::ReadResult>> read_partition(HandlerContext& c
                                                                const ReadRequest& request, std::size_t index,
                                                                std::size_t bytes_max, std::size_t& sent) {
     const auto& position = request.positions[index];
+    rpc::ReadResult result{position.id, position.offset, {}};
+    if (request.check_end) {
+        auto within = check_position(request.table->name, position.id, *position.partition, position.offset);
+        if (within.has_error()) {
+            result.error = std::move(within).error();
+            co_return result;
+        }
+    }
     StreamReader reader(position.partition, request.table, position.id, position.offset, request.read_count,
                         request.format);
     auto ahead = std::make_shared<Prefetch>(std::move(reader), bytes_max);
     std::size_t used = 0;
-    rpc::ReadResult result{position.id, position.offset, {}};
     Prefetch::start(ahead, *context.work_pool);
     for (;;) {
         const bool made = co_await ahead->ready->wait(std::chrono::steady_clock::time_point::max());
@@ -99,6 +108,7 @@ boost::asio::awaitable<Result<rpc::ReadResult>> read_partition(HandlerContext& c
         auto chunk = std::move(**ahead->chunk);
         if (chunk.empty()) break;
         const auto next = ahead->reader.next_offset();
+        const auto dropped = ahead->reader.dropped();
         used += chunk.bytes;
         const bool more = used < bytes_max;
         if (more) {
@@ -107,6 +117,10 @@ boost::asio::awaitable<Result<rpc::ReadResult>> read_partition(HandlerContext& c
         }
         DL_CO_TRY(co_await send(call, chunk, request.format));
         result.next = next;
+        if (dropped) {
+            result.dropped_first = dropped->first;
+            result.dropped_last = dropped->second;
+        }
         if (!more) break;
     }
     sent += used;

@@ -47,6 +47,16 @@ Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::
     return found;
 }
 
+Result<void> check_position(const std::string& table, PartitionId id, const Partition& partition,
+                            Offset offset) {
+    const Offset end = partition.end_offset();
+    if (offset <= end) return {};
+    return make_error(ErrorCode::offset_out_of_range,
+                      "partition " + std::to_string(id.value) + " of table '" + table + "' ends at offset " +
+                          std::to_string(end) + ", a position at " + std::to_string(offset) +
+                          " is none of it; read on from an offset of this table");
+}
+
 Result<void> check_schema(const TableMeta& table, SchemaId schema, std::string_view what) {
     if (schema <= table.schema.id) return {};
     return make_error(ErrorCode::schema_mismatch, std::string(what) + " of table " + table.name +

@@ -24,6 +24,10 @@ using FoundPartitions = std::vector<std::pair<PartitionId, std::shared_ptr<Parti
 Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::TableRef& table,
                                         const std::vector<PartitionId>& ids);
 
+// OFFSET_OUT_OF_RANGE when a position of a reader lies beyond the end of the partition.
+Result<void> check_position(const std::string& table, PartitionId id, const Partition& partition,
+                            Offset offset);
+
 // SCHEMA_MISMATCH when `schema` is newer than what is known here.
 Result<void> check_schema(const TableMeta& table, SchemaId schema, std::string_view what);
 

@@ -13,6 +13,7 @@ Result<std::vector<WaitPosition>> find_positions(const TableRegistry& tables,
     positions.reserve(request.partitions.size());
     for (const auto& [id, epoch, offset] : request.partitions) {
         DL_TRY_ASSIGN(auto partition, find_led_partition(tables, request.table, id, epoch));
+        if (request.check_end) DL_TRY(check_position(request.table.name, id, *partition, offset));
         positions.push_back({std::move(partition), offset});
     }
     return positions;

@@ -13,6 +13,7 @@
 #include "slave/partition/pinned_view.h"
 #include "slave/partition/record_reader.h"
 #include "slave/partition/snapshot_maintainer.h"
+#include "slave/partition/time_lookup.h"
 #include "slave/partition/wait_list.h"
 
 namespace dl::slave {
@@ -69,6 +70,12 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         seal_at_rest();
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
+    Offset history_start() const override {
+        return std::min(core_.log().first_offset(), core_.state()->end_offset);
+    }
+    Result<Offset> offset_for_time(std::int64_t time_us) const override {
+        return find_offset_for_time(core_, time_us);
+    }
     Offset end_offset() const override { return core_.state()->end_offset; }
     Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,
                                         std::uint64_t max_bytes) const override {

@@ -66,6 +66,11 @@ class Partition {
     virtual Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const = 0;
 
     virtual Offset first_offset() const = 0;  // of the oldest stored record; = end_offset when empty
+    // From here on every record is stored, deletes and replaced ones too; below, what compaction has left.
+    virtual Offset history_start() const = 0;
+    // Of the first record appended at or after `time_us` (microseconds UTC), as far as the clock of the node
+    // never went back; end_offset() when there is none. Blocking: log and files.
+    virtual Result<Offset> offset_for_time(std::int64_t time_us) const = 0;
     // Behind the last visible record: everything below is synced, committed and applied.
     virtual Offset end_offset() const = 0;
 

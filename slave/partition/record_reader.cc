@@ -55,21 +55,6 @@ Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budge
     return {};
 }
 
-// From the file as it is open, where we can; what only DuckDB can read, from the beginning.
-Result<ParquetRows> read_rows_of(const PartitionCore& core, const SnapshotFile& file, Offset from,
-                                 std::uint32_t rows_max) {
-    const auto& fields = file.info().fields;
-    auto rows = [&]() -> Result<ParquetRows> {
-        DL_TRY_ASSIGN(const auto reader, file.row_reader());
-        return read_parquet_run(*reader, from, rows_max, fields);
-    }();
-    if (rows.has_value() || rows.error().code != ErrorCode::not_supported) return rows;
-    DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
-    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes,
-                                                         WideFileUse::read, give_up_after(kWideReadWaitMax)));
-    return read_parquet_rows(*database, file.parquet_path(), from, rows_max, fields);
-}
-
 // Rows below `until`, where the log begins.
 Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offset until, Offset* from,
                        Budget* budget, std::vector<ReadSlice>* slices) {
@@ -78,7 +63,7 @@ Result<void> read_file(const PartitionCore& core, const SnapshotFile& file, Offs
     const std::uint64_t row_bytes = std::max<std::uint64_t>(1, info.plain_bytes / info.rows);
     const auto rows =
         std::min(std::clamp(budget->bytes / row_bytes + 1, kFileRowsMin, kFileRowsMax), budget->rows);
-    DL_TRY_ASSIGN(auto read, read_rows_of(core, file, *from, static_cast<std::uint32_t>(rows)));
+    DL_TRY_ASSIGN(auto read, read_file_rows(core, file, *from, static_cast<std::uint32_t>(rows)));
     if (read.offsets.empty() || read.offsets.size() != read.batch.rows())
         return make_error(ErrorCode::corrupt_data, "snapshot file " + file.parquet_path() +
                                                        " has no record from offset " + std::to_string(*from) +
@@ -114,6 +99,21 @@ const SnapshotFile* file_with_record_from(const FileSet& files, Offset from) {
 }
 
 }  // namespace
+
+// From the file as it is open, where we can; what only DuckDB can read, from the beginning.
+Result<ParquetRows> read_file_rows(const PartitionCore& core, const SnapshotFile& file, Offset from,
+                                   std::uint32_t rows_max) {
+    const auto& fields = file.info().fields;
+    auto rows = [&]() -> Result<ParquetRows> {
+        DL_TRY_ASSIGN(const auto reader, file.row_reader());
+        return read_parquet_run(*reader, from, rows_max, fields);
+    }();
+    if (rows.has_value() || rows.error().code != ErrorCode::not_supported) return rows;
+    DL_TRY_ASSIGN(const auto group_bytes, file.widest_group_bytes());
+    DL_TRY_ASSIGN(const auto database, file_database_for(core.context.file_database, group_bytes,
+                                                         WideFileUse::read, give_up_after(kWideReadWaitMax)));
+    return read_parquet_rows(*database, file.parquet_path(), from, rows_max, fields);
+}
 
 Result<std::vector<ReadSlice>> read_records(const PartitionCore& core, Offset from, std::uint64_t max_rows,
                                             std::uint64_t max_bytes) {

@@ -57,12 +57,31 @@ std::size_t StreamReader::row_bytes(const ReadSlice& slice) const {
                                  1);
 }
 
+// Offsets are dense where every record is stored, so that each one left out was compacted away.
+void StreamReader::note_dropped(const ReadSlice& slice, std::uint32_t end_row) {
+    const auto note = [this](Offset first, Offset last) {
+        dropped_ = {dropped_ ? dropped_->first : first, last};
+    };
+    const Offset begin = slice.offset_of(slice.first_row);
+    if (begin > next_offset_) note(next_offset_, begin - 1);
+    const Offset last = slice.offset_of(end_row - 1);
+    if (last - begin == static_cast<Offset>(end_row - 1 - slice.first_row)) return;
+    auto low = slice.first_row;
+    while (slice.offset_of(low + 1) == slice.offset_of(low) + 1)
+        ++low;
+    auto high = end_row - 1;
+    while (slice.offset_of(high - 1) == slice.offset_of(high) - 1)
+        --high;
+    note(slice.offset_of(low) + 1, slice.offset_of(high) - 1);
+}
+
 void StreamReader::took(const ReadSlice& slice, std::uint32_t end_row, StreamChunk& chunk) {
     DL_CHECK(end_row > slice.first_row && end_row <= slice.end_row,
              "a stream comes forward within its slice");
     const auto rows = end_row - slice.first_row;
     DL_CHECK(rows <= rows_left_, "a stream gives no more than was asked for");
     DL_CHECK(slice.offset_of(slice.first_row) >= next_offset_, "INV-3 a stream gives no record twice");
+    note_dropped(slice, end_row);
     chunk.rows += rows;
     rows_left_ -= rows;
     next_offset_ = slice.offset_of(end_row - 1) + 1;

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/error.h"
@@ -42,12 +44,15 @@ class StreamReader {
     Result<StreamChunk> next(std::size_t bytes_max);
     // Where to go on: behind the last record given; where it began when none was.
     Offset next_offset() const { return next_offset_; }
+    // First and last of the offsets read over that have no record any more: compaction has dropped them.
+    const std::optional<std::pair<Offset, Offset>>& dropped() const { return dropped_; }
 
   private:
     void encode_rows(StreamChunk& chunk, std::size_t bytes_max);
     void encode_json(StreamChunk& chunk, std::size_t bytes_max);
     void encode_columnar(StreamChunk& chunk, std::size_t bytes_max);
     std::size_t row_bytes(const ReadSlice& slice) const;
+    void note_dropped(const ReadSlice& slice, std::uint32_t end_row);
     void took(const ReadSlice& slice, std::uint32_t end_row, StreamChunk& chunk);
 
     std::shared_ptr<Partition> partition_;
@@ -55,6 +60,7 @@ class StreamReader {
     const PartitionId id_;
     const StreamFormat format_;
     Offset next_offset_;
+    std::optional<std::pair<Offset, Offset>> dropped_;
     std::uint64_t rows_left_;
     std::vector<ReadSlice> slices_;  // read and not yet encoded, from position_ on
     std::size_t position_ = 0;

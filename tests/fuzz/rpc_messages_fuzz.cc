@@ -109,7 +109,7 @@ std::vector<std::string> fuzz_seeds() {
     add(8, encode(WaitRequest{table, positions, 1, 1000}));
     add(9, encode(WaitReply{18446744073709551615u}));
     add(10, encode(OffsetsRequest{table, {{PartitionId{0}, LeaderEpoch{1}}}}));
-    add(11, encode(OffsetsReply{{{PartitionId{0}, 1, 2}}}));
+    add(11, encode(OffsetsReply{{{PartitionId{0}, 1, 2, 3, 4}}}));
     const PinTable pin{table, SchemaId{1}, {{PartitionId{0}, LeaderEpoch{1}, 5, {}}}, {"a", "\"\n"}};
     const CutTable cut{TableId{7}, {{PartitionId{0}, 5}}, 1, 2};
     add(12, encode(PinRequest{{pin, pin}, 1000}));

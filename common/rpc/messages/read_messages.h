@@ -30,6 +30,7 @@ struct ReadRequest {
     std::uint64_t read_count = 1;                              // records of each partition at most
     std::string format;                                        // "rows", "json", "columnar"
     std::uint64_t bytes_max = limits::stream_reply_bytes_max;  // soft; cut at a record
+    bool check_end = false;  // a position beyond the end of its partition is OFFSET_OUT_OF_RANGE
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         TableRef::members(m.table, v);
@@ -38,6 +39,7 @@ struct ReadRequest {
         v("read_count", m.read_count, from_to(1, std::numeric_limits<std::int64_t>::max()));
         v("format", m.format);
         v("bytes_max", m.bytes_max, from_to(1, std::uint64_t{1} << 40));
+        v.maybe("check_end", m.check_end);
     }
     std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
 };
@@ -46,11 +48,19 @@ struct ReadResult {
     PartitionId partition;
     Offset next = 0;             // where to go on
     std::optional<Error> error;  // why it ended before its share was read
+    // First and last of the offsets read over whose records compaction has dropped; both or none.
+    std::optional<Offset> dropped_first = std::nullopt;
+    std::optional<Offset> dropped_last = std::nullopt;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("partition", m.partition);
         v("next", m.next);
         v.maybe("error", m.error);
+        v.maybe("dropped_first", m.dropped_first);
+        v.maybe("dropped_last", m.dropped_last);
+    }
+    std::string complaint() const {
+        return dropped_first.has_value() == dropped_last.has_value() ? "" : "names half a range";
     }
 };
 
@@ -71,12 +81,14 @@ struct WaitRequest {
     std::vector<PartitionPosition> partitions;
     std::uint64_t min_rows = 1;
     std::int64_t wait_ms = 0;
+    bool check_end = false;  // as in ReadRequest, at once
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         TableRef::members(m.table, v);
         v("partitions", m.partitions);
         v("min_rows", m.min_rows, from_to(0, std::numeric_limits<std::int64_t>::max()));
         v("wait_ms", m.wait_ms, from_to(0, limits::long_poll_wait_ms_max));
+        v.maybe("check_end", m.check_end);
     }
     std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
 };
@@ -94,23 +106,29 @@ struct OffsetsRequest {
     static constexpr Method kMethod = Method::offsets;
     TableRef table;
     std::vector<PartitionEpoch> partitions;
+    std::optional<std::int64_t> since_us = std::nullopt;  // microseconds UTC: asks for `since`, too
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         TableRef::members(m.table, v);
         v("partitions", m.partitions);
+        v.maybe("since_us", m.since_us);
     }
     std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
 };
 
 struct PartitionOffsets {
     PartitionId partition;
-    Offset first = 0;  // of the oldest stored record; `end` when there is none
-    Offset end = 0;    // of the next record
+    Offset first = 0;                            // of the oldest stored record; `end` when there is none
+    Offset history = 0;                          // from here on every record is stored
+    Offset end = 0;                              // of the next record
+    std::optional<Offset> since = std::nullopt;  // of the first record appended then or later, or `end`
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("partition", m.partition);
         v("first", m.first);
+        v("history", m.history);
         v("end", m.end);
+        v.maybe("since", m.since);
     }
 };
 

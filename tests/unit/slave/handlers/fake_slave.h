@@ -71,7 +71,7 @@ class FakeView final : public ReadView {
     std::vector<ViewFile> files_;
 };
 
-class FakePartition final : public Partition {
+class FakePartition : public Partition {
   public:
     FakePartition(TableId table, PartitionId id) : table_(table), id_(id) {}
 
@@ -139,6 +139,11 @@ class FakePartition final : public Partition {
         return std::shared_ptr<const ReadView>(std::make_shared<FakeView>(cut));
     }
     Offset first_offset() const override { return 0; }
+    Offset history_start() const override { return 0; }
+    Result<Offset> offset_for_time(std::int64_t time_us) const override {
+        if (time_us < 0) return make_error(ErrorCode::io_error, "the disk is gone");
+        return std::min<Offset>(time_us, end_offset());
+    }
     Offset end_offset() const override {
         std::lock_guard lock(mutex_);
         return end_;

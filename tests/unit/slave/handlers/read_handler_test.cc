@@ -87,6 +87,40 @@ TEST_F(HandlersTest, ByteLimitCutsAtARecordAndReadingOnLosesNothing) {
     }
 }
 
+TEST_F(HandlersTest, APositionBeyondTheEndIsRefusedWhenTheReaderAsks) {
+    registry_.fake(1, 0)->append_rows(0, 5);
+    const auto read = [&](Offset offset, const std::string& check) {
+        const auto reply = call(
+            Method::read, "{\"table_id\":1,\"schema_id\":1,\"partitions\":[" + position(0, offset) +
+                              "],\"read_count\":9,\"format\":\"rows\"," + "\"bytes_max\":1000" + check + "}");
+        return reply.has_value() ? reply->end_json : reply.error().to_text();
+    };
+    const std::string check = ",\"check_end\":true";
+    EXPECT_EQ(read(6, ""), R"({"partitions":[{"partition":0,"next":6}]})");
+    EXPECT_EQ(read(5, check), R"({"partitions":[{"partition":0,"next":5}]})");
+    EXPECT_NE(read(6, check).find("OFFSET_OUT_OF_RANGE: partition 0"), std::string::npos) << read(6, check);
+    // Also by who waits for more, at once.
+    const auto wait = "{\"table_id\":1,\"partitions\":[" + position(0, 6) +
+                      "],\"min_rows\":1,\"wait_ms\":20000" + check + "}";
+    EXPECT_TRUE(error_of(Method::wait, wait).starts_with("OFFSET_OUT_OF_RANGE"))
+        << error_of(Method::wait, wait);
+}
+
+TEST_F(HandlersTest, OffsetsAreTakenByTime) {
+    registry_.fake(1, 0)->append_rows(0, 5);
+    const auto offsets = [&](const std::string& since) {
+        const auto reply =
+            call(Method::offsets, "{\"table_id\":1,\"partitions\":[" +
+                                      rpc::encode(rpc::PartitionEpoch{PartitionId{0}, LeaderEpoch{1}}) + "]" +
+                                      since + "}");
+        return reply.has_value() ? reply->end_json : reply.error().to_text();
+    };
+    EXPECT_EQ(offsets(""), R"({"partitions":[{"partition":0,"first":0,"history":0,"end":5}]})");
+    EXPECT_EQ(offsets(",\"since_us\":3"),
+              R"({"partitions":[{"partition":0,"first":0,"history":0,"end":5,"since":3}]})");
+    EXPECT_TRUE(offsets(",\"since_us\":-1").starts_with("IO_ERROR"));
+}
+
 TEST_F(HandlersTest, WaitReturnsWhenRecordsComeOrTimeIsOver) {
     const auto wait = [&](int rows, int ms) {
         return call(Method::wait, "{\"table_id\":1,\"partitions\":[" + position(0, 0) + "," + position(1, 0) +

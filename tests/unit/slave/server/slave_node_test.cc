@@ -112,9 +112,9 @@ class SlaveNodeTest : public ::testing::Test {
         const auto reply = rpc::decode_reply<rpc::OffsetsReply>(text);
         if (reply.has_error()) return text;
         std::string list;
-        for (const auto& [partition, first, end] : reply->partitions)
-            list += (list.empty() ? "" : " ") + std::to_string(partition.value) + ":" +
-                    std::to_string(first) + "-" + std::to_string(end);
+        for (const auto& part : reply->partitions)
+            list += (list.empty() ? "" : " ") + std::to_string(part.partition.value) + ":" +
+                    std::to_string(part.first) + "-" + std::to_string(part.end);
         return list;
     }
 
