@@ -61,6 +61,12 @@ struct DropOrphan {
 struct MaxOffsets {
     std::string table;
 };
+// Which records each partition has, and with `since_us` (microseconds UTC) where those begin that were
+// appended then or later.
+struct ListOffsets {
+    std::string table;
+    std::optional<std::int64_t> since_us;
+};
 
 // Inserts and deletes.
 struct AppendRows {
@@ -103,8 +109,17 @@ struct DescribeStatement {
 enum class RecordFormat : std::uint8_t { rows, json, columnar };  // docs/protocol.md 3.3
 struct StreamRead {
     std::string table;
-    std::vector<std::pair<std::uint32_t, Offset>> from;  // by partition; empty: all from their first record
-    std::uint64_t read_count = 0;                        // records of each partition at most
+    struct Start {
+        std::uint32_t partition = 0;
+        std::optional<Offset> offset;  // nullopt: from `since_us`
+        friend bool operator==(const Start&, const Start&) = default;
+    };
+    std::vector<Start> from;               // empty: all partitions, from `since_us` or their first record
+    std::optional<std::int64_t> since_us;  // from the first record appended then or later, microseconds UTC
+    // What the positions are of, as RecordsRead::table_id named it; empty: whatever table has the name now.
+    std::string table_id;
+    bool check_offsets = false;    // a position beyond the end is OFFSET_OUT_OF_RANGE
+    std::uint64_t read_count = 0;  // records of each partition at most
     RecordFormat format = RecordFormat::rows;
     std::map<std::uint32_t, Offset> min_offsets;  // waits until the next offsets are at least these
     std::chrono::milliseconds max_wait{0};        // waits this long for `min_rows`
@@ -127,10 +142,10 @@ struct AcceptLoss {
 };
 
 struct Command {
-    using Body =
-        std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable, ShowColumns,
-                     ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets, AppendRows, InsertSelected,
-                     DeleteRows, Query, DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss>;
+    using Body = std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable,
+                              ShowColumns, ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets,
+                              ListOffsets, AppendRows, InsertSelected, DeleteRows, Query, DescribeStatement,
+                              StreamRead, CompressTable, CheckTable, AcceptLoss>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

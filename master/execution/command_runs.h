@@ -27,6 +27,7 @@ CommandRun run(Services& services, CommandContext& context, ListTables command);
 CommandRun run(Services& services, CommandContext& context, ListOrphans command);
 CommandRun run(Services& services, CommandContext& context, DropOrphan command);
 CommandRun run(Services& services, CommandContext& context, MaxOffsets command);
+CommandRun run(Services& services, CommandContext& context, ListOffsets command);
 CommandRun run(Services& services, CommandContext& context, AppendRows command);
 CommandRun run(Services& services, CommandContext& context, InsertSelected command);
 CommandRun run(Services& services, CommandContext& context, DeleteRows command);

@@ -5,6 +5,22 @@
 #include "common/base/check.h"
 
 namespace dl::master {
+std::vector<ColumnBatchBuilder::ColumnSpec> listed_columns(const std::vector<ResultColumn>& columns) {
+    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
+    for (std::size_t i = 0; i < columns.size(); ++i)
+        specs.push_back({FieldId{static_cast<std::uint32_t>(i + 1)}, columns[i].type});
+    return specs;
+}
+
+Result<std::unique_ptr<QueryStream>> listed_rows(std::vector<ResultColumn> columns,
+                                                 ColumnBatchBuilder& builder) {
+    std::optional<ColumnBatch> batch;
+    if (const auto rows = builder.rows(); rows > 0) {
+        DL_TRY_ASSIGN(batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()), rows));
+    }
+    return std::unique_ptr<QueryStream>(std::make_unique<ListedRows>(std::move(columns), std::move(batch)));
+}
+
 Result<std::unique_ptr<RowCursor>> cursor_of(const Services& services, const CommandContext& context,
                                              const ListedTexts& listed) {
     const DataType text{TypeKind::string, 0, 0};

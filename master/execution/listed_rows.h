@@ -32,6 +32,11 @@ class ListedRows final : public QueryStream {
     std::map<std::string, std::uint64_t> behind_;
 };
 
+// Columns for the builder of the rows, in their order.
+std::vector<ColumnBatchBuilder::ColumnSpec> listed_columns(const std::vector<ResultColumn>& columns);
+Result<std::unique_ptr<QueryStream>> listed_rows(std::vector<ResultColumn> columns,
+                                                 ColumnBatchBuilder& builder);
+
 struct ListedTexts {
     std::vector<std::string> columns;
     std::vector<std::vector<std::optional<std::string>>> rows;

@@ -13,10 +13,7 @@ Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orp
     const std::vector<ResultColumn> columns = {{"orphan", text},    {"table_name", text},
                                                {"slave", text},     {"partitions", number},
                                                {"records", number}, {"bytes", number}};
-    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
-    for (std::size_t i = 0; i < columns.size(); ++i)
-        specs.push_back({FieldId{static_cast<std::uint32_t>(i + 1)}, columns[i].type});
-    ColumnBatchBuilder builder(specs);
+    ColumnBatchBuilder builder(listed_columns(columns));
     for (const auto& orphan : orphans) {
         builder.append_bytes(0, orphan.name);
         builder.append_bytes(1, orphan.table.name);
@@ -26,12 +23,7 @@ Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orp
         builder.append_fixed(5, static_cast<std::int64_t>(orphan.table.bytes));
         builder.finish_row(false);
     }
-    std::optional<ColumnBatch> batch;
-    if (!orphans.empty()) {
-        DL_TRY_ASSIGN(batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()),
-                                                 static_cast<std::uint32_t>(orphans.size())));
-    }
-    return std::unique_ptr<QueryStream>(std::make_unique<ListedRows>(columns, std::move(batch)));
+    return listed_rows(columns, builder);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct LastOffsets {
 
 // Behind the records that went to the client.
 struct RecordsRead {
+    std::string table_id;                     // of the table that was read (table_id.h)
     std::vector<rpc::ReadResult> partitions;  // where to read on, each with its error if it ended early
     Result<OffsetMap> whole = OffsetMap{};    // the same in one
 };

@@ -24,6 +24,7 @@ CreateTable create_table(CreateTableStatement sql) {
     create.definition.name = std::move(sql.table);
     create.definition.partitions = sql.partitions;
     create.definition.copies = sql.extra_copies + 1;
+    create.definition.history = sql.history;
     for (auto& column : sql.columns) {
         if (column.primary_key) create.definition.major_key = column.name;
         create.definition.columns.push_back(definition_of(std::move(column)));
@@ -84,6 +85,9 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         [](ShowTablesStatement&) { return Body(ListTables{}); },
         [](ShowOrphansStatement&) { return Body(ListOrphans{}); },
         [](DropOrphanStatement& said) { return Body(DropOrphan{std::move(said.orphan)}); },
+        [](ShowOffsetsStatement& said) {
+            return Body(ListOffsets{std::move(said.table), said.since_us});
+        },
         [](MaxOffsetStatement& said) { return Body(MaxOffsets{std::move(said.table)}); },
         [&](CompressStatement& said) {
             return Body(CompressTable{std::move(said.table), options.progress});

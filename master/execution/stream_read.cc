@@ -4,6 +4,7 @@
 
 #include "common/base/limits.h"
 #include "master/execution/command_runs.h"
+#include "master/execution/table_id.h"
 
 namespace dl::master {
 namespace {
@@ -16,23 +17,32 @@ std::string partition_missing(const TableMeta& table, std::uint32_t partition) {
            ", its partitions are 0.." + std::to_string(table.partition_count - 1);
 }
 
-// Partition -> offset to begin at.
-Result<OffsetMap> positions(const StreamRead& command, const TableMeta& table) {
+// Partition -> offset to begin at. Those that begin at a time have none yet, they are in `since`.
+struct Positions {
     OffsetMap from;
+    std::vector<PartitionId> since;
+};
+Result<Positions> positions(const StreamRead& command, const TableMeta& table) {
+    Positions positions;
     if (command.read_count == 0)
         return make_error(ErrorCode::invalid_request,
                           "read_count is 0; ask for at least 1 record per partition");
-    for (const auto& [partition, offset] : command.from) {
+    auto starts = command.from;
+    if (starts.empty())
+        for (std::uint32_t i = 0; i < table.partition_count; ++i)
+            starts.push_back({i, command.since_us ? std::nullopt : std::optional<Offset>(0)});
+    for (const auto& [partition, offset] : starts) {
         if (partition >= table.partition_count)
             return make_error(ErrorCode::partition_not_found, partition_missing(table, partition));
-        if (!from.emplace(partition, std::max<Offset>(offset, 0)).second)
+        if (!positions.from.emplace(partition, std::max<Offset>(offset.value_or(0), 0)).second)
             return make_error(ErrorCode::invalid_request,
                               "partition " + std::to_string(partition) + " is asked for twice");
+        if (!offset) positions.since.push_back(PartitionId{partition});
     }
-    if (from.empty())
-        for (std::uint32_t i = 0; i < table.partition_count; ++i)
-            from[i] = 0;
-    return from;
+    if (!positions.since.empty() && !command.since_us)
+        return make_error(ErrorCode::invalid_request,
+                          "a partition has neither an offset nor a time to begin at");
+    return positions;
 }
 
 Result<void> check_min_offsets(const OffsetMap& min_offsets, const TableMeta& table) {
@@ -72,7 +82,9 @@ Error stopped(const QueryCancel& cancel) {
 CommandRun run(Services& services, CommandContext& context, StreamRead command) {
     auto table = services.catalog.find(command.table);
     if (table.has_error()) co_return std::move(table).error();
-    DL_CO_TRY_ASSIGN(auto from, positions(command, **table));
+    DL_CO_TRY(check_table_id(**table, command.table_id));
+    DL_CO_TRY_ASSIGN(auto starts, positions(command, **table));
+    auto& from = starts.from;
     DL_CO_TRY(check_min_offsets(command.min_offsets, **table));
     auto& client = context.client;
     client.cancel_when_client_leaves();
@@ -84,13 +96,22 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
         if (context.cancel->reason()) co_return stopped(*context.cancel);
         if (reached.has_error()) co_return std::move(reached).error();
     }
+    if (!starts.since.empty()) {
+        auto found = co_await services.reads.offsets_since(*table, std::move(starts.since), *command.since_us,
+                                                           context.deadline);
+        if (context.cancel->reason()) co_return stopped(*context.cancel);
+        if (found.has_error()) co_return std::move(found).error();
+        for (const auto& [partition, offset] : *found)
+            from[partition] = offset;
+    }
     auto read_deadline = context.deadline;
     if (command.max_wait.count() > 0) {
         const auto wait = std::min(command.max_wait, milliseconds(limits::long_poll_wait_ms_max));
         auto until = std::chrono::steady_clock::now() + wait;
         if (context.has_timeout) until = std::min(until, context.deadline);
         const auto min_rows = std::max<std::uint64_t>(command.min_rows, 1);
-        auto waited = co_await services.reads.wait_for_rows(*table, from, min_rows, until);
+        auto waited =
+            co_await services.reads.wait_for_rows(*table, from, min_rows, command.check_offsets, until);
         if (context.cancel->reason()) co_return stopped(*context.cancel);
         if (waited.has_error()) co_return std::move(waited).error();
         // Waiting is not reading: without a timeout of its own the read has the usual time after it.
@@ -109,10 +130,11 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
         }
         co_return co_await client.records(std::move(frame));
     };
-    auto read = co_await services.reads.read(*table, std::move(from), command.read_count,
-                                             std::string(format_name(command.format)),
-                                             limits::stream_reply_bytes_max, std::move(sink), read_deadline);
+    ReadRouter::Wanted wanted{std::move(from), command.read_count, std::string(format_name(command.format)),
+                              limits::stream_reply_bytes_max, command.check_offsets};
+    auto read = co_await services.reads.read(*table, std::move(wanted), std::move(sink), read_deadline);
     RecordsRead reply;
+    reply.table_id = table_id_text(**table);
     if (read.has_value()) {
         reply.partitions = std::move(*read);
         reply.whole = read_outcome(**table, reply.partitions);

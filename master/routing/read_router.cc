@@ -41,6 +41,7 @@ PartitionCaller::Failed keep_first(std::optional<Error>& failure) {
 
 // Records of some partitions that are waited for together.
 struct Waiting {
+    bool check_end = false;  // of the positions
     std::uint64_t available = 0;
     std::optional<Error> failure;
 };
@@ -58,6 +59,7 @@ PartitionCaller::Call wait_call(TablePtr table, const OffsetMap& from, std::uint
         request.table = rpc::table_ref(*table);
         request.partitions = positions(share, from);
         request.min_rows = min_rows;
+        request.check_end = waiting.check_end;
         request.wait_ms = std::min(milliseconds_until(until, 0), limits::long_poll_wait_ms_max);
         DL_CO_TRY_ASSIGN(auto reply, co_await share.route.slave->call(rpc::Method::wait, rpc::encode(request),
                                                                       {}, deadline, &trace));
@@ -126,21 +128,21 @@ asio::awaitable<void> wait_for_any(const PartitionCaller& caller, TablePtr table
 // One read of several slaves.
 class Reading {
   public:
-    Reading(TablePtr table, const OffsetMap& from) : table_(std::move(table)), from_(from) {
-        for (const auto& [partition, offset] : from)
+    Reading(TablePtr table, const ReadRouter::Wanted& wanted) : table_(std::move(table)), wanted_(wanted) {
+        for (const auto& [partition, offset] : wanted.from)
             results_[partition] = rpc::ReadResult{PartitionId{partition}, offset, {}};
     }
 
     // Opens the read of one share and waits for its first frame.
-    asio::awaitable<Result<void>> open(const SlaveShare& share, rpc::CallTrace& trace,
-                                       std::uint64_t read_count, const std::string& format,
-                                       std::size_t bytes_max, rpc::Deadline deadline) {
+    asio::awaitable<Result<void>> open(const SlaveShare& share, rpc::CallTrace& trace, std::size_t bytes_max,
+                                       rpc::Deadline deadline) {
         rpc::ReadRequest request;
         request.table = rpc::table_ref(*table_);
         request.schema = table_->schema.id;
-        request.partitions = positions(share, from_);
-        request.read_count = read_count;
-        request.format = format;
+        request.partitions = positions(share, wanted_.from);
+        request.read_count = wanted_.read_count;
+        request.format = wanted_.format;
+        request.check_end = wanted_.check_end;
         request.bytes_max = bytes_max;
         auto opened =
             co_await share.route.slave->open(rpc::Method::read, rpc::encode(request), {}, deadline, &trace);
@@ -210,7 +212,7 @@ class Reading {
     }
 
     const TablePtr table_;
-    const OffsetMap& from_;
+    const ReadRouter::Wanted& wanted_;
     std::map<PartitionId, OpenRead> streams_;  // by the first of their partitions
     std::map<std::uint32_t, rpc::ReadResult> results_;
 };
@@ -239,13 +241,15 @@ Result<OffsetMap> read_outcome(const TableMeta& table, const std::vector<rpc::Re
 }
 
 asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMap from,
-                                                        std::uint64_t min_rows, rpc::Deadline until) {
+                                                        std::uint64_t min_rows, bool check_end,
+                                                        rpc::Deadline until) {
     std::optional<Error> unplaced;
     const auto shares = caller_.group(*table, partitions_of(from), keep_first(unplaced));
     if (unplaced) co_return std::move(*unplaced);
     std::vector<Poll> polls;
     for (const auto& share : shares) {
         auto& poll = polls.emplace_back();
+        poll.waiting.check_end = check_end;
         for (const auto& part : share.partitions)
             poll.from[part.partition.value] = from.at(part.partition.value);
     }
@@ -275,7 +279,8 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMa
 asio::awaitable<Result<OffsetMap>> ReadRouter::not_reached(TablePtr table, OffsetMap offsets,
                                                            rpc::Deadline deadline) {
     std::vector<PartitionId> partitions = partitions_of(offsets);
-    DL_CO_TRY_ASSIGN(const auto now, co_await offsets_of(table, std::move(partitions), deadline));
+    DL_CO_TRY_ASSIGN(const auto now,
+                     co_await offsets_of(table, std::move(partitions), std::nullopt, deadline));
     for (const auto& [partition, end] : now.end)
         if (const auto found = offsets.find(partition); found != offsets.end() && end >= found->second)
             offsets.erase(found);
@@ -306,20 +311,18 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
     co_return Result<void>();
 }
 
-asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr table, OffsetMap from,
-                                                                       std::uint64_t read_count,
-                                                                       std::string format,
-                                                                       std::size_t bytes_max, FrameSink sink,
+asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr table, Wanted wanted,
+                                                                       FrameSink sink,
                                                                        rpc::Deadline deadline) {
-    Reading reading(table, from);
+    Reading reading(table, wanted);
     PartitionCaller::Call call;
     call.table = table;
     call.deadline = deadline;
-    call.partitions = partitions_of(from);
+    call.partitions = partitions_of(wanted.from);
     const auto shares = caller_.group(*table, call.partitions, [](const SlaveShare&, const Error&) {}).size();
-    const auto bytes_each = std::max<std::size_t>(1, bytes_max / std::max<std::size_t>(1, shares));
+    const auto bytes_each = std::max<std::size_t>(1, wanted.bytes_max / std::max<std::size_t>(1, shares));
     call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
-        return reading.open(share, trace, read_count, format, bytes_each, deadline);
+        return reading.open(share, trace, bytes_each, deadline);
     };
     call.failed = [&](const SlaveShare& share, const Error& error) { reading.failed(share.ids(), error); };
     // All slaves begin at once; their frames wait in the connections until it is their turn.
@@ -328,13 +331,23 @@ asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr 
     co_return std::move(reading).results();
 }
 
-asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline) {
+asio::awaitable<Result<TableOffsets>> ReadRouter::offsets(TablePtr table, rpc::Deadline deadline,
+                                                          std::optional<std::int64_t> since_us) {
     auto partitions = all_partitions(*table);
-    co_return co_await offsets_of(std::move(table), std::move(partitions), deadline);
+    co_return co_await offsets_of(std::move(table), std::move(partitions), since_us, deadline);
+}
+
+asio::awaitable<Result<OffsetMap>> ReadRouter::offsets_since(TablePtr table,
+                                                             std::vector<PartitionId> partitions,
+                                                             std::int64_t since_us, rpc::Deadline deadline) {
+    DL_CO_TRY_ASSIGN(auto found,
+                     co_await offsets_of(std::move(table), std::move(partitions), since_us, deadline));
+    co_return std::move(found.since);
 }
 
 asio::awaitable<Result<TableOffsets>> ReadRouter::offsets_of(TablePtr table,
                                                              std::vector<PartitionId> partitions,
+                                                             std::optional<std::int64_t> since_us,
                                                              rpc::Deadline deadline) {
     TableOffsets all;
     std::optional<Error> failure;
@@ -343,13 +356,18 @@ asio::awaitable<Result<TableOffsets>> ReadRouter::offsets_of(TablePtr table,
     call.partitions = std::move(partitions);
     call.deadline = deadline;
     call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
-        const rpc::OffsetsRequest request{rpc::table_ref(*table), share.partitions};
+        const rpc::OffsetsRequest request{rpc::table_ref(*table), share.partitions, since_us};
         DL_CO_TRY_ASSIGN(auto reply, co_await share.route.slave->call(
                                          rpc::Method::offsets, rpc::encode(request), {}, deadline, &trace));
         DL_CO_TRY_ASSIGN(auto decoded, rpc::decode_reply<rpc::OffsetsReply>(reply.end_json));
-        for (const auto& [partition, first, end] : decoded.partitions) {
+        for (const auto& [partition, first, history, end, since] : decoded.partitions) {
             all.first[partition.value] = first;
+            all.history[partition.value] = history;
             all.end[partition.value] = end;
+            if (since_us && !since)
+                co_return make_error(ErrorCode::internal,
+                                     "a slave was asked for offsets by time and gave none");
+            if (since) all.since[partition.value] = *since;
         }
         co_return Result<void>();
     };

@@ -11,6 +11,7 @@
 #include "common/base/nearest_name.h"
 #include "common/types/data_type.h"
 #include "common/types/schema.h"
+#include "common/types/value_scan.h"
 #include "master/catalog/schema_change.h"
 #include "master/sql/row_statement_parser.h"
 
@@ -56,6 +57,11 @@ class Parser final : public RowStatementParser {
                 return finish(named<ShowCreateStatement>());
             }
             if (accept("orphans")) return finish(Result<SqlStatement>(ShowOrphansStatement{}));
+            // `show offsets` alone asks for the columns of a table of that name.
+            if (current().is_word("offsets") && !ends_behind_this()) {
+                advance();
+                return finish(show_offsets());
+            }
             if ((current().is_word("tables") || current().is_word("table")) && ends_behind_this()) {
                 advance();
                 return finish(Result<SqlStatement>(ShowTablesStatement{}));
@@ -250,30 +256,59 @@ class Parser final : public RowStatementParser {
     }
 
     Result<void> create_options(CreateTableStatement& statement) {
-        bool seen_partitions = false;
-        bool seen_copies = false;
+        bool seen[4] = {};
         accept_symbol(',');
         accept("with");
         while (current().kind == Kind::word && !current().is_word("as")) {
             const bool partitions = current().is_word("partition") || current().is_word("partitions");
-            if (!partitions && !current().is_word("replicas") && !current().is_word("replica"))
-                return fail("", {"partition.number", "replicas.number"});
-            if (partitions ? seen_partitions : seen_copies) return fail("each option only once");
-            (partitions ? seen_partitions : seen_copies) = true;
+            const bool copies = current().is_word("replicas") || current().is_word("replica");
+            if (!partitions && !copies && !current().is_word("history"))
+                return fail("", {"partition.number", "replicas.number", "history.hours", "history.bytes"});
             advance();
             DL_TRY(expect_symbol('.'));
-            DL_TRY(expect("number"));
+            std::size_t option = partitions ? 0 : 1;
+            if (partitions || copies) {
+                DL_TRY(expect("number"));
+            } else if (accept("hours")) {
+                option = 2;
+            } else if (accept("bytes")) {
+                option = 3;
+            } else {
+                return fail("", {"hours", "bytes"});
+            }
+            if (std::exchange(seen[option], true)) return fail("each option only once");
             DL_TRY(expect_symbol('='));
-            DL_TRY_ASSIGN((partitions ? statement.partitions : statement.extra_copies),
-                          count(partitions ? 1 : 0, partitions ? limits::partitions_max : 15));
+            DL_TRY(create_option(option, statement));
             if (!accept_symbol(',')) break;
         }
         return {};
     }
 
-    Result<std::uint32_t> count(std::uint32_t min, std::uint64_t max) {
+    Result<void> create_option(std::size_t option, CreateTableStatement& statement) {
+        switch (option) {
+            case 0: {
+                DL_TRY_ASSIGN(statement.partitions, count<std::uint32_t>(1, limits::partitions_max));
+                break;
+            }
+            case 1: {
+                DL_TRY_ASSIGN(statement.extra_copies, count<std::uint32_t>(0, 15));
+                break;
+            }
+            case 2: {
+                DL_TRY_ASSIGN(statement.history.hours, count<std::uint32_t>(0, TableHistory::kHoursMax));
+                break;
+            }
+            default: {
+                DL_TRY_ASSIGN(statement.history.bytes, count<std::uint64_t>(0, TableHistory::kBytesMax));
+            }
+        }
+        return {};
+    }
+
+    template <class T>
+    Result<T> count(T min, T max) {
         const auto& token = current();
-        std::uint32_t value = 0;
+        T value = 0;
         const auto range = std::to_string(min) + ".." + std::to_string(max);
         if (token.kind != Kind::number && token.kind != Kind::string) return fail("a number within " + range);
         const char* end = token.text.data() + token.text.size();
@@ -282,6 +317,18 @@ class Parser final : public RowStatementParser {
             return fail("a number within " + range);
         advance();
         return value;
+    }
+
+    Result<SqlStatement> show_offsets() {
+        ShowOffsetsStatement statement;
+        DL_TRY_ASSIGN(statement.table, name("a table name"));
+        if (!accept("since")) return SqlStatement(std::move(statement));
+        std::int64_t since_us = 0;
+        if (current().kind != Kind::string || !scan_timestamp(current().text, since_us))
+            return fail("a timestamp such as '2024-01-31 12:00:00'");
+        advance();
+        statement.since_us = since_us;
+        return SqlStatement(std::move(statement));
     }
 
     Result<SqlStatement> drop_table() {

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "common/meta/table_meta.h"
+
 namespace dl::master {
 
 struct DdlColumn {
@@ -24,6 +26,7 @@ struct CreateTableStatement {
     std::vector<DdlColumn> columns;  // exactly one is the primary key
     std::uint32_t partitions = 1;
     std::uint32_t extra_copies = 0;
+    TableHistory history = {};
 };
 struct DropTableStatement {
     std::string table;
@@ -46,6 +49,10 @@ struct ShowTablesStatement {};
 struct ShowOrphansStatement {};
 struct DropOrphanStatement {
     std::string orphan;  // as show orphans names it
+};
+struct ShowOffsetsStatement {
+    std::string table;
+    std::optional<std::int64_t> since_us;  // microseconds UTC
 };
 struct MaxOffsetStatement {
     std::string table;
@@ -107,8 +114,8 @@ struct ShowCreateStatement {
 using SqlStatement =
     std::variant<CreateTableStatement, CreateTableAsStatement, DropTableStatement, AlterAddStatement,
                  AlterDropStatement, DescStatement, ShowTablesStatement, ShowColumnsStatement,
-                 ShowCreateStatement, ShowOrphansStatement, DropOrphanStatement, MaxOffsetStatement,
-                 CompressStatement, CheckStatement, AcceptLossStatement, SelectStatement, InsertStatement,
-                 InsertSelectStatement, DeleteStatement>;
+                 ShowCreateStatement, ShowOffsetsStatement, ShowOrphansStatement, DropOrphanStatement,
+                 MaxOffsetStatement, CompressStatement, CheckStatement, AcceptLossStatement, SelectStatement,
+                 InsertStatement, InsertSelectStatement, DeleteStatement>;
 
 }  // namespace dl::master

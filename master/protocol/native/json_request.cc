@@ -97,15 +97,22 @@ Result<void> parse_defaults(const JsonTape& tape, Index value, CreateRequest& cr
 }
 
 Result<void> parse_create(const JsonTape& tape, Index value, CreateRequest& create) {
-    DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "create",
-                                                  {"table_name", "col_type", "partition_number", "major_key",
-                                                   "replica_number", "not_null", "default"}));
+    DL_TRY_ASSIGN(const auto shape,
+                  JsonShape::of(tape, value, "create",
+                                {"table_name", "col_type", "partition_number", "major_key", "replica_number",
+                                 "history_hours", "history_bytes", "not_null", "default"}));
     DL_TRY_ASSIGN(create.table_name, shape.string("table_name"));
     DL_TRY_ASSIGN(create.major_key, shape.string("major_key"));
     DL_TRY_ASSIGN(const auto partitions, shape.integer("partition_number", 1, limits::partitions_max));
     create.partition_number = static_cast<std::uint32_t>(partitions);
     DL_TRY_ASSIGN(const auto copies, shape.integer("replica_number", 1, 1000, 1));
     create.replica_number = static_cast<std::uint32_t>(copies);
+    DL_TRY_ASSIGN(const auto hours,
+                  shape.integer("history_hours", 0, TableHistory::kHoursMax, TableHistory::kHoursDefault));
+    create.history.hours = static_cast<std::uint32_t>(hours);
+    DL_TRY_ASSIGN(const auto bytes,
+                  shape.integer("history_bytes", 0, std::int64_t{TableHistory::kBytesMax}, 0));
+    create.history.bytes = static_cast<std::uint64_t>(bytes);
     DL_TRY_ASSIGN(const auto col_type, shape.need("col_type"));
     DL_TRY(parse_col_types(tape, col_type, create));
     if (const auto not_null = shape.find("not_null")) DL_TRY(parse_not_null(tape, *not_null, create));
@@ -123,39 +130,58 @@ Result<std::optional<Index>> find_either(const JsonShape& shape, std::string_vie
     return first ? first : second;
 }
 
-Result<std::pair<std::uint32_t, Offset>> parse_position(const JsonTape& tape, Index value) {
+// Without an offset only where a start is given for all.
+Result<master::StreamRead::Start> parse_position(const JsonTape& tape, Index value, bool has_start) {
     DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "stream_read: an entry of \"patition_mess\"",
                                                   {"patition_code", "partition_code", "offset"}));
     DL_TRY_ASSIGN(const auto code, find_either(shape, "patition_code", "partition_code"));
     const std::string_view spelled =
         code && shape.find("partition_code") ? "partition_code" : "patition_code";
     DL_TRY_ASSIGN(const auto partition, shape.integer(spelled, 0, std::numeric_limits<std::uint32_t>::max()));
-    DL_TRY_ASSIGN(const auto offset, shape.integer("offset", std::numeric_limits<std::int64_t>::min(),
-                                                   std::numeric_limits<std::int64_t>::max()));
-    return std::pair(static_cast<std::uint32_t>(partition), Offset{offset});
+    master::StreamRead::Start start{static_cast<std::uint32_t>(partition), std::nullopt};
+    if (has_start && !shape.find("offset")) return start;
+    DL_TRY_ASSIGN(start.offset, shape.integer("offset", std::numeric_limits<std::int64_t>::min(),
+                                              std::numeric_limits<std::int64_t>::max()));
+    return start;
+}
+
+Result<std::int64_t> parse_start(const JsonTape& tape, Index value) {
+    DL_TRY_ASSIGN(const auto shape, JsonShape::of(tape, value, "stream_read: \"start\"", {"timestamp"}));
+    DL_TRY_ASSIGN(const auto text, shape.string("timestamp"));
+    std::int64_t time_us = 0;
+    if (!scan_timestamp(text, time_us))
+        return make_error(ErrorCode::invalid_value, "stream_read: \"start\": " + quoted_value(text) +
+                                                        " is not a timestamp; write it as "
+                                                        "2024-01-31T12:00:00Z");
+    return time_us;
 }
 
 Result<void> parse_stream_read(const JsonTape& tape, Index value, StreamReadRequest& read) {
     DL_TRY_ASSIGN(const auto shape,
                   JsonShape::of(tape, value, "stream_read",
-                                {"table_name", "patition_mess", "partition_mess", "read_count"}));
+                                {"table_name", "patition_mess", "partition_mess", "read_count", "start"}));
     DL_TRY_ASSIGN(read.table_name, shape.string("table_name"));
     DL_TRY_ASSIGN(const auto count, shape.integer("read_count", 1, std::numeric_limits<std::int64_t>::max()));
     read.read_count = static_cast<std::uint64_t>(count);
+    if (const auto start = shape.find("start")) {
+        DL_TRY_ASSIGN(read.since_us, parse_start(tape, *start));
+    }
     DL_TRY_ASSIGN(const auto list, find_either(shape, "patition_mess", "partition_mess"));
     if (!list) return {};
     if (tape.kind(*list) != TapeKind::array) return shape.wrong("patition_mess", "an array");
     DL_TRY(check_member_count(tape, *list, "stream_read: \"patition_mess\"", limits::partitions_max));
     for (Index i = tape.first_member(*list); i < tape.members_end(*list); i = tape.next(i)) {
-        DL_TRY_ASSIGN(const auto position, parse_position(tape, i));
+        DL_TRY_ASSIGN(const auto position, parse_position(tape, i, read.since_us.has_value()));
         read.partitions.push_back(position);
     }
-    auto codes = read.partitions;
+    std::vector<std::uint32_t> codes;
+    for (const auto& start : read.partitions)
+        codes.push_back(start.partition);
     std::sort(codes.begin(), codes.end());
-    for (std::size_t i = 1; i < codes.size(); ++i)
-        if (codes[i].first == codes[i - 1].first)
-            return invalid_request("stream_read asks for partition " + std::to_string(codes[i].first) +
-                                   " twice; name each partition once");
+    const auto twice = std::adjacent_find(codes.begin(), codes.end());
+    if (twice != codes.end())
+        return invalid_request("stream_read asks for partition " + std::to_string(*twice) +
+                               " twice; name each partition once");
     return {};
 }
 
@@ -237,11 +263,12 @@ Result<void> parse_batch_id(const JsonShape& shape, std::optional<master::BatchI
 }
 
 Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& options) {
-    DL_TRY_ASSIGN(const auto shape,
-                  JsonShape::of(tape, value, "options",
-                                {"timeout_ms", "batch_id", "producer_id", "sequence", "meta", "min_offsets",
-                                 "as_of", "format", "max_wait_ms", "min_rows", "progress", "repair", "params",
-                                 "describe", "timestamp_unit", "on_error", "unknown_fields"}));
+    DL_TRY_ASSIGN(
+        const auto shape,
+        JsonShape::of(tape, value, "options",
+                      {"timeout_ms", "batch_id", "producer_id", "sequence", "meta", "min_offsets", "as_of",
+                       "format", "max_wait_ms", "min_rows", "progress", "repair", "params", "describe",
+                       "timestamp_unit", "on_error", "unknown_fields", "table_id", "check_offsets"}));
     if (shape.find("timeout_ms")) {
         DL_TRY_ASSIGN(options.timeout_ms, shape.integer("timeout_ms", 1, kTimeoutMsMax));
     }
@@ -287,6 +314,11 @@ Result<void> parse_options(const JsonTape& tape, Index value, StatementOptions& 
             return shape.wrong("timestamp_unit", "s, ms, us or ns, not " + quoted_value(unit));
         options.timestamp_unit = static_cast<TimestampUnit>(found - std::begin(kUnits));
     }
+    if (shape.find("table_id")) {
+        DL_TRY_ASSIGN(options.table_id, shape.string("table_id"));
+        if (options.table_id.empty()) return shape.wrong("table_id", "what a meta frame named");
+    }
+    DL_TRY_ASSIGN(options.check_offsets, shape.boolean("check_offsets", false));
     DL_TRY_ASSIGN(options.max_wait_ms, shape.integer("max_wait_ms", 0, limits::long_poll_wait_ms_max, 0));
     DL_TRY_ASSIGN(const auto rows, shape.integer("min_rows", 1, std::numeric_limits<std::int64_t>::max(), 1));
     options.min_rows = static_cast<std::uint64_t>(rows);
@@ -342,6 +374,9 @@ struct JsonRequestReader {
         const bool is_sql = document.kind == Kind::query || document.kind == Kind::sql;
         if (!is_sql && (document.options.describe || !document.options.params.empty()))
             return invalid_request("options: \"describe\" and \"params\" are for query and sql");
+        if (document.kind != Kind::stream_read &&
+            (!document.options.table_id.empty() || document.options.check_offsets))
+            return invalid_request("options: \"table_id\" and \"check_offsets\" are for stream_read");
         const bool has_rows = document.kind == Kind::insert || document.kind == Kind::batch_insert;
         if (!has_rows && (document.options.skip_bad_rows || document.options.skip_unknown_fields))
             return invalid_request("options: \"on_error\" and \"unknown_fields\" are for rows as JSON");

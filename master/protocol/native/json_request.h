@@ -38,6 +38,9 @@ struct StatementOptions {
     // Of rows as JSON: a bad row is left out and named in the reply; keys that are no column are left out.
     bool skip_bad_rows = false;
     bool skip_unknown_fields = false;
+    // Of stream_read: what its positions are of, and whether they may lie beyond the end.
+    std::string table_id;
+    bool check_offsets = false;
 };
 
 struct CreateRequest {
@@ -46,13 +49,16 @@ struct CreateRequest {
     std::string major_key;
     std::uint32_t partition_number = 1;
     std::uint32_t replica_number = 1;
+    TableHistory history = {};
     std::vector<std::string> not_null;
     std::vector<std::pair<std::string, std::string>> defaults;  // column, text form
 };
 
 struct StreamReadRequest {
     std::string table_name;
-    std::vector<std::pair<std::uint32_t, Offset>> partitions;  // empty: every partition from its first record
+    // empty: every partition from `since_us` or its first record
+    std::vector<master::StreamRead::Start> partitions;
+    std::optional<std::int64_t> since_us;  // microseconds UTC
     std::uint64_t read_count = 0;
 };
 

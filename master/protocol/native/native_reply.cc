@@ -52,6 +52,18 @@ std::string meta_of(const RowsAppended& appended) {
     return meta;
 }
 
+std::string meta_of(const RecordsRead& read) {
+    std::string meta = "\"next\":";
+    append_offsets_json(meta, *read.whole);
+    OffsetRangeMap dropped;
+    for (const auto& result : read.partitions)
+        if (result.dropped_first && result.dropped_last)
+            dropped[result.partition.value] = {*result.dropped_first, *result.dropped_last};
+    meta += ",\"compacted\":";
+    append_ranges_json(meta, dropped);
+    return meta + ",\"table_id\":\"" + read.table_id + '"';
+}
+
 std::string meta_of(const RowCursor& rows) {
     std::string meta = "\"offsets\":{";
     bool first = true;
@@ -133,8 +145,7 @@ std::string bytes_of(const Reply& reply, const ReplyForm& form, steady_clock::ti
                        append_coded_text(out, kReplyMaxOffset, json);
                    },
                    [&](const RecordsRead& read) {
-                       std::string meta = "\"next\":";
-                       append_offsets_json(meta, *read.whole);
+                       auto meta = meta_of(read);
                        append_success(out, form, started, std::move(meta));
                    },
                    [&](const StatementShape& shape) {

@@ -73,6 +73,7 @@ Result<CreateTable> create_table(const CreateRequest& request) {
     definition.major_key = request.major_key;
     definition.partitions = request.partition_number;
     definition.copies = request.replica_number;
+    definition.history = request.history;
     for (const auto& name : request.not_null) {
         DL_TRY_ASSIGN(auto* column, named_column(definition, name, "not_null"));
         column->not_null = true;
@@ -88,6 +89,9 @@ StreamRead stream_read(const StreamReadRequest& request, const StatementOptions&
     StreamRead read;
     read.table = request.table_name;
     read.from = request.partitions;
+    read.since_us = request.since_us;
+    read.table_id = options.table_id;
+    read.check_offsets = options.check_offsets;
     read.read_count = request.read_count;
     read.format = options.format;
     read.min_offsets = options.min_offsets;

@@ -53,8 +53,8 @@ TEST_F(ReadsTest, StreamRead) {
         client
             .ask(R"({"stream_read":{"table_name":"t","partition_mess":[{"partition_code":1,"offset":9999}],)"
                  R"("read_count":4},"options":{"meta":true}})")
-            .substr(0, 32),
-        "{\"meta\":{\"next\":{\"1\":9999},\"elap");
+            .substr(0, 45),
+        "{\"meta\":{\"next\":{\"1\":9999},\"compacted\":{},\"ta");
     EXPECT_TRUE(
         client
             .ask(R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":2,"offset":0}],)"

@@ -193,7 +193,7 @@ class FakeSlave {
             case rpc::Method::offsets: {
                 rpc::OffsetsReply reply;
                 for (const auto& part : decode<rpc::OffsetsRequest>(call).partitions)
-                    reply.partitions.push_back({part.partition, 0, ends_[part.partition.value]});
+                    reply.partitions.push_back({part.partition, 0, 0, ends_[part.partition.value]});
                 return rpc::encode(reply);
             }
             default:

@@ -44,6 +44,34 @@ TEST(DdlParser, TheReadmeStatement) {
     EXPECT_EQ(s.extra_copies, 1u);
 }
 
+TEST(DdlParser, TheHistoryOfATable) {
+    auto s = parsed<CreateTableStatement>(
+        "create table t(id int primary key) history.hours = 24, partition.number=2, "
+        "history.bytes=5000000000");
+    EXPECT_EQ(s.history, (TableHistory{24, 5'000'000'000}));
+    EXPECT_EQ(s.partitions, 2u);
+    s = parsed<CreateTableStatement>("create table t(id int primary key) with history.hours = 0");
+    EXPECT_EQ(s.history, (TableHistory{0, 0}));
+    EXPECT_EQ(parsed<CreateTableStatement>("create table t(id int primary key)").history, TableHistory{});
+    for (const auto* options : {"history.hours = -1", "history.hours = 876001", "history.number = 3",
+                                "history.hours = 1, history.hours = 2", "history = 3", "history.bytes = 1.5",
+                                "history.bytes = 99999999999999999999"})
+        EXPECT_TRUE(
+            parse_sql_statement("create table t(id int primary key) " + std::string(options)).has_error())
+            << options;
+}
+
+TEST(DdlParser, ShowOffsets) {
+    EXPECT_EQ(parsed<ShowOffsetsStatement>("show offsets T").table, "T");
+    EXPECT_FALSE(parsed<ShowOffsetsStatement>("show offsets t;").since_us);
+    EXPECT_EQ(parsed<ShowOffsetsStatement>("show offsets t since '1970-01-01 00:00:01'").since_us, 1'000'000);
+    // As before: the columns of a table of that name.
+    EXPECT_EQ(parsed<DescStatement>("show offsets").table, "offsets");
+    for (const auto* bad : {"show offsets t since", "show offsets t since noon",
+                            "show offsets t since 'noon'", "show offsets t u", "show offsets t since 5"})
+        EXPECT_TRUE(parse_sql_statement(bad).has_error()) << bad;
+}
+
 TEST(DdlParser, CreateInAllItsShapes) {
     auto s = parsed<CreateTableStatement>(
         "CREATE TABLE IF NOT EXISTS \"My T\"\"x\" (\"Order\" Decimal( 10 , 2 ) not null default -1.50 , `k` "

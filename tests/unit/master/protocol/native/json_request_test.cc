@@ -50,6 +50,7 @@ TEST(JsonRequest, Create) {
     EXPECT_EQ(create.major_key, "id");
     EXPECT_EQ(create.partition_number, 4u);
     EXPECT_EQ(create.replica_number, 2u);
+    EXPECT_EQ(create.history, TableHistory{});
     EXPECT_EQ(create.not_null, std::vector<std::string>{"name"});
     EXPECT_EQ(create.defaults, (std::vector<std::pair<std::string, std::string>>{
                                    {"name", "x"}, {"n", "1.50"}, {"b", "true"}}));
@@ -60,8 +61,22 @@ TEST(JsonRequest, StreamRead) {
         R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":1,"offset":5},
             {"offset":-1,"partition_code":0}],"read_count":500}})");
     EXPECT_EQ(request.stream_read().read_count, 500u);
-    EXPECT_EQ(request.stream_read().partitions,
-              (std::vector<std::pair<std::uint32_t, Offset>>{{1, 5}, {0, -1}}));
+    EXPECT_EQ(request.stream_read().partitions, (std::vector<master::StreamRead::Start>{{1, 5}, {0, -1}}));
+    EXPECT_FALSE(request.stream_read().since_us);
+    const auto since = *JsonRequest::parse(
+        R"({"stream_read":{"table_name":"t","patition_mess":[{"patition_code":1},{"patition_code":0,"offset":7}],
+            "start":{"timestamp":"1970-01-01T00:00:02+00"},"read_count":5},
+            "options":{"table_id":"00ff","check_offsets":true}})");
+    EXPECT_EQ(since.stream_read().since_us, 2'000'000);
+    EXPECT_EQ(since.stream_read().partitions,
+              (std::vector<master::StreamRead::Start>{{1, std::nullopt}, {0, 7}}));
+    EXPECT_EQ(since.options().table_id, "00ff");
+    EXPECT_TRUE(since.options().check_offsets);
+    EXPECT_EQ(JsonRequest::parse(
+                  R"({"stream_read":{"table_name":"t","read_count":1,"start":{"timestamp":"noon"}}})")
+                  .error()
+                  .code,
+              ErrorCode::invalid_value);
     EXPECT_TRUE(JsonRequest::parse(R"({"stream_read":{"table_name":"t","partition_mess":[],"read_count":1}})")
                     ->stream_read()
                     .partitions.empty());
@@ -70,6 +85,11 @@ TEST(JsonRequest, StreamRead) {
         {R"({"stream_read":{"table_name":"t","read_count":0}})", R"({"stream_read":{"table_name":"t"}})",
          R"({"stream_read":{"table_name":"t","read_count":1.5}})", R"({"stream_read":{"read_count":1}})",
          R"({"stream_read":{"table_name":"t","read_count":1,"patition_mess":{}}})",
+         R"({"stream_read":{"table_name":"t","read_count":1,"start":{}}})",
+         R"({"stream_read":{"table_name":"t","read_count":1,"start":{"offset":1}}})",
+         R"({"stream_read":{"table_name":"t","read_count":1},"options":{"table_id":""}})",
+         R"({"query":"select 1","options":{"check_offsets":true}})",
+         R"({"metadata":"t","options":{"table_id":"1"}})",
          R"({"stream_read":{"table_name":"t","read_count":1,"patition_mess":[],"partition_mess":[]}})",
          R"({"stream_read":{"table_name":"t","read_count":1,"patition_mess":[{"patition_code":1}]}})",
          R"({"stream_read":{"table_name":"t","read_count":1,"patition_mess":[{"patition_code":-1,"offset":0}]}})",
