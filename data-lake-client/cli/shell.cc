@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 
 #include "data-lake-client/cli/line_editor.h"
 #include "data-lake-client/cli/load/load_settings.h"
 #include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/progress.h"
+#include "data-lake-client/cli/tail_since.h"
 #include "data-lake-client/src/statement.h"
 
 namespace datalake::cli {
@@ -345,10 +347,19 @@ Result<void> Shell::tail(const Command& command) {
                     read_number<std::int64_t>("tail", "from (beginning, end or an offset)", value, 0, offset);
                 !read.ok())
                 return read;
+        } else if (name == "since") {
+            auto since = tail_since(value, std::chrono::duration_cast<std::chrono::microseconds>(
+                                               std::chrono::system_clock::now().time_since_epoch())
+                                               .count());
+            if (!since.ok()) return usage("tail", since.error().message());
+            options.start = ConsumerOptions::Start::time;
+            options.since = std::move(*since);
         } else if (name != "from") {
             return usage("tail", "there is no --" + name);
         }
     }
+    if (command.settings.contains("from") && command.settings.contains("since"))
+        return usage("tail", "--from and --since both say where to begin; give one");
     if (offset >= 0) {
         auto table = client_.describe(command.arguments[0]);
         if (!table.ok()) return table.error();
@@ -371,6 +382,12 @@ Result<void> Shell::tail(const Command& command) {
             if (batches.error().code() == ErrorCode::cancelled) break;
             return batches.error();
         }
+        for (const auto& [partition, range] : consumer->compacted())
+            fmt::print(
+                stderr,
+                "NOTE: partition {}: offsets {} to {} are older than the history of the table, only the "
+                "newest record of each key is left of them\n",
+                partition, range.first, range.second);
         for (const auto& batch : *batches)
             left -= printer.print(batch, left);
         if (batches->empty()) continue;

@@ -62,16 +62,9 @@ Result<InsertResult> run_write(Session& session, const std::string& json,
     if (const auto object = json_member(meta, "meta")) {
         if (const auto offsets = json_member(object->raw, "offsets");
             offsets && offsets->kind == JsonKind::object) {
-            JsonReader reader(offsets->raw);
-            reader.enter();
-            while (reader.next()) {
-                const auto partition = JsonSlice{JsonKind::number, reader.raw_key()}.integer();
-                JsonReader range(reader.value().raw);
-                if (!partition || !range.enter() || !range.next()) return not_as_documented("a batch");
-                const auto first = range.value().integer();
-                if (!first || !range.next() || !range.value().integer()) return not_as_documented("a batch");
-                result.offsets[static_cast<std::uint32_t>(*partition)] = {*first, *range.value().integer()};
-            }
+            auto ranges = parse_offset_ranges(offsets->raw);
+            if (!ranges.ok()) return not_as_documented("a batch");
+            result.offsets = std::move(*ranges);
         }
     }
     return result;
@@ -218,6 +211,8 @@ Result<void> Client::create(const TableSpec& table) {
     json += "},\"partition_number\":" + std::to_string(table.partitions) + ",\"major_key\":";
     append_json_string(json, table.key);
     if (table.copies != 1) json += ",\"replica_number\":" + std::to_string(table.copies);
+    if (table.history_hours) json += ",\"history_hours\":" + std::to_string(*table.history_hours);
+    if (table.history_bytes) json += ",\"history_bytes\":" + std::to_string(*table.history_bytes);
     if (!table.not_null.empty()) {
         json += ",\"not_null\":[";
         for (const auto& name : table.not_null) {
@@ -283,6 +278,36 @@ Result<std::map<std::uint32_t, std::int64_t>> Client::max_offset(std::string_vie
     if (reply->kind != ReplyKind::max_offset || reply->frames.size() != 1)
         return not_as_documented("max_offset");
     return parse_offsets(reply->frames[0]);
+}
+
+Result<TableOffsets> Client::offsets(std::string_view table, std::string_view since) {
+    if (auto good = check_sql_name("table", table); !good.ok()) return good.error();
+    std::string statement = "show offsets " + std::string(table);
+    if (!since.empty()) {
+        if (since.find('\'') != std::string_view::npos)
+            return Error(ErrorCode::invalid_argument, "\"" + std::string(since) + "\" is no timestamp");
+        statement += " since '" + std::string(since) + "'";
+    }
+    auto reply = sql(statement);
+    if (!reply.ok()) return reply.error();
+    TableOffsets offsets;
+    for (const auto& row : reply->frames) {
+        const auto number = [&](std::string_view column) -> std::optional<std::int64_t> {
+            const auto value = json_member(row, column);
+            return value ? value->integer() : std::nullopt;
+        };
+        const auto partition = number("partition");
+        const auto first = number("first_offset");
+        const auto history = number("history_offset");
+        const auto last = number("last_offset");
+        const auto table_id = json_member(row, "table_id");
+        if (!partition || *partition < 0 || !first || !history || !last || !table_id)
+            return not_as_documented("show offsets");
+        offsets.table_id = table_id->text();
+        offsets.partitions[static_cast<std::uint32_t>(*partition)] = {*first, *history, *last,
+                                                                      number("since_offset")};
+    }
+    return offsets;
 }
 
 Result<InsertResult> Client::insert(std::string_view table, const Row& row, const SendOptions& options) {

@@ -1,6 +1,7 @@
 #include "datalake/consumer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
@@ -11,6 +12,24 @@ namespace {
 constexpr std::chrono::milliseconds kWaitMax{300'000};
 
 }  // namespace
+
+Result<std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>>> parse_offset_ranges(
+    std::string_view json) {
+    const Error bad(ErrorCode::protocol_error, "the list of ranges of offsets is not as documented");
+    std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>> ranges;
+    JsonReader reader(json);
+    reader.enter();
+    while (reader.next()) {
+        const auto partition = JsonSlice{JsonKind::number, reader.raw_key()}.integer();
+        JsonReader range(reader.value().raw);
+        if (!partition || *partition < 0 || !range.enter() || !range.next()) return bad;
+        const auto first = range.value().integer();
+        if (!first || !range.next() || !range.value().integer()) return bad;
+        ranges[static_cast<std::uint32_t>(*partition)] = {*first, *range.value().integer()};
+    }
+    if (reader.failed()) return bad;
+    return ranges;
+}
 
 Result<std::map<std::uint32_t, std::int64_t>> parse_offsets(std::string_view json) {
     std::map<std::uint32_t, std::int64_t> offsets;
@@ -32,12 +51,12 @@ Result<void> Consumer::Impl::open(Client& client) {
     auto known = client.describe(table);
     if (!known.ok()) return known.error();
     table = known->name;
-    std::map<std::uint32_t, std::int64_t> last;
-    if (settings.start == ConsumerOptions::Start::end) {
-        auto read = client.max_offset(table);
-        if (!read.ok()) return read.error();
-        last = std::move(*read);
-    }
+    using Start = ConsumerOptions::Start;
+    if ((settings.start == Start::time) == settings.since.empty())
+        return Error(ErrorCode::invalid_argument, "Start::time and `since` belong together");
+    auto offsets = client.offsets(table, settings.since);
+    if (!offsets.ok()) return offsets.error();
+    table_id = settings.table_id.empty() ? offsets->table_id : settings.table_id;
     auto wanted = settings.partitions;
     if (wanted.empty())
         for (const auto& [partition, info] : known->partitions)
@@ -47,8 +66,14 @@ Result<void> Consumer::Impl::open(Client& client) {
             return Error(ErrorCode::invalid_argument, "table " + table + " has no partition " +
                                                           std::to_string(partition) + "; it has " +
                                                           std::to_string(known->partitions.size()));
-        const auto end = last.find(partition);
-        positions[partition] = end == last.end() ? 0 : end->second + 1;
+        const auto known_offsets = offsets->partitions.find(partition);
+        if (known_offsets == offsets->partitions.end())
+            return Error(ErrorCode::protocol_error, "the server names no offsets of partition " +
+                                                        std::to_string(partition) + " of table " + table);
+        const auto& there = known_offsets->second;
+        positions[partition] = settings.start == Start::end    ? there.last + 1
+                               : settings.start == Start::time ? there.since.value_or(there.last + 1)
+                                                               : 0;
     }
     for (const auto& [partition, offset] : settings.positions) {
         const auto at = positions.find(partition);
@@ -70,11 +95,11 @@ std::string Consumer::Impl::request(std::chrono::milliseconds max_wait) const {
             "{\"patition_code\":" + std::to_string(partition) + ",\"offset\":" + std::to_string(offset) + '}';
     }
     json += "],\"read_count\":" + std::to_string(settings.read_count) + '}';
-    std::string options;
-    if (settings.format == StreamFormat::columnar) options += ",\"format\":\"columnar\"";
-    if (max_wait.count() > 0) options += ",\"max_wait_ms\":" + std::to_string(max_wait.count());
-    if (!options.empty()) json += ",\"options\":{" + options.substr(1) + '}';
-    return json + '}';
+    json += ",\"options\":{\"meta\":true,\"check_offsets\":true,\"table_id\":";
+    append_json_string(json, table_id);
+    if (settings.format == StreamFormat::columnar) json += ",\"format\":\"columnar\"";
+    if (max_wait.count() > 0) json += ",\"max_wait_ms\":" + std::to_string(max_wait.count());
+    return json + "}}";
 }
 
 Result<std::vector<RecordBatch>> Consumer::Impl::poll(std::chrono::milliseconds max_wait) {
@@ -83,24 +108,29 @@ Result<std::vector<RecordBatch>> Consumer::Impl::poll(std::chrono::milliseconds 
     std::vector<RecordBatch> batches;
     std::optional<Error> failed;
     bool first = true;
-    const auto json = request(max_wait);
-    auto done = session.run({json, std::nullopt, Session::Resend::lost, false}, [&](ReplyItem&& item) {
-        if (item.kind != ReplyItem::Kind::frame) return true;
-        if (settings.format == StreamFormat::columnar && first) {
-            first = false;
-            if (item.body == schema_text) return true;
-            auto parsed = parse_columnar_schema(item.body);
+    const auto take = [&](std::string&& frame) {
+        if (settings.format == StreamFormat::columnar && std::exchange(first, false)) {
+            if (frame == schema_text) return true;
+            auto parsed = parse_columnar_schema(frame);
             if (!parsed.ok()) return failed = parsed.error(), false;
             schema = std::move(*parsed);
-            schema_text = std::move(item.body);
+            schema_text = std::move(frame);
             return true;
         }
         auto batch = settings.format == StreamFormat::columnar
-                         ? decode_columnar_batch(schema, std::move(item.body))
-                         : decode_rows_batch(item.body);
+                         ? decode_columnar_batch(schema, std::move(frame))
+                         : decode_rows_batch(frame);
         if (!batch.ok()) return failed = batch.error(), false;
         if (batch->rows() > 0) batches.push_back(std::move(*batch));
         return true;
+    };
+    const auto json = request(max_wait);
+    // The last frame is no record.
+    std::optional<std::string> newest;
+    auto done = session.run({json, std::nullopt, Session::Resend::lost, false}, [&](ReplyItem&& item) {
+        if (item.kind != ReplyItem::Kind::frame) return true;
+        auto before = std::exchange(newest, std::move(item.body));
+        return !before || take(std::move(*before));
     });
     if (!done.ok()) return done.error();
     if (failed) return *failed;
@@ -113,8 +143,28 @@ Result<std::vector<RecordBatch>> Consumer::Impl::poll(std::chrono::milliseconds 
                              std::to_string(batch.offset(0)) + ", which was not asked for");
         at->second = batch.offset(batch.rows() - 1) + 1;
     }
+    if (auto read = read_meta(newest.value_or(""), next); !read.ok()) return read.error();
     positions = std::move(next);
     return batches;
+}
+
+Result<void> Consumer::Impl::read_meta(std::string_view frame, Positions& next) {
+    const Error bad(ErrorCode::protocol_error, "stream_read returned no meta frame that is as documented");
+    const auto meta = json_member(frame, "meta");
+    if (!meta || meta->kind != JsonKind::object) return bad;
+    const auto next_json = json_member(meta->raw, "next");
+    const auto compacted_json = json_member(meta->raw, "compacted");
+    if (!next_json || !compacted_json) return bad;
+    auto read_on = parse_offsets(next_json->raw);
+    auto passed_over = parse_offset_ranges(compacted_json->raw);
+    if (!read_on.ok() || !passed_over.ok()) return bad;
+    for (const auto& [partition, offset] : *read_on) {
+        const auto at = next.find(partition);
+        if (at == next.end() || offset < at->second) return bad;
+        at->second = offset;
+    }
+    compacted = std::move(*passed_over);
+    return {};
 }
 
 Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -130,6 +180,12 @@ const Positions& Consumer::positions() const {
 }
 const std::string& Consumer::table() const {
     return impl_->table;
+}
+const std::string& Consumer::table_id() const {
+    return impl_->table_id;
+}
+const std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>>& Consumer::compacted() const {
+    return impl_->compacted;
 }
 void Consumer::cancel() {
     impl_->session.canceller().cancel();

@@ -52,6 +52,9 @@ Result<std::shared_ptr<const StreamSchema>> parse_columnar_schema(std::string_vi
 Result<RecordBatch> decode_columnar_batch(std::shared_ptr<const StreamSchema> schema, std::string frame);
 // A frame of the default format, of one partition.
 Result<RecordBatch> decode_rows_batch(std::string_view frame);
+// {"0":[5,9]}: partition -> first and last offset.
+Result<std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>>> parse_offset_ranges(
+    std::string_view json);
 // {"0":41}: partition -> offset.
 Result<std::map<std::uint32_t, std::int64_t>> parse_offsets(std::string_view json);
 
@@ -67,12 +70,16 @@ struct Consumer::Impl {
     Result<void> open(Client& client);
     Result<std::vector<RecordBatch>> poll(std::chrono::milliseconds max_wait);
     std::string request(std::chrono::milliseconds max_wait) const;
+    // The frame behind the records: where to go on, what was passed over.
+    Result<void> read_meta(std::string_view frame, Positions& next);
 
     Session session;
     const std::chrono::milliseconds silence;
     std::string table;
     ConsumerOptions settings;
     Positions positions;
+    std::string table_id;
+    std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>> compacted;  // of the last poll
     std::string schema_text;
     std::shared_ptr<const StreamSchema> schema;
 };

@@ -56,6 +56,10 @@ struct TableSpec {
     std::string key;
     std::uint32_t partitions = 1;
     std::uint32_t copies = 1;
+    // How long every record is kept by its offset, and in how many bytes of log at most; absent: as the
+    // server has it.
+    std::optional<std::uint32_t> history_hours;
+    std::optional<std::uint64_t> history_bytes;
     std::vector<std::string> not_null;
     std::vector<std::pair<std::string, Value>> defaults;
 };
@@ -77,6 +81,19 @@ struct TableInfo {
     std::string key;
     std::vector<ColumnInfo> columns;
     std::map<std::uint32_t, PartitionInfo> partitions;
+};
+
+// Which records of a partition there are.
+struct PartitionOffsets {
+    std::int64_t first = 0;    // of the oldest record; behind the last one when there is none
+    std::int64_t history = 0;  // from here on every record is kept, below only the newest of each key
+    std::int64_t last = -1;    // of the newest record; -1 when there never was one
+    std::optional<std::int64_t> since;  // of the first record of the time asked for, or behind the last one
+};
+
+struct TableOffsets {
+    std::string table_id;  // of this table and no other that gets its name
+    std::map<std::uint32_t, PartitionOffsets> partitions;
 };
 
 struct SendOptions {
@@ -135,6 +152,9 @@ class Client {
     Result<TableInfo> describe(std::string_view table);
     // Offset of the last record of each partition, -1 when empty.
     Result<std::map<std::uint32_t, std::int64_t>> max_offset(std::string_view table);
+    // The same and where each partition begins. `since`: a timestamp as the server takes them,
+    // "2024-01-31 12:00:00"; the offsets of then, too.
+    Result<TableOffsets> offsets(std::string_view table, std::string_view since = {});
 
     // One row or many, with any columns each; safe to retry and retried by itself. remove() needs the key
     // only.

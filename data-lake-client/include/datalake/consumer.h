@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "datalake/error.h"
@@ -62,9 +63,13 @@ enum class StreamFormat : std::uint8_t {
 };
 
 struct ConsumerOptions {
-    enum class Start : std::uint8_t { beginning, end };
-    Start start = Start::beginning;         // for partitions not named in `positions`
-    Positions positions;                    // where to go on
+    // `time`: at the first record appended at `since` or later, or else at the end.
+    enum class Start : std::uint8_t { beginning, end, time };
+    Start start = Start::beginning;  // for partitions not named in `positions`
+    std::string since;               // a timestamp as the server takes them, "2024-01-31 12:00:00"
+    Positions positions;             // where to go on
+    // What the positions are of: Consumer::table_id() of when they were saved. Empty: the table of now.
+    std::string table_id;
     std::vector<std::uint32_t> partitions;  // empty: all
     std::uint32_t read_count = 100'000;     // most records per partition and poll
     StreamFormat format = StreamFormat::columnar;
@@ -80,12 +85,19 @@ class Consumer {
 
     // Records after the positions, waiting up to `max_wait` (at most 5 minutes) for the first one; empty when
     // there are none. Positions move on with what is returned. A lost connection is made again by itself.
+    // OFFSET_OUT_OF_RANGE: a position lies beyond the end of its partition, or the table was dropped and
+    // created again; nothing of the new one is passed off as the old one.
     Result<std::vector<RecordBatch>> poll(std::chrono::milliseconds max_wait);
 
     const Positions& positions() const;
     // Partitions that are not consumed are refused with INVALID_ARGUMENT.
     Result<void> seek(const Positions& positions);
     const std::string& table() const;
+    // Of this table and no other that gets its name: to be saved with the positions.
+    const std::string& table_id() const;
+    // First and last of the offsets that the last poll() passed over because compaction has dropped their
+    // records, by partition: they were older than the history that the table keeps.
+    const std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>>& compacted() const;
     // From any thread or signal handler: the running poll() returns CANCELLED; the consumer stays usable.
     void cancel();
 

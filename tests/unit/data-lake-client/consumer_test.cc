@@ -25,6 +25,24 @@ constexpr std::string_view kDescribe =
     R"("partition_number":"2","partition_address":"{\"0\":[{\"address\":\"a:1\",\"info\":\"Leader\"}],)"
     R"(\"1\":[{\"address\":\"a:1\",\"info\":\"Leader\"}]}"})";
 
+constexpr std::string_view kMeta = R"({"meta":{"next":{},"compacted":{},"table_id":"77","elapsed_ms":0}})";
+
+// Answers what a consumer asks before it reads; false: it is something else.
+bool answer_open(FakePeer& peer, const std::string& request) {
+    if (request.find("desc") != std::string::npos) {
+        peer.coded(-3, kDescribe);
+        return true;
+    }
+    if (request.find("show offsets t1") == std::string::npos) return false;
+    const std::string since = request.find("since '2024-01-31'") == std::string::npos ? "null" : "8";
+    for (const auto* partition : {"0", "1"})
+        peer.frame(std::string("{\"partition\":") + partition +
+                   ",\"first_offset\":2,\"history_offset\":4,\"last_offset\":9,\"since_offset\":" + since +
+                   ",\"table_id\":\"77\"}");
+    peer.done();
+    return true;
+}
+
 std::string text(std::string_view value) {
     std::string out;
     dl::append_string(out, value);
@@ -147,10 +165,7 @@ TEST(Consumer, KeepsItsOffsetsAndGoesOnFromSavedOnes) {
     FakeServer server([&](FakePeer& peer, int) {
         int read = 0;
         while (auto request = peer.read_frame()) {
-            if (request->find("desc") != std::string::npos) {
-                peer.coded(-3, kDescribe);
-                continue;
-            }
+            if (answer_open(peer, *request)) continue;
             {
                 std::lock_guard lock(mutex);
                 reads.push_back(*request);
@@ -160,6 +175,7 @@ TEST(Consumer, KeepsItsOffsetsAndGoesOnFromSavedOnes) {
                 peer.frame(columnar_frame(1, 5, 4, 0, 4));
                 peer.frame(columnar_frame(1, 9, 2, 0, 2));
             }
+            peer.frame(kMeta);
             peer.done();
         }
     });
@@ -182,7 +198,8 @@ TEST(Consumer, KeepsItsOffsetsAndGoesOnFromSavedOnes) {
     EXPECT_EQ(
         reads[0],
         R"({"stream_read":{"table_name":"t1","patition_mess":[{"patition_code":0,"offset":0},)"
-        R"({"patition_code":1,"offset":5}],"read_count":10},"options":{"format":"columnar","max_wait_ms":250}})");
+        R"({"patition_code":1,"offset":5}],"read_count":10},"options":{"meta":true,"check_offsets":true,"table_id":"77",)"
+        R"("format":"columnar","max_wait_ms":250}})");
     EXPECT_NE(reads[1].find(R"({"patition_code":1,"offset":11})"), std::string::npos);
     auto again = client->consume("t1", {.positions = saved});
     ASSERT_TRUE(again.ok());
@@ -195,10 +212,7 @@ TEST(Consumer, ALostConnectionLosesAndRepeatsNothing) {
     std::vector<std::string> reads;
     FakeServer server([&](FakePeer& peer, int connection) {
         while (auto request = peer.read_frame()) {
-            if (request->find("desc") != std::string::npos) {
-                peer.coded(-3, kDescribe);
-                continue;
-            }
+            if (answer_open(peer, *request)) continue;
             {
                 std::lock_guard lock(mutex);
                 reads.push_back(*request);
@@ -210,6 +224,7 @@ TEST(Consumer, ALostConnectionLosesAndRepeatsNothing) {
                 return;
             }
             if (reads.size() == 2) peer.frame(rows_frame(0, 0));
+            peer.frame(kMeta);
             peer.done();
         }
     });
@@ -231,11 +246,9 @@ TEST(Consumer, ALostConnectionLosesAndRepeatsNothing) {
 TEST(Consumer, RefusesRecordsItDidNotAskFor) {
     FakeServer server([&](FakePeer& peer, int) {
         while (auto request = peer.read_frame()) {
-            if (request->find("desc") != std::string::npos) {
-                peer.coded(-3, kDescribe);
-                continue;
-            }
+            if (answer_open(peer, *request)) continue;
             peer.frame(rows_frame(0, 3));
+            peer.frame(kMeta);
             peer.done();
         }
     });
@@ -247,6 +260,43 @@ TEST(Consumer, RefusesRecordsItDidNotAskFor) {
     ASSERT_FALSE(batches.ok());
     EXPECT_EQ(batches.error().code(), ErrorCode::protocol_error);
     EXPECT_EQ(consumer->positions().at(0), 5);
+}
+
+TEST(Consumer, SaysWhatWasCompactedAwayAndGoesOnBehindIt) {
+    int read = 0;
+    FakeServer server([&](FakePeer& peer, int) {
+        while (auto request = peer.read_frame()) {
+            if (answer_open(peer, *request)) continue;
+            if (++read == 1) {
+                peer.frame(rows_frame(0, 20));
+                peer.frame(
+                    R"({"meta":{"next":{"0":22,"1":30},"compacted":{"0":[8,19],"1":[8,29]},"table_id":"77"}})");
+                peer.done();
+            } else if (read == 2) {
+                peer.frame(R"({"meta":{"next":{"0":21,"1":30},"compacted":{},"table_id":"77"}})");
+                peer.done();
+            } else {
+                peer.coded(-2, "OFFSET_OUT_OF_RANGE: the table was created again");
+            }
+        }
+    });
+    auto client = Client::connect(server.address());
+    ASSERT_TRUE(client.ok());
+    auto consumer = client->consume(
+        "t1", {.start = ConsumerOptions::Start::time, .since = "2024-01-31", .format = StreamFormat::rows});
+    ASSERT_TRUE(consumer.ok()) << consumer.error().to_text();
+    EXPECT_EQ(consumer->positions(), (Positions{{0, 8}, {1, 8}}));
+    EXPECT_EQ(consumer->table_id(), "77");
+    auto batches = consumer->poll(0ms);
+    ASSERT_TRUE(batches.ok()) << batches.error().to_text();
+    EXPECT_EQ(consumer->positions(), (Positions{{0, 22}, {1, 30}}));
+    EXPECT_EQ(consumer->compacted().at(0), (std::pair<std::int64_t, std::int64_t>(8, 19)));
+    EXPECT_EQ(consumer->compacted().at(1), (std::pair<std::int64_t, std::int64_t>(8, 29)));
+    // A server that sends a reader back does not know what it is doing.
+    EXPECT_EQ(consumer->poll(0ms).error().code(), ErrorCode::protocol_error);
+    EXPECT_EQ(consumer->poll(0ms).error().code(), ErrorCode::offset_out_of_range);
+    EXPECT_EQ(consumer->positions(), (Positions{{0, 22}, {1, 30}}));
+    EXPECT_EQ(client->consume("t1", {.since = "2024-01-31"}).error().code(), ErrorCode::invalid_argument);
 }
 
 }  // namespace
