@@ -175,7 +175,7 @@ TEST_P(HistoryModelTest, StreamsAreThoseOfTheModelWhileFilesAreMerged) {
                                                          now_us_.load() - 1'700'000'000'000'000 + kMinute))));
         }
     }
-    EXPECT_GT(partition_->stats().flushes + partition_->stats().compactions, 0u);
+    EXPECT_GT(manifest().compacted_end, 0) << "nothing was merged: this run proved nothing";
     reopen();
     ASSERT_NO_FATAL_FAILURE(check_records());
 }
@@ -191,7 +191,7 @@ TEST_F(HistoryFixture, MergingFilesTakesNothingOfTheHistory) {
             rows.push_back({key, "r" + std::to_string(i) + "-" + std::to_string(key), key == i});
         ASSERT_NO_FATAL_FAILURE(append_rows(rows));
     }
-    ASSERT_TRUE(eventually([&] { return partition_->stats().compactions >= 2; }));
+    ASSERT_TRUE(eventually([&] { return partition_->stats().compactions > 0; }));
     for (int i = 0; i < 3; ++i)
         partition_->tick();
     EXPECT_EQ(partition_->history_start(), 0);
