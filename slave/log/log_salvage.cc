@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/base/byte_io.h"
+#include "slave/log/packed_segment.h"
 #include "slave/log/segment_index.h"
 #include "slave/log/segment_scanner.h"
 
@@ -74,7 +75,11 @@ class Salvager {
 
     Result<void> read_segment(Offset first) {
         const auto path = segment_path(identity_.directory, first, ".log");
-        DL_TRY_ASSIGN(const auto file, files_.open_read(path));
+        const auto opened = open_segment_file(files_, path, {identity_.table, identity_.partition, first});
+        // A packed file whose end is damaged: nobody can tell where its blocks lie.
+        if (opened.has_error() && opened.error().code == ErrorCode::corrupt_data) return {};
+        if (opened.has_error()) return opened.error();
+        const auto& file = opened->file;
         DL_TRY_ASSIGN(const auto size, file->size());
         std::uint64_t position = 0;
         Offset offset = first;
@@ -107,6 +112,14 @@ class Salvager {
         return {};
     }
 
+    // From `at` on, at least a header. In a packed file a damaged block shall not hide those before it.
+    static Result<SharedBytes> read_some(const ReadableFile& file, std::uint64_t at, std::uint64_t size) {
+        auto much = file.read(at, std::min(kSearchBytes, size - at));
+        if (much.has_value() || much.error().code != ErrorCode::corrupt_data) return much;
+        const auto block_end = (at / kPackedBlockBytes + 1) * kPackedBlockBytes;
+        return file.read(at, std::min(std::max<std::uint64_t>(block_end - at, kHeaderBytes), size - at));
+    }
+
     struct Place {
         std::uint64_t position = 0;
         Offset offset = 0;
@@ -119,7 +132,14 @@ class Salvager {
         std::uint64_t window_at = 0;
         for (auto at = position; size - at >= kHeaderBytes;) {
             if (at < window_at || at + kHeaderBytes > window_at + window.size()) {
-                DL_TRY_ASSIGN(window, file->read(at, std::min(kSearchBytes, size - at)));
+                auto read = read_some(*file, at, size);
+                if (read.has_error() && read.error().code != ErrorCode::corrupt_data) return read.error();
+                if (read.has_error()) {  // a damaged block
+                    at = (at / kPackedBlockBytes + 1) * kPackedBlockBytes;
+                    if (at > size) break;
+                    continue;
+                }
+                window = std::move(*read);
                 window_at = at;
                 if (window.size() < kHeaderBytes) return std::optional<Place>();
             }
