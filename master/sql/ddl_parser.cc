@@ -368,7 +368,7 @@ class Parser final : public RowStatementParser {
         DL_TRY(expect("table"));
         DL_TRY_ASSIGN(statement.table, name("a table name"));
         DL_TRY(expect("partition"));
-        DL_TRY_ASSIGN(statement.partition, count(0, limits::partitions_max - 1));
+        DL_TRY_ASSIGN(statement.partition, count<std::uint32_t>(0, limits::partitions_max - 1));
         return SqlStatement(std::move(statement));
     }
 
