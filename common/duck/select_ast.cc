@@ -107,7 +107,10 @@ Result<SelectAst> SelectAst::parse(DuckDatabase& database, std::string_view sql)
     if (!ast.tree_.is_object()) {
         // The one thing in a tree that JSON has no form for.
         if (auto number = endless_number(ast.text_)) return *number;
-        return make_error(ErrorCode::internal, "DuckDB gave a tree that is not JSON");
+        return make_error(
+            ErrorCode::not_supported,
+            "the statement has a literal that is none here: a whole number of more than 38 digits, or bits "
+            "(b'1'); write it as a text and cast it");
     }
     if (ast.tree_.value("error", true)) return parse_error(ast.tree_, ast.text_);
     if (!ast.tree_.contains("statements") || ast.tree_["statements"].size() != 1) {

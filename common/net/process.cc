@@ -27,6 +27,24 @@ std::uint64_t raise_file_limit() {
     return limit.rlim_cur;
 }
 
+namespace {
+
+// Whatever the threads do that would have to run a handler of ours.
+void stop_at_next_signal(asio::signal_set& signals) {
+    boost::system::error_code ignored;
+    signals.clear(ignored);
+    struct sigaction at_once {};
+    at_once.sa_handler = [](int) {
+        constexpr char kText[] = "stopped at once\n";
+        (void)!::write(STDERR_FILENO, kText, sizeof kText - 1);
+        _exit(1);
+    };
+    for (const int number : {SIGTERM, SIGINT})
+        sigaction(number, &at_once, nullptr);
+}
+
+}  // namespace
+
 struct SignalHandler::State : std::enable_shared_from_this<SignalHandler::State> {
     State(asio::any_io_executor executor, std::function<void()> on_first, std::function<void()> on_second)
         : signals(std::move(executor), SIGTERM, SIGINT),
@@ -45,12 +63,14 @@ struct SignalHandler::State : std::enable_shared_from_this<SignalHandler::State>
             const char* name = number == SIGTERM ? "SIGTERM" : "SIGINT";
             if (self->received == 1) {
                 log_info("process", "stopping; once more stops at once", {{"signal", name}});
+                if (!self->forced) {
+                    stop_at_next_signal(self->signals);
+                    self->graceful();
+                    return;
+                }
                 self->graceful();
-            } else if (self->forced) {
-                self->forced();
             } else {
-                log_warn("process", "stopped at once", {{"signal", name}});
-                _exit(1);
+                self->forced();
             }
             self->wait();
         });

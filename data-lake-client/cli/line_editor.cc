@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "data-lake-client/cli/history_line.h"
 #include "data-lake-client/cli/interrupt.h"
 #include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/cli/text_width.h"
@@ -189,10 +190,10 @@ bool LineEditor::is_pasting() const {
 void LineEditor::add_history(const std::string& statement) {
     auto& self = *impl_;
     if (statement.empty() || statement.size() > kHistoryBytesMax) return;
-    std::string line = statement;
-    std::replace(line.begin(), line.end(), '\n', ' ');
+    const auto line = history_line(statement);
+    if (!line) return;
     HistEvent event;
-    history(self.history, &event, H_ENTER, line.c_str());
+    history(self.history, &event, H_ENTER, line->c_str());
     if (self.history_file.empty()) return;
     // libedit writes it anew each time. A lost line is no reason to complain at the prompt.
     NewFile file;

@@ -213,14 +213,17 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
     co_return added;
 }
 
-asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline deadline) {
+asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline deadline,
+                                                 std::optional<TableId> only) {
     struct Removed {
         TablePtr table;
         PlacementPtr placement;
     };
-    auto remove = [this, name = std::move(name)]() -> Result<Removed> {
+    auto remove = [this, name = std::move(name), only]() -> Result<Removed> {
         Removed removed;
         DL_TRY_ASSIGN(removed.table, catalog_.find(name));
+        if (only && removed.table->id != *only)
+            return make_error(ErrorCode::table_not_found, "table '" + name + "' was dropped meanwhile");
         removed.placement = catalog_.tables().placement(removed.table->id);
         DL_TRY(catalog_.remove_table(*removed.table));
         return removed;

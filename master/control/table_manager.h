@@ -33,7 +33,9 @@ class TableManager {
     // TABLE_EXISTS; UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible
     // then.
     boost::asio::awaitable<Result<TablePtr>> create(TableDefinition definition, rpc::Deadline deadline);
-    boost::asio::awaitable<Result<void>> drop(std::string name, rpc::Deadline deadline);
+    // `only`: when the table of that name is this one; else TABLE_NOT_FOUND.
+    boost::asio::awaitable<Result<void>> drop(std::string name, rpc::Deadline deadline,
+                                              std::optional<TableId> only = {});
     boost::asio::awaitable<Result<TablePtr>> add_column(std::string name, ColumnDefinition column,
                                                         rpc::Deadline deadline);
     boost::asio::awaitable<Result<TablePtr>> drop_column(std::string name, std::string column,

@@ -96,7 +96,7 @@ struct InsertSelected {
 };
 // CREATE TABLE ... AS SELECT: the columns are those of the rows.
 struct CreateTableAs {
-    TableDefinition definition;  // without columns; no major key: the first column
+    TableDefinition definition;  // without columns
     bool if_not_exists = false;
     Query rows;
 };

@@ -2,12 +2,13 @@
 // written the table goes again.
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <numeric>
 #include <utility>
 
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
-#include "common/base/log.h"
 #include "master/execution/command_runs.h"
+#include "master/execution/write_selected.h"
 
 namespace dl::master {
 namespace {
@@ -53,20 +54,27 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
     auto shape = co_await shape_of(services, context, command.rows.sql);
     if (shape.has_error()) co_return query_stopped(*context.cancel, std::move(shape).error());
     DL_CO_TRY_ASSIGN(definition.columns, columns_of(std::move(*shape)));
-    if (definition.major_key.empty() && !definition.columns.empty())
-        definition.major_key = definition.columns.front().name;
-    auto created = co_await services.tables.create(std::move(definition), context.deadline);
-    if (created.has_error()) co_return std::move(created).error();
-    InsertSelected insert{name, {}, std::move(command.rows)};  // made first: g++ 12 would destroy it twice
-    auto written = co_await run(services, context, std::move(insert));
-    if (written.has_value()) co_return written;
+    DL_CO_TRY_ASSIGN(const auto table,
+                     co_await services.tables.create(std::move(definition), context.deadline));
+    std::vector<std::uint32_t> targets(table->schema.fields.size());
+    std::iota(targets.begin(), targets.end(), 0u);
+    RowsAppended written;
+    auto ended = co_await write_rows(services, context, table, std::move(targets), false,
+                                     std::move(command.rows), written);
+    if (ended.has_value()) co_return reply_with(std::move(written));
     // Also for a client that left.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     const auto grace = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    auto dropped = co_await services.tables.drop(name, grace);
-    auto error = std::move(written).error();
-    if (dropped.has_error())
+    auto dropped = co_await services.tables.drop(name, grace, table->id);
+    auto error = std::move(ended).error();
+    const bool gone = dropped.has_value() || dropped.error().code == ErrorCode::table_not_found;
+    if (!gone) {
         error.message += "; the table stays, with what was written: " + dropped.error().to_text();
+    } else {
+        if (error.code == ErrorCode::unknown_outcome || error.code == ErrorCode::partial)
+            error.code = ErrorCode::unavailable;
+        error.message += "; the table was removed again";
+    }
     co_return error;
 }
 

@@ -5,6 +5,7 @@
 #include "common/async/run_on.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/sql_rows.h"
+#include "master/execution/write_selected.h"
 
 namespace dl::master {
 namespace {
@@ -27,6 +28,16 @@ CommandRun describe_select(Services& services, CommandContext& context, Describe
     co_return reply_with(std::move(*shape));
 }
 
+// Of a statement that writes the rows of a SELECT: what that takes.
+CommandRun describe_written(Services& services, CommandContext& context, std::string sql,
+                            SqlParameters params) {
+    DescribeStatement select{SelectStatement{std::move(sql)}, std::move(params)};
+    DL_CO_TRY_ASSIGN(auto reply, co_await describe_select(services, context, std::move(select)));
+    auto shape = std::get<StatementShape>(std::move(reply));
+    shape.columns.clear();
+    co_return reply_with(std::move(shape));
+}
+
 template <class Statement>
 Result<Reply> describe_rows(const Catalog& catalog, const Statement& statement, const SqlParameters& params) {
     DL_TRY_ASSIGN(const auto table, catalog.find(statement.table));
@@ -38,6 +49,17 @@ Result<Reply> describe_rows(const Catalog& catalog, const Statement& statement, 
 }  // namespace
 
 CommandRun run(Services& services, CommandContext& context, DescribeStatement command) {
+    if (const auto* insert = std::get_if<InsertSelectStatement>(&command.statement)) {
+        DL_CO_TRY(services.catalog.find(insert->table));
+        co_return co_await describe_written(services, context, insert->sql, std::move(command.params));
+    }
+    if (const auto* erase = std::get_if<DeleteStatement>(&command.statement)) {
+        DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(erase->table));
+        if (!is_by_key(*erase, *table)) {
+            DL_CO_TRY_ASSIGN(auto sql, keys_query(*erase, *table));
+            co_return co_await describe_written(services, context, std::move(sql), std::move(command.params));
+        }
+    }
     if (std::holds_alternative<SelectStatement>(command.statement))
         co_return co_await describe_select(services, context, std::move(command));
     if (const auto* insert = std::get_if<InsertStatement>(&command.statement))

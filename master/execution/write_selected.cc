@@ -44,45 +44,16 @@ void add_offsets(OffsetRangeMap& all, const OffsetRangeMap& more) {
     }
 }
 
-Error after_rows(Error error, std::uint64_t rows) {
-    if (rows == 0) return error;
-    const auto text = "the statement ended early, " + std::to_string(rows) +
-                      " rows were written before: " + error.to_text();
-    return make_error(error.code == ErrorCode::unknown_outcome ? error.code : ErrorCode::partial, text);
-}
-
-// Writes all rows of `query` into `table`.
-asio::awaitable<Result<Reply>> write_rows(Services& services, CommandContext& context, TablePtr table,
-                                          std::vector<std::uint32_t> targets, bool deletes, Query query) {
-    context.client.cancel_when_client_leaves();
-    DL_CO_TRY_ASSIGN(const auto memory, co_await services.work_bytes.acquire(kWorkBytes, context.deadline));
-    DL_CO_TRY_ASSIGN(const auto cursor, co_await open_rows(services, context, std::move(query)));
-    if (cursor->columns().size() != targets.size())
-        co_return make_error(ErrorCode::invalid_request,
-                             "the SELECT has " + std::to_string(cursor->columns().size()) + " columns, " +
-                                 std::to_string(targets.size()) +
-                                 " are to be written; name them behind the table");
-    BatchId id{new_producer_id(), 0};
-    RowsAppended written;
-    for (bool more = true; more;) {
-        const auto sink = std::make_shared<SelectedRowSink>(table, targets, deletes, written.rows);
-        auto filled = co_await cursor->fill(sink);
-        if (filled.has_error()) co_return after_rows(std::move(filled).error(), written.rows);
-        more = *filled;
-        auto split = [sink] { return guarded([&] { return sink->finish(); }); };
-        auto batch = co_await run_on(services.work_pool, split);
-        if (batch.has_error()) co_return after_rows(std::move(batch).error(), written.rows);
-        if (batch->rows == 0) continue;
-        ++id.sequence;
-        const auto rows = batch->rows;
-        const auto results = co_await services.appends.append(
-            table, std::make_shared<const PartitionedBatch>(std::move(*batch)), id, context.deadline);
-        auto outcome = append_outcome(results, true);
-        if (outcome.has_error()) co_return after_rows(std::move(outcome).error(), written.rows);
-        written.rows += rows;
-        add_offsets(written.whole->offsets, outcome->offsets);
-    }
-    co_return reply_with(std::move(written));
+// The reply of a statement whose rows stay.
+Result<Reply> reply_of(Result<void> ended, RowsAppended written) {
+    if (ended.has_value()) return reply_with(std::move(written));
+    const auto& error = ended.error();
+    const bool unknown = error.code == ErrorCode::unknown_outcome;
+    if (written.rows == 0 && !unknown) return error;
+    auto text = "the statement ended early, " + std::to_string(written.rows) + " rows were written before";
+    if (unknown) text += ", and it is not known whether the next ones were";
+    return make_error(unknown ? ErrorCode::unknown_outcome : ErrorCode::partial,
+                      text + ": " + error.to_text());
 }
 
 Result<std::vector<std::uint32_t>> targets_of(const std::vector<std::string>& names, const TableMeta& table) {
@@ -109,7 +80,16 @@ Result<std::vector<std::uint32_t>> targets_of(const std::vector<std::string>& na
 // Within parentheses it could end early and go on as something else.
 Result<void> check_parentheses(const std::string& condition) {
     int depth = 0;
-    for (const auto& token : tokenize_ddl(condition)) {
+    const auto tokens = tokenize_ddl(condition);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const auto& token = tokens[i];
+        const bool escapes = token.is_word("e") && tokens[i + 1].kind == DdlToken::Kind::string &&
+                             tokens[i + 1].begin == token.end;
+        const bool dollars =
+            token.kind == DdlToken::Kind::word && token.text.find('$', 1) != std::string::npos;
+        if (escapes || dollars)
+            return make_error(ErrorCode::not_supported,
+                              "texts as e'...' or $$...$$ in the condition of a DELETE; write them as '...'");
         if (token.kind == DdlToken::Kind::bad) return make_error(ErrorCode::syntax_error, token.text);
         if (token.is_symbol(';'))
             return make_error(ErrorCode::syntax_error, "one statement at a time: a ';' within the condition");
@@ -122,6 +102,39 @@ Result<void> check_parentheses(const std::string& condition) {
 
 }  // namespace
 
+asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& context, TablePtr table,
+                                         std::vector<std::uint32_t> targets, bool deletes, Query query,
+                                         RowsAppended& written) {
+    context.client.cancel_when_client_leaves();
+    DL_CO_TRY_ASSIGN(const auto memory, co_await services.work_bytes.acquire(kWorkBytes, context.deadline));
+    DL_CO_TRY_ASSIGN(const auto cursor, co_await open_rows(services, context, std::move(query)));
+    if (cursor->columns().size() != targets.size())
+        co_return make_error(ErrorCode::invalid_request,
+                             "the SELECT has " + std::to_string(cursor->columns().size()) + " columns, " +
+                                 std::to_string(targets.size()) +
+                                 " are to be written; name them behind the table");
+    BatchId id{new_producer_id(), 0};
+    for (bool more = true; more;) {
+        const auto sink = std::make_shared<SelectedRowSink>(table, targets, deletes, written.rows);
+        auto filled = co_await cursor->fill(sink);
+        if (filled.has_error()) co_return std::move(filled).error();
+        more = *filled;
+        auto split = [sink] { return guarded([&] { return sink->finish(); }); };
+        auto batch = co_await run_on(services.work_pool, split);
+        if (batch.has_error()) co_return std::move(batch).error();
+        if (batch->rows == 0) continue;
+        ++id.sequence;
+        const auto rows = batch->rows;
+        const auto results = co_await services.appends.append(
+            table, std::make_shared<const PartitionedBatch>(std::move(*batch)), id, context.deadline);
+        auto outcome = append_outcome(results, true);
+        if (outcome.has_error()) co_return std::move(outcome).error();
+        written.rows += rows;
+        add_offsets(written.whole->offsets, outcome->offsets);
+    }
+    co_return Result<void>();
+}
+
 bool SelectedRowSink::full() const {
     return rows_ >= kBatchRows || (builder_ && builder_->staged_bytes() >= kBatchBytes);
 }
@@ -130,7 +143,8 @@ bool SelectedRowSink::put(std::uint32_t target, const ColumnView& values, std::u
     auto& builder = *builder_;
     if (values.is_null(row)) return builder.put_null(target);
     const auto& type = table_->schema.fields[target].type;
-    if (values.type == type) return builder.put_value(target, values, row);
+    const bool may_be_endless = type.kind == TypeKind::timestamp || type.kind == TypeKind::date;
+    if (values.type == type && !may_be_endless) return builder.put_value(target, values, row);
     if (values.type.kind == TypeKind::boolean)
         return builder.put_boolean(target, values.fixed<std::uint8_t>(row) != 0);
     text_.clear();
@@ -174,8 +188,10 @@ Result<PartitionedBatch> SelectedRowSink::finish() {
 CommandRun run(Services& services, CommandContext& context, InsertSelected command) {
     DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.table));
     DL_CO_TRY_ASSIGN(auto targets, targets_of(command.columns, *table));
-    co_return co_await write_rows(services, context, std::move(table), std::move(targets), false,
-                                  std::move(command.rows));
+    RowsAppended written;
+    auto ended = co_await write_rows(services, context, std::move(table), std::move(targets), false,
+                                     std::move(command.rows), written);
+    co_return reply_of(std::move(ended), std::move(written));
 }
 
 Result<void> settle_delete(const TableLookup& lookup, Command::Body& body) {
@@ -195,16 +211,23 @@ Result<void> settle_delete(const TableLookup& lookup, Command::Body& body) {
     return check_parentheses(erase->statement.condition);
 }
 
+Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta& table) {
+    DL_TRY(check_parentheses(statement.condition));
+    auto sql = "SELECT " + sql_identifier(table.schema.key().name) + " FROM " + sql_identifier(table.name);
+    if (!statement.condition.empty()) sql += " WHERE (" + statement.condition + "\n)";
+    return sql;
+}
+
 CommandRun run(Services& services, CommandContext& context, DeleteRows command) {
     DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.statement.table));
-    const auto& key = table->schema.key().name;
     Query query;
-    query.sql = "SELECT " + sql_identifier(key) + " FROM " + sql_identifier(table->name);
-    if (!command.statement.condition.empty()) query.sql += " WHERE (" + command.statement.condition + "\n)";
+    DL_CO_TRY_ASSIGN(query.sql, keys_query(command.statement, *table));
     query.params = std::move(command.params);
     std::vector<std::uint32_t> targets{static_cast<std::uint32_t>(table->schema.key_index)};
-    co_return co_await write_rows(services, context, std::move(table), std::move(targets), true,
-                                  std::move(query));
+    RowsAppended written;
+    auto ended = co_await write_rows(services, context, std::move(table), std::move(targets), true,
+                                     std::move(query), written);
+    co_return reply_of(std::move(ended), std::move(written));
 }
 
 }  // namespace dl::master

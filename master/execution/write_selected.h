@@ -1,18 +1,32 @@
 // Rows of a running SELECT as rows of a table: typed and split, in batches.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "master/catalog/catalog_cache.h"
+#include "master/execution/command.h"
+#include "master/execution/command_context.h"
+#include "master/execution/reply.h"
 #include "master/execution/row_cursor.h"
+#include "master/execution/services.h"
 #include "master/routing/partitioned_batch_builder.h"
 
 namespace dl::master {
 
+// Writes all rows of `query` into columns `targets` of `table`, or deletes rows whose keys they are.
+// `written` is what was written also when it ends early.
+boost::asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& context, TablePtr table,
+                                                std::vector<std::uint32_t> targets, bool deletes, Query query,
+                                                RowsAppended& written);
+
+// The SELECT of the keys of the rows that a DELETE means. SYNTAX_ERROR when its condition ends early.
+Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta& table);
+
 // Takes rows until a batch is full. Values go into columns of their own type as they are, into others by the
-// rules for INSERT ... VALUES: exactly or not at all. LIMIT_EXCEEDED, INVALID_VALUE with row and column.
+// rules for INSERT ... VALUES. LIMIT_EXCEEDED, INVALID_VALUE with row and column.
 class SelectedRowSink final : public RowSink {
   public:
     // Column i of the rows is for column `targets[i]` of the table.

@@ -133,8 +133,12 @@ class Parser final : public RowStatementParser {
         CreateTableStatement statement;
         statement.if_not_exists = accept_if_not_exists(0);
         DL_TRY_ASSIGN(statement.table, name("a table name"));
-        if (current().is_word("as") || current().is_word("primary"))
-            return create_as(std::move(statement), false);
+        if (current().is_word("as"))
+            return make_error(ErrorCode::syntax_error,
+                              "the table has no primary key, and of rows with one key the last replaces the "
+                              "others; write: create table " +
+                                  statement.table + " primary key (COLUMN) as ...");
+        if (current().is_word("primary")) return create_as(std::move(statement), false);
         DL_TRY(expect_symbol('('));
         std::optional<std::string> key_clause;
         if (current().is_word("primary") && ahead(1).is_word("key") && ahead(4).is_symbol(')') &&

@@ -101,7 +101,7 @@ struct DeleteStatement {
 // CREATE TABLE ... AS SELECT
 struct CreateTableAsStatement {
     CreateTableStatement table;  // no columns
-    std::string key;             // its major key; empty: the first column
+    std::string key;             // its major key
     std::string sql;             // one SELECT
 };
 struct ShowColumnsStatement {

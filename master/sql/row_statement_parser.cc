@@ -124,14 +124,19 @@ Result<bool> RowStatementParser::keys_of(DeleteStatement& statement) {
         } while (accept_symbol(','));
         if (!accept_symbol(')')) return false;
     }
-    return !statement.keys.empty() && (current().kind == Kind::end || current().is_symbol(';'));
+    while (accept_symbol(';')) {
+    }
+    return !statement.keys.empty() && current().kind == Kind::end;
 }
 
 Result<SqlStatement> RowStatementParser::delete_rows() {
     DL_TRY(expect("from"));
     DeleteStatement statement;
     DL_TRY_ASSIGN(statement.table, name("a table name"));
-    if (current().kind == Kind::end || current().is_symbol(';')) return SqlStatement(std::move(statement));
+    // An Enter too early at a prompt must not cost a table.
+    if (current().kind == Kind::end || current().is_symbol(';'))
+        return make_error(ErrorCode::syntax_error,
+                          "DELETE has no WHERE; all rows are deleted by: truncate " + statement.table);
     DL_TRY(expect("where"));
     if (current().kind == Kind::bad || current().kind == Kind::end || current().is_symbol(';'))
         return fail("a condition");

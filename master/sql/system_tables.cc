@@ -44,6 +44,14 @@ Result<bool> replace(DuckDatabase& database, const SystemTables& tables, Json& t
     }
     bool replaced = false;
     if (!tree.is_structured()) return replaced;
+    // A column without a name is called as it is written, and what is written now would be the rows.
+    if (tree.is_object() && tree.contains("select_list")) {
+        for (auto& column : tree["select_list"]) {
+            DL_TRY_ASSIGN(const bool one, replace(database, tables, column));
+            if (one && text_of(column, "alias").empty()) column["alias"] = "subquery";
+            replaced = replaced || one;
+        }
+    }
     for (auto& child : tree) {
         if (!child.is_structured()) continue;
         DL_TRY_ASSIGN(const bool one, replace(database, tables, child));

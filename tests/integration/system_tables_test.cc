@@ -83,6 +83,11 @@ TEST_F(SystemTablesTest, TheyAreTablesLikeOthersInAQuery) {
                 ElementsAre(R"({"name":"t","partitions":4})", R"({"name":"u","partitions":1})"));
 }
 
+TEST_F(SystemTablesTest, ColumnsAreNotCalledByTheRows) {
+    EXPECT_THAT(lines("select (select count(*) from system.tables), exists(select 1 from system.nodes)"),
+                ElementsAre(R"({"subquery":2,"subquery_1":true})"));
+}
+
 TEST_F(SystemTablesTest, WhatIsNotThereIsNamed) {
     EXPECT_THAT(error("select * from system.nosuch"), HasSubstr("there are system.tables"));
     EXPECT_THAT(error("select * from information_schema.views"),

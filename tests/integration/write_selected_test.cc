@@ -75,7 +75,8 @@ TEST_F(WriteSelectedTest, ManyRowsOfTheTableItselfAreReadOnce) {
                 ElementsAre(R"({"c":60000,"lo":101})"));
     EXPECT_EQ(written("truncate table t"), 60'003u);
     EXPECT_THAT(lines("select count(*) as c from t"), ElementsAre(R"({"c":0})"));
-    EXPECT_EQ(written("delete from t"), 0u);
+    EXPECT_EQ(written("delete from t where true"), 0u);
+    EXPECT_THAT(error("delete from t"), HasSubstr("truncate t"));
 }
 
 TEST_F(WriteSelectedTest, WhatEndsHalfWaySaysHowFarItCame) {
@@ -104,23 +105,49 @@ TEST_F(WriteSelectedTest, DeletesWhatTheConditionMeansAndNothingElse) {
     for (const char* bad : {"delete from t where 1 = 1) or (1 = 1", "delete from t where (id > 3",
                             "delete from t where true) union all (select 1"})
         EXPECT_THAT(error(bad), HasSubstr("parentheses")) << bad;
+    for (const char* bad : {"delete from t where device = e'\\'' ) or (true --'",
+                            "delete from t where device = $$'$$ ) or (true --'"})
+        EXPECT_THAT(error(bad), HasSubstr("write them as '...'")) << bad;
+    EXPECT_THAT(error("delete from t where id = 10; drop table t"), HasSubstr("one statement at a time"));
     EXPECT_THAT(error("delete from t where nosuch = 1"), HasSubstr("nosuch"));
     EXPECT_THAT(error("delete from t where id > 1 limit 1"), HasSubstr("SYNTAX"));
     EXPECT_THAT(lines("select count(*) as c from t"), ElementsAre(R"({"c":14})"));
 }
 
 TEST_F(WriteSelectedTest, ATableThatCannotBeFilledIsNotThere) {
-    EXPECT_THAT(error("create table u as select id, 1 / 0 as x, error('no') as y from t"), HasSubstr("no"));
-    EXPECT_THAT(error("create table u as select null as a"), HasSubstr("has no type"));
-    EXPECT_THAT(
-        error("create table u as select case when range < 15000 then range end as id from range(20000)"),
-        HasSubstr("row 15000"));
+    EXPECT_THAT(error("create table u primary key (id) as select id, 1 / 0 as x, error('no') as y from t"),
+                HasSubstr("no"));
+    EXPECT_THAT(error("create table u primary key (a) as select null as a"), HasSubstr("has no type"));
+    EXPECT_THAT(error("create table u primary key (id) as select case when range < 15000 then range end as "
+                      "id from range(20000)"),
+                HasSubstr("row 15000"));
     EXPECT_THAT(error("select * from u"), HasSubstr("TABLE_NOT_FOUND"));
-    EXPECT_THAT(error("create table t as select 1 as a"), HasSubstr("TABLE_EXISTS"));
-    EXPECT_EQ(written("create table if not exists t as select 1 as a"), 0u);
-    EXPECT_EQ(written("create table u as select 1 as a, 2 as a, {'x': [1, 2]} as b where 1 = 0"), 0u);
+    EXPECT_THAT(error("create table t primary key (a) as select 1 as a"), HasSubstr("TABLE_EXISTS"));
+    EXPECT_EQ(written("create table if not exists t primary key (a) as select 1 as a"), 0u);
+    EXPECT_EQ(
+        written("create table u primary key (a) as select 1 as a, 2 as a, {'x': [1, 2]} as b where 1 = 0"),
+        0u);
     EXPECT_EQ(written("insert into u select 1, 2, {'x': [1, 2]}"), 1u);
     EXPECT_THAT(lines("select * from u"), ElementsAre(R"({"a":1,"a_1":2,"b":"{\"x\":[1,2]}"})"));
+}
+
+TEST_F(WriteSelectedTest, DescribeSaysWhatTheyTake) {
+    const auto described = [&](const std::string& statement) {
+        return must(*client_, json{{"sql", statement}, {"options", {{"describe", true}}}}.dump())
+            .frames.at(0);
+    };
+    EXPECT_THAT(described("insert into t (id, device) select n, $1 from t where v > $2"),
+                HasSubstr(R"("columns":[],"parameters":[{"type":null},{"type":"double"}])"));
+    EXPECT_THAT(described("delete from t where device = $1 and n < $2"),
+                HasSubstr(R"("parameters":[{"type":"string"},{"type":"int"}])"));
+}
+
+TEST_F(WriteSelectedTest, WhatInsertRefusesIsRefusedFromASelectToo) {
+    for (const char* value : {"'infinity'::timestamp", "'290308-12-22 (BC) 00:00:00'::timestamp"})
+        EXPECT_THAT(error("insert into t (id, ts) select 9, " + std::string(value)),
+                    HasSubstr("column \"ts\""))
+            << value;
+    EXPECT_THAT(error("insert into t (id, day) select 9, 'infinity'::date"), HasSubstr("column \"day\""));
 }
 
 TEST_F(WriteSelectedTest, ShowSaysHowATableIsMade) {

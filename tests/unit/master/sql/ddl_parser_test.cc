@@ -268,13 +268,18 @@ TEST(DdlParser, Delete) {
         EXPECT_TRUE(s.keys.empty()) << condition;
         EXPECT_EQ(s.condition, condition);
     }
-    for (const char* all : {"delete from t", "delete from t;", "truncate t", "truncate table t;"}) {
+    for (const char* all : {"truncate t", "truncate table t;"}) {
         s = parsed<DeleteStatement>(all);
         EXPECT_EQ(s.table, "t");
         EXPECT_EQ(s.condition, "") << all;
         EXPECT_TRUE(s.keys.empty());
     }
     EXPECT_EQ(parsed<DeleteStatement>("truncate table").table, "table");
+    s = parsed<DeleteStatement>("delete from t where id = 2; drop table c");
+    EXPECT_TRUE(s.keys.empty());
+    EXPECT_EQ(s.condition, "id = 2; drop table c");
+    expect_refused("delete from t", "truncate t");
+    expect_refused("delete from t;", "truncate t");
     expect_refused("delete from t where", "a condition");
     expect_refused("delete from t where ;", "a condition");
     expect_refused("delete from t whree id = 1", "did you mean 'where'");
@@ -283,9 +288,9 @@ TEST(DdlParser, Delete) {
 }
 
 TEST(DdlParser, CreateTableAs) {
-    auto s = parsed<CreateTableAsStatement>("create table t as select 1 as a;");
+    auto s = parsed<CreateTableAsStatement>("create table t primary key (a) as select 1 as a;");
     EXPECT_EQ(s.table.table, "t");
-    EXPECT_EQ(s.key, "");
+    EXPECT_EQ(s.key, "a");
     EXPECT_EQ(s.sql, "select 1 as a");
     for (const char* sql :
          {"create table if not exists t (primary key (a)) partition.number = 3 as from u",
@@ -296,7 +301,8 @@ TEST(DdlParser, CreateTableAs) {
         EXPECT_EQ(s.table.partitions, 3u);
         EXPECT_EQ(s.sql, "from u");
     }
-    expect_refused("create table t as delete from u", "select");
+    expect_refused("create table t primary key (a) as delete from u", "select");
+    expect_refused("create table t as select 1 as a", "no primary key");
     expect_refused("create table t (primary key (a, b)) as select 1", "exactly one");
     expect_refused("create table t primary key (a)", "as");
 }

@@ -15,8 +15,9 @@ TEST_F(HandlersTest, TablesComeChangeAndGo) {
         "", table, {{PartitionId{0}, LeaderEpoch{1}}, {PartitionId{1}, LeaderEpoch{1}}}});
     EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
     EXPECT_EQ(call(Method::create_table, request)->end_json, "{}");
-    EXPECT_EQ(call(Method::offsets, offsets_request(9, {0, 1}))->end_json,
-              R"({"partitions":[{"partition":0,"first":0,"end":0},{"partition":1,"first":0,"end":0}]})");
+    EXPECT_EQ(
+        call(Method::offsets, offsets_request(9, {0, 1}))->end_json,
+        R"({"partitions":[{"partition":0,"first":0,"history":0,"end":0},{"partition":1,"first":0,"history":0,"end":0}]})");
     table.schema.id = SchemaId{2};
     EXPECT_EQ(call(Method::update_table, "{\"table\":" + table_meta_to_json(table) + "}")->end_json, "{}");
     EXPECT_EQ((*registry_.table(TableId{9}))->schema.id.value, 2u);

@@ -4,6 +4,7 @@
 #include <random>
 #include <thread>
 
+#include "slave/log/log_seal.h"
 #include "tests/unit/slave/log/log_fixture.h"
 
 namespace dl::slave {
@@ -227,7 +228,10 @@ TEST(LogPack, APackedSegmentCanTakeAppendsAgain) {
     ASSERT_OK(opened.log->roll());
     ASSERT_OK(opened.log->pack(0, opened.log->segments().front().end_offset));
     opened.log.reset();
+    // What is gone is proven by the seal alone.
     ASSERT_OK(files.remove(segment_name(segments[2].first_offset + 1)));
+    EXPECT_TRUE(open_log(files).error.has_value());
+    ASSERT_OK(files.remove(seal_path(kDirectory)));
     auto again = open_log(files);
     ASSERT_FALSE(again.error) << again.error->to_text();
     ASSERT_OK(append_and_sync(*again.log, make_batch("and on")));
