@@ -71,7 +71,8 @@ Result<std::vector<TableMeta>> CatalogStore::load_tables() {
         table.index_hash_seed = static_cast<std::uint64_t>(query.integer(8));
         DL_TRY_ASSIGN(table.slot_map, decode_catalog_slot_map(query.blob(9), table.partition_count));
         table.incarnation = static_cast<std::uint64_t>(query.integer(10));
-        DL_TRY_ASSIGN(table.history, decode_catalog_history(table.name, query.integer(11), query.integer(12)));
+        DL_TRY_ASSIGN(table.history,
+                      decode_catalog_history(table.name, query.integer(11), query.integer(12)));
         DL_TRY(load_fields(table, key));
         tables.push_back(std::move(table));
     }

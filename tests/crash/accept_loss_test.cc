@@ -41,7 +41,7 @@ class AcceptLossPointTest : public ClusterTest, public ::testing::WithParamInter
 };
 
 TEST_P(AcceptLossPointTest, DiesThereAndLosesNothingElse) {
-    start({.slave_properties = {{"slave.file.segment.bytes", "4096"}, {"slave.compaction.auto", "off"}}});
+    start({.slave_properties = {{"slave.file.segment.bytes", "65536"}, {"slave.compaction.auto", "off"}}});
     auto client = connect();
     must(client, sql("create table t(id int primary key, v string) partition.number = 1"));
     for (int i = 0; i < 400; i += 20)
