@@ -94,9 +94,9 @@ struct LineEditor::Impl {
     static unsigned char complete(EditLine* editor, int) {
         auto& self = of(editor);
         const auto* info = el_line(editor);
-        // A tab of a text that is pasted, or in front of a line, is a blank.
-        if (more_has_come() ||
-            std::all_of(info->buffer, info->cursor, [](char c) { return c == ' ' || c == '\t'; }))
+        // In a text that is pasted it may belong to a value; in front of a line it is a blank.
+        if (more_has_come()) return el_insertstr(editor, "\t") == -1 ? CC_ERROR : CC_REFRESH;
+        if (std::all_of(info->buffer, info->cursor, [](char c) { return c == ' ' || c == '\t'; }))
             return el_insertstr(editor, " ") == -1 ? CC_ERROR : CC_REFRESH;
         const std::string line(info->buffer, static_cast<std::size_t>(info->lastchar - info->buffer));
         const auto cursor = static_cast<std::size_t>(info->cursor - info->buffer);

@@ -48,12 +48,12 @@ class Parser final : public RowStatementParser {
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
         if (accept("show")) {
             const std::initializer_list<std::string_view> shown = {"tables", "columns", "create", "orphans"};
-            if (current().is_word("columns") && (ahead(1).is_word("from") || ahead(1).is_word("in"))) {
-                at_ += 2;
+            if (accept("columns")) {
+                if (!accept("from") && !accept("in")) return fail("", {"from"});
                 return finish(named<ShowColumnsStatement>());
             }
-            if (current().is_word("create") && ahead(1).is_word("table") && ahead(2).kind != Kind::end) {
-                at_ += 2;
+            if (accept("create")) {
+                DL_TRY(expect("table"));
                 return finish(named<ShowCreateStatement>());
             }
             if (accept("orphans")) return finish(Result<SqlStatement>(ShowOrphansStatement{}));
@@ -68,8 +68,8 @@ class Parser final : public RowStatementParser {
             }
             // What other systems list: better a word about what there is here than "no such table".
             bool elsewhere = false;
-            for (const char* word : {"columns", "databases", "schemas", "functions", "settings", "indexes",
-                                     "variables", "processlist", "status", "users"})
+            for (const char* word : {"databases", "schemas", "functions", "settings", "indexes", "variables",
+                                     "processlist", "status", "users"})
                 elsewhere = elsewhere || current().is_word(word);
             if (elsewhere || current().kind == Kind::end || !ends_behind_this() ||
                 !nearest_name(current().lower, shown).empty())

@@ -181,6 +181,8 @@ TEST(DdlParser, Alter) {
     expect_refused("show me the tables", "tables, columns, create, orphans");
     EXPECT_EQ(parsed<ShowColumnsStatement>("show columns from t;").table, "t");
     EXPECT_EQ(parsed<ShowCreateStatement>("SHOW CREATE TABLE \"T x\"").table, "T x");
+    expect_refused("show columns", "expected from");
+    expect_refused("show create view v", "expected table");
     parsed<SelectStatement>("unpivot t on a, b");
     parsed<SelectStatement>("pivot t on a");
     expect_refused("alter table t ad c int", "did you mean 'add'");
