@@ -130,20 +130,30 @@ class RpcFragmentStream final : public FragmentStream {
 
     const std::vector<ResultColumn>& columns() const override { return columns_; }
 
+    // Several threads of the engine may ask, one behind the other, also behind the first error.
     Result<std::optional<ColumnBatch>> next() override {
+        if (error_) return *error_;
         if (ended_) return std::optional<ColumnBatch>();
-        DL_TRY_ASSIGN(auto frame, take_frame());
-        if (!frame) {
-            ended_ = true;
-            return std::optional<ColumnBatch>();
-        }
-        read_ahead();
-        DL_TRY_ASSIGN(auto batch, rpc::decode_rows_frame(*frame, node_));
-        return std::optional<ColumnBatch>(std::move(batch));
+        auto batch = next_batch();
+        if (batch.has_error()) error_ = batch.error();
+        return batch;
     }
 
   private:
     using Frame = std::optional<SharedBytes>;
+
+    Result<std::optional<ColumnBatch>> next_batch() {
+        auto frame = with_reason(ahead_->wait(), call_);
+        ahead_.reset();
+        if (frame.has_error()) return std::move(frame).error();
+        if (!*frame) {
+            ended_ = true;
+            return std::optional<ColumnBatch>();
+        }
+        read_ahead();
+        DL_TRY_ASSIGN(auto batch, rpc::decode_rows_frame(**frame, node_));
+        return std::optional<ColumnBatch>(std::move(batch));
+    }
 
     void read_ahead() {
         auto* stream = stream_.get();
@@ -154,13 +164,6 @@ class RpcFragmentStream final : public FragmentStream {
             },
             *call_.cancel);
     }
-    Result<Frame> take_frame() {
-        if (!ahead_) return make_error(ErrorCode::internal, "a failed query was asked for more rows");
-        auto frame = with_reason(ahead_->wait(), call_);
-        ahead_.reset();
-        return frame;
-    }
-
     asio::any_io_executor executor_;
     std::unique_ptr<rpc::RpcStream> stream_;
     FragmentCall call_;
@@ -168,6 +171,7 @@ class RpcFragmentStream final : public FragmentStream {
     std::vector<ResultColumn> columns_;
     std::optional<BackgroundCall<Frame>> ahead_;
     bool ended_ = false;
+    std::optional<Error> error_;
 };
 
 rpc::QueryRequest query_request(const std::string& sql, const std::map<std::string, TableId>& names) {
