@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/random_id.h"
 #include "common/io/file_system.h"
 
 namespace dl::master {
@@ -128,12 +129,7 @@ Result<std::int64_t> format_of(SqliteDatabase& database) {
 }  // namespace
 
 std::string new_cluster_id() {
-    std::random_device random;
-    constexpr char digits[] = "0123456789abcdef";
-    std::string id;
-    for (int i = 0; i < 32; ++i)
-        id += digits[random() & 15];
-    return id;
+    return random_hex(32);
 }
 
 std::uint64_t new_incarnation() {

@@ -2,24 +2,15 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <set>
 
 #include "common/base/log.h"
+#include "common/base/random_id.h"
 
 namespace dl::slave {
 namespace {
 
 constexpr auto kComponent = "slave.node";
-
-std::string random_digits(int count) {
-    std::random_device random;
-    constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (int i = 0; i < count; ++i)
-        text += digits[random() & 15];
-    return text;
-}
 
 using Directories = std::vector<std::shared_ptr<DataDirectory>>;
 using NodeFiles = std::vector<std::optional<NodeFile>>;
@@ -83,14 +74,14 @@ Result<std::unique_ptr<StoredMembership>> StoredMembership::open(
         agreed_path = directory->path();
     }
     DL_TRY(check_complete(directories, found));
-    if (agreed.incarnation.empty()) agreed.incarnation = random_digits(32);
+    if (agreed.incarnation.empty()) agreed.incarnation = random_hex(32);
     // No list names a directory that does not know its own name yet: a crash in between is not a missing
     // disk.
     std::vector<NodeFile> files(directories.size(), agreed);
     std::vector<std::string> all;
     for (std::size_t i = 0; i < directories.size(); ++i) {
         const bool named = found[i] && !found[i]->directory.empty();
-        files[i].directory = named ? found[i]->directory : random_digits(16);
+        files[i].directory = named ? found[i]->directory : random_hex(16);
         files[i].directories = named ? found[i]->directories : std::vector<std::string>();
         all.push_back(files[i].directory);
         if (!named) DL_TRY(directories[i]->set_node(files[i]));
