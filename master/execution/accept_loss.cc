@@ -11,14 +11,12 @@ namespace {
 
 constexpr std::string_view kComponent = "master.command";
 
-Result<std::unique_ptr<QueryStream>> rows_of(PartitionId partition, const rpc::AcceptLossReply& reply) {
+Result<std::unique_ptr<RowCursor>> rows_of(const Services& services, const CommandContext& context,
+                                           PartitionId partition, const rpc::AcceptLossReply& reply) {
     const DataType number{TypeKind::int64};
     const std::vector<ResultColumn> columns = {
         {"partition", number}, {"first_offset", number}, {"last_offset", number}, {"records", number}};
-    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
-    for (std::size_t i = 0; i < columns.size(); ++i)
-        specs.push_back({FieldId{static_cast<std::uint32_t>(i + 1)}, columns[i].type});
-    ColumnBatchBuilder builder(specs);
+    ColumnBatchBuilder builder(listed_columns(columns));
     for (const auto& lost : reply.lost) {
         builder.append_fixed(0, static_cast<std::int64_t>(partition.value));
         builder.append_fixed(1, static_cast<std::int64_t>(lost.from));
@@ -29,12 +27,7 @@ Result<std::unique_ptr<QueryStream>> rows_of(PartitionId partition, const rpc::A
             builder.append_null(3);
         builder.finish_row(false);
     }
-    std::optional<ColumnBatch> batch;
-    if (!reply.lost.empty()) {
-        DL_TRY_ASSIGN(batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()),
-                                                 static_cast<std::uint32_t>(reply.lost.size())));
-    }
-    return std::unique_ptr<QueryStream>(std::make_unique<ListedRows>(columns, std::move(batch)));
+    return listed_rows(services, context, columns, builder);
 }
 
 // Durable before the slave hears of it: nothing of before is taken for something of after.
@@ -74,9 +67,8 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command) 
                   {"first_offset", range.from},
                   {"last_offset", range.end - 1},
                   {"client", context.principal.address}});
-    DL_CO_TRY_ASSIGN(auto rows, rows_of(partition, lost));
-    co_return reply_with(std::make_unique<RowCursor>(
-        std::move(rows), context.cancel, RowCursor::Place{services.work_pool, {}, 0, nullptr, deadline}));
+    DL_CO_TRY_ASSIGN(auto rows, rows_of(services, context, partition, lost));
+    co_return reply_with(std::move(rows));
 }
 
 }  // namespace dl::master

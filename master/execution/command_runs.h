@@ -42,6 +42,9 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command);
 // to take them is never ended in favour of others.
 boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> open_rows(Services& services,
                                                                      CommandContext& context, Query query);
+// What a SELECT gives and takes, without running it; no two columns of one name.
+boost::asio::awaitable<Result<StatementShape>> shape_of_select(Services& services, CommandContext& context,
+                                                               std::string sql, SqlParameters params);
 // Makes an AppendRows of a DELETE by major keys; what needs a SELECT stays as it is.
 Result<void> settle_delete(const TableLookup& lookup, Command::Body& body);
 

@@ -5,8 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "common/async/guarded.h"
-#include "common/async/run_on.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/write_selected.h"
 
@@ -15,21 +13,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-asio::awaitable<Result<StatementShape>> shape_of(Services& services, CommandContext& context,
-                                                 const std::string& sql) {
-    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
-    auto work = [&services, sql, deadline = context.deadline, cancel = context.cancel] {
-        const TableLookup lookup = [&services](const std::string& name) {
-            return services.catalog.find(name);
-        };
-        const QueryOptions options{deadline, {}, {}};
-        return guarded([&] { return services.queries.describe(sql, lookup, options, cancel); });
-    };
-    co_return co_await run_on(services.query_pool, work);
-}
-
 Result<std::vector<ColumnDefinition>> columns_of(StatementShape shape) {
-    make_names_unique(shape.columns);
     std::vector<ColumnDefinition> columns;
     for (auto& column : shape.columns) {
         if (!column.type)
@@ -50,10 +34,8 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
         if (command.if_not_exists) co_return reply_with(Done{});
         co_return make_error(ErrorCode::table_exists, "table '" + name + "' exists already");
     }
-    context.client.cancel_when_client_leaves();
-    auto shape = co_await shape_of(services, context, command.rows.sql);
-    if (shape.has_error()) co_return query_stopped(*context.cancel, std::move(shape).error());
-    DL_CO_TRY_ASSIGN(definition.columns, columns_of(std::move(*shape)));
+    DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, command.rows.sql, {}));
+    DL_CO_TRY_ASSIGN(definition.columns, columns_of(std::move(shape)));
     DL_CO_TRY_ASSIGN(const auto table,
                      co_await services.tables.create(std::move(definition), context.deadline));
     std::vector<std::uint32_t> targets(table->schema.fields.size());

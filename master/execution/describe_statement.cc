@@ -10,34 +10,6 @@
 namespace dl::master {
 namespace {
 
-CommandRun describe_select(Services& services, CommandContext& context, DescribeStatement command) {
-    context.client.cancel_when_client_leaves();
-    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
-    auto work = [&services, command = std::move(command), deadline = context.deadline,
-                 cancel = context.cancel] {
-        const TableLookup lookup = [&services](const std::string& name) {
-            return services.catalog.find(name);
-        };
-        const QueryOptions options{deadline, {}, command.params};
-        const auto& sql = std::get<SelectStatement>(command.statement).sql;
-        return guarded([&] { return services.queries.describe(sql, lookup, options, cancel); });
-    };
-    auto shape = co_await run_on(services.query_pool, work);
-    if (shape.has_error()) co_return query_stopped(*context.cancel, std::move(shape).error());
-    make_names_unique(shape->columns);
-    co_return reply_with(std::move(*shape));
-}
-
-// Of a statement that writes the rows of a SELECT: what that takes.
-CommandRun describe_written(Services& services, CommandContext& context, std::string sql,
-                            SqlParameters params) {
-    DescribeStatement select{SelectStatement{std::move(sql)}, std::move(params)};
-    DL_CO_TRY_ASSIGN(auto reply, co_await describe_select(services, context, std::move(select)));
-    auto shape = std::get<StatementShape>(std::move(reply));
-    shape.columns.clear();
-    co_return reply_with(std::move(shape));
-}
-
 template <class Statement>
 Result<Reply> describe_rows(const Catalog& catalog, const Statement& statement, const SqlParameters& params) {
     DL_TRY_ASSIGN(const auto table, catalog.find(statement.table));
@@ -48,20 +20,48 @@ Result<Reply> describe_rows(const Catalog& catalog, const Statement& statement, 
 
 }  // namespace
 
+boost::asio::awaitable<Result<StatementShape>> shape_of_select(Services& services, CommandContext& context,
+                                                               std::string sql, SqlParameters params) {
+    context.client.cancel_when_client_leaves();
+    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
+    auto work = [&services, sql = std::move(sql), params = std::move(params), deadline = context.deadline,
+                 cancel = context.cancel] {
+        const TableLookup lookup = [&services](const std::string& name) {
+            return services.catalog.find(name);
+        };
+        const QueryOptions options{deadline, {}, params};
+        return guarded([&] { return services.queries.describe(sql, lookup, options, cancel); });
+    };
+    auto shape = co_await run_on(services.query_pool, work);
+    if (shape.has_error()) co_return query_stopped(*context.cancel, std::move(shape).error());
+    make_names_unique(shape->columns);
+    co_return shape;
+}
+
 CommandRun run(Services& services, CommandContext& context, DescribeStatement command) {
+    if (auto* select = std::get_if<SelectStatement>(&command.statement)) {
+        DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, std::move(select->sql),
+                                                              std::move(command.params)));
+        co_return reply_with(std::move(shape));
+    }
+    // What statements take that write the rows of a SELECT.
+    std::optional<std::string> written;
     if (const auto* insert = std::get_if<InsertSelectStatement>(&command.statement)) {
         DL_CO_TRY(services.catalog.find(insert->table));
-        co_return co_await describe_written(services, context, insert->sql, std::move(command.params));
+        written = insert->sql;
     }
     if (const auto* erase = std::get_if<DeleteStatement>(&command.statement)) {
         DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(erase->table));
         if (!is_by_key(*erase, *table)) {
-            DL_CO_TRY_ASSIGN(auto sql, keys_query(*erase, *table));
-            co_return co_await describe_written(services, context, std::move(sql), std::move(command.params));
+            DL_CO_TRY_ASSIGN(written, keys_query(*erase, *table));
         }
     }
-    if (std::holds_alternative<SelectStatement>(command.statement))
-        co_return co_await describe_select(services, context, std::move(command));
+    if (written) {
+        DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, std::move(*written),
+                                                              std::move(command.params)));
+        shape.columns.clear();
+        co_return reply_with(std::move(shape));
+    }
     if (const auto* insert = std::get_if<InsertStatement>(&command.statement))
         co_return describe_rows(services.catalog, *insert, command.params);
     if (const auto* erase = std::get_if<DeleteStatement>(&command.statement))

@@ -23,7 +23,7 @@ CommandRun run(Services& services, CommandContext& context, ShowColumns command)
                                is_key ? std::optional<std::string>("PRI") : std::nullopt,
                                field.default_text});
     }
-    DL_CO_TRY_ASSIGN(auto rows, cursor_of(services, context, listed));
+    DL_CO_TRY_ASSIGN(auto rows, listed_texts(services, context, listed));
     co_return reply_with(std::move(rows));
 }
 
@@ -31,7 +31,7 @@ CommandRun run(Services& services, CommandContext& context, ShowCreate command) 
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
     ListedTexts listed{{"table_name", "create_statement"}, {}};
     listed.rows.push_back({table->name, create_statement(*table)});
-    DL_CO_TRY_ASSIGN(auto rows, cursor_of(services, context, listed));
+    DL_CO_TRY_ASSIGN(auto rows, listed_texts(services, context, listed));
     co_return reply_with(std::move(rows));
 }
 

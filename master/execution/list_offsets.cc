@@ -9,7 +9,8 @@
 namespace dl::master {
 namespace {
 
-Result<std::unique_ptr<QueryStream>> rows_of(const TableMeta& table, const TableOffsets& offsets) {
+Result<std::unique_ptr<RowCursor>> rows_of(const Services& services, const CommandContext& context,
+                                           const TableMeta& table, const TableOffsets& offsets) {
     const DataType number{TypeKind::int64};
     std::vector<ResultColumn> columns = {{"partition", number},      {"first_offset", number},
                                          {"history_offset", number}, {"last_offset", number},
@@ -28,7 +29,7 @@ Result<std::unique_ptr<QueryStream>> rows_of(const TableMeta& table, const Table
         builder.append_bytes(5, table_id);
         builder.finish_row(false);
     }
-    return listed_rows(std::move(columns), builder);
+    return listed_rows(services, context, std::move(columns), builder);
 }
 
 }  // namespace
@@ -37,10 +38,8 @@ CommandRun run(Services& services, CommandContext& context, ListOffsets command)
     DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.table));
     DL_CO_TRY_ASSIGN(const auto offsets,
                      co_await services.reads.offsets(table, context.deadline, command.since_us));
-    DL_CO_TRY_ASSIGN(auto rows, rows_of(*table, offsets));
-    co_return reply_with(
-        std::make_unique<RowCursor>(std::move(rows), context.cancel,
-                                    RowCursor::Place{services.work_pool, {}, 0, nullptr, context.deadline}));
+    DL_CO_TRY_ASSIGN(auto rows, rows_of(services, context, *table, offsets));
+    co_return reply_with(std::move(rows));
 }
 
 }  // namespace dl::master

@@ -7,7 +7,8 @@
 namespace dl::master {
 namespace {
 
-Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orphan>& orphans) {
+Result<std::unique_ptr<RowCursor>> rows_of(const Services& services, const CommandContext& context,
+                                           const std::vector<TableManager::Orphan>& orphans) {
     const DataType text{TypeKind::string};
     const DataType number{TypeKind::int64};
     const std::vector<ResultColumn> columns = {{"orphan", text},    {"table_name", text},
@@ -23,17 +24,15 @@ Result<std::unique_ptr<QueryStream>> rows_of(const std::vector<TableManager::Orp
         builder.append_fixed(5, static_cast<std::int64_t>(orphan.table.bytes));
         builder.finish_row(false);
     }
-    return listed_rows(columns, builder);
+    return listed_rows(services, context, columns, builder);
 }
 
 }  // namespace
 
 CommandRun run(Services& services, CommandContext& context, ListOrphans) {
     DL_CO_TRY_ASSIGN(auto orphans, co_await services.tables.orphans(context.deadline));
-    DL_CO_TRY_ASSIGN(auto rows, rows_of(orphans));
-    co_return reply_with(
-        std::make_unique<RowCursor>(std::move(rows), context.cancel,
-                                    RowCursor::Place{services.work_pool, {}, 0, nullptr, context.deadline}));
+    DL_CO_TRY_ASSIGN(auto rows, rows_of(services, context, orphans));
+    co_return reply_with(std::move(rows));
 }
 
 CommandRun run(Services& services, CommandContext& context, DropOrphan command) {

@@ -48,24 +48,6 @@ bool ValueWriter::put_value(std::uint32_t column, const SqlLiteral& value) {
     return true;
 }
 
-// Columns that the values of a row are for.
-Result<std::vector<std::uint32_t>> columns_of(const InsertStatement& statement, const TableMeta& table,
-                                              const PartitionedBatchBuilder& builder) {
-    std::vector<std::uint32_t> columns;
-    for (const auto& name : statement.columns) {
-        DL_TRY_ASSIGN(const auto column, builder.resolve(name));
-        if (column == PartitionedBatchBuilder::kCrud)
-            return make_error(ErrorCode::column_not_found, "table " + quoted_value(table.name) +
-                                                               " has no column " + quoted_value(name) +
-                                                               "; rows are deleted by DELETE FROM");
-        columns.push_back(column);
-    }
-    if (!columns.empty()) return columns;
-    for (std::uint32_t i = 0; i < table.schema.fields.size(); ++i)
-        columns.push_back(i);
-    return columns;
-}
-
 Result<void> check_row(const InsertStatement& statement, std::size_t row, std::size_t columns,
                        const TableMeta& table) {
     const auto values = statement.rows[row].size();
@@ -127,7 +109,7 @@ class InsertRows final : public RowSource {
             for (const auto& value : row)
                 bytes += parameter_bytes(value, params_);
         DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, bytes));
-        DL_TRY_ASSIGN(const auto columns, columns_of(statement_, table, builder));
+        DL_TRY_ASSIGN(const auto columns, columns_of(statement_.columns, table, builder));
         ValueWriter writer(builder, params_);
         builder.reserve(statement_.rows.size());
         for (const auto& row : statement_.rows) {
@@ -177,6 +159,23 @@ class DeleteRows final : public RowSource {
 
 }  // namespace
 
+Result<std::vector<std::uint32_t>> columns_of(const std::vector<std::string>& names, const TableMeta& table,
+                                              const PartitionedBatchBuilder& builder) {
+    std::vector<std::uint32_t> columns;
+    for (const auto& name : names) {
+        DL_TRY_ASSIGN(const auto column, builder.resolve(name));
+        if (column == PartitionedBatchBuilder::kCrud)
+            return make_error(ErrorCode::column_not_found, "table " + quoted_value(table.name) +
+                                                               " has no column " + quoted_value(name) +
+                                                               "; rows are deleted by DELETE FROM");
+        columns.push_back(column);
+    }
+    if (!columns.empty()) return columns;
+    for (std::uint32_t i = 0; i < table.schema.fields.size(); ++i)
+        columns.push_back(i);
+    return columns;
+}
+
 bool is_by_key(const DeleteStatement& statement, const TableMeta& table) {
     if (statement.keys.empty()) return false;
     const auto column = normalize_name("column", statement.column);
@@ -193,7 +192,7 @@ std::shared_ptr<RowSource> rows_of(DeleteStatement statement, SqlParameters para
 
 Result<StatementShape> shape_of(const InsertStatement& statement, const TableMeta& table) {
     DL_TRY_ASSIGN(const auto builder, PartitionedBatchBuilder::create(table, 0));
-    DL_TRY_ASSIGN(const auto columns, columns_of(statement, table, builder));
+    DL_TRY_ASSIGN(const auto columns, columns_of(statement.columns, table, builder));
     ParameterList parameters;
     for (std::size_t row = 0; row < statement.rows.size(); ++row) {
         DL_TRY(check_row(statement, row, columns.size(), table));

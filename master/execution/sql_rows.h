@@ -2,9 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "master/execution/row_source.h"
+#include "master/routing/partitioned_batch_builder.h"
 #include "master/sql/query_coordinator.h"
 
 namespace dl::master {
@@ -13,6 +17,9 @@ namespace dl::master {
 std::shared_ptr<RowSource> rows_of(InsertStatement statement, SqlParameters params, std::size_t input_bytes);
 std::shared_ptr<RowSource> rows_of(DeleteStatement statement, SqlParameters params, std::size_t input_bytes);
 
+// Columns of the table that values are given for: all in order when none is named. COLUMN_NOT_FOUND.
+Result<std::vector<std::uint32_t>> columns_of(const std::vector<std::string>& names, const TableMeta& table,
+                                              const PartitionedBatchBuilder& builder);
 // Whether it names rows by their major key alone.
 bool is_by_key(const DeleteStatement& statement, const TableMeta& table);
 

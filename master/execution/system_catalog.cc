@@ -11,10 +11,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Columns = std::vector<std::pair<std::string, std::string>>;
 
-const Json kNull;
-
 SystemTable made_of(Columns columns, const Json& rows) {
-    return {std::move(columns), rows.is_null() ? "[]" : rows.dump()};
+    return {std::move(columns), rows.dump()};
 }
 
 Json text_or_null(const std::optional<std::string>& text) {
@@ -50,8 +48,8 @@ SystemTable information_columns(const CatalogCache& catalog) {
                             {"column_default", text_or_null(field.default_text)},
                             {"is_nullable", required ? "NO" : "YES"},
                             {"data_type", type_name(field.type)},
-                            {"numeric_precision", is_decimal ? Json(field.type.precision) : kNull},
-                            {"numeric_scale", is_decimal ? Json(field.type.scale) : kNull}});
+                            {"numeric_precision", is_decimal ? Json(field.type.precision) : Json()},
+                            {"numeric_scale", is_decimal ? Json(field.type.scale) : Json()}});
         }
     }
     return made_of({{"table_catalog", "VARCHAR"},

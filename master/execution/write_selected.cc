@@ -3,11 +3,12 @@
 // answer is asked for again and nothing is written twice.
 #include "master/execution/write_selected.h"
 
-#include <random>
+#include <set>
 #include <utility>
 
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
+#include "common/base/random_id.h"
 #include "common/duck/parquet_file.h"
 #include "common/types/value_text.h"
 #include "master/execution/command_runs.h"
@@ -23,18 +24,6 @@ constexpr std::uint32_t kBatchRows = 10'000;
 constexpr std::size_t kBatchBytes = 4u << 20;
 // Of a batch: as columns, and as the bodies that are sent.
 constexpr std::size_t kWorkBytes = 2 * kBatchBytes;
-
-std::string new_producer_id() {
-    std::random_device random;
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string id = "select-";
-    for (int word = 0; word < 4; ++word) {
-        auto bits = random();
-        for (int i = 0; i < 8; ++i, bits >>= 4)
-            id += kDigits[bits & 15];
-    }
-    return id;
-}
 
 // Adds where the rows of one more batch lie.
 void add_offsets(OffsetRangeMap& all, const OffsetRangeMap& more) {
@@ -58,22 +47,12 @@ Result<Reply> reply_of(Result<void> ended, RowsAppended written) {
 
 Result<std::vector<std::uint32_t>> targets_of(const std::vector<std::string>& names, const TableMeta& table) {
     DL_TRY_ASSIGN(const auto builder, PartitionedBatchBuilder::create(table, 0));
-    std::vector<std::uint32_t> targets;
-    for (const auto& name : names) {
-        DL_TRY_ASSIGN(const auto target, builder.resolve(name));
-        if (target == PartitionedBatchBuilder::kCrud)
-            return make_error(ErrorCode::column_not_found, "table " + quoted_value(table.name) +
-                                                               " has no column " + quoted_value(name) +
-                                                               "; rows are deleted by DELETE FROM");
-        for (const auto other : targets)
-            if (other == target)
-                return make_error(ErrorCode::invalid_request,
-                                  "column " + quoted_value(name) + " is named twice");
-        targets.push_back(target);
-    }
-    if (!names.empty()) return targets;
-    for (std::uint32_t i = 0; i < table.schema.fields.size(); ++i)
-        targets.push_back(i);
+    DL_TRY_ASSIGN(auto targets, columns_of(names, table, builder));
+    std::set<std::uint32_t> seen;
+    for (std::size_t i = 0; i < targets.size(); ++i)
+        if (!seen.insert(targets[i]).second)
+            return make_error(ErrorCode::invalid_request,
+                              "column " + quoted_value(names[i]) + " is named twice");
     return targets;
 }
 
@@ -113,7 +92,7 @@ asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& con
                              "the SELECT has " + std::to_string(cursor->columns().size()) + " columns, " +
                                  std::to_string(targets.size()) +
                                  " are to be written; name them behind the table");
-    BatchId id{new_producer_id(), 0};
+    BatchId id{"select-" + random_hex(32), 0};
     for (bool more = true; more;) {
         const auto sink = std::make_shared<SelectedRowSink>(table, targets, deletes, written.rows);
         auto filled = co_await cursor->fill(sink);
@@ -208,7 +187,7 @@ Result<void> settle_delete(const TableLookup& lookup, Command::Body& body) {
             ErrorCode::invalid_request,
             "options.batch_id is for a DELETE by major keys; which rows another condition means "
             "would be others at the next try");
-    return check_parentheses(erase->statement.condition);
+    return {};
 }
 
 Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta& table) {

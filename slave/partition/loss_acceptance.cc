@@ -50,10 +50,10 @@ Result<Salvage> salvage(const PartitionCore& core, const Manifest& manifest,
 }
 
 Error nothing_lost(const PartitionCore& core) {
-    return make_error(ErrorCode::invalid_request, "nothing is provably missing from the log of " +
-                                                      core.label() +
-                                                      ", so there is no loss to "
-                                                      "accept; desc shows why it does not serve");
+    return make_error(ErrorCode::invalid_request,
+                      "nothing is provably missing from the log of " + core.label() +
+                          ", so there is no loss to "
+                          "accept; a query of the table says why it does not serve");
 }
 
 // The batches that are in no file yet, as files.
