@@ -59,6 +59,29 @@ class FailpointTest : public ClusterTest {
         }
         cluster().start();
     }
+    // Dies at one point after the other, under load, and has lost nothing.
+    void dies_at_each(const ClusterOptions& options, const std::vector<const char*>& points,
+                      seconds timeout) {
+        start(options);
+        Workload load(
+            cluster().port(),
+            {.partitions = 2, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
+        load.create_table();
+        for (const char* point : points) {
+            arm(point);
+            cluster().wait_serving("w");
+            load.start();
+            const bool died = wait_for_death(timeout);
+            load.stop();
+            ASSERT_TRUE(died) << point << " was never reached";
+            restart_without_points();
+            cluster().wait_serving("w");
+            EXPECT_EQ(load.verify(), "") << point;
+        }
+        auto client = connect();
+        for (const auto& frame : must(client, sql("check table w")).frames)
+            EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
+    }
 };
 
 class CrashPointTest : public FailpointTest, public ::testing::WithParamInterface<CrashPoint> {};
@@ -184,77 +207,27 @@ TEST_F(FailpointTest, DiesInACompactionNobodyAskedFor) {
     options.slave_properties["slave.compaction.auto"] = "on";
     options.slave_properties["slave.compaction.bytes.min"] = "0";
     options.slave_properties["slave.compaction.files.min"] = "2";
-    start(options);
-    Workload load(
-        cluster().port(),
-        {.partitions = 2, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
-    load.create_table();
-    for (const char* point : {"compaction.mid:kill:3", "compaction.before-manifest-rename:kill:3",
-                              "compaction.before-delete-old:kill:3"}) {
-        arm(point);
-        cluster().wait_serving("w");
-        load.start();
-        const bool died = wait_for_death(seconds(25));
-        load.stop();
-        ASSERT_TRUE(died) << point << " was never reached";
-        restart_without_points();
-        cluster().wait_serving("w");
-        // The history has every record, whatever was merged.
-        EXPECT_EQ(load.verify(), "") << point;
-    }
-    auto client = connect();
-    for (const auto& frame : must(client, sql("check table w")).frames)
-        EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
+    // The history has every record, whatever was merged.
+    dies_at_each(options,
+                 {"compaction.mid:kill:3", "compaction.before-manifest-rename:kill:3",
+                  "compaction.before-delete-old:kill:3"},
+                 seconds(25));
 }
 
 TEST_F(FailpointTest, DiesWhileItJoinsFiles) {
     auto options = small_segments();
-    options.slave_properties["slave.compaction.auto"] = "off";
     options.slave_properties["slave.compaction.join.files"] = "2";
-    start(options);
-    Workload load(
-        cluster().port(),
-        {.partitions = 2, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
-    load.create_table();
-    for (const char* point : {"join.before-manifest-rename:kill:2",
-                              "join.after-rename-before-dir-fsync:kill:2", "join.before-delete-old:kill:2"}) {
-        arm(point);
-        cluster().wait_serving("w");
-        load.start();
-        const bool died = wait_for_death(seconds(25));
-        load.stop();
-        ASSERT_TRUE(died) << point << " was never reached";
-        restart_without_points();
-        cluster().wait_serving("w");
-        EXPECT_EQ(load.verify(), "") << point;
-    }
-    auto client = connect();
-    for (const auto& frame : must(client, sql("check table w")).frames)
-        EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
+    dies_at_each(options,
+                 {"join.before-manifest-rename:kill:2", "join.after-rename-before-dir-fsync:kill:2",
+                  "join.before-delete-old:kill:2"},
+                 seconds(25));
 }
 
 TEST_F(FailpointTest, DiesWhileItPacksTheLog) {
-    start(small_segments());
-    Workload load(
-        cluster().port(),
-        {.partitions = 2, .keys_per_writer = 150, .value_bytes = 120, .statement_timeout = seconds(5)});
-    load.create_table();
-    for (const char* point :
-         {"pack.mid:kill:2", "pack.before-rename:kill:1", "pack.after-rename-before-dir-fsync:kill:1",
-          "pack.after-dir-fsync:kill:1", "pack.mid-removal:kill:2"}) {
-        arm(point);
-        cluster().wait_serving("w");
-        load.start();
-        const bool died = wait_for_death(seconds(60));
-        load.stop();
-        ASSERT_TRUE(died) << point << " was never reached";
-        restart_without_points();
-        cluster().wait_serving("w");
-        EXPECT_EQ(load.verify(), "") << point;
-    }
-    auto client = connect();
-    for (const auto& frame : must(client, sql("check table w")).frames)
-        EXPECT_NE(frame.find("\"problems\":[]"), std::string::npos) << frame;
+    dies_at_each(small_segments(),
+                 {"pack.mid:kill:2", "pack.before-rename:kill:1", "pack.after-rename-before-dir-fsync:kill:1",
+                  "pack.after-dir-fsync:kill:1", "pack.mid-removal:kill:2"},
+                 seconds(60));
 }
 
 // Key indexes and delete vectors are gone or damaged, and the slave that makes them again dies in the middle.

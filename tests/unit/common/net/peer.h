@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "tests/support/eventually.h"
+
 namespace dl::test {
 
 class Peer {
@@ -47,16 +49,6 @@ class Peer {
     int fd_;
     bool connected_ = false;
 };
-
-// Polls until the condition holds or five seconds have passed.
-template <class Condition>
-bool eventually(Condition condition) {
-    for (int i = 0; i < 15000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return condition();
-}
 
 inline std::size_t open_descriptors() {
     std::size_t count = 0;

@@ -14,6 +14,7 @@
 #include "common/rpc/frame_codec.h"
 #include "common/rpc/rpc_client.h"
 #include "common/rpc/rpc_server.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/common/net/run_coroutine.h"
 #include "tests/unit/common/net/serve.h"
 
@@ -29,15 +30,7 @@ asio::awaitable<void> sleep_ms(int ms) {
     (void)co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-// Waits (on the test's thread) until the condition holds; at most 5 s.
-template <class Condition>
-bool eventually(Condition condition) {
-    for (int i = 0; i < 15000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(2ms);
-    }
-    return false;
-}
+using dl::test::eventually;
 
 class RpcTest : public ::testing::Test {
   protected:

@@ -8,6 +8,7 @@
 
 #include "master/control/health_monitor.h"
 #include "master/server/master_server.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/master/server/fake_coordinator.h"
 #include "tests/unit/master/server/raw_client.h"
 #include "tests/unit/master/server/scripted_slave.h"
@@ -121,15 +122,6 @@ class MasterFixture : public ::testing::Test {
     std::unique_ptr<MasterServer> server_;
 };
 
-// Polls until `condition` or five seconds have passed.
-template <class Fn>
-bool eventually(Fn condition) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (std::chrono::steady_clock::now() < until) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return condition();
-}
+using dl::test::eventually;
 
 }  // namespace dl::master::testing

@@ -13,6 +13,7 @@
 #include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/handlers/handlers.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/common/net/run_coroutine.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
 
@@ -24,14 +25,7 @@ using rpc::Method;
 using test::make_body;
 using namespace std::chrono_literals;
 
-template <class Condition>
-bool eventually(Condition condition) {
-    for (int i = 0; i < 15000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(2ms);
-    }
-    return false;
-}
+using dl::test::eventually;
 
 // All handlers behind a real server on loopback, over fakes. Table 1 has partitions 0 to 3.
 class HandlersTest : public ::testing::Test {

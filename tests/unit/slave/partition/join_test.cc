@@ -4,11 +4,14 @@
 #include <thread>
 
 #include "slave/snapshot/manifest.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/slave/partition/faulty_file_system.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave {
 namespace {
+
+using dl::test::eventually;
 
 using namespace test;
 using std::chrono::milliseconds;
@@ -24,11 +27,6 @@ class JoinTest : public PartitionFixture {
         options_.compaction.automatic = false;
         options_.compaction.join_files = kJoinFiles;
         PartitionFixture::SetUp();
-    }
-    static bool eventually(const std::function<bool()>& condition) {
-        for (int i = 0; i < 1500 && !condition(); ++i)
-            std::this_thread::sleep_for(milliseconds(20));
-        return condition();
     }
     // One flush after the other, each over keys of before, some of them deleted; `model` is what lives.
     void write_flushes(int count, std::map<std::int64_t, std::string>* model,

@@ -2,10 +2,13 @@
 #include <thread>
 
 #include "slave/snapshot/manifest.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave::test {
 namespace {
+
+using dl::test::eventually;
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -18,15 +21,6 @@ class UpkeepTest : public PartitionFixture {
         for (int i = 0; i < count; ++i)
             rows.push_back({first + i, prefix + std::to_string(first + i), false});
         return rows;
-    }
-    template <class Condition>
-    static bool eventually(Condition condition, milliseconds timeout = seconds(20)) {
-        const auto deadline = steady_clock::now() + timeout;
-        while (!condition()) {
-            if (steady_clock::now() > deadline) return false;
-            std::this_thread::sleep_for(milliseconds(2));
-        }
-        return true;
     }
     std::size_t snapshot_files() const {
         std::size_t count = 0;

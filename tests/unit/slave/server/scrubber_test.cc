@@ -12,10 +12,13 @@
 #include "common/base/log.h"
 #include "common/duck/parquet_file.h"
 #include "slave/server/partition_registry.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
 
 namespace dl::slave {
 namespace {
+
+using dl::test::eventually;
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -84,11 +87,6 @@ class ScrubberTest : public ::testing::Test {
         partition(id)->append(std::move(request),
                               [&](Result<AppendAck> ack) { acked.set_value(std::move(ack)); });
         ASSERT_TRUE(acked.get_future().get().has_value());
-    }
-    static bool eventually(const std::function<bool()>& condition) {
-        for (int i = 0; i < 1500 && !condition(); ++i)
-            std::this_thread::sleep_for(milliseconds(20));
-        return condition();
     }
     std::string root_;
     WorkerPool pool_{"disk", 3};
