@@ -16,7 +16,7 @@ deps_dir=${DL_DEPS_DIR:-/opt/datalakedb-deps}
 packages=(
   g++ cmake ninja-build ccache mold pkg-config ca-certificates clang-format
   libboost1.81-dev nlohmann-json3-dev libsimdjson-dev libspdlog-dev libfmt-dev libcli11-dev
-  libsnappy-dev liblz4-dev libzstd-dev zlib1g-dev libxxhash-dev libisal-dev libroaring-dev libedit-dev libutf8proc-dev libsqlite3-dev libjemalloc-dev
+  libsnappy-dev liblz4-dev libzstd-dev zlib1g-dev libxxhash-dev libisal-dev libroaring-dev libedit-dev libutf8proc-dev libsqlite3-dev libjemalloc-dev libseccomp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 extra_packages=(clang libclang-rt-14-dev strace fiu-utils default-jdk-headless maven)

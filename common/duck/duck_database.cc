@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "common/duck/adjustable_database.h"
 #include "common/duck/duck_registry.h"
 #include "common/duck/duck_result.h"
 #include "common/duck/duck_types.h"
@@ -161,6 +162,7 @@ struct Settings {
     unsigned threads = 1;
     std::vector<std::string> readable_directories;
     bool locked = true;  // no files but the readable ones
+    bool adjustable = false;
 };
 
 Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
@@ -172,7 +174,7 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
     const auto threads = std::max(1u, settings.threads);
     const std::pair<const char*, std::string> options[] = {
         {"memory_limit", std::to_string(settings.memory_bytes_max) + "B"},
-        {"threads", std::to_string(threads)},
+        {"threads", std::to_string(settings.adjustable ? 1 : threads)},
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
@@ -215,7 +217,7 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
         statements.push_back("SET GLOBAL allowed_directories = [" + folders + "]");
         statements.push_back("SET GLOBAL enable_external_access = false");
     }
-    statements.push_back("SET GLOBAL lock_configuration = true");
+    if (!settings.adjustable) statements.push_back("SET GLOBAL lock_configuration = true");
     DL_TRY(register_functions(connection.get(), &state->registry, threads));
     for (const auto& statement : statements) {
         auto done = run_statement(connection.get(), statement);
@@ -232,6 +234,25 @@ Result<std::shared_ptr<DuckDatabase>> open_database(const Settings& settings) {
 Result<std::shared_ptr<DuckDatabase>> DuckDatabase::open(const DuckOptions& options) {
     return duck::open_database({options.memory_bytes_max, options.spill_directory, options.spill_bytes_max,
                                 options.threads, options.readable_directories, true});
+}
+
+Result<std::shared_ptr<DuckDatabase>> adjustable_duck_database(const DuckOptions& options) {
+    return duck::open_database({options.memory_bytes_max, options.spill_directory, options.spill_bytes_max,
+                                options.threads, options.readable_directories, true, true});
+}
+
+Result<void> set_duck_threads(DuckDatabase& database, unsigned threads) {
+    DL_TRY_ASSIGN(const auto session, database.session());
+    return session->execute("SET GLOBAL threads = " + std::to_string(std::max(1u, threads)));
+}
+
+Result<void> set_duck_limits(DuckDatabase& database, std::uint64_t memory_bytes_max,
+                             std::uint64_t spill_bytes_max) {
+    DL_TRY_ASSIGN(const auto session, database.session());
+    DL_TRY(session->execute("SET GLOBAL memory_limit = '" + std::to_string(memory_bytes_max) + "B'"));
+    if (spill_bytes_max == 0) return {};
+    return session->execute("SET GLOBAL max_temp_directory_size = '" + std::to_string(spill_bytes_max) +
+                            "B'");
 }
 
 Result<std::shared_ptr<DuckDatabase>> writable_duck_database(std::uint64_t memory_bytes_max,

@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/config/properties.h"
 #include "common/net/process.h"
+#include "slave/query/query_worker.h"
 #include "slave/server/slave_node.h"
 #include "slave/server/slave_settings.h"
 
@@ -39,6 +40,7 @@ int run(const dl::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (const auto status = dl::slave::run_as_query_worker(argc, argv)) return *status;
     CLI::App app{"DataLakeDB slave: keeps partitions and answers masters"};
     std::string path = "../config/slave_config.properties";
     bool check = false, print = false;

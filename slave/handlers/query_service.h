@@ -67,6 +67,8 @@ class QueryService {
                                            const QueryStatement& statement,
                                            std::chrono::steady_clock::time_point deadline,
                                            const std::shared_ptr<QueryCancel>& cancel) = 0;
+    // How many statements have ended the process that ran them.
+    virtual std::uint64_t crashes() const { return 0; }
 };
 
 }  // namespace dl::slave

@@ -32,15 +32,16 @@ void add(rpc::StatsReply& sum, const PartitionStats& stats) {
     sum.scrub_findings += stats.scrub_findings;
 }
 
-Result<std::string> answer(const TableRegistry& tables, std::string_view json) {
+Result<std::string> answer(const HandlerContext& context, std::string_view json) {
     DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::StatsRequest>(json));
-    DL_TRY_ASSIGN(const auto partitions, find_partitions(tables, request.table, request.partitions));
+    DL_TRY_ASSIGN(const auto partitions, find_partitions(*context.tables, request.table, request.partitions));
     rpc::StatsReply reply;
     for (const auto& [id, partition] : partitions) {
         const auto stats = partition->stats();
         add(reply, stats);
         reply.partitions.push_back({id, stats.first_offset, stats.end_offset});
     }
+    reply.query_crashes = context.queries->crashes();
     return rpc::encode(reply);
 }
 
@@ -48,7 +49,7 @@ Result<std::string> answer(const TableRegistry& tables, std::string_view json) {
 
 rpc::RpcHandler make_stats_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
-        co_return answer(*context.tables, call.json());
+        co_return answer(context, call.json());
     };
 }
 

@@ -1,6 +1,7 @@
 #include "slave/query/point_query.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/duck/point_select.h"
@@ -52,7 +53,28 @@ Result<void> append_row(ColumnBatchBuilder& builder, const std::vector<Field>& f
     return {};
 }
 
+// An answer is sent in one piece below.
+constexpr std::size_t kWholeAnswerBytesMax = 64u << 10;
+
+// Rows that a lookup has found.
+class FoundRows final : public QueryRows {
+  public:
+    explicit FoundRows(PointAnswer answer) : answer_(std::move(answer)) {}
+    const std::vector<ResultColumn>& columns() const override { return answer_.columns; }
+    Result<std::optional<ColumnBatch>> next() override { return std::exchange(answer_.rows, std::nullopt); }
+    bool is_whole() const override {
+        return !answer_.rows || answer_.rows->body().size() <= kWholeAnswerBytesMax;
+    }
+
+  private:
+    PointAnswer answer_;
+};
+
 }  // namespace
+
+std::unique_ptr<QueryRows> rows_of(PointAnswer answer) {
+    return std::make_unique<FoundRows>(std::move(answer));
+}
 
 Result<std::optional<PointAnswer>> answer_point_select(const std::string& sql,
                                                        const std::map<std::string, TableId>& names,

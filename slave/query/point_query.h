@@ -2,11 +2,11 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
-#include "common/duck/duck_database.h"
-#include "slave/query/query_views.h"
+#include "slave/query/fragment_engine.h"
 
 namespace dl::slave {
 
@@ -19,5 +19,8 @@ struct PointAnswer {
 Result<std::optional<PointAnswer>> answer_point_select(const std::string& sql,
                                                        const std::map<std::string, TableId>& names,
                                                        const QueryView& view);
+
+// The answer as the rows of a query.
+std::unique_ptr<QueryRows> rows_of(PointAnswer answer);
 
 }  // namespace dl::slave

@@ -26,23 +26,6 @@ class RunningQuery final : public QueryRows {
     DeadlineWatch::Entry deadline;
 };
 
-// An answer is sent in one piece below.
-constexpr std::size_t kWholeAnswerBytesMax = 64u << 10;
-
-// Rows that a lookup has found.
-class FoundRows final : public QueryRows {
-  public:
-    explicit FoundRows(PointAnswer answer) : answer_(std::move(answer)) {}
-    const std::vector<ResultColumn>& columns() const override { return answer_.columns; }
-    Result<std::optional<ColumnBatch>> next() override { return std::exchange(answer_.rows, std::nullopt); }
-    bool is_whole() const override {
-        return !answer_.rows || answer_.rows->body().size() <= kWholeAnswerBytesMax;
-    }
-
-  private:
-    PointAnswer answer_;
-};
-
 Result<std::string> body_sql(DuckSession& session, const PinnedTable& pinned) {
     if (pinned.keys) {
         DL_TRY_ASSIGN(auto units, find_rows(pinned, *pinned.keys, pinned.table->schema.fields));
@@ -124,7 +107,7 @@ std::optional<std::uint64_t> rows_counted(const FragmentQuery& query, const Sele
 Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     // Takes less than a session would.
     DL_TRY_ASSIGN(auto answer, answer_point_select(query.sql, query.names, *query.view));
-    if (answer) return std::unique_ptr<QueryRows>(std::make_unique<FoundRows>(std::move(*answer)));
+    if (answer) return rows_of(std::move(*answer));
 
     auto running = std::make_unique<RunningQuery>();
     running->query = std::move(query);

@@ -91,7 +91,7 @@ Result<PinnedRun> DuckQueryService::start_pinned(const std::vector<TableToPin>& 
     auto query = fragment_of(statement, std::make_shared<const QueryView>(std::move(view)));
     query.deadline = deadline;
     query.cancel = cancel;
-    DL_TRY_ASSIGN(auto rows, executor_.start(std::move(query)));
+    DL_TRY_ASSIGN(auto rows, engine_->start(std::move(query)));
     started.run = std::make_unique<Run>(std::move(rows));
     return started;
 }
@@ -103,7 +103,7 @@ Result<std::unique_ptr<QueryRun>> DuckQueryService::start(std::uint64_t view, co
     auto query = fragment_of(statement, std::move(pinned));
     query.deadline = deadline;
     query.cancel = cancel;
-    DL_TRY_ASSIGN(auto rows, executor_.start(std::move(query)));
+    DL_TRY_ASSIGN(auto rows, engine_->start(std::move(query)));
     return std::unique_ptr<QueryRun>(std::make_unique<Run>(std::move(rows)));
 }
 

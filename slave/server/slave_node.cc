@@ -18,6 +18,7 @@
 #include "slave/parquet/chunk_guide_cache.h"
 #include "slave/partition/batch_id_budget.h"
 #include "slave/partition/tail_budget.h"
+#include "slave/query/worker_executor.h"
 #include "slave/server/duck_query_service.h"
 #include "slave/server/node_membership.h"
 #include "slave/server/partition_registry.h"
@@ -47,21 +48,18 @@ std::uint64_t compaction_read_bytes(const SlaveSettings& settings) {
     return std::max(std::min(all, kReadBytesMin), all - std::min(all, threads * kWriterBytes));
 }
 
-Result<std::shared_ptr<DuckDatabase>> open_query_database(
+Result<std::unique_ptr<WorkerExecutor>> start_query_workers(
     const SlaveSettings& settings, const std::vector<std::shared_ptr<DataDirectory>>& directories) {
-    DuckOptions options;
-    options.memory_bytes_max = settings.query_memory_bytes;
-    options.threads = settings.query_threads;
+    QueryWorkerSettings workers;
+    workers.ready = settings.query_workers;
+    workers.concurrent_max = settings.query_concurrent_max;
+    workers.threads = settings.query_threads;
+    workers.memory_bytes = settings.query_memory_bytes;
     for (const auto& directory : directories)
-        options.readable_directories.push_back(directory->tables_path());
-    if (settings.query_spill_bytes > 0) {
-        options.spill_directory = directories.front()->path() + "/spill";
-        options.spill_bytes_max = settings.query_spill_bytes;
-        // What a killed process left there is of no use.
-        DL_TRY(posix_file_system().remove_tree(options.spill_directory));
-        DL_TRY(posix_file_system().create_directories(options.spill_directory));
-    }
-    return DuckDatabase::open(options);
+        workers.readable_folders.push_back(directory->tables_path());
+    workers.spill_bytes = settings.query_spill_bytes;
+    if (settings.query_spill_bytes > 0) workers.spill_folder = directories.front()->path() + "/spill";
+    return WorkerExecutor::create(std::move(workers));
 }
 
 }  // namespace
@@ -166,13 +164,13 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     context.now_us = wall_clock_us;
     DL_TRY_ASSIGN(context.file_database, file_duck_database(settings.file_memory_bytes));
     DL_TRY_ASSIGN(context.compaction_database, file_duck_database(compaction_read_bytes(settings)));
-    DL_TRY_ASSIGN(auto query_database, open_query_database(settings, parts.directories));
+    DL_TRY_ASSIGN(auto query_workers, start_query_workers(settings, parts.directories));
 
     parts.registry = std::make_unique<PartitionRegistry>(parts.directories, settings.partition,
                                                          std::move(context), parts.directory_pools());
     DL_TRY_ASSIGN(const auto recovered,
                   parts.registry->recover(std::max(1u, std::thread::hardware_concurrency())));
-    parts.queries = std::make_unique<DuckQueryService>(std::move(query_database));
+    parts.queries = std::make_unique<DuckQueryService>(std::move(query_workers));
 
     parts.context.tables = parts.registry.get();
     parts.context.queries = parts.queries.get();

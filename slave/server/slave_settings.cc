@@ -104,6 +104,12 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .min = 1,
          .max = 1024,
          .help = "Queries that run at the same time; more wait."},
+        {.name = "slave.query.workers",
+         .kind = Kind::integer,
+         .default_value = "2",
+         .min = 1,
+         .max = 64,
+         .help = "Processes that stand ready to run queries; more are started while more run."},
         {.name = "slave.lookup.cache.bytes",
          .kind = Kind::bytes,
          .default_value = "64m",
@@ -325,6 +331,7 @@ SlaveSettings slave_settings(const Config& config) {
     settings.partition.files_proven_at_open = false;
     settings.partition.free_disk_bytes_min = size("slave.disk.free.bytes.min");
     settings.query_memory_bytes = size("slave.query.memory.bytes");
+    settings.query_workers = size("slave.query.workers");
     settings.query_spill_bytes = size("slave.query.spill.bytes");
     settings.query_threads = static_cast<unsigned>(size_or("slave.query.threads", cores()));
     settings.query_concurrent_max = size("slave.query.concurrent.max");

@@ -21,6 +21,7 @@ struct SlaveSettings {
     PartitionOptions partition;
     std::uint64_t query_memory_bytes = 0;
     std::uint64_t query_spill_bytes = 0;
+    std::size_t query_workers = 0;
     unsigned query_threads = 0;
     std::size_t query_concurrent_max = 0;
     std::size_t lookup_cache_bytes = 0;

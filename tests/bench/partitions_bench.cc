@@ -17,6 +17,7 @@
 #include "common/base/crc32c.h"
 #include "common/base/log.h"
 #include "common/duck/parquet_file.h"
+#include "slave/query/query_worker.h"
 #include "slave/server/partition_registry.h"
 #include "slave/server/slave_node.h"
 #include "tests/bench/bench_support.h"
@@ -206,6 +207,7 @@ int run(int argc, char** argv) {
 }  // namespace dl::bench
 
 int main(int argc, char** argv) {
+    if (const auto status = dl::slave::run_as_query_worker(argc, argv)) return *status;
     try {
         return dl::bench::run(argc, argv);
     } catch (const std::exception& error) {

@@ -134,6 +134,7 @@ struct StatsReply {
                   batch_id_file_bytes = 0;
     std::uint64_t appends = 0, appended_rows = 0, syncs = 0, flushes = 0, compactions = 0;
     std::uint64_t joins = 0, scrubbed_bytes = 0, scrub_findings = 0;
+    std::uint64_t query_crashes = 0;  // of the slave: processes for queries that a statement ended
     std::vector<PartitionOffsets> partitions;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
@@ -161,6 +162,7 @@ struct StatsReply {
         v.maybe("joins", m.joins);
         v.maybe("scrubbed_bytes", m.scrubbed_bytes);
         v.maybe("scrub_findings", m.scrub_findings);
+        v.maybe("query_crashes", m.query_crashes);
         v("partitions", m.partitions);
     }
 };

@@ -4,155 +4,29 @@
 
 #include "slave/query/found_rows.h"
 #include "slave/query/view_sql.h"
-#include "tests/unit/common/duck/duck_test_support.h"
+#include "tests/unit/slave/query/query_fixture.h"
 
 namespace dl::slave::test {
 namespace {
 
-using namespace dl::test;
-using namespace std::chrono_literals;
-
-class DeadRows : public RowFilter {
-  public:
-    explicit DeadRows(std::set<std::int64_t> dead) : dead_(std::move(dead)) {}
-    void filter(const std::int64_t* row_numbers, std::size_t count, bool* keep) const override {
-        for (std::size_t i = 0; i < count; ++i)
-            keep[i] = !dead_.contains(row_numbers[i]);
-    }
-
-  private:
-    std::set<std::int64_t> dead_;
-};
-
-// A tail of batches, all rows live.
-class TestView : public ReadView {
-  public:
-    Offset end_offset() const override { return end; }
-    const std::vector<ViewFile>& files() const override { return parquet; }
-    std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
-        return std::make_shared<MemorySource>(std::move(columns), units);
-    }
-    std::uint64_t tail_rows() const override {
-        std::uint64_t total = 0;
-        for (const auto& unit : units)
-            total += unit.batch.rows();
-        return total;
-    }
-    // Of units only: `by_key` has the answer.
-    Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
-                                            std::span<const Field>) const override {
-        if (!indexed) return make_error(ErrorCode::not_supported, "no index");
-        std::vector<ScanUnit> found;
-        for (const auto& key : std::set<Hash128>(keys.begin(), keys.end()))
-            if (const auto at = by_key.find(key); at != by_key.end()) found.push_back(at->second);
-        return found;
-    }
-    std::optional<std::uint64_t> count_rows() const override {
-        if (!exact) return std::nullopt;
-        auto rows = tail_rows();
-        for (const auto& file : parquet)
-            rows += file.rows - file.dead_rows;
-        return rows;
-    }
-    Offset end = 0;
-    bool exact = false;
-    bool indexed = false;
-    std::map<Hash128, ScanUnit> by_key;
-    std::vector<ViewFile> parquet;
-    std::vector<ScanUnit> units;
-};
-
-class QueryExecutorTest : public ::testing::Test {
+// What both engines do: the one in this process, and the one with processes of its own.
+class QueryExecutorTest : public QueryFixture, public ::testing::WithParamInterface<const char*> {
   protected:
     QueryExecutorTest() {
-        table_.id = TableId{5};
-        table_.name = "t";
-        table_.schema.fields = {{FieldId{1}, "id", type_of("int"), true, {}},
-                                {FieldId{2}, "name", type_of("string"), false, {}},
-                                {FieldId{4}, "Straße", type_of("string"), false, "none's"}};  // added later
-        DuckOptions options;
-        options.readable_directories = {folder_.path()};
-        options.threads = 2;
-        executor_ = std::make_unique<QueryExecutor>(open_database(options));
-    }
-
-    ViewFile write_file(const std::string& name, const Rows& texts, bool with_added,
-                        std::set<std::int64_t> dead) {
-        std::vector<ColumnBatchBuilder::ColumnSpec> specs{{FieldId{1}, type_of("int")},
-                                                          {FieldId{2}, type_of("string")}};
-        std::vector<ScanColumn> columns{{"_offset", ScanColumn::Source::offset, {}, {}, {}},
-                                        {"_delete", ScanColumn::Source::operation, {}, {}, {}},
-                                        {"_time", ScanColumn::Source::time, {}, {}, {}},
-                                        field_column("f1", 1, "int"),
-                                        field_column("f2", 2, "string")};
-        if (with_added) {
-            specs.push_back({FieldId{4}, type_of("string")});
-            columns.push_back(field_column("f4", 4, "string"));
+        if (std::string(GetParam()) == "InThisProcess") {
+            executor_ = in_this_process(folder_.path());
+            return;
         }
-        ViewFile file;
-        file.path = folder_.path(name);
-        for (const auto& spec : specs)
-            file.fields.push_back(spec.field);
-        file.rows = texts.size();
-        file.dead_rows = dead.size();
-        if (!dead.empty()) file.filter = std::make_shared<DeadRows>(std::move(dead));
-        const auto done = write_parquet(
-            *writer_,
-            std::make_shared<MemorySource>(columns, std::vector<ScanUnit>{{text_batch(specs, texts)}}),
-            file.path);
-        EXPECT_TRUE(done) << done.error().to_text();
-        return file;
+        auto workers = WorkerExecutor::create(worker_settings());
+        EXPECT_TRUE(workers) << workers.error().to_text();
+        if (workers) executor_ = std::move(*workers);
     }
-
-    ScanUnit tail_unit(const Rows& texts) {
-        return {text_batch(
-            {{FieldId{1}, type_of("int")}, {FieldId{2}, type_of("string")}, {FieldId{4}, type_of("string")}},
-            texts)};
-    }
-
-    FragmentQuery query(std::string sql, std::chrono::milliseconds time = 10s) {
-        return {std::move(sql),
-                {{"t", TableId{5}}},
-                view_,
-                std::chrono::steady_clock::now() + time,
-                std::make_shared<QueryCancel>()};
-    }
-
-    void pin(std::vector<std::shared_ptr<const ReadView>> views) {
-        auto view = std::make_shared<QueryView>();
-        auto& pinned = view->tables[TableId{5}];
-        pinned.table = std::make_shared<TableMeta>(table_);
-        std::uint32_t p = 0;
-        for (auto& v : views)
-            pinned.partitions[PartitionId{p++}] = std::move(v);
-        view_ = view;
-    }
-
-    Result<Rows> run(const std::string& sql) { return run(query(sql)); }
-    Result<Rows> run(FragmentQuery asked) {
-        DL_TRY_ASSIGN(auto running, executor_->start(std::move(asked)));
-        Rows all;
-        for (;;) {
-            DL_TRY_ASSIGN(auto batch, running->next());
-            if (!batch) return all;
-            for (auto& row : rows_of(*batch))
-                all.push_back(std::move(row));
-        }
-    }
-    Rows rows(const std::string& sql) {
-        auto result = run(sql);
-        EXPECT_TRUE(result) << sql << ": " << (result ? "" : result.error().to_text());
-        return result ? *result : Rows{};
-    }
-
-    TempFolder folder_;
-    TableMeta table_;
-    std::shared_ptr<DuckDatabase> writer_ = *file_duck_database(128u << 20);
-    std::unique_ptr<QueryExecutor> executor_;
-    std::shared_ptr<const QueryView> view_;
 };
 
-TEST_F(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
+INSTANTIATE_TEST_SUITE_P(Engines, QueryExecutorTest, ::testing::Values("InThisProcess", "InWorkers"),
+                         [](const auto& engine) { return std::string(engine.param); });
+
+TEST_P(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
     auto a = std::make_shared<TestView>();
     a->parquet.push_back(
         write_file("it's a.parquet", {{"1", "old"}, {"2", "two"}, {"3", "~"}, {"9", "x"}}, false, {0, 3}));
@@ -180,14 +54,14 @@ TEST_F(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
 }
 
 // Of files that are not even there.
-TEST_F(QueryExecutorTest, CountsOfWholeTablesReadNothing) {
+TEST_P(QueryExecutorTest, CountsOfWholeTablesReadNothing) {
     auto a = std::make_shared<TestView>(), b = std::make_shared<TestView>();
     a->exact = b->exact = true;
     ViewFile clean, dirty;
     clean.path = folder_.path("gone.parquet");
-    clean.rows = 4'000'000'000;
+    clean.rows = 5'998'000'000;
     dirty.path = folder_.path("gone too.parquet");
-    dirty.rows = 2'000'000'000;
+    dirty.rows = 2'000'000;
     dirty.dead_rows = 30;
     dirty.filter = std::make_shared<DeadRows>(std::set<std::int64_t>{1});
     a->parquet = {clean, dirty};
@@ -224,7 +98,7 @@ TEST_F(QueryExecutorTest, CountsOfWholeTablesReadNothing) {
     EXPECT_FALSE(run("SELECT count(*) FROM t"));
 }
 
-TEST_F(QueryExecutorTest, TablesThatCameAlongAreJoined) {
+TEST_P(QueryExecutorTest, TablesThatCameAlongAreJoined) {
     auto a = std::make_shared<TestView>();
     a->units.push_back(tail_unit({{"1", "x", "a"}, {"2", "y", "b"}, {"3", "~", "c"}, {"4", "x", "d"}}));
     pin({a});
@@ -255,7 +129,7 @@ TEST_F(QueryExecutorTest, TablesThatCameAlongAreJoined) {
     EXPECT_EQ(run("SELECT * FROM dl_broadcast_1").error().code, ErrorCode::table_not_found);
 }
 
-TEST_F(QueryExecutorTest, RowsOfKeysAreLookedUpAndWhatCannotIsScanned) {
+TEST_P(QueryExecutorTest, RowsOfKeysAreLookedUpAndWhatCannotIsScanned) {
     const std::vector<std::string> texts{"1", "2"};
     const auto hashes = *hash_key_texts(table_, texts);
     auto a = std::make_shared<TestView>();
@@ -294,7 +168,7 @@ TEST_F(QueryExecutorTest, RowsOfKeysAreLookedUpAndWhatCannotIsScanned) {
     EXPECT_EQ(hash_key_texts(table_, bad).error().code, ErrorCode::invalid_value);
 }
 
-TEST_F(QueryExecutorTest, EmptyTableHasItsColumns) {
+TEST_P(QueryExecutorTest, EmptyTableHasItsColumns) {
     pin({std::make_shared<TestView>()});
     auto running = executor_->start(query("SELECT * FROM t"));
     ASSERT_TRUE(running) << running.error().to_text();
@@ -304,7 +178,7 @@ TEST_F(QueryExecutorTest, EmptyTableHasItsColumns) {
     EXPECT_FALSE((*running)->next()->has_value());
 }
 
-TEST_F(QueryExecutorTest, TheGateHoldsHereToo) {
+TEST_P(QueryExecutorTest, TheGateHoldsHereToo) {
     pin({std::make_shared<TestView>()});
     for (const std::string sql :
          {"SELECT * FROM read_text('/etc/passwd')", "COPY t TO 'x.csv'", "SELECT * FROM u", "DROP TABLE t"}) {
@@ -312,7 +186,7 @@ TEST_F(QueryExecutorTest, TheGateHoldsHereToo) {
     }
 }
 
-TEST_F(QueryExecutorTest, DeadlineAndCancelStopARunningQuery) {
+TEST_P(QueryExecutorTest, DeadlineAndCancelStopARunningQuery) {
     pin({std::make_shared<TestView>()});
     const std::string endless = "SELECT count(*) FROM range(1000000000000) r(x) WHERE x % 3 = 1";
     // Beginning may fail, or the first row.
@@ -333,7 +207,7 @@ TEST_F(QueryExecutorTest, DeadlineAndCancelStopARunningQuery) {
     canceller.join();
 }
 
-TEST_F(QueryExecutorTest, OneThatWasStoppedBeforeItBeganDoesNotRun) {
+TEST_P(QueryExecutorTest, OneThatWasStoppedBeforeItBeganDoesNotRun) {
     pin({std::make_shared<TestView>()});
     auto cancelled = query("SELECT 1");
     cancelled.cancel->cancel();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "slave/query/query_executor.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
 
 namespace dl::slave {
@@ -11,7 +12,7 @@ namespace {
 TEST(DuckQueryService, APinOfKeysDoesNotListFiles) {
     auto database = DuckDatabase::open({});
     ASSERT_TRUE(database.has_value()) << database.error().to_text();
-    DuckQueryService service(*database);
+    DuckQueryService service(std::make_unique<QueryExecutor>(*database));
     const auto partition = std::make_shared<test::FakePartition>(TableId{1}, PartitionId{0});
     partition->append_rows(0, 100);
     TableToPin table;

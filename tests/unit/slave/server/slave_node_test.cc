@@ -1,7 +1,7 @@
 // The whole slave in one process: real partitions, DuckDB and sockets, over a fresh directory.
 #include "slave/server/slave_node.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +13,7 @@
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/read_messages.h"
 #include "common/rpc/rpc_client.h"
+#include "slave/query/query_worker.h"
 #include "slave/server/data_directory.h"
 #include "tests/unit/common/net/run_coroutine.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
@@ -516,3 +517,10 @@ TEST_F(SlaveNodeTest, DirectoriesOfDifferentSlavesAreRefused) {
 
 }  // namespace
 }  // namespace dl::slave
+
+// Nodes start this program again for their queries.
+int main(int argc, char** argv) {
+    if (const auto status = dl::slave::run_as_query_worker(argc, argv)) return *status;
+    ::testing::InitGoogleMock(&argc, argv);
+    return RUN_ALL_TESTS();
+}
