@@ -29,7 +29,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kComponent = "slave.query";
 constexpr milliseconds kStopGrace{500};        // from asking a worker to stop to killing it
-constexpr milliseconds kGreetingWait{10'000};  // a busy machine
+constexpr milliseconds kGreetingWait{30'000};  // a busy machine
 constexpr milliseconds kEndWait{200};          // for how a process ended that is gone
 constexpr int kNiceness = 5;
 constexpr std::size_t kResultsPerQuery = 16;  // open beside one another, as the master's
