@@ -58,7 +58,9 @@ Result<std::unique_ptr<PooledProcess>> ProcessPool::take(Clock::time_point deadl
                               "all " + std::to_string(options_.processes_max) +
                                   " processes for queries are in use, by results that are read slowly");
         if (const auto why = cancel.reason())
-            return make_error(*why, "the query was stopped before a process for it was ready");
+            return *why == ErrorCode::timeout && start_error_
+                       ? *start_error_
+                       : make_error(*why, "the query was stopped before a process for it was ready");
         if (Clock::now() >= deadline)
             return start_error_
                        ? *start_error_

@@ -50,7 +50,7 @@ std::uint64_t compaction_read_bytes(const SlaveSettings& settings) {
 
 Result<std::unique_ptr<WorkerExecutor>> start_query_workers(
     const SlaveSettings& settings, const std::vector<std::shared_ptr<DataDirectory>>& directories) {
-    QueryWorkerSettings workers;
+    WorkerSettings workers;
     workers.ready = settings.query_workers;
     workers.concurrent_max = settings.query_concurrent_max;
     workers.threads = settings.query_threads;

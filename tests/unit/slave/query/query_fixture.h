@@ -78,8 +78,8 @@ class QueryFixture : public ::testing::Test {
         options.threads = 2;
         return std::make_unique<QueryExecutor>(open_database(options));
     }
-    QueryWorkerSettings worker_settings() {
-        QueryWorkerSettings settings;
+    WorkerSettings worker_settings() {
+        WorkerSettings settings;
         settings.ready = 1;
         settings.threads = 2;
         settings.readable_folders = {folder_.path()};

@@ -72,7 +72,7 @@ class WorkerExecutorTest : public QueryFixture {
         set_log_level(LogLevel::info);
     }
     void start() { start(worker_settings()); }
-    void start(QueryWorkerSettings settings) {
+    void start(WorkerSettings settings) {
         auto started = WorkerExecutor::create(std::move(settings));
         ASSERT_TRUE(started) << started.error().to_text();
         workers_ = started->get();
@@ -98,7 +98,7 @@ TEST_F(WorkerExecutorTest, AKilledWorkerEndsItsStatementAlone) {
         pid_t working = 0;
         soon([&] {
             for (const auto pid : children())
-                if (pid != first[0] && ticks_of(pid) >= 100) working = pid;
+                if (pid != first[0] && ticks_of(pid) >= 20) working = pid;
             return working != 0;
         });
         if (working != 0) ::kill(working, SIGKILL);

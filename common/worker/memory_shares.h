@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace dl::slave {
+namespace dl {
 
 class MemoryShares {
   public:
@@ -39,4 +39,4 @@ class MemoryShares {
     std::uint64_t lent_ = 0;
 };
 
-}  // namespace dl::slave
+}  // namespace dl

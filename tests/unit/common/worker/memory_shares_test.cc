@@ -1,10 +1,10 @@
-#include "slave/query/memory_shares.h"
+#include "common/worker/memory_shares.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace dl::slave {
+namespace dl {
 namespace {
 
 TEST(MemoryShares, EachIsHalfOfWhatIsFreeAndNoneTooSmall) {
@@ -31,4 +31,4 @@ TEST(MemoryShares, EachIsHalfOfWhatIsFreeAndNoneTooSmall) {
 }
 
 }  // namespace
-}  // namespace dl::slave
+}  // namespace dl

@@ -1,10 +1,10 @@
-#include "slave/query/worker_protocol.h"
+#include "common/worker/worker_protocol.h"
 
 #include <algorithm>
 
 #include "common/base/byte_io.h"
 
-namespace dl::slave {
+namespace dl {
 namespace {
 
 // Bounds on what a worker says of itself.
@@ -45,6 +45,7 @@ std::string WorkerSetup::encode() const {
     append_le(out, memory_bytes);
     append_list(out, readable_folders);
     append_string(out, spill_folder);
+    append_string(out, memory_key);
     return out;
 }
 
@@ -57,6 +58,7 @@ Result<WorkerSetup> WorkerSetup::decode(std::string_view bytes) {
     setup.memory_bytes = in.read<std::uint64_t>();
     setup.readable_folders = read_list(in);
     setup.spill_folder = in.read_string();
+    setup.memory_key = in.read_string();
     if (!in.at_end()) return corrupt("its setup");
     return setup;
 }
@@ -92,6 +94,11 @@ Result<WorkerFailure> WorkerFailure::decode(std::string_view bytes) {
     if (!in.at_end() || code > static_cast<std::uint8_t>(ErrorCode::internal)) return corrupt("its error");
     failure.error.code = static_cast<ErrorCode>(code);
     return failure;
+}
+
+Error too_little_memory(const std::string& memory_key) {
+    return make_error(ErrorCode::limit_exceeded, "the query needs more memory than one may take; raise " +
+                                                     memory_key + " or ask for less");
 }
 
 std::string encode_columns(const std::vector<ResultColumn>& columns) {
@@ -134,4 +141,4 @@ Result<ColumnBatch> decode_rows(const SharedBytes& bytes, const std::vector<Resu
     return batch;
 }
 
-}  // namespace dl::slave
+}  // namespace dl

@@ -1,9 +1,9 @@
-#include "slave/query/memory_shares.h"
+#include "common/worker/memory_shares.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace dl::slave {
+namespace dl {
 
 MemoryShares::Share::Share(Share&& other) noexcept
     : owner_(std::exchange(other.owner_, nullptr)),
@@ -35,4 +35,4 @@ MemoryShares::Share MemoryShares::lend() {
     return share;
 }
 
-}  // namespace dl::slave
+}  // namespace dl
