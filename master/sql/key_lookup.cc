@@ -271,4 +271,14 @@ std::optional<KeyLookup> point_lookup(const PointSelect& select, const TableMeta
     return std::move(*lookup);
 }
 
+std::optional<FoundPoint> find_point(std::string_view sql, const TableLookup& lookup) {
+    const auto point = parse_point_select(sql);
+    if (!point) return std::nullopt;
+    auto meta = lookup(point->table);
+    if (!meta) return std::nullopt;
+    auto keys = point_lookup(*point, **meta);
+    if (!keys) return std::nullopt;
+    return FoundPoint{std::move(*meta), std::move(*keys)};
+}
+
 }  // namespace dl::master

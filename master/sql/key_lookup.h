@@ -26,4 +26,12 @@ std::map<std::string, KeyLookup> find_key_lookups(const SelectAst& ast, const Qu
 // The same for the plainest lookups; nullopt when the table has not these columns or this key.
 std::optional<KeyLookup> point_lookup(const PointSelect& select, const TableMeta& table);
 
+// The plainest lookups are understood without a parser; slaves do the same with them. They have no names to
+// fold. nullopt for any other statement. Does not block when `lookup` does not.
+struct FoundPoint {
+    std::shared_ptr<const TableMeta> table;
+    KeyLookup keys;
+};
+std::optional<FoundPoint> find_point(std::string_view sql, const TableLookup& lookup);
+
 }  // namespace dl::master

@@ -9,17 +9,14 @@ namespace dl::master {
 std::optional<PointPlan> plan_point_query(std::string_view sql, const TableLookup& lookup,
                                           const LeaderLookup& leader_of, const CutOptions& cut) {
     if (!cut.min_offsets.empty() || cut.as_of) return std::nullopt;
-    const auto point = parse_point_select(sql);
-    if (!point) return std::nullopt;
-    auto table = lookup(point->table);
-    if (!table) return std::nullopt;
-    auto found = point_lookup(*point, **table);
+    auto found = find_point(sql, lookup);
     if (!found) return std::nullopt;
     KeyLookups lookups;
-    lookups.emplace(point->table, std::move(*found));
-    auto plan = plan_query({{point->table, std::move(*table)}}, leader_of, cut, std::move(lookups));
+    const auto name = found->table->name;
+    lookups.emplace(name, std::move(found->keys));
+    auto plan = plan_query({{name, std::move(found->table)}}, leader_of, cut, std::move(lookups));
     if (!plan || plan->way != QueryPlan::Way::whole) return std::nullopt;
-    return PointPlan{point->table, std::move(plan->pins.front())};
+    return PointPlan{name, std::move(plan->pins.front())};
 }
 
 }  // namespace dl::master

@@ -1,22 +1,18 @@
 #include "master/sql/query_coordinator.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "common/async/deadline_watch.h"
-#include "common/duck/parquet_file.h"
 #include "common/duck/select_ast.h"
-#include "common/duck/sql_names.h"
 #include "common/duck/whole_count.h"
 #include "master/sql/broadcast_reader.h"
 #include "master/sql/cut_check.h"
-#include "master/sql/error_translation.h"
 #include "master/sql/fragment_planner.h"
-#include "master/sql/key_lookup.h"
-#include "master/sql/planning_session.h"
-#include "master/sql/query_planner.h"
+#include "master/sql/query_explain.h"
 #include "master/sql/remote_scan.h"
+#include "master/sql/remote_stream.h"
+#include "master/sql/statement_reader.h"
 
 namespace dl::master {
 
@@ -45,42 +41,6 @@ class PinGuard {
     std::vector<PinnedFragment> pinned_;
 };
 
-// "route | which way" and what each fragment asks for: the first rows of an EXPLAIN.
-Result<ColumnBatch> explain_rows(const QueryPlan& plan, const FragmentPlan& fragments, bool counted) {
-    const DataType text{TypeKind::string, 0, 0};
-    ColumnBatchBuilder builder({{FieldId{1}, text}, {FieldId{2}, text}});
-    const auto add = [&](std::string_view key, const std::string& value) {
-        builder.append_bytes(0, key);
-        builder.append_bytes(1, value);
-        builder.finish_row(false);
-    };
-    add("route", plan.describe());
-    if (counted) add("count", "from manifests and marks, no row is read");
-    const auto nodes_of = [&](const Fragment& fragment) {
-        std::string nodes;
-        for (const auto position : plan.pins_of.at(fragment.table->name))
-            nodes += (nodes.empty() ? "" : " ") + plan.pins[position].node;
-        return nodes;
-    };
-    for (const auto& broadcast : fragments.broadcasts()) {
-        std::set<std::string> receivers;
-        for (const auto& fragment : fragments.fragments) {
-            if (std::find(fragment.broadcasts.begin(), fragment.broadcasts.end(), broadcast) ==
-                fragment.broadcasts.end())
-                continue;
-            for (const auto position : plan.pins_of.at(fragment.table->name))
-                receivers.insert(plan.pins[position].node);
-        }
-        add("broadcast", broadcast->rows.table->name + " (" + std::to_string(broadcast->table_rows) +
-                             " rows max) as " + broadcast->view + " to " + std::to_string(receivers.size()) +
-                             " slave" + (receivers.size() == 1 ? "" : "s") + "; " +
-                             nodes_of(broadcast->rows) + ": " + broadcast->rows.sql(broadcast->columns));
-    }
-    for (std::size_t i = 0; i < fragments.fragments.size(); ++i)
-        add("fragment", nodes_of(fragments.fragments[i]) + ": " + fragments.texts[i]);
-    return ColumnBatch::decode(SharedBytes::from_string(builder.encode()), builder.rows());
-}
-
 // Members die from the last to the first: nothing may call into a session that is gone, and the cuts stay
 // pinned until nothing reads from them.
 class RunningStream final : public QueryStream {
@@ -103,36 +63,18 @@ class RunningStream final : public QueryStream {
         return batch;
     }
 
-    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override { return cut; }
-
-    const std::map<std::string, std::uint64_t>& behind() const override { return records_behind; }
-
-    void note_cut(const QueryTables& tables, const PinnedFragment& fragment) {
-        for (const auto& [name, meta] : tables) {
-            for (const auto& seen : fragment.cut) {
-                if (seen.table != meta->id) continue;
-                for (const auto& [partition, offset] : seen.partitions)
-                    cut[name][partition.value] = offset;
-                records_behind[name] += seen.behind;
-            }
-        }
+    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
+        return cut.offsets;
     }
+    const std::map<std::string, std::uint64_t>& behind() const override { return cut.behind; }
+    FragmentStream* untouched() const override { return first_rows ? nullptr : remote.get(); }
 
-    // What a call that was cut off reports is only its own view of why.
-    Error stopped(const Error& error) const {
-        const auto reason = cancel->reason();
-        if (!reason) return translated_error(error, sent, fragments);
-        if (error.code == *reason) return error;
-        return make_error(*reason, *reason == ErrorCode::timeout
-                                       ? "the query ran out of time; raise timeout_ms or ask for less"
-                                       : "the query was cancelled");
-    }
+    Error stopped(const Error& error) const { return told_error(error, *cancel, sent, fragments); }
 
     std::shared_ptr<QueryCancel> cancel;
     std::string sent;                 // the statement of the user
     std::vector<Fragment> fragments;  // what stands for tables in the one that runs
-    std::map<std::string, std::map<std::uint32_t, Offset>> cut;
-    std::map<std::string, std::uint64_t> records_behind;
+    ResultCut cut;
     PinGuard pins;
     std::unique_ptr<FragmentStream> remote;
     std::unique_ptr<DuckSession> session;
@@ -149,7 +91,10 @@ class RunningStream final : public QueryStream {
 class Coordinator final : public QueryCoordinator {
   public:
     Coordinator(std::shared_ptr<DuckDatabase> database, FragmentRunner& runner, CoordinatorOptions options)
-        : database_(std::move(database)), runner_(runner), options_(std::move(options)) {}
+        : database_(std::move(database)),
+          runner_(runner),
+          reader_(database_, options.system_tables),
+          pin_lease_(options.pin_lease) {}
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions& options,
@@ -164,7 +109,7 @@ class Coordinator final : public QueryCoordinator {
 
     Result<AwaitedOffsets> awaited(std::string_view sql, const TableLookup& lookup,
                                    const QueryOptions& options) override {
-        DL_TRY_ASSIGN(auto tables, tables_of(sql, lookup, !options.params.empty()));
+        DL_TRY_ASSIGN(auto tables, reader_.tables_of(sql, lookup, !options.params.empty()));
         DL_TRY(check_cut(tables, options.cut));
         if (tables.size() != 1) return AwaitedOffsets{};
         return AwaitedOffsets{std::move(tables.begin()->second),
@@ -175,111 +120,10 @@ class Coordinator final : public QueryCoordinator {
                                     const QueryOptions& options,
                                     std::shared_ptr<QueryCancel> cancel) override {
         const auto deadline = deadlines_.watch(options.deadline, cancel);
-        DL_TRY_ASSIGN(const auto uses, find_parameters(sql));
-        DL_TRY_ASSIGN(auto prepared, prepare(sql, lookup, cancel));
-        StatementShape shape{std::move(prepared.select.columns), std::move(prepared.select.parameters)};
-        shape.parameters.resize(parameter_count(uses));
-        if (!options.params.empty()) {
-            DL_TRY(check_parameter_count(shape.parameters.size(), options.params.size()));
-            DL_TRY_ASSIGN(const auto literals, literals_of(options.params, shape.parameters));
-            DL_TRY_ASSIGN(auto bound, prepare(with_literals(sql, uses, literals), lookup, cancel));
-            shape.columns = std::move(bound.select.columns);
-        } else if (!prepared.select.columns_known) {
-            DL_TRY_ASSIGN(shape.columns, columns_of_any(sql, uses, shape.parameters, lookup, cancel));
-        }
-        if (prepared.explain) {
-            const DataType text{TypeKind::string, 0, 0};
-            shape.columns = {{"explain_key", text}, {"explain_value", text}};
-        }
-        return shape;
+        return ShapeFinder(*database_, reader_, lookup, cancel).find(sql, options.params);
     }
 
   private:
-    struct Described {
-        PreparedSelect select;
-        bool explain = false;
-    };
-
-    Result<Described> prepare(std::string_view sql, const TableLookup& lookup,
-                              const std::shared_ptr<QueryCancel>& cancel) {
-        DL_TRY_ASSIGN(const auto parsed, parse(sql, lookup, true));
-        DL_TRY_ASSIGN(auto planning, PlanningSession::open(*database_, parsed.tables, cancel));
-        DL_TRY_ASSIGN(auto select, planning->prepare(parsed.ast.text()));
-        return Described{std::move(select), parsed.explain};
-    }
-
-    // Columns of a statement with parameters that can be of any type: a type is known when it is the same
-    // whatever theirs is.
-    Result<std::vector<PreparedSelect::Column>> columns_of_any(
-        std::string_view sql, const std::vector<ParameterUse>& uses,
-        const std::vector<std::optional<DataType>>& types, const TableLookup& lookup,
-        const std::shared_ptr<QueryCancel>& cancel) {
-        std::vector<PreparedSelect::Column> columns;
-        std::optional<Error> refused;
-        for (const char* any : {"'1'", "1", "1.5::DOUBLE", "NULL"}) {
-            if (std::string_view(any) == "NULL" && !columns.empty()) break;
-            std::vector<std::string> literals;
-            for (const auto& type : types)
-                literals.push_back(type ? sample_literal(*type) : any);
-            auto bound = prepare(with_literals(sql, uses, literals), lookup, cancel);
-            if (!bound) {
-                if (!refused) refused = bound.error();
-                continue;
-            }
-            auto& found = bound->select.columns;
-            if (columns.empty()) {
-                columns = std::move(found);
-                continue;
-            }
-            for (std::size_t i = 0; i < columns.size() && i < found.size(); ++i)
-                if (columns[i].type != found[i].type) columns[i].type.reset();
-        }
-        if (columns.empty() && refused) return *refused;
-        return columns;
-    }
-
-    // Any value of the type.
-    static std::string sample_literal(DataType type) {
-        switch (type.kind) {
-            case TypeKind::string:
-                return "'1'";
-            case TypeKind::boolean:
-                return "TRUE";
-            case TypeKind::date:
-                return "'2000-01-01'::DATE";
-            case TypeKind::timestamp:
-                return "'2000-01-01'::TIMESTAMP";
-            case TypeKind::binary:
-                return "''::BLOB";
-            case TypeKind::json:
-                return "NULL";
-            default:
-                return "0::" + duck_type_name(type);
-        }
-    }
-
-    static Result<std::vector<std::string>> literals_of(const SqlParameters& values,
-                                                        const std::vector<std::optional<DataType>>& types) {
-        std::vector<std::string> literals;
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            DL_TRY_ASSIGN(auto literal,
-                          parameter_literal(static_cast<std::uint32_t>(i + 1), values[i], types[i]));
-            literals.push_back(std::move(literal));
-        }
-        return literals;
-    }
-
-    // The statement with the values of its parameters, each of the type that the statement gives it.
-    Result<std::string> with_values(std::string_view sql, const TableLookup& lookup,
-                                    const QueryOptions& options, const std::shared_ptr<QueryCancel>& cancel) {
-        DL_TRY_ASSIGN(const auto uses, find_parameters(sql));
-        DL_TRY(check_parameter_count(parameter_count(uses), options.params.size()));
-        DL_TRY_ASSIGN(auto prepared, prepare(sql, lookup, cancel));
-        prepared.select.parameters.resize(options.params.size());
-        DL_TRY_ASSIGN(const auto literals, literals_of(options.params, prepared.select.parameters));
-        return with_literals(sql, uses, literals);
-    }
-
     Result<void> start(RunningStream& stream, std::string_view sql, const TableLookup& lookup,
                        const QueryOptions& options) {
         stream.deadline = deadlines_.watch(options.deadline, stream.cancel);
@@ -287,10 +131,12 @@ class Coordinator final : public QueryCoordinator {
             return make_error(*why, "the query was stopped before it began");
         std::string bound;
         if (!options.params.empty()) {
-            DL_TRY_ASSIGN(bound, with_values(sql, lookup, options, stream.cancel));
+            DL_TRY_ASSIGN(
+                bound,
+                ShapeFinder(*database_, reader_, lookup, stream.cancel).with_values(sql, options.params));
             sql = bound;
         }
-        DL_TRY_ASSIGN(auto asked, read_statement(sql, lookup));
+        DL_TRY_ASSIGN(auto asked, reader_.read(sql, lookup));
         const auto leader_of = [this](const TableMeta& table, PartitionId partition) {
             return runner_.leader_of(table, partition);
         };
@@ -305,7 +151,7 @@ class Coordinator final : public QueryCoordinator {
             for (const auto& [name, meta] : asked.tables)
                 names.emplace(name, meta->id);
             DL_TRY_ASSIGN(auto whole, runner_.pin_and_query(plan.pins.front(), asked.text, names, call));
-            stream.note_cut(asked.tables, whole.cut);
+            stream.cut.note(asked.tables, whole.cut);
             stream.remote = std::move(whole.stream);
         } else {
             DL_TRY(pin_all(stream, asked.tables, plan, call));
@@ -333,111 +179,17 @@ class Coordinator final : public QueryCoordinator {
         return {};
     }
 
-    struct Asked {
-        std::string text;              // with EXPLAIN, without what may follow
-        std::optional<SelectAst> ast;  // not of the plainest lookups
-        bool explain = false;
-        QueryTables tables;
-        KeyLookups lookups;
-    };
-
-    Result<Asked> read_statement(std::string_view sql, const TableLookup& lookup) {
-        Asked asked;
-        if (auto point = find_point(sql, lookup)) {
-            asked.text = std::string(sql);
-            asked.lookups.emplace(point->table->name, std::move(point->keys));
-            asked.tables.emplace(point->table->name, std::move(point->table));
-            return asked;
-        }
-        DL_TRY_ASSIGN(auto parsed, parse(sql, lookup, false));
-        asked.tables = std::move(parsed.tables);
-        asked.lookups = find_key_lookups(parsed.ast, asked.tables);
-        asked.explain = parsed.explain;
-        asked.text = (parsed.explain ? "EXPLAIN " : "") + parsed.ast.text();
-        asked.ast = std::move(parsed.ast);
-        return asked;
-    }
-
-    Result<QueryTables> tables_of(std::string_view sql, const TableLookup& lookup, bool parameters_allowed) {
-        if (auto point = find_point(sql, lookup)) {
-            QueryTables tables;
-            tables.emplace(point->table->name, std::move(point->table));
-            return tables;
-        }
-        DL_TRY_ASSIGN(auto parsed, parse(sql, lookup, parameters_allowed));
-        return std::move(parsed.tables);
-    }
-
-    struct PointFound {
-        std::shared_ptr<const TableMeta> table;
-        KeyLookup keys;
-    };
-
-    // The plainest lookups are understood without a parser; slaves do the same with them. They have no names
-    // to fold.
-    static std::optional<PointFound> find_point(std::string_view sql, const TableLookup& lookup) {
-        const auto point = parse_point_select(sql);
-        if (!point) return std::nullopt;
-        auto meta = lookup(point->table);
-        if (!meta) return std::nullopt;
-        auto keys = point_lookup(*point, **meta);
-        if (!keys) return std::nullopt;
-        return PointFound{std::move(*meta), std::move(*keys)};
-    }
-
-    // A statement that passed the gate.
-    struct Parsed {
-        SelectAst ast;
-        QueryTables tables;
-        bool explain = false;
-    };
-
-    // Tables of the system become their rows, and names are folded, first.
-    Result<Parsed> parse(std::string_view sql, const TableLookup& lookup, bool parameters_allowed) {
-        std::optional<std::string> with_system;
-        if (options_.system_tables != nullptr && may_name_system_table(sql)) {
-            DL_TRY_ASSIGN(with_system, with_system_rows(*database_, sql, *options_.system_tables));
-            if (with_system) sql = *with_system;
-        }
-        std::string folded;
-        if (has_names_to_fold(sql)) {
-            DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
-            sql = folded;
-        }
-        return parse_as_written(sql, lookup, parameters_allowed);
-    }
-
-    Result<Parsed> parse_as_written(std::string_view sql, const TableLookup& lookup,
-                                    bool parameters_allowed) {
-        DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
-        GateReport report;
-        DL_TRY_ASSIGN(auto tables, gate(ast, lookup, report, parameters_allowed));
-        return Parsed{std::move(ast), std::move(tables), report.explain};
-    }
-
-    // Names of the tables that the statement is about, and of their columns, in lower case of their script.
-    Result<std::string> with_names_as_stored(std::string_view sql, const TableLookup& lookup) {
-        DL_TRY_ASSIGN(const auto parsed, parse_as_written(sql, lookup, true));
-        std::set<std::string> names;
-        for (const auto& [as_written, table] : parsed.tables) {
-            names.insert(table->name);
-            for (const auto& field : table->schema.fields)
-                names.insert(field.name);
-        }
-        return fold_names(sql, [&](const std::string& name) { return names.contains(name); });
-    }
-
     // Every cut is taken before anything is read.
     Result<void> pin_all(RunningStream& stream, const QueryTables& tables, const QueryPlan& plan,
                          const FragmentCall& call) {
         if (plan.pins.empty()) return {};
-        DL_TRY_ASSIGN(auto pinned, runner_.pin(plan.pins, options_.pin_lease, call));
+        DL_TRY_ASSIGN(auto pinned, runner_.pin(plan.pins, pin_lease_, call));
         stream.pins = PinGuard(runner_, std::move(pinned));
         if (stream.pins.pinned().size() != plan.pins.size()) {
             return make_error(ErrorCode::internal, "not every slave answered with a cut");
         }
         for (const auto& fragment : stream.pins.pinned())
-            stream.note_cut(tables, fragment);
+            stream.cut.note(tables, fragment);
         return {};
     }
 
@@ -514,32 +266,10 @@ class Coordinator final : public QueryCoordinator {
         return {};
     }
 
-    Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateReport& report,
-                             bool parameters_allowed) {
-        QueryTables tables;
-        std::optional<Error> failed;
-        auto checked = check_select(
-            ast,
-            [&](const std::string& name) {
-                if (tables.contains(name)) return true;
-                auto found = lookup(name);
-                if (!found) {
-                    failed = found.error();
-                    return false;
-                }
-                tables.emplace(name, std::move(*found));
-                return true;
-            },
-            parameters_allowed);
-        // The catalog knows names that are near, or that it cannot be reached.
-        if (!checked) return failed ? *failed : checked.error();
-        report = std::move(*checked);
-        return tables;
-    }
-
     std::shared_ptr<DuckDatabase> database_;
     FragmentRunner& runner_;
-    const CoordinatorOptions options_;
+    const StatementReader reader_;
+    const std::chrono::milliseconds pin_lease_;
     FragmentPlanner planner_{database_};
     DeadlineWatch deadlines_;
 };

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,23 +20,15 @@
 #include "master/sql/fragment_runner.h"
 #include "master/sql/query_planner.h"
 #include "master/sql/sql_parameters.h"
+#include "master/sql/statement_shape.h"
 #include "master/sql/system_tables.h"
 
 namespace dl::master {
-
-// Looks a table up by lower-case name. TABLE_NOT_FOUND (naming near ones) for an unknown one.
-using TableLookup = std::function<Result<std::shared_ptr<const TableMeta>>(const std::string& name)>;
 
 struct QueryOptions {
     std::chrono::steady_clock::time_point deadline;
     CutOptions cut;
     SqlParameters params;
-};
-
-// What a statement gives and takes.
-struct StatementShape {
-    std::vector<PreparedSelect::Column> columns;      // in select order
-    std::vector<std::optional<DataType>> parameters;  // of `$1`, ...; absent where it can be any
 };
 
 // Rows of a running query. One thread pulls. Destroying it stops what still runs and unpins every slave. The
@@ -55,6 +46,8 @@ class QueryStream {
     virtual const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const = 0;
     // How many records of these partitions were visible beyond the cut when it was taken, by table.
     virtual const std::map<std::string, std::uint64_t>& behind() const = 0;
+    // Set when all rows are those of one slave, as they are, and none was taken yet.
+    virtual FragmentStream* untouched() const { return nullptr; }
 };
 
 struct CoordinatorOptions {

@@ -16,6 +16,9 @@ namespace dl::master {
 
 using QueryTables = std::map<std::string, std::shared_ptr<const TableMeta>>;  // by lower-case name
 
+// Looks a table up by lower-case name. TABLE_NOT_FOUND (naming near ones) for an unknown one.
+using TableLookup = std::function<Result<std::shared_ptr<const TableMeta>>(const std::string& name)>;
+
 // The name of the slave that leads a partition. UNAVAILABLE when none does.
 using LeaderLookup = std::function<Result<std::string>(const TableMeta& table, PartitionId partition)>;
 

@@ -1,0 +1,103 @@
+#include "master/sql/statement_reader.h"
+
+#include <set>
+#include <utility>
+
+#include "common/duck/sql_names.h"
+#include "master/sql/key_lookup.h"
+
+namespace dl::master {
+
+namespace {
+
+Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateReport& report,
+                         bool parameters_allowed) {
+    QueryTables tables;
+    std::optional<Error> failed;
+    auto checked = check_select(
+        ast,
+        [&](const std::string& name) {
+            if (tables.contains(name)) return true;
+            auto found = lookup(name);
+            if (!found) {
+                failed = found.error();
+                return false;
+            }
+            tables.emplace(name, std::move(*found));
+            return true;
+        },
+        parameters_allowed);
+    // The catalog knows names that are near, or that it cannot be reached.
+    if (!checked) return failed ? *failed : checked.error();
+    report = std::move(*checked);
+    return tables;
+}
+
+}  // namespace
+
+Result<ReadStatement> StatementReader::read(std::string_view sql, const TableLookup& lookup) const {
+    ReadStatement asked;
+    if (auto point = find_point(sql, lookup)) {
+        asked.text = std::string(sql);
+        asked.lookups.emplace(point->table->name, std::move(point->keys));
+        asked.tables.emplace(point->table->name, std::move(point->table));
+        return asked;
+    }
+    DL_TRY_ASSIGN(auto parsed, parse(sql, lookup, false));
+    asked.tables = std::move(parsed.tables);
+    asked.lookups = find_key_lookups(parsed.ast, asked.tables);
+    asked.explain = parsed.explain;
+    asked.text = (parsed.explain ? "EXPLAIN " : "") + parsed.ast.text();
+    asked.ast = std::move(parsed.ast);
+    return asked;
+}
+
+Result<QueryTables> StatementReader::tables_of(std::string_view sql, const TableLookup& lookup,
+                                               bool parameters_allowed) const {
+    if (auto point = find_point(sql, lookup)) {
+        QueryTables tables;
+        tables.emplace(point->table->name, std::move(point->table));
+        return tables;
+    }
+    DL_TRY_ASSIGN(auto parsed, parse(sql, lookup, parameters_allowed));
+    return std::move(parsed.tables);
+}
+
+// Tables of the system become their rows, and names are folded, first.
+Result<ParsedStatement> StatementReader::parse(std::string_view sql, const TableLookup& lookup,
+                                               bool parameters_allowed) const {
+    std::optional<std::string> with_system;
+    if (system_tables_ != nullptr && may_name_system_table(sql)) {
+        DL_TRY_ASSIGN(with_system, with_system_rows(*database_, sql, *system_tables_));
+        if (with_system) sql = *with_system;
+    }
+    std::string folded;
+    if (has_names_to_fold(sql)) {
+        DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
+        sql = folded;
+    }
+    return parse_as_written(sql, lookup, parameters_allowed);
+}
+
+Result<ParsedStatement> StatementReader::parse_as_written(std::string_view sql, const TableLookup& lookup,
+                                                          bool parameters_allowed) const {
+    DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
+    GateReport report;
+    DL_TRY_ASSIGN(auto tables, gate(ast, lookup, report, parameters_allowed));
+    return ParsedStatement{std::move(ast), std::move(tables), report.explain};
+}
+
+// Names of the tables that the statement is about, and of their columns, in lower case of their script.
+Result<std::string> StatementReader::with_names_as_stored(std::string_view sql,
+                                                          const TableLookup& lookup) const {
+    DL_TRY_ASSIGN(const auto parsed, parse_as_written(sql, lookup, true));
+    std::set<std::string> names;
+    for (const auto& [as_written, table] : parsed.tables) {
+        names.insert(table->name);
+        for (const auto& field : table->schema.fields)
+            names.insert(field.name);
+    }
+    return fold_names(sql, [&](const std::string& name) { return names.contains(name); });
+}
+
+}  // namespace dl::master
