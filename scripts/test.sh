@@ -2,7 +2,7 @@
 # Installs what is missing, builds with crash points, checks layers, format and docs, and runs the tests.
 #
 #   scripts/test.sh                    unit, integration, quick start and the short crash tests
-#   scripts/test.sh --label REGEX      only tests whose label matches (unit, integration, crash, quickstart, interop)
+#   scripts/test.sh --label REGEX      only tests whose label matches (unit, integration, crash, chaos, quickstart, interop)
 #   scripts/test.sh --asan | --tsan    with AddressSanitizer + UBSan, or ThreadSanitizer
 #   scripts/test.sh --no-deps          does not look for missing packages
 #   scripts/test.sh ... -- ARG...      the rest goes to ctest, e.g. -- -R Wire --repeat until-fail:10

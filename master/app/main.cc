@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/machine_memory.h"
 #include "master/app/master_app.h"
+#include "master/sql/query_worker.h"
 
 namespace dl::master {
 namespace {
@@ -51,5 +52,6 @@ int run(int argc, char** argv) {
 }  // namespace dl::master
 
 int main(int argc, char** argv) {
+    if (const auto status = dl::master::run_as_query_worker(argc, argv)) return *status;
     return dl::master::run(argc, argv);
 }

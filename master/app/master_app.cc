@@ -8,7 +8,6 @@
 
 #include "common/async/worker_pool.h"
 #include "common/base/log.h"
-#include "common/duck/duck_database.h"
 #include "common/net/net_pool.h"
 #include "common/net/process.h"
 #include "master/catalog/catalog.h"
@@ -16,6 +15,7 @@
 #include "master/execution/system_catalog.h"
 #include "master/routing/rpc_fragment_runner.h"
 #include "master/server/master_server.h"
+#include "master/sql/worker_coordinator.h"
 
 namespace dl::master {
 namespace {
@@ -34,15 +34,20 @@ ServerOptions server_options(const MasterConfig& config) {
     return options;
 }
 
+WorkerSettings query_workers(const MasterConfig& config) {
+    WorkerSettings workers;
+    workers.ready = config.query_workers;
+    workers.concurrent_max = config.queries_max;
+    workers.threads = config.query_threads;
+    workers.memory_bytes = config.query_bytes_max;
+    return workers;
+}
+
 }  // namespace
 
 Result<void> run_master(const MasterConfig& config) {
     net::raise_file_limit();
     DL_TRY_ASSIGN(auto catalog, Catalog::open(config.data_paths.front(), config.begin_anew));
-    DuckOptions duck;
-    duck.memory_bytes_max = config.query_bytes_max;
-    duck.threads = config.query_threads;
-    DL_TRY_ASSIGN(auto database, DuckDatabase::open(duck));
 
     // Members of what follows refer to what stands above it; the pools are stopped by hand, after the
     // sessions.
@@ -61,9 +66,8 @@ Result<void> run_master(const MasterConfig& config) {
     UpkeepRouter upkeep(caller);
     PointRouter points(caller);
     RpcFragmentRunner fragments(caller, [&net_pool] { return net_pool.executor(); });
-    CoordinatorOptions queries_options;
-    queries_options.system_tables = std::make_shared<SystemCatalog>(routes);
-    auto queries = QueryCoordinator::create(database, fragments, std::move(queries_options));
+    DL_TRY_ASSIGN(auto queries, WorkerCoordinator::start(query_workers(config), fragments,
+                                                         std::make_shared<SystemCatalog>(routes)));
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);

@@ -89,6 +89,9 @@ std::vector<ConfigKey> master_config_keys(std::optional<std::uint64_t> machine_m
                "Threads of the master's own SQL engine. Default: one a core."),
         number("master.query.concurrent.max", Kind::integer, "4", 1, 1024,
                "Queries that run at a time; further ones wait until their timeout."),
+        number(
+            "master.query.workers", Kind::integer, "2", 1, 64,
+            "Processes that stand ready to read, plan and finish queries; more are started while more run."),
     };
     auto level = other("master.log.level", Kind::choice, "info", "What is logged: this level and above.");
     level.choices = {"debug", "info", "warn", "error", "off"};
@@ -122,6 +125,7 @@ Result<MasterConfig> master_config_from(const Config& config) {
     result.query_bytes_max = size("master.query.memory.bytes");
     result.query_threads = static_cast<unsigned>(size("master.query.threads"));
     result.queries_max = static_cast<unsigned>(size("master.query.concurrent.max"));
+    result.query_workers = size("master.query.workers");
     result.log_level = config.text("master.log.level");
     if (result.data_paths.empty())
         return make_error(ErrorCode::invalid_value, "master.data.path names no directory; give at least one");

@@ -30,6 +30,7 @@ struct MasterConfig {
     std::size_t query_bytes_max = 0;
     unsigned query_threads = 0;
     unsigned queries_max = 0;
+    std::size_t query_workers = 0;
     std::string log_level;
     bool begin_anew = false;  // of the command line
 };

@@ -1,171 +1,12 @@
 #include "master/sql/query_coordinator.h"
 
-#include <condition_variable>
+#include <set>
 #include <thread>
 
-#include "master/sql/query_planner.h"
-#include "tests/unit/common/duck/duck_test_support.h"
+#include "tests/unit/master/sql/query_coordinator_fixture.h"
 
 namespace dl::master::test {
 namespace {
-
-using namespace dl::test;
-using namespace std::chrono_literals;
-
-// Who leads the partitions of the tables below, by name.
-std::map<std::string, std::vector<std::string>> leaders_of;
-
-Result<std::string> leader_of(const TableMeta& table, PartitionId partition) {
-    const auto& leader = leaders_of.at(table.name).at(partition.value);
-    if (!leader.empty()) return leader;
-    return make_error(ErrorCode::unavailable, "partition " + std::to_string(partition.value) + " of table '" +
-                                                  table.name + "' is on no slave");
-}
-
-std::shared_ptr<TableMeta> table(std::uint64_t id, const std::string& name,
-                                 std::vector<std::string> leaders) {
-    auto meta = std::make_shared<TableMeta>();
-    meta->id = TableId{id};
-    meta->name = name;
-    meta->schema.fields = {{FieldId{3}, "id", type_of("int"), true, {}},
-                           {FieldId{7}, "city", type_of("string"), false, {}},
-                           {FieldId{9}, "price", type_of("decimal(9,2)"), false, {}}};
-    meta->partition_count = static_cast<std::uint32_t>(leaders.size());
-    meta->slot_map = default_slot_map(meta->partition_count);
-    leaders_of[name] = std::move(leaders);
-    return meta;
-}
-
-// Slaves as DuckDB databases of their own.
-class FakeSlaves : public FragmentRunner {
-  public:
-    void add_rows(const std::string& node, const std::string& name, const Rows& texts) {
-        rows_[node][name].push_back({text_batch({{FieldId{1}, type_of("int")},
-                                                 {FieldId{2}, type_of("string")},
-                                                 {FieldId{3}, type_of("decimal(9,2)")}},
-                                                texts)});
-    }
-    Result<std::string> leader_of(const TableMeta& meta, PartitionId partition) const override {
-        return test::leader_of(meta, partition);
-    }
-    Result<std::vector<PinnedFragment>> pin(const std::vector<FragmentPin>& pins, std::chrono::milliseconds,
-                                            const FragmentCall&) override {
-        const std::lock_guard lock(mutex);
-        std::vector<PinnedFragment> pinned;
-        for (const auto& pin : pins) {
-            if (pin.node == down) {
-                return make_error(ErrorCode::unavailable, "slave " + pin.node + " does not answer");
-            }
-        }
-        for (const auto& pin : pins) {
-            PinnedFragment one{pin.node, next_view++, {}};
-            for (const auto& share : pin.tables) {
-                auto& cut = one.cut.emplace_back();
-                cut.table = share.asked.table.id;
-                for (const auto& part : share.asked.partitions) {
-                    cut.partitions.push_back({part.partition, 100 + Offset{part.partition.value}});
-                    if (part.min_offset) min_offsets[part.partition.value] = *part.min_offset;
-                }
-                if (const auto told = table_rows.find(cut.table.value); told != table_rows.end())
-                    cut.rows = told->second;
-            }
-            pinned.push_back(one);
-            ++pinned_now;
-        }
-        return pinned;
-    }
-    Result<std::unique_ptr<FragmentStream>> query(const PinnedFragment& pinned,
-                                                  const FragmentStatement& statement,
-                                                  const FragmentCall& call) override {
-        const auto& [sql, names, broadcasts] = statement;
-        {
-            const std::lock_guard lock(mutex);
-            statements.push_back(pinned.node + ": " + sql);
-            for (const auto& table : broadcasts)
-                sent_rows.push_back(table->rows());
-        }
-        auto stream = std::make_unique<Stream>();
-        stream->owner = this;
-        stream->call = call;
-        stream->node = pinned.node;
-        stream->session = open_session(*database_);
-        for (const auto& [name, id] : names) {
-            const auto handle = stream->session->add_scan(std::make_shared<MemorySource>(
-                std::vector{field_column("id", 1, "int"), field_column("city", 2, "string"),
-                            field_column("price", 3, "decimal(9,2)")},
-                rows_[pinned.node][name]));
-            DL_TRY(
-                stream->session->create_view(name, "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
-        }
-        for (const auto& table : broadcasts) {
-            std::vector<ScanColumn> columns;
-            auto positions = std::make_shared<std::vector<std::uint32_t>>();
-            for (const auto& column : table->columns) {
-                positions->push_back(static_cast<std::uint32_t>(columns.size()));
-                columns.push_back({column.name, ScanColumn::Source::field, FieldId{0}, column.type, {}});
-            }
-            std::vector<ScanUnit> units;
-            for (const auto& batch : table->batches) {
-                units.push_back({batch});
-                units.back().batch_columns = positions;
-            }
-            const auto handle = stream->session->add_scan(std::make_shared<MemorySource>(columns, units));
-            DL_TRY(stream->session->create_view(table->name,
-                                                "SELECT * FROM dl_scan(" + std::to_string(handle) + ")"));
-        }
-        DL_TRY_ASSIGN(stream->result, stream->session->query(sql));
-        return std::unique_ptr<FragmentStream>(std::move(stream));
-    }
-    Result<PinnedStream> pin_and_query(const FragmentPin& asked, const std::string& sql,
-                                       const std::map<std::string, TableId>& names,
-                                       const FragmentCall& call) override {
-        DL_TRY_ASSIGN(auto pinned, pin({asked}, 1s, call));
-        PinnedStream started;
-        started.cut = pinned.front();
-        auto stream = query(pinned.front(), {sql, names, {}}, call);
-        unpin(pinned);
-        if (!stream) return stream.error();
-        started.stream = std::move(*stream);
-        return started;
-    }
-    void unpin(const std::vector<PinnedFragment>& pinned) override {
-        const std::lock_guard lock(mutex);
-        pinned_now -= pinned.size();
-    }
-
-    struct Stream : FragmentStream {
-        const std::vector<ResultColumn>& columns() const override { return result->columns(); }
-        Result<std::optional<ColumnBatch>> next() override {
-            if (owner->hang) {
-                while (!call.cancel->reason())
-                    std::this_thread::sleep_for(1ms);
-                return make_error(ErrorCode::unavailable, "connection to slave " + node + " was closed");
-            }
-            if (node == owner->breaks)
-                return make_error(ErrorCode::unavailable, "slave " + node + " is gone");
-            return result->next();
-        }
-        FakeSlaves* owner = nullptr;
-        FragmentCall call;
-        std::string node;
-        std::unique_ptr<DuckSession> session;
-        std::unique_ptr<DuckResult> result;
-    };
-
-    std::mutex mutex;
-    std::vector<std::string> statements;
-    std::map<std::uint32_t, Offset> min_offsets;
-    std::map<std::uint64_t, std::uint64_t> table_rows;  // by table id: what each slave tells of it
-    std::vector<std::size_t> sent_rows;                 // of tables that went along
-    std::size_t pinned_now = 0;
-    std::uint64_t next_view = 1;
-    std::string down, breaks;
-    std::atomic<bool> hang{false};
-
-  private:
-    std::shared_ptr<DuckDatabase> database_ = open_database();
-    std::map<std::string, std::map<std::string, std::vector<ScanUnit>>> rows_;
-};
 
 // A database that counts the statements it is given to parse.
 class CountingDatabase : public DuckDatabase {
@@ -182,81 +23,36 @@ class CountingDatabase : public DuckDatabase {
     std::shared_ptr<DuckDatabase> database_ = open_database();
 };
 
-class QueryCoordinatorTest : public ::testing::Test {
+// What both do: the one in this process, and the one with processes of its own.
+class QueryCoordinatorTest : public CoordinatorFixture, public ::testing::WithParamInterface<const char*> {
   protected:
     QueryCoordinatorTest() {
-        tables_["flights"] = table(1, "flights", {"a:1", "b:1", "a:1"});
-        tables_["cities"] = table(2, "cities", {"b:1"});
-        slaves_.add_rows("a:1", "flights", {{"1", "Rome", "1.50"}, {"2", "Oslo", "2.50"}, {"4", "~", "~"}});
-        slaves_.add_rows("b:1", "flights", {{"3", "Rome", "10.00"}});
-        slaves_.add_rows("b:1", "cities",
-                         {{"1", "Rome", "0.00"}, {"2", "Oslo", "0.00"}, {"3", "Bern", "0.00"}});
-    }
-    ~QueryCoordinatorTest() override { EXPECT_EQ(slaves_.pinned_now, 0u); }
-
-    TableLookup lookup() {
-        return [this](const std::string& name) -> Result<std::shared_ptr<const TableMeta>> {
-            const auto found = tables_.find(name);
-            if (found == tables_.end())
-                return make_error(ErrorCode::table_not_found,
-                                  "no table '" + name + "', did you mean 'flights'?");
-            return std::shared_ptr<const TableMeta>(found->second);
-        };
-    }
-    Result<std::unique_ptr<QueryStream>> start(const std::string& sql, std::chrono::milliseconds time = 10s,
-                                               std::map<std::uint32_t, Offset> min = {}) {
-        return coordinator_->run(
-            sql, lookup(), {std::chrono::steady_clock::now() + time, {std::move(min), {}}, params_}, cancel_);
-    }
-    // "name type, ...; type; ..." of columns and parameters.
-    std::string shape(const std::string& sql) {
-        const auto shape = coordinator_->describe(
-            sql, lookup(), {std::chrono::steady_clock::now() + 10s, {}, params_}, cancel_);
-        if (!shape) return shape.error().to_text();
-        std::string text;
-        for (const auto& column : shape->columns)
-            text += (text.empty() ? "" : ", ") + column.name + ' ' +
-                    (column.type ? type_name(*column.type) : "any");
-        for (const auto& type : shape->parameters)
-            text += "; " + (type ? type_name(*type) : "any");
-        return text;
-    }
-    Result<Rows> run(const std::string& sql, std::chrono::milliseconds time = 10s) {
-        DL_TRY_ASSIGN(auto stream, start(sql, time));
-        Rows all;
-        for (;;) {
-            DL_TRY_ASSIGN(auto batch, stream->next());
-            if (!batch) return all;
-            for (auto& row : rows_of(*batch))
-                all.push_back(std::move(row));
+        if (std::string(GetParam()) == "InThisProcess") {
+            coordinator_ = QueryCoordinator::create(open_database(), slaves_);
+            return;
         }
+        auto workers = WorkerCoordinator::start(worker_settings(), slaves_);
+        EXPECT_TRUE(workers) << workers.error().to_text();
+        if (workers) coordinator_ = std::move(*workers);
     }
-    Rows rows(const std::string& sql) {
-        auto result = run(sql);
-        EXPECT_TRUE(result) << sql << ": " << (result ? "" : result.error().to_text());
-        return result ? *result : Rows{};
-    }
-
-    FakeSlaves slaves_;
-    SqlParameters params_;
-    std::map<std::string, std::shared_ptr<const TableMeta>> tables_;
-    std::shared_ptr<QueryCancel> cancel_ = std::make_shared<QueryCancel>();
-    std::unique_ptr<QueryCoordinator> coordinator_ = QueryCoordinator::create(open_database(), slaves_);
 };
 
-TEST_F(QueryCoordinatorTest, OneSlaveRunsTheWholeStatement) {
+INSTANTIATE_TEST_SUITE_P(Coordinators, QueryCoordinatorTest, ::testing::Values("InThisProcess", "InWorkers"),
+                         [](const auto& one) { return std::string(one.param); });
+
+TEST_P(QueryCoordinatorTest, OneSlaveRunsTheWholeStatement) {
     EXPECT_EQ(rows("SELECT city, id FROM cities WHERE id > 1 ORDER BY city;"),
               (Rows{{"Bern", "3"}, {"Oslo", "2"}}));
     EXPECT_EQ(slaves_.statements,
               (std::vector<std::string>{"b:1: SELECT city, id FROM cities WHERE id > 1 ORDER BY city"}));
 }
 
-TEST_F(QueryCoordinatorTest, StatementsWithoutTablesStayOnTheMaster) {
+TEST_P(QueryCoordinatorTest, StatementsWithoutTablesStayOnTheMaster) {
     EXPECT_EQ(rows("SELECT 1 + 1, 'x'"), (Rows{{"2", "x"}}));
     EXPECT_TRUE(slaves_.statements.empty());
 }
 
-TEST_F(QueryCoordinatorTest, RowsOfSeveralSlavesAreMerged) {
+TEST_P(QueryCoordinatorTest, RowsOfSeveralSlavesAreMerged) {
     EXPECT_EQ(rows("SELECT city, count(*), sum(price) FROM flights GROUP BY city ORDER BY city NULLS FIRST"),
               (Rows{{"~", "1", "~"}, {"Oslo", "1", "2.50"}, {"Rome", "2", "11.50"}}));
     // Only the columns that are needed are asked for.
@@ -279,7 +75,7 @@ TEST_F(QueryCoordinatorTest, RowsOfSeveralSlavesAreMerged) {
     EXPECT_EQ(rows("SELECT * FROM flights ORDER BY id LIMIT 1"), (Rows{{"1", "Rome", "1.50"}}));
 }
 
-TEST_F(QueryCoordinatorTest, TellsTheCut) {
+TEST_P(QueryCoordinatorTest, TellsTheCut) {
     auto stream = start("SELECT f.id FROM flights f, cities c");
     ASSERT_TRUE(stream);
     EXPECT_EQ((*stream)->offsets(),
@@ -288,14 +84,14 @@ TEST_F(QueryCoordinatorTest, TellsTheCut) {
     EXPECT_EQ(slaves_.pinned_now, 2u);
 }
 
-TEST_F(QueryCoordinatorTest, MinOffsetsReachTheSlaves) {
+TEST_P(QueryCoordinatorTest, MinOffsetsReachTheSlaves) {
     EXPECT_TRUE(start("SELECT id FROM flights", 10s, {{1, 55}, {2, 66}}));
     EXPECT_EQ(slaves_.min_offsets, (std::map<std::uint32_t, Offset>{{1, 55}, {2, 66}}));
     EXPECT_EQ(start("SELECT 1", 10s, {{1, 55}}).error().code, ErrorCode::invalid_request);
     EXPECT_EQ(start("SELECT id FROM flights", 10s, {{3, 1}}).error().code, ErrorCode::partition_not_found);
 }
 
-TEST_F(QueryCoordinatorTest, ThePlainestLookupsWaitWithoutAParser) {
+TEST_P(QueryCoordinatorTest, ThePlainestLookupsWaitWithoutAParser) {
     const auto database = std::make_shared<CountingDatabase>();
     const auto coordinator = QueryCoordinator::create(database, slaves_);
     const auto awaited = [&](const std::string& sql) {
@@ -316,7 +112,7 @@ TEST_F(QueryCoordinatorTest, ThePlainestLookupsWaitWithoutAParser) {
     EXPECT_TRUE(awaited("SELECT nope FROM flights WHERE id = 7"));
 }
 
-TEST_F(QueryCoordinatorTest, ErrorsNameWhatIsWrong) {
+TEST_P(QueryCoordinatorTest, ErrorsNameWhatIsWrong) {
     EXPECT_EQ(run("SELECT * FROM flihgts").error().to_text(),
               "TABLE_NOT_FOUND: no table 'flihgts', did you mean 'flights'?");
     EXPECT_EQ(run("SELECT nope FROM flights").error().code, ErrorCode::query_error);
@@ -331,7 +127,7 @@ TEST_F(QueryCoordinatorTest, ErrorsNameWhatIsWrong) {
     EXPECT_EQ(run("SELECT * FROM cities").error().to_text(), "UNAVAILABLE: slave b:1 is gone");
 }
 
-TEST_F(QueryCoordinatorTest, DescribesWithoutRunning) {
+TEST_P(QueryCoordinatorTest, DescribesWithoutRunning) {
     EXPECT_EQ(shape("SELECT id, city AS c, count(*) n FROM flights GROUP BY ALL"),
               "id int, c string, n long");
     EXPECT_EQ(shape("SELECT * FROM flights WHERE id = $1 AND city IN ($2, 'x') LIMIT $3"),
@@ -349,7 +145,7 @@ TEST_F(QueryCoordinatorTest, DescribesWithoutRunning) {
     EXPECT_TRUE(slaves_.statements.empty());
 }
 
-TEST_F(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
+TEST_P(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
     using Kind = SqlLiteral::Kind;
     params_ = {{Kind::text, "1.50", 0}, {Kind::number, "2.5", 0}};
     EXPECT_EQ(rows("SELECT id FROM flights WHERE price IN ($2, $1) AND '$1' = '$' || '1' ORDER BY id"),
@@ -373,7 +169,7 @@ TEST_F(QueryCoordinatorTest, ParametersAreTypedByTheirUse) {
     EXPECT_EQ(slaves_.statements, std::vector<std::string>{"b:1: SELECT city FROM cities WHERE id =  1 "});
 }
 
-TEST_F(QueryCoordinatorTest, ANumberBeyondDoubleIsNamed) {
+TEST_P(QueryCoordinatorTest, ANumberBeyondDoubleIsNamed) {
     for (const char* sql : {"SELECT id FROM flights WHERE price < 1e400", "SELECT -1E999 FROM cities"}) {
         const auto refused = run(sql).error().to_text();
         EXPECT_TRUE(refused.starts_with("QUERY_ERROR: the number 1")) << refused;
@@ -381,7 +177,7 @@ TEST_F(QueryCoordinatorTest, ANumberBeyondDoubleIsNamed) {
     }
 }
 
-TEST_F(QueryCoordinatorTest, DeadlineAndCancelReachWaitingFragments) {
+TEST_P(QueryCoordinatorTest, DeadlineAndCancelReachWaitingFragments) {
     slaves_.hang = true;
     for (const std::string sql : {"SELECT sum(id) FROM flights", "SELECT id FROM cities",
                                   "SELECT f.id FROM flights f JOIN cities c USING (id)"}) {
@@ -401,13 +197,13 @@ TEST_F(QueryCoordinatorTest, DeadlineAndCancelReachWaitingFragments) {
     }
 }
 
-TEST_F(QueryCoordinatorTest, EndlessWorkOnTheMasterStopsAtTheDeadline) {
+TEST_P(QueryCoordinatorTest, EndlessWorkOnTheMasterStopsAtTheDeadline) {
     const auto failed = run("SELECT count(*) FROM range(1000000000000) r(x) WHERE x % 3 = 1", 60ms);
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().code, ErrorCode::timeout);
 }
 
-TEST_F(QueryCoordinatorTest, ExplainTellsTheWay) {
+TEST_P(QueryCoordinatorTest, ExplainTellsTheWay) {
     auto plan = rows("EXPLAIN SELECT count(*) FROM flights");
     ASSERT_GE(plan.size(), 4u);
     EXPECT_EQ(plan[0], (std::vector<std::string>{"route", "merged on the master: flights from a:1 b:1"}));
@@ -425,7 +221,7 @@ TEST_F(QueryCoordinatorTest, ExplainTellsTheWay) {
     EXPECT_EQ(plan[0][1], "whole statement on slave b:1");
 }
 
-TEST_F(QueryCoordinatorTest, SmallTablesGoAlong) {
+TEST_P(QueryCoordinatorTest, SmallTablesGoAlong) {
     slaves_.table_rows = {{1, 1000}, {2, 3}};
     EXPECT_EQ(rows("SELECT c.id, count(*), sum(f.price) FROM flights f JOIN cities c ON f.city = c.city "
                    "GROUP BY c.id ORDER BY 1"),
@@ -448,7 +244,7 @@ TEST_F(QueryCoordinatorTest, SmallTablesGoAlong) {
               (Rows{{"4"}}));
 }
 
-TEST_F(QueryCoordinatorTest, TablesThatTurnOutTooLargeAreNotAskedForTwice) {
+TEST_P(QueryCoordinatorTest, TablesThatTurnOutTooLargeAreNotAskedForTwice) {
     Rows many;
     for (int i = 0; i < 100'001; ++i)
         many.push_back({std::to_string(i), i == 77 ? "Oslo" : "c" + std::to_string(i), "0.00"});
@@ -477,7 +273,7 @@ TEST_F(QueryCoordinatorTest, TablesThatTurnOutTooLargeAreNotAskedForTwice) {
     EXPECT_TRUE(slaves_.sent_rows.empty());
 }
 
-TEST_F(QueryCoordinatorTest, ReadingSmallTablesStopsToo) {
+TEST_P(QueryCoordinatorTest, ReadingSmallTablesStopsToo) {
     slaves_.table_rows = {{1, 1000}, {2, 3}};
     const std::string sql =
         "SELECT c.id, count(*) FROM flights f JOIN cities c ON f.city = c.city GROUP BY 1";
@@ -488,7 +284,7 @@ TEST_F(QueryCoordinatorTest, ReadingSmallTablesStopsToo) {
     EXPECT_EQ(run(sql, 60ms).error().code, ErrorCode::timeout);
 }
 
-TEST_F(QueryCoordinatorTest, ExplainTellsWhatGoesAlong) {
+TEST_P(QueryCoordinatorTest, ExplainTellsWhatGoesAlong) {
     slaves_.table_rows = {{1, 1000}, {2, 3}};
     const auto plan =
         rows("EXPLAIN SELECT c.id, count(*) FROM flights f JOIN cities c ON f.city = c.city GROUP BY 1");
@@ -502,7 +298,7 @@ TEST_F(QueryCoordinatorTest, ExplainTellsWhatGoesAlong) {
     EXPECT_TRUE(slaves_.statements.empty());
 }
 
-TEST_F(QueryCoordinatorTest, AbandonedStreamLetsGo) {
+TEST_P(QueryCoordinatorTest, AbandonedStreamLetsGo) {
     {
         auto stream = start("SELECT a.id FROM flights a, flights b, range(3000000) r(x)");
         ASSERT_TRUE(stream);

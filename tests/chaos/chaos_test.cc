@@ -1,0 +1,138 @@
+// Eight clients with good statements, all of which are to be answered rightly, while another sends what
+// crashes, hangs or takes memory, and one writes. DL_CHAOS_SECONDS tells how long.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "tests/support/cluster_fixture.h"
+#include "tests/support/worker_processes.h"
+
+namespace dl::test {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRows = 5000;
+constexpr int kGroups = 10;
+
+std::chrono::seconds chaos_time() {
+    const char* text = std::getenv("DL_CHAOS_SECONDS");
+    return std::chrono::seconds(text != nullptr ? std::max(1, std::atoi(text)) : 15);
+}
+
+// One of each kind, made new each time so that none is refused for its text.
+std::string hostile(std::mt19937& random, int number) {
+    const auto n = std::to_string(number);
+    std::string nested = "x";
+    for (int i = 0; i < 60; ++i)
+        nested = "(select " + nested + ")";
+    const std::vector<std::string> kinds = {
+        "select id, string_agg(v, ', ') over () from t where id < " + n + " limit 5",
+        "select lag(s,10,'x') over () from (values ('a'),(NULL),('" + n + "')) t(s)",
+        "select json_structure(repeat('[',100000)||repeat(']',100000)||'" + n + "')",
+        "select fill(id order by id) over (partition by v order by id) from t where id <> " + n,
+        "select " + nested + " + " + n + " from (select 1 as x)",
+        "select levenshtein(repeat('ab', 200000), repeat('ba" + n + "', 200000))",
+        "select levenshtein(repeat(v || 'ab', 60000), repeat(v || 'ba', 60000)) from t where id < " + n,
+        "select length(repeat(repeat('x',1000000),3000 + " + n + "))",
+        "select max(length(repeat(id::varchar,1000000))) from t where id <> " + n,
+        "select len(list_concat(range(1000000),[id])) from t where id <> " + n + " order by 1",
+        "select 'worker.marked', " + n,
+        "select v || 'worker.marked' from t where id + 0 > " + n};
+    return kinds[std::uniform_int_distribution<std::size_t>(0, kinds.size() - 1)(random)];
+}
+
+class ChaosTest : public ClusterTest {
+  protected:
+    void begin() {
+        ClusterOptions options;
+        options.slaves = 3;
+        // Of the workers: the daemons have no such point.
+        options.master_environment = {{"DL_FAILPOINT", "worker.marked:kill:1"}};
+        options.slave_environment = {{"DL_FAILPOINT", "worker.marked:kill:1"}};
+        options.master_properties = {{"master.query.memory.bytes", "512m"},
+                                     {"master.query.concurrent.max", "16"}};
+        options.slave_properties = {{"slave.query.memory.bytes", "512m"},
+                                    {"slave.query.concurrent.max", "16"}};
+        start(options);
+        auto client = connect();
+        must(client, sql("create table t(id int primary key, v string) partition.number = 6"));
+        must(client, sql("create table w(id int primary key, v string) partition.number = 6"));
+        auto data = json::array();
+        for (int i = 0; i < kRows; ++i)
+            data.push_back({{"id", i}, {"v", "v" + std::to_string(i % kGroups)}});
+        must(client, json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump());
+    }
+};
+
+TEST_F(ChaosTest, GoodStatementsAreAnsweredRightlyBesideBadOnes) {
+    begin();
+    const std::vector<std::pair<std::string, json>> statements = {
+        {"select count(*) from t where v <> 'x'", kRows},
+        {"select count(*) from (select v, sum(id) from t group by v)", kGroups},
+        {"select max(a.id) from t a join t b using (id) where b.v = 'v9'", kRows - 1},
+        {"select v from t where id = 7", "v7"},
+        {"select id from t order by id desc limit 1", kRows - 1}};
+    std::atomic<bool> stop{false};
+    std::atomic<int> good{0}, bad{0}, hostile_sent{0}, written{0};
+    std::vector<std::thread> clients;
+    for (std::size_t i = 0; i < 8; ++i)
+        clients.emplace_back([&, i] {
+            auto client = connect();
+            for (auto at = i; !stop; ++at) {
+                const auto& [text, answer] = statements[at % statements.size()];
+                const auto reply =
+                    client.request(json{{"query", text}, {"options", {{"timeout_ms", 120'000}}}}.dump());
+                const bool right =
+                    reply.ok() && reply.frames.size() == 1 && json::parse(reply.frames[0]).front() == answer;
+                right ? ++good : ++bad;
+                if (!right) ADD_FAILURE() << text << ": " << (reply.ok() ? reply.frames[0] : reply.text);
+            }
+        });
+    clients.emplace_back([&] {
+        auto client = connect();
+        for (int i = 0; !stop; ++i) {
+            const json row = {{"id", i}, {"v", "x"}};
+            must(client, json{{"batch_insert", {{"table_name", "w"}, {"data", json::array({row})}}}}.dump());
+            ++written;
+        }
+    });
+    const auto rss = [this] {
+        auto most = resident_kib(cluster().master().pid());
+        for (std::size_t i = 0; i < cluster().slave_count(); ++i)
+            most = std::max(most, resident_kib(cluster().slave(i).pid()));
+        return most;
+    };
+    const auto before = rss();
+    std::mt19937 random(17);
+    for (const auto end = Clock::now() + chaos_time(); Clock::now() < end; ++hostile_sent) {
+        auto client = connect();
+        (void)client.request(
+            json{{"query", hostile(random, hostile_sent)}, {"options", {{"timeout_ms", 2000}}}}.dump());
+    }
+    stop = true;
+    for (auto& one : clients)
+        one.join();
+    EXPECT_EQ(bad, 0);
+    EXPECT_GT(good, 0);
+    EXPECT_GT(hostile_sent, 0);
+    std::printf("%d good statements, %d hostile ones, %d writes; memory of a daemon %llu -> %llu KiB\n",
+                good.load(), hostile_sent.load(), written.load(), static_cast<unsigned long long>(before),
+                static_cast<unsigned long long>(rss()));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    EXPECT_LT(rss(), before + (512u << 10)) << "KiB";
+#endif
+    EXPECT_TRUE(cluster().master().alive());
+    for (std::size_t i = 0; i < cluster().slave_count(); ++i)
+        EXPECT_TRUE(cluster().slave(i).alive()) << i;
+    auto client = connect();
+    EXPECT_EQ(value(client, "select count(*) from w where v = 'x'"), written.load());
+}
+
+}  // namespace
+}  // namespace dl::test

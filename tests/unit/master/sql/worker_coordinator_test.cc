@@ -1,0 +1,148 @@
+// What processes of their own for SELECTs of the master are for: that nothing a statement does reaches
+// anything else.
+#include "master/sql/worker_coordinator.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "common/base/log.h"
+#include "master/sql/query_worker.h"
+#include "tests/unit/master/sql/query_coordinator_fixture.h"
+
+namespace dl::master::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The engine does not look for an interrupt while it compares two texts.
+const std::string kDeaf = "SELECT levenshtein(repeat('ab', 200000), repeat('ba', 200000))";
+const std::string kMerged = "SELECT city, count(*) FROM flights WHERE city = 'Rome' GROUP BY city";
+
+class WorkerCoordinatorTest : public CoordinatorFixture {
+  protected:
+    WorkerCoordinatorTest() { set_log_level(LogLevel::off); }
+    ~WorkerCoordinatorTest() override {
+        coordinator_.reset();
+        ::unsetenv("DL_FAILPOINT");
+        set_log_level(LogLevel::info);
+    }
+    void begin(WorkerSettings settings = worker_settings()) {
+        auto started = WorkerCoordinator::start(std::move(settings), slaves_);
+        ASSERT_TRUE(started) << started.error().to_text();
+        workers_ = started->get();
+        coordinator_ = std::move(*started);
+    }
+    void expect_serving() { EXPECT_EQ(rows(kMerged), (Rows{{"Rome", "2"}})); }
+    ErrorCode code_of(const std::string& sql, std::chrono::milliseconds time = 30s) {
+        cancel_ = std::make_shared<QueryCancel>();
+        const auto found = run(sql, time);
+        cancel_ = std::make_shared<QueryCancel>();
+        return found ? ErrorCode::internal : found.error().code;
+    }
+
+    WorkerCoordinator* workers_ = nullptr;
+};
+
+TEST_F(WorkerCoordinatorTest, WhatCannotBeInterruptedEndsInTimeAllTheSame) {
+    begin();
+    const auto from = Clock::now();
+    EXPECT_EQ(code_of(kDeaf, 300ms), ErrorCode::timeout);
+    EXPECT_LT(Clock::now() - from, 5s);
+    EXPECT_EQ(workers_->crashes(), 0u) << "a deadline is no crash";
+    expect_serving();
+}
+
+// 60 sub-selects in one another: planning doubles with each.
+TEST_F(WorkerCoordinatorTest, PlanningWithoutEndEndsInTimeToo) {
+    begin();
+    std::string sql = "x";
+    for (int i = 0; i < 60; ++i)
+        sql = "(SELECT " + sql + ")";
+    const auto from = Clock::now();
+    const auto code = code_of("SELECT " + sql + " FROM (SELECT 1 AS x)", 500ms);
+    EXPECT_THAT(code, ::testing::AnyOf(ErrorCode::timeout, ErrorCode::limit_exceeded));
+    EXPECT_LT(Clock::now() - from, 5s);
+    expect_serving();
+}
+
+TEST_F(WorkerCoordinatorTest, MemoryBeyondTheShareIsAnErrorOfTheStatement) {
+    auto settings = worker_settings();
+    settings.memory_bytes = 128u << 20;
+    begin(settings);
+    const auto failed = run("SELECT length(repeat(repeat('x', 1000000), 3000))", 60s);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::limit_exceeded) << failed.error().to_text();
+    EXPECT_THAT(failed.error().message, ::testing::HasSubstr("master.query.memory.bytes"));
+    expect_serving();
+}
+
+// Rows of a statement that one slave runs do not pass the process, which is free at once.
+TEST_F(WorkerCoordinatorTest, RowsOfOneSlaveHoldNoProcess) {
+    begin();
+    auto stream = start("SELECT city, id FROM cities WHERE id > 0 ORDER BY id", 60s);
+    ASSERT_TRUE(stream) << stream.error().to_text();
+    EXPECT_EQ(workers_->ready_now(), 1u);
+    auto batch = (*stream)->next();
+    ASSERT_TRUE(batch && *batch);
+    EXPECT_EQ((*batch)->rows(), 3u);
+    EXPECT_EQ((*stream)->offsets().at("cities"), (std::map<std::uint32_t, Offset>{{0, 100}}));
+}
+
+// What is still on its way when a statement is cancelled is not all there is.
+TEST_F(WorkerCoordinatorTest, ACancelledResultHasNoEnd) {
+    begin();
+    auto stream = start("SELECT x FROM range(20000) r(x)", 60s);
+    ASSERT_TRUE(stream) << stream.error().to_text();
+    ASSERT_TRUE((*stream)->next());
+    std::this_thread::sleep_for(200ms);  // all of it is in the socket
+    cancel_->cancel();
+    auto batch = (*stream)->next();
+    while (batch && *batch)
+        batch = (*stream)->next();
+    ASSERT_FALSE(batch) << "an end without all rows";
+    EXPECT_EQ(batch.error().code, ErrorCode::cancelled);
+}
+
+#ifdef DL_FAILPOINTS
+class CoordinatorFaultTest : public WorkerCoordinatorTest,
+                             public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(CoordinatorFaultTest, ACrashEndsItsStatementAloneAndLetsGo) {
+    ::setenv("DL_FAILPOINT", GetParam(), 1);
+    begin();
+    ::unsetenv("DL_FAILPOINT");
+    EXPECT_EQ(code_of("SELECT id, 'worker.marked' FROM flights WHERE city <> 'x'"), ErrorCode::crashed);
+    EXPECT_EQ(workers_->crashes(), 1u);
+    EXPECT_EQ(slaves_.pinned_now, 0u);
+    expect_serving();
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, CoordinatorFaultTest,
+                         ::testing::Values("worker.mapped:kill:1", "worker.before-reply:kill:1",
+                                           "worker.sending:kill:1", "worker.marked:kill:1"));
+
+TEST_F(WorkerCoordinatorTest, AStatementThatCrashesAgainIsRefused) {
+    ::setenv("DL_FAILPOINT", "worker.marked:kill:1", 1);
+    begin();
+    const std::string sql = "SELECT 'worker.marked'";
+    EXPECT_EQ(code_of(sql), ErrorCode::crashed);
+    EXPECT_EQ(code_of(sql), ErrorCode::crashed);
+    const auto refused = run(sql);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, ::testing::HasSubstr("refused"));
+    EXPECT_EQ(workers_->crashes(), 2u) << "it was not run";
+    expect_serving();
+}
+#endif
+
+}  // namespace
+}  // namespace dl::master::test
+
+// Workers are this program, started again.
+int main(int argc, char** argv) {
+    if (const auto status = dl::master::run_as_query_worker(argc, argv)) return *status;
+    ::testing::InitGoogleMock(&argc, argv);
+    return RUN_ALL_TESTS();
+}
