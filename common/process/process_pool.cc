@@ -137,17 +137,24 @@ void ProcessPool::start_wanted(std::unique_lock<std::mutex>& lock) {
     readied_.notify_all();
 }
 
-// Ends those beyond `ready` that nobody has wanted for long, the longest idle first.
+// Ends those that say something unasked, which is that they have ended, and those beyond `ready` that nobody
+// has wanted for long, the longest idle first.
 void ProcessPool::end_idle(std::unique_lock<std::mutex>& lock) {
-    while (idle_.size() > (stopping_ ? 0 : options_.ready) &&
-           (stopping_ || idle_.front().since + options_.idle_max <= Clock::now())) {
-        auto process = std::move(idle_.front().process);
-        idle_.erase(idle_.begin());
+    std::vector<std::unique_ptr<PooledProcess>> ending;
+    for (auto at = idle_.begin(); at != idle_.end();) {
+        const bool spare = idle_.size() > options_.ready && at->since + options_.idle_max <= Clock::now();
+        if (!stopping_ && !spare && !at->process->data.is_readable()) {
+            ++at;
+            continue;
+        }
+        ending.push_back(std::move(at->process));
+        at = idle_.erase(at);
         ++out_;
-        lock.unlock();
-        end(std::move(process), nullptr);
-        lock.lock();
     }
+    lock.unlock();
+    for (auto& process : ending)
+        end(std::move(process), nullptr);
+    lock.lock();
 }
 
 void ProcessPool::bury(std::unique_lock<std::mutex>& lock) {

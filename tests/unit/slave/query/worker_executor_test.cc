@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -24,18 +25,22 @@ const std::string kEndless = "SELECT count(*) FROM range(1000000000000) r(x) WHE
 const std::string kDeaf = "SELECT levenshtein(repeat('ab', 200000), repeat('ba', 200000))";
 const std::string kLong = "SELECT x, repeat('y', 100) FROM range(2000000) r(x)";
 
-// Workers of this process, by what /proc tells.
-std::vector<pid_t> children() {
+// Workers of this process, by what /proc tells: those that run, or those that nobody has waited for.
+std::vector<pid_t> children(bool dead = false) {
     std::vector<pid_t> found;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
         std::ifstream stat(entry.path() / "stat");
         std::string line;
         if (!std::getline(stat, line)) continue;
         const auto name_end = line.rfind(')');
-        if (name_end == std::string::npos || line[name_end + 2] == 'Z') continue;
+        if (name_end == std::string::npos || (line[name_end + 2] == 'Z') != dead) continue;
         if (std::atoi(line.c_str() + name_end + 4) == ::getpid()) found.push_back(std::atoi(line.c_str()));
     }
     return found;
+}
+
+std::size_t zombies() {
+    return children(true).size();
 }
 
 // Of the processor, in hundredths of a second.
@@ -244,9 +249,14 @@ TEST_F(WorkerExecutorTest, ReadyWorkersAreStartedBeforehandAndSmall) {
     }
 #endif
     // Those that die while idle are replaced, and no statement meets them.
-    for (const auto pid : children())
+    const auto killed = children();
+    for (const auto pid : killed)
         ::kill(pid, SIGKILL);
-    EXPECT_TRUE(soon([] { return children().empty(); }));
+    EXPECT_TRUE(soon([&] {
+        const auto now = children();
+        return std::ranges::find_first_of(now, killed) == now.end();
+    }));
+    EXPECT_TRUE(soon([&] { return zombies() == 0 && workers_->ready_now() == 3; })) << "they are waited for";
     for (int i = 0; i < 4; ++i)
         expect_serving();
     EXPECT_EQ(workers_->crashes(), 0u);
