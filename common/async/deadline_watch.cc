@@ -28,7 +28,8 @@ DeadlineWatch::Entry DeadlineWatch::watch(std::chrono::steady_clock::time_point 
     const std::lock_guard lock(mutex_);
     const Entry::Key key{deadline, next_id_++};
     entries_.emplace(key, std::move(cancel));
-    changed_.notify_all();
+    // Most end long before, and the thread need not know of them.
+    if (deadline < looks_at_) changed_.notify_all();
     return Entry(this, key);
 }
 
@@ -36,11 +37,13 @@ void DeadlineWatch::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         if (entries_.empty()) {
+            looks_at_ = std::chrono::steady_clock::time_point::max();
             changed_.wait(lock);
             continue;
         }
         const auto first = entries_.begin();
         if (const auto due = first->first.first; std::chrono::steady_clock::now() < due) {
+            looks_at_ = due;
             changed_.wait_until(lock, due);
             continue;
         }

@@ -49,6 +49,7 @@ class DeadlineWatch {
     std::condition_variable changed_;
     std::map<Entry::Key, std::shared_ptr<QueryCancel>> entries_;
     std::uint64_t next_id_ = 0;
+    std::chrono::steady_clock::time_point looks_at_{};  // when the thread looks by itself
     bool stopping_ = false;
     std::thread thread_;
 };

@@ -29,6 +29,16 @@ Error failed(const char* what) {
                       std::string(what) + " between processes: " + std::strerror(errno));
 }
 
+void write_header(char* header, std::uint32_t kind, std::size_t fds,
+                  std::span<const std::string_view> parts) {
+    std::uint64_t length = 0;
+    for (const auto part : parts)
+        length += part.size();
+    store_le(header, kind);
+    store_le(header + 4, static_cast<std::uint32_t>(fds));
+    store_le(header + 8, length);
+}
+
 }  // namespace
 
 Result<std::pair<FrameChannel, FrameChannel>> FrameChannel::make_pair() {
@@ -52,16 +62,20 @@ bool FrameChannel::is_readable() const {
     return ::poll(&poll_fd, 1, 0) > 0;
 }
 
-Result<void> FrameChannel::send(std::uint32_t kind, std::span<const std::string_view> parts,
-                                std::span<const int> fds, const Wait& wait) const {
+std::string FrameChannel::framed(std::uint32_t kind, std::span<const std::string_view> parts) {
     char header[kHeaderBytes];
-    std::uint64_t length = 0;
+    write_header(header, kind, 0, parts);
+    std::string bytes(header, sizeof header);
     for (const auto part : parts)
-        length += part.size();
-    store_le(header, kind);
-    store_le(header + 4, static_cast<std::uint32_t>(fds.size()));
-    store_le(header + 8, length);
-    std::vector<std::string_view> left{{header, sizeof header}};
+        bytes += part;
+    return bytes;
+}
+
+Result<void> FrameChannel::send(std::uint32_t kind, std::span<const std::string_view> parts,
+                                std::span<const int> fds, const Wait& wait, std::string_view before) const {
+    char header[kHeaderBytes];
+    write_header(header, kind, fds.size(), parts);
+    std::vector<std::string_view> left{before, {header, sizeof header}};
     const auto first = fds.first(std::min(fds.size(), kFdsAtOnce));
     if (first.size() < fds.size()) {
         // More descriptors than go along with one message: a byte for each further lot, before the rest.

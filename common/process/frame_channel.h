@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -36,9 +37,12 @@ class FrameChannel {
     int fd() const { return socket_.get(); }
     void close() { socket_.reset(); }
 
-    // UNAVAILABLE: the other side is gone.
+    // UNAVAILABLE: the other side is gone. `before`: frames of framed() that go ahead of it, in one call of
+    // the system where they fit.
     Result<void> send(std::uint32_t kind, std::span<const std::string_view> parts, std::span<const int> fds,
-                      const Wait& wait) const;
+                      const Wait& wait, std::string_view before = {}) const;
+    // A frame without descriptors as its bytes.
+    static std::string framed(std::uint32_t kind, std::span<const std::string_view> parts);
     // UNAVAILABLE: the other side is gone; CORRUPT_DATA: more than `bytes_max` bytes or `fds_max`
     // descriptors.
     Result<Frame> receive(std::uint64_t bytes_max, std::size_t fds_max, const Wait& wait) const;

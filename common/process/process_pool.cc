@@ -46,7 +46,7 @@ Result<std::unique_ptr<PooledProcess>> ProcessPool::take(Clock::time_point deadl
             auto process = std::move(idle_.back().process);
             idle_.pop_back();
             ++out_;
-            work_.notify_one();
+            if (idle_.size() < options_.ready) work_.notify_one();
             // One that says something unasked is ending.
             if (!process->data.is_readable()) return process;
             lock.unlock();

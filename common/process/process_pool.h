@@ -27,6 +27,7 @@ struct PooledProcess {
     FrameChannel data;
     FrameChannel control;
     std::uint64_t number = 0;         // of the pool's processes, from 1
+    std::uint64_t data_limit = 0;     // what limit_data() has set; 0: nothing yet
     std::function<void()> when_dead;  // called once, after its end
 };
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "common/base/byte_io.h"
 #include "common/base/failpoint.h"
@@ -28,6 +29,8 @@ namespace {
 
 constexpr int kDataFd = 3, kControlFd = 4;
 constexpr std::chrono::milliseconds kLong{50};  // from here on a statement may have left much memory behind
+constexpr std::uint32_t kBatchRows = 8192;      // as DuckResult::next() fills them
+constexpr std::size_t kSmallBytes = 64u << 10;
 constexpr std::uint64_t kAnyBytes = std::numeric_limits<std::uint64_t>::max();  // the daemon is trusted
 
 // No thread of the allocator does it here (child_process.cc).
@@ -221,16 +224,29 @@ class Worker {
 
 }  // namespace
 
-void WorkerLink::send(WorkerFrame kind, std::span<const std::string_view> parts) const {
+void WorkerLink::send_later(WorkerFrame kind, std::string_view part) {
     const std::lock_guard lock(mutex_);
-    const auto sent = data_.send(static_cast<std::uint32_t>(kind), parts, {}, FrameChannel::wait_for_ever);
+    held_ += FrameChannel::framed(static_cast<std::uint32_t>(kind), {&part, 1});
+}
+
+void WorkerLink::send(WorkerFrame kind, std::span<const std::string_view> parts) {
+    const std::lock_guard lock(mutex_);
+    const auto held = std::exchange(held_, {});
+    const auto sent =
+        data_.send(static_cast<std::uint32_t>(kind), parts, {}, FrameChannel::wait_for_ever, held);
     if (!sent) ::_exit(0);  // the daemon is gone
 }
 
-void WorkerLink::send_rows(const ColumnBatch& batch) const {
+void WorkerLink::send_rows(const ColumnBatch& batch) {
     DL_FAILPOINT("worker.sending");
     char count[4];
     store_le(count, batch.rows());
+    // Batches are filled up: a small one is the last.
+    if (batch.rows() < kBatchRows && batch.body().size() < kSmallBytes) {
+        std::string bytes(count, sizeof count);
+        bytes += batch.body().view();
+        return send_later(WorkerFrame::rows, bytes);
+    }
     send(WorkerFrame::rows, {std::string_view(count, sizeof count), batch.body().view()});
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,16 +25,19 @@ namespace dl {
 class WorkerLink {
   public:
     explicit WorkerLink(const FrameChannel& data) : data_(data) {}
-    void send(WorkerFrame kind, std::span<const std::string_view> parts) const;
-    void send(WorkerFrame kind, std::initializer_list<std::string_view> parts) const {
+    void send(WorkerFrame kind, std::span<const std::string_view> parts);
+    void send(WorkerFrame kind, std::initializer_list<std::string_view> parts) {
         send(kind, std::span(parts.begin(), parts.size()));
     }
+    // With the next one, in one go: a short answer wakes the daemon once.
+    void send_later(WorkerFrame kind, std::string_view part);
     // Blocks while the daemon does not take them.
-    void send_rows(const ColumnBatch& batch) const;
+    void send_rows(const ColumnBatch& batch);
 
   private:
     const FrameChannel& data_;
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
+    std::string held_;
 };
 
 struct WorkerTask {
@@ -46,9 +50,9 @@ class WorkerRole {
   public:
     virtual ~WorkerRole() = default;
     // Once, when the process has closed itself in: also what the first statement would wait for.
-    virtual Result<void> open(std::shared_ptr<DuckDatabase> database, const WorkerLink& link) = 0;
+    virtual Result<void> open(std::shared_ptr<DuckDatabase> database, WorkerLink& link) = 0;
     // Sends columns, rows or calls; the end or the error it returns are sent for it.
-    virtual Result<void> run(WorkerTask task, const WorkerLink& link) = 0;
+    virtual Result<void> run(WorkerTask task, WorkerLink& link) = 0;
     // An answer to a call, on the thread of the control channel: must not block.
     virtual void answered(Frame) {}
 };

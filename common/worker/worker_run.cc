@@ -73,7 +73,10 @@ Result<void> WorkerRun::send(std::string_view statement, std::span<const int> fd
     }
     share_ = host_.shares_.lend();
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their shadows count as data
-    if (!process_->child.limit_data(host_.data_limit(share_)))
+    const auto limit = host_.data_limit(share_);
+    const bool limited = process_->data_limit == limit || process_->child.limit_data(limit);
+    process_->data_limit = limited ? limit : 0;
+    if (!limited)
         DL_LOG_LIMITED(1, LogLevel::warn, host_.settings_.component,
                        "the memory of a process for queries is not limited", {"process", process_->number});
 #endif

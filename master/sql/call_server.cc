@@ -5,11 +5,16 @@
 #include <system_error>
 #include <utility>
 
+#include "common/base/ascii.h"
 #include "common/base/byte_io.h"
+#include "common/duck/sql_token.h"
 #include "common/rpc/messages/table_messages.h"
 
 namespace dl::master {
 namespace {
+
+constexpr std::size_t kForeseenTextBytesMax = 16u << 10;
+constexpr std::size_t kForeseenMax = 8;
 
 Error nonsense(const char* what) {
     return make_error(ErrorCode::corrupt_data, std::string("a process for queries asks for ") + what);
@@ -94,7 +99,12 @@ Result<void> CallServer::tell_table(std::uint32_t id, std::string_view json) {
         answer_error(id, found.error());
         return {};
     }
-    const auto& table = *found;
+    answer(id, rpc::encode(know(*found)), *sources_.texts.of(*found));
+    return {};
+}
+
+// From here on the process may ask for it.
+TableTold CallServer::know(const std::shared_ptr<const TableMeta>& table) {
     TableTold told;
     for (std::uint32_t p = 0; p < table->partition_count; ++p) {
         auto leader = sources_.runner.leader_of(*table, PartitionId{p});
@@ -108,8 +118,25 @@ Result<void> CallServer::tell_table(std::uint32_t id, std::string_view json) {
     }
     tables_[table->name] = table;
     by_id_[table->id] = table;
-    answer(id, rpc::encode(told), *sources_.texts.of(table));
-    return {};
+    return told;
+}
+
+// What stands behind FROM and JOIN.
+std::vector<ForeseenTable> CallServer::foresee(std::string_view sql) {
+    std::vector<ForeseenTable> tables;
+    if (sql.size() > kForeseenTextBytesMax) return tables;
+    bool names_table = false;
+    while (!sql.empty() && tables.size() < kForeseenMax) {
+        const auto token = take_sql_token(sql);
+        if (token.kind == SqlToken::Kind::blank) continue;
+        const auto word = token.kind == SqlToken::Kind::word ? ascii_lowercase(token.text) : std::string();
+        if (names_table && !word.empty() && !tables_.contains(word)) {
+            if (const auto table = sources_.lookup(word))
+                tables.push_back({*sources_.texts.of(*table), know(*table)});
+        }
+        names_table = word == "from" || word == "join";
+    }
+    return tables;
 }
 
 Result<void> CallServer::tell_leader(std::uint32_t id, std::string_view json) {
@@ -256,19 +283,18 @@ Result<void> CallServer::close(std::string_view json) {
 }
 
 Result<void> CallServer::whole(std::uint32_t id, const Envelope& asked) {
-    DL_TRY_ASSIGN(auto what, read_worker_message<WholeAsked>(asked.json));
-    DL_TRY_ASSIGN(const auto pin, pin_of(std::move(what.pin)));
-    auto started =
-        sources_.runner.pin_and_query(pin, std::string(asked.attached.view()), names_of(what.names), call_);
-    if (!started) {
-        answer_error(id, started.error());
-        return {};
-    }
-    cut_.note(tables_, started->cut);
-    auto answered = told(std::move(started->stream));
-    answered.cut = std::move(started->cut.cut);
-    answer(id, rpc::encode(answered));
+    DL_TRY_ASSIGN(const auto what, read_worker_message<WholeAsked>(asked.json));
+    DL_TRY_ASSIGN(const auto pin, pin_of(what.pin));
+    auto rows = run_whole(pin, what, std::string(asked.attached.view()));
+    rows ? answer(id, rpc::encode(told(std::move(*rows)))) : answer_error(id, rows.error());
     return {};
+}
+
+Result<std::unique_ptr<FragmentStream>> CallServer::run_whole(const FragmentPin& pin, const WholeAsked& asked,
+                                                              std::string sql) {
+    DL_TRY_ASSIGN(auto started, sources_.runner.pin_and_query(pin, sql, names_of(asked.names), call_));
+    cut_.note(tables_, started.cut);
+    return std::move(started.stream);
 }
 
 StreamTold CallServer::told(std::unique_ptr<FragmentStream> rows) {
@@ -285,15 +311,6 @@ std::uint32_t CallServer::add(std::unique_ptr<FragmentStream> rows) {
     const std::lock_guard lock(mutex_);
     streams_.emplace(++last_stream_, std::move(stream));
     return last_stream_;
-}
-
-std::unique_ptr<FragmentStream> CallServer::take_stream(std::uint32_t number) {
-    const std::lock_guard lock(mutex_);
-    const auto found = streams_.find(number);
-    if (found == streams_.end() || found->second->busy) return nullptr;
-    auto rows = std::move(found->second->rows);
-    streams_.erase(found);
-    return rows;
 }
 
 void CallServer::answer(std::uint32_t id, const std::string& json, std::string_view first,

@@ -66,8 +66,12 @@ class CallServer {
     const QueryTables& tables() const { return tables_; }
     // Of all cuts that were taken.
     const ResultCut& cut() const { return cut_; }
-    // Null: there is none of this number.
-    std::unique_ptr<FragmentStream> take_stream(std::uint32_t number);
+    // Tables that the text is likely to name, found without a parser. Not all, and not only these.
+    std::vector<ForeseenTable> foresee(std::string_view sql);
+    // What one slave runs as it is. CORRUPT_DATA as serve().
+    Result<FragmentPin> pin_of(NodePin asked) const;
+    Result<std::unique_ptr<FragmentStream>> run_whole(const FragmentPin& pin, const WholeAsked& asked,
+                                                      std::string sql);
 
   private:
     struct Stream {
@@ -86,7 +90,7 @@ class CallServer {
     Result<void> next(std::uint32_t id, std::string_view json);
     Result<void> close(std::string_view json);
     Result<void> whole(std::uint32_t id, const Envelope& asked);
-    Result<FragmentPin> pin_of(NodePin asked) const;
+    TableTold know(const std::shared_ptr<const TableMeta>& table);
     void read_next(std::uint32_t id, const std::shared_ptr<Stream>& stream);
     std::uint32_t add(std::unique_ptr<FragmentStream> rows);
     StreamTold told(std::unique_ptr<FragmentStream> rows);

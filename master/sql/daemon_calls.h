@@ -20,7 +20,7 @@ namespace dl::master {
 
 class DaemonCalls {
   public:
-    explicit DaemonCalls(const WorkerLink& link) : link_(link) {}
+    explicit DaemonCalls(WorkerLink& link) : link_(link) {}
 
     struct Answer {
         SharedBytes bytes;  // what `json` lies in
@@ -59,7 +59,7 @@ class DaemonCalls {
     void send(std::uint32_t id, WorkerCall method, const std::string& json,
               std::initializer_list<std::string_view> attached);
 
-    const WorkerLink& link_;
+    WorkerLink& link_;
     std::mutex mutex_;
     std::uint32_t last_ = 0;
     std::map<std::uint32_t, std::weak_ptr<Waiting>> waiting_;

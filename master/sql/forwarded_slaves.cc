@@ -37,16 +37,11 @@ std::unique_ptr<ForwardedStream> stream_of(DaemonCalls& calls, const FragmentCal
 }  // namespace
 
 ForwardedStream::~ForwardedStream() {
-    if (open_) calls_.tell(WorkerCall::close, rpc::encode(Numbered{number_}));
+    calls_.tell(WorkerCall::close, rpc::encode(Numbered{number_}));
 }
 
 std::shared_ptr<DaemonCalls::Waiting> ForwardedStream::ask() const {
     return calls_.begin(WorkerCall::next, rpc::encode(Numbered{number_}));
-}
-
-std::uint32_t ForwardedStream::pass_on() {
-    open_ = false;
-    return number_;
 }
 
 Result<std::optional<ColumnBatch>> ForwardedStream::next() {
@@ -63,32 +58,40 @@ Result<std::optional<ColumnBatch>> ForwardedStream::next() {
     return std::optional<ColumnBatch>(std::move(batch));
 }
 
-void ForwardedSlaves::begin(std::shared_ptr<QueryCancel> cancel) {
+void ForwardedSlaves::begin(std::shared_ptr<QueryCancel> cancel, std::vector<ForeseenTable> foreseen) {
     const std::lock_guard lock(mutex_);
     cancel_ = std::move(cancel);
+    foreseen_ = std::move(foreseen);
     leaders_.clear();
     broadcasts_.clear();
     if (known_.size() > kKnownTablesMax) known_.clear();
 }
 
 Result<std::shared_ptr<const TableMeta>> ForwardedSlaves::find(const std::string& name) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& table : foreseen_) {
+            DL_TRY_ASSIGN(auto meta, read_table(table.json));
+            if (meta->name != name) continue;
+            leaders_.try_emplace(meta->id, table.told);
+            return meta;
+        }
+    }
     DL_TRY_ASSIGN(const auto answer, calls_.call(*cancel_, WorkerCall::table, rpc::encode(TableAsked{name})));
     DL_TRY_ASSIGN(auto told, read_worker_message<TableTold>(answer.json));
-    DL_TRY_ASSIGN(auto meta, read_table(name, answer.attached.view()));
     const std::lock_guard lock(mutex_);
+    DL_TRY_ASSIGN(auto meta, read_table(answer.attached.view()));
     leaders_[meta->id] = std::move(told);
     return meta;
 }
 
-Result<std::shared_ptr<const TableMeta>> ForwardedSlaves::read_table(const std::string& name,
-                                                                     std::string_view json) {
-    const std::lock_guard lock(mutex_);
-    auto& known = known_[name];
-    if (known.meta == nullptr || known.json != json) {
-        DL_TRY_ASSIGN(auto meta, table_meta_from_json(json));
-        known = {std::string(json), std::make_shared<const TableMeta>(std::move(meta))};
-    }
-    return known.meta;
+// With mutex_ held.
+Result<std::shared_ptr<const TableMeta>> ForwardedSlaves::read_table(std::string_view json) {
+    if (const auto known = known_.find(json); known != known_.end()) return known->second;
+    DL_TRY_ASSIGN(auto meta, table_meta_from_json(json));
+    auto shared = std::make_shared<const TableMeta>(std::move(meta));
+    known_.emplace(std::string(json), shared);
+    return std::shared_ptr<const TableMeta>(std::move(shared));
 }
 
 Result<SystemTable> ForwardedSlaves::read(const std::string& schema, const std::string& table) const {
@@ -171,12 +174,15 @@ Result<PinnedStream> ForwardedSlaves::pin_and_query(const FragmentPin& pin, cons
     WholeAsked asked;
     asked.pin = node_pin(pin);
     asked.names = named(names);
-    DL_TRY_ASSIGN(const auto answer, calls_.call(*call.cancel, WorkerCall::whole, rpc::encode(asked), {sql}));
-    DL_TRY_ASSIGN(auto told, read_worker_message<StreamTold>(answer.json));
     PinnedStream started;
     started.cut.node = pin.node;
-    started.cut.cut = std::move(told.cut);
-    told.cut.clear();
+    // The plan is told before its rows, so that it is run from here.
+    if (!sql.starts_with("EXPLAIN ")) {
+        started.stream = std::make_unique<LeftToMaster>(std::move(asked), sql);
+        return started;
+    }
+    DL_TRY_ASSIGN(const auto answer, calls_.call(*call.cancel, WorkerCall::whole, rpc::encode(asked), {sql}));
+    DL_TRY_ASSIGN(auto told, read_worker_message<StreamTold>(answer.json));
     started.stream = stream_of(calls_, call, std::move(told));
     return started;
 }

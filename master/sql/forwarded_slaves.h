@@ -3,6 +3,7 @@
 // the process.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,8 +26,6 @@ class ForwardedStream final : public FragmentStream {
     ~ForwardedStream() override;
     const std::vector<ResultColumn>& columns() const override { return columns_; }
     Result<std::optional<ColumnBatch>> next() override;
-    // The master goes on with it: it is not closed here.
-    std::uint32_t pass_on();
 
   private:
     std::shared_ptr<DaemonCalls::Waiting> ask() const;
@@ -36,14 +35,31 @@ class ForwardedStream final : public FragmentStream {
     const std::uint32_t number_;
     const std::vector<ResultColumn> columns_;
     std::shared_ptr<DaemonCalls::Waiting> ahead_;
-    bool open_ = true;
+};
+
+// A statement that one slave runs as it is. The master sends it when it has been planned, and has its rows.
+class LeftToMaster final : public FragmentStream {
+  public:
+    LeftToMaster(WholeAsked asked, std::string sql) : asked_(std::move(asked)), sql_(std::move(sql)) {}
+    const WholeAsked& asked() const { return asked_; }
+    const std::string& sql() const { return sql_; }
+    // There are none here.
+    const std::vector<ResultColumn>& columns() const override { return columns_; }
+    Result<std::optional<ColumnBatch>> next() override {
+        return make_error(ErrorCode::internal, "the rows of this statement are with the master");
+    }
+
+  private:
+    const WholeAsked asked_;
+    const std::string sql_;
+    const std::vector<ResultColumn> columns_;
 };
 
 class ForwardedSlaves final : public FragmentRunner, public SystemTables {
   public:
     explicit ForwardedSlaves(DaemonCalls& calls) : calls_(calls) {}
     // Another statement, or none (null): what was asked for the last one means nothing any more.
-    void begin(std::shared_ptr<QueryCancel> cancel);
+    void begin(std::shared_ptr<QueryCancel> cancel, std::vector<ForeseenTable> foreseen);
 
     Result<std::shared_ptr<const TableMeta>> find(const std::string& name);
     Result<SystemTable> read(const std::string& schema, const std::string& table) const override;
@@ -62,18 +78,15 @@ class ForwardedSlaves final : public FragmentRunner, public SystemTables {
     void unpin(const std::vector<PinnedFragment>&) override {}
 
   private:
-    // What was read once, by its bytes: most statements name the same tables.
-    struct Known {
-        std::string json;
-        std::shared_ptr<const TableMeta> meta;
-    };
-    Result<std::shared_ptr<const TableMeta>> read_table(const std::string& name, std::string_view json);
+    Result<std::shared_ptr<const TableMeta>> read_table(std::string_view json);
     Result<std::uint32_t> broadcast(const std::shared_ptr<const BroadcastTable>& table, QueryCancel& cancel);
 
     DaemonCalls& calls_;
     std::shared_ptr<QueryCancel> cancel_;
     mutable std::mutex mutex_;
-    std::map<std::string, Known> known_;
+    // What was read once, by its bytes: most statements name the same tables.
+    std::map<std::string, std::shared_ptr<const TableMeta>, std::less<>> known_;
+    std::vector<ForeseenTable> foreseen_;
     std::map<TableId, TableTold> leaders_;
     std::map<std::shared_ptr<const BroadcastTable>, std::uint32_t> broadcasts_;
 };

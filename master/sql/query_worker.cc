@@ -30,16 +30,9 @@ QueryOptions options_of(StatementTask& task) {
     return options;
 }
 
-ResultHead head_of(const QueryStream& stream) {
-    ResultHead head;
-    for (const auto& column : stream.columns())
-        head.columns.push_back({column.name, column.type});
-    return head;
-}
-
 class SelectRole final : public WorkerRole {
   public:
-    Result<void> open(std::shared_ptr<DuckDatabase> database, const WorkerLink& link) override {
+    Result<void> open(std::shared_ptr<DuckDatabase> database, WorkerLink& link) override {
         calls_ = std::make_unique<DaemonCalls>(link);
         slaves_ = std::make_unique<ForwardedSlaves>(*calls_);
         CoordinatorOptions options;
@@ -56,14 +49,14 @@ class SelectRole final : public WorkerRole {
         }
     }
 
-    Result<void> run(WorkerTask asked, const WorkerLink& link) override {
+    Result<void> run(WorkerTask asked, WorkerLink& link) override {
         const auto bytes = SharedBytes::copy_of(asked.statement.data(), asked.statement.size());
         DL_TRY_ASSIGN(const auto envelope, open_envelope(bytes));
         DL_TRY_ASSIGN(auto task, read_worker_message<StatementTask>(envelope.json));
         DL_FAILPOINT("worker.mapped");
-        slaves_->begin(asked.cancel);
+        slaves_->begin(asked.cancel, std::move(task.tables));
         auto done = run_task(envelope.attached.view(), std::move(task), asked.cancel, link);
-        slaves_->begin(nullptr);
+        slaves_->begin(nullptr, {});
         return done;
     }
 
@@ -71,7 +64,7 @@ class SelectRole final : public WorkerRole {
 
   private:
     Result<void> run_task(std::string_view sql, StatementTask task,
-                          const std::shared_ptr<QueryCancel>& cancel, const WorkerLink& link) {
+                          const std::shared_ptr<QueryCancel>& cancel, WorkerLink& link) {
         const auto options = options_of(task);
         switch (task.work) {
             case StatementTask::awaited: {
@@ -95,15 +88,16 @@ class SelectRole final : public WorkerRole {
     }
 
     Result<void> send_rows(std::string_view sql, const QueryOptions& options,
-                           const std::shared_ptr<QueryCancel>& cancel, const WorkerLink& link) {
+                           const std::shared_ptr<QueryCancel>& cancel, WorkerLink& link) {
         DL_TRY_ASSIGN(const auto rows, coordinator_->run(sql, tables_, options, cancel));
         DL_FAILPOINT("worker.before-reply");
-        auto head = head_of(*rows);
-        if (auto* untouched = rows->untouched()) {
-            head.stream = static_cast<ForwardedStream*>(untouched)->pass_on();
-            tell(link, head);
+        if (const auto* left = dynamic_cast<const LeftToMaster*>(rows->untouched())) {
+            tell(link, ResultHead{{}, left->asked()}, left->sql());
             return {};
         }
+        ResultHead head;
+        for (const auto& column : rows->columns())
+            head.columns.push_back({column.name, column.type});
         tell(link, head);
         for (;;) {
             DL_TRY_ASSIGN(const auto batch, rows->next());
@@ -113,8 +107,8 @@ class SelectRole final : public WorkerRole {
     }
 
     template <class M>
-    static void tell(const WorkerLink& link, const M& head) {
-        link.send(WorkerFrame::columns, {sealed_json(rpc::encode(head))});
+    static void tell(WorkerLink& link, const M& head, std::string_view attached = {}) {
+        link.send_later(WorkerFrame::columns, sealed_json(rpc::encode(head)) + std::string(attached));
     }
 
     std::unique_ptr<DaemonCalls> calls_;

@@ -31,8 +31,10 @@ std::vector<PartitionOffset> list_of(const std::map<std::uint32_t, Offset>& offs
     return list;
 }
 
-std::string encode_task(StatementTask::Work work, std::string_view sql, const QueryOptions& options) {
+std::string encode_task(StatementTask::Work work, std::string_view sql, const QueryOptions& options,
+                        std::vector<ForeseenTable> tables) {
     StatementTask task;
+    task.tables = std::move(tables);
     task.work = work;
     const auto now = Clock::now();
     const auto most = std::chrono::milliseconds(rpc::kQueryTimeMsMax);
@@ -65,13 +67,14 @@ class Statement {
     template <class Head>
     Result<Head> start(StatementTask::Work work, std::string_view sql, const QueryOptions& options) {
         DL_TRY(run_.watch(options.deadline));
-        DL_TRY(run_.send(encode_task(work, sql, options), {}));
+        DL_TRY(run_.send(encode_task(work, sql, options, calls_.foresee(sql)), {}));
         DL_TRY_ASSIGN(const auto frame, receive());
         if (frame.kind != static_cast<std::uint32_t>(WorkerFrame::columns)) return out_of_turn();
         auto envelope = open_envelope(frame.bytes);
         if (!envelope) return run_.nonsense(envelope.error());
         auto head = read_worker_message<Head>(envelope->json);
         if (!head) return run_.nonsense(head.error());
+        attached_ = std::move(envelope->attached);
         return head;
     }
 
@@ -91,7 +94,15 @@ class Statement {
         return std::optional<ColumnBatch>(std::move(*batch));
     }
 
-    CallServer& calls() { return calls_; }
+    // Sends what one slave runs as it is; the process has ended its part.
+    Result<std::unique_ptr<FragmentStream>> run_whole(const WholeAsked& asked) {
+        auto pin = calls_.pin_of(asked.pin);
+        if (!pin) return run_.nonsense(pin.error());
+        DL_TRY(finish());
+        return calls_.run_whole(*pin, asked, std::string(attached_.view()));
+    }
+
+    const CallServer& calls() const { return calls_; }
     const QueryCancel& cancel() const { return *cancel_; }
 
   private:
@@ -114,6 +125,7 @@ class Statement {
     const TableLookup lookup_;
     WorkerRun run_;
     CallServer calls_;
+    SharedBytes attached_;  // to what came before the rows
 };
 
 class WorkerStream final : public QueryStream {
@@ -125,11 +137,10 @@ class WorkerStream final : public QueryStream {
         DL_TRY_ASSIGN(auto head, statement_->start<ResultHead>(StatementTask::run, sent_, options));
         for (auto& column : head.columns)
             columns_.push_back({std::move(column.name), column.type});
-        if (!head.stream) return {};
-        DL_TRY(statement_->finish());
-        remote_ = statement_->calls().take_stream(*head.stream);
-        if (remote_ == nullptr)
-            return make_error(ErrorCode::internal, "a process for queries names a result that is not open");
+        if (!head.whole) return {};
+        auto rows = statement_->run_whole(*head.whole);
+        if (!rows) return told_error(rows.error(), statement_->cancel(), sent_);
+        remote_ = std::move(*rows);
         return {};
     }
 

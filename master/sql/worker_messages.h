@@ -31,6 +31,44 @@ struct PartitionOffset {
     }
 };
 
+struct TableTold {
+    std::vector<std::string> nodes;
+    std::vector<std::uint32_t> leaders;  // by partition: position in `nodes`; beyond them: there is none
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("nodes", m.nodes);
+        v("leaders", m.leaders);
+    }
+};
+struct NodePin {
+    std::string node;
+    std::vector<rpc::PinTable> tables;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("node", m.node);
+        v("tables", m.tables, rpc::at_most(rpc::kQueryTablesMax));
+    }
+};
+struct WholeAsked {
+    NodePin pin;
+    std::vector<rpc::NamedTable> names;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("pin", m.pin);
+        v("names", m.names, rpc::at_most(rpc::kQueryTablesMax));
+    }
+};
+// A table that a statement is likely to ask for, told before it does.
+struct ForeseenTable {
+    std::string json;
+    TableTold told;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("json", m.json, kTrustedSize);
+        v("told", m.told);
+    }
+};
+
 // A statement; its text is attached.
 struct StatementTask {
     enum Work : std::uint32_t { run, awaited, describe };
@@ -48,6 +86,7 @@ struct StatementTask {
     std::vector<PartitionOffset> min_offsets;
     std::optional<std::vector<PartitionOffset>> as_of;
     std::vector<Parameter> parameters;
+    std::vector<ForeseenTable> tables;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("work", m.work);
@@ -55,17 +94,19 @@ struct StatementTask {
         v.maybe("min_offsets", m.min_offsets);
         v.maybe("as_of", m.as_of);
         v.maybe("parameters", m.parameters, kTrustedSize);
+        v.maybe("tables", m.tables);
     }
 };
 
 // What comes before the rows of a statement that was run.
 struct ResultHead {
     std::vector<rpc::NamedType> columns;
-    std::optional<std::uint32_t> stream;  // its rows are the result, as they are
+    std::optional<WholeAsked>
+        whole;  // one slave runs it, the SQL attached: the master sends it and has its rows
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("columns", m.columns, rpc::at_most(rpc::QueryHead::kResultColumnsMax));
-        v.maybe("stream", m.stream);
+        v.maybe("whole", m.whole);
     }
 };
 
@@ -124,15 +165,6 @@ struct TableAsked {
         v("name", m.name, rpc::at_most(limits::sql_bytes_max));
     }
 };
-struct TableTold {
-    std::vector<std::string> nodes;
-    std::vector<std::uint32_t> leaders;  // by partition: position in `nodes`; beyond them: there is none
-    template <class Self, class Visitor>
-    static void fields(Self& m, Visitor& v) {
-        v("nodes", m.nodes);
-        v("leaders", m.leaders);
-    }
-};
 struct LeaderAsked {
     std::string table;
     PartitionId partition;
@@ -170,15 +202,6 @@ struct SystemTold {
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("columns", m.columns);
-    }
-};
-struct NodePin {
-    std::string node;
-    std::vector<rpc::PinTable> tables;
-    template <class Self, class Visitor>
-    static void fields(Self& m, Visitor& v) {
-        v("node", m.node);
-        v("tables", m.tables, rpc::at_most(rpc::kQueryTablesMax));
     }
 };
 struct PinAsked {
@@ -224,24 +247,13 @@ struct OpenAsked {
         v("broadcasts", m.broadcasts, rpc::at_most(limits::broadcast_tables_max));
     }
 };
-struct WholeAsked {
-    NodePin pin;
-    std::vector<rpc::NamedTable> names;
-    template <class Self, class Visitor>
-    static void fields(Self& m, Visitor& v) {
-        v("pin", m.pin);
-        v("names", m.names, rpc::at_most(rpc::kQueryTablesMax));
-    }
-};
 struct StreamTold {
     std::uint32_t stream = 0;
     std::vector<rpc::NamedType> columns;
-    rpc::Cut cut;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("stream", m.stream);
         v("columns", m.columns, rpc::at_most(rpc::QueryHead::kResultColumnsMax));
-        v.maybe("cut", m.cut, rpc::at_most(rpc::kQueryTablesMax));
     }
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 class FragmentRole final : public WorkerRole {
   public:
-    Result<void> open(std::shared_ptr<DuckDatabase> database, const WorkerLink&) override {
+    Result<void> open(std::shared_ptr<DuckDatabase> database, WorkerLink&) override {
         executor_ = std::make_unique<QueryExecutor>(std::move(database));
         FragmentQuery query;
         query.sql = "SELECT 1";
@@ -24,13 +24,13 @@ class FragmentRole final : public WorkerRole {
         }
     }
 
-    Result<void> run(WorkerTask task, const WorkerLink& link) override {
+    Result<void> run(WorkerTask task, WorkerLink& link) override {
         DL_TRY_ASSIGN(auto query, decode_fragment(task.statement, std::move(task.fds)));
         query.cancel = std::move(task.cancel);
         DL_FAILPOINT("worker.mapped");
         DL_TRY_ASSIGN(const auto rows, executor_->start(std::move(query)));
         DL_FAILPOINT("worker.before-reply");
-        link.send(WorkerFrame::columns, {encode_columns(rows->columns())});
+        link.send_later(WorkerFrame::columns, encode_columns(rows->columns()));
         for (;;) {
             DL_TRY_ASSIGN(const auto batch, rows->next());
             if (!batch) return {};
