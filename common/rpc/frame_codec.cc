@@ -106,6 +106,12 @@ std::string method_name(Method method) {
             return "inventory";
         case Method::accept_loss:
             return "accept_loss";
+        case Method::heartbeat:
+            return "heartbeat";
+        case Method::assign_replicas:
+            return "assign_replicas";
+        case Method::fetch:
+            return "fetch";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }
@@ -119,6 +125,7 @@ bool changes_state(Method method) {
         case Method::compress:
         case Method::register_node:
         case Method::accept_loss:
+        case Method::assign_replicas:
             return true;
         default:
             return false;

@@ -21,23 +21,26 @@ inline constexpr std::size_t kFrameHeaderBytes = 8;
 // Numbers are never used again for another method. Headers in common/rpc/messages/ describe requests, data
 // frames and ends.
 enum class Method : std::uint8_t {
-    ping = 1,            // node_messages.h
-    create_table = 2,    // table_messages.h
-    update_table = 3,    // table_messages.h
-    drop_table = 4,      // table_messages.h
-    append = 5,          // append_messages.h
-    read = 6,            // read_messages.h
-    wait = 7,            // read_messages.h
-    offsets = 8,         // read_messages.h
-    pin = 9,             // query_messages.h
-    unpin = 10,          // query_messages.h
-    query = 11,          // query_messages.h
-    compress = 12,       // upkeep_messages.h
-    stats = 13,          // upkeep_messages.h
-    check = 14,          // upkeep_messages.h
-    register_node = 15,  // node_messages.h
-    inventory = 16,      // node_messages.h
-    accept_loss = 17,    // upkeep_messages.h
+    ping = 1,              // node_messages.h
+    create_table = 2,      // table_messages.h
+    update_table = 3,      // table_messages.h
+    drop_table = 4,        // table_messages.h
+    append = 5,            // append_messages.h
+    read = 6,              // read_messages.h
+    wait = 7,              // read_messages.h
+    offsets = 8,           // read_messages.h
+    pin = 9,               // query_messages.h
+    unpin = 10,            // query_messages.h
+    query = 11,            // query_messages.h
+    compress = 12,         // upkeep_messages.h
+    stats = 13,            // upkeep_messages.h
+    check = 14,            // upkeep_messages.h
+    register_node = 15,    // node_messages.h
+    inventory = 16,        // node_messages.h
+    accept_loss = 17,      // upkeep_messages.h
+    heartbeat = 18,        // replica_messages.h
+    assign_replicas = 19,  // replica_messages.h
+    fetch = 20,            // replica_messages.h
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

@@ -262,8 +262,9 @@ asio::awaitable<Result<net::ByteBudget::Share>> Client::take_slot(Method method,
                                                             " already; ask again later, or without waiting");
         co_return std::move(place);
     }
-    const bool control =
-        method == Method::ping || method == Method::register_node || method == Method::inventory;
+    const bool control = method == Method::ping || method == Method::register_node ||
+                         method == Method::inventory || method == Method::heartbeat ||
+                         method == Method::assign_replicas;
     auto& slots = control ? controls_ : slots_;
     auto slot = slots.try_acquire(1);
     if (slot.bytes() > 0) co_return std::move(slot);

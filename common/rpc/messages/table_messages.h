@@ -57,11 +57,13 @@ struct CreateTableRequest {
     std::string cluster_id;
     TableMeta table;
     std::vector<PartitionEpoch> partitions;  // each once, below table.partition_count
+    bool replicated = false;  // they have other copies: nobody leads here before an assignment says so
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
         v("table", m.table);
         v("partitions", m.partitions);
+        v.maybe("replicated", m.replicated);
     }
     std::string complaint() const {
         for (const auto& part : partitions)

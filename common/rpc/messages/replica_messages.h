@@ -1,0 +1,236 @@
+// Copies of partitions: who leads them, leases, and what followers fetch. docs/formats/rpc.md, docs/flows/
+// replicate.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/rpc/messages/table_messages.h"
+
+namespace dl::rpc {
+
+inline constexpr std::size_t kCopiesMax = 5;
+inline constexpr std::size_t kReplicaListMax = 4 * kCopiesMax;  // with those that come and go
+inline constexpr std::size_t kAssignmentsMax = 8192;            // of one request; more go in several
+inline constexpr std::size_t kProcessIdBytes = 16;              // hex digits
+
+// A partition that has, or had, more than one copy: TableRef::members without the name, and the partition.
+struct ReplicaRef {
+    TableId table;
+    std::uint64_t incarnation = 0;
+    PartitionId partition;
+    template <class Self, class Visitor>
+    static void members(Self& m, Visitor& v) {
+        v("table_id", m.table);
+        v.maybe("incarnation", m.incarnation);
+        v("partition", m.partition);
+    }
+    friend auto operator<=>(const ReplicaRef&, const ReplicaRef&) = default;
+};
+
+// What a copy is told of its partition: a part of its placement (common/meta/placement.h). A node that is in
+// none of the lists any more keeps its copy and follows nobody.
+struct ReplicaAssignment {
+    ReplicaRef replica;
+    LeaderEpoch leader_epoch;
+    std::uint32_t version = 0;  // of the placement; an older one is ignored
+    NodeId leader;              // 0: none at the moment
+    std::vector<NodeId> in_sync;
+    std::vector<NodeId> replicas;  // including those that are being added
+    std::uint32_t min_in_sync = 1;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        ReplicaRef::members(m.replica, v);
+        v("leader_epoch", m.leader_epoch);
+        v("version", m.version, from_to(1, std::numeric_limits<std::uint32_t>::max()));
+        v.maybe("leader", m.leader);
+        v("in_sync", m.in_sync, at_most(kReplicaListMax));
+        v("replicas", m.replicas, at_most(kReplicaListMax));
+        v("min_in_sync", m.min_in_sync, from_to(1, kCopiesMax));
+    }
+    friend bool operator==(const ReplicaAssignment&, const ReplicaAssignment&) = default;
+};
+
+struct NodeAddress {
+    NodeId node;
+    std::string address;  // host:port
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("node_id", m.node);
+        v("address", m.address, at_most(limits::name_bytes_max));
+    }
+    friend bool operator==(const NodeAddress&, const NodeAddress&) = default;
+};
+
+// New assignments of copies on this node, durable before the answer; idempotent. Each is taken or ignored on
+// its own: one of a partition that is not here, or of another incarnation, is ignored. NOT_LEADER when
+// `controller` is not the one whose heartbeats this node answers.
+struct AssignReplicasRequest {
+    static constexpr Method kMethod = Method::assign_replicas;
+    std::string cluster_id;
+    std::string controller;          // as in HeartbeatRequest
+    std::vector<NodeAddress> nodes;  // all of the cluster
+    std::vector<ReplicaAssignment> partitions;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
+        v("controller", m.controller, at_most(kProcessIdBytes));
+        v("nodes", m.nodes);
+        v("partitions", m.partitions, at_most(kAssignmentsMax));
+    }
+};
+using AssignReplicasReply = Done<Method::assign_replicas>;
+
+// From the controller to every node, every master.heartbeat.ms. Prolongs the node's lease: it ends `lease_ms`
+// after the node *sent* the reply that `answers` names, by the node's own clock. So whoever waits, from the
+// arrival of the last reply that he ever named, for lease_ms and what clocks may differ, knows that it is
+// over. A lease is of one pair of processes: a request of another controller, or of a node that was started
+// anew, begins without one.
+struct HeartbeatRequest {
+    static constexpr Method kMethod = Method::heartbeat;
+    std::string cluster_id;
+    std::string controller;     // random, of the controller's process
+    std::string process;        // of the node, as its last reply said; "": none yet
+    std::uint64_t answers = 0;  // HeartbeatReply::sequence of the last reply that arrived; 0: none
+    std::uint32_t lease_ms = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
+        v("controller", m.controller, at_most(kProcessIdBytes));
+        v.maybe("process", m.process, at_most(kProcessIdBytes));
+        v.maybe("answers", m.answers);
+        v("lease_ms", m.lease_ms, from_to(1, 3'600'000));
+    }
+    std::string complaint() const {
+        return controller.size() == kProcessIdBytes ? "" : "names no controller";
+    }
+};
+
+// What a leader asks for. `in_sync`: the set it wants (members that have fallen behind are left out, those
+// that have caught up are in); it counts the wider of the old and the new one until it is told a newer
+// version. `resigns`: it cannot lead in this epoch any more (its process was started anew, its log was opened
+// anew after an error): another member, or itself in a newer epoch.
+struct ReplicaProposal {
+    ReplicaRef replica;
+    LeaderEpoch leader_epoch;
+    std::uint32_t version = 0;  // of the assignment it is about; for any other it is void
+    std::vector<NodeId> in_sync;
+    bool resigns = false;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        ReplicaRef::members(m.replica, v);
+        v("leader_epoch", m.leader_epoch);
+        v("version", m.version);
+        v.maybe("in_sync", m.in_sync, at_most(kReplicaListMax));
+        v.maybe("resigns", m.resigns);
+    }
+};
+
+struct HeartbeatReply {
+    static constexpr Method kMethod = Method::heartbeat;
+    NodeId node_id;  // 0: not registered
+    std::string incarnation;
+    std::string process;         // random, of this process
+    std::uint64_t sequence = 0;  // of this reply, > 0
+    // assignments_digest() of those it has of its partitions; another one than the controller's own: it is to
+    // be told all.
+    std::uint64_t assignments = 0;
+    bool stopping = false;                   // asked to end: leaderships are to go elsewhere first
+    std::vector<ReplicaProposal> proposals;  // at most kAssignmentsMax; the rest with the next
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v.maybe("node_id", m.node_id);
+        v("incarnation", m.incarnation);
+        v("process", m.process, at_most(kProcessIdBytes));
+        v("sequence", m.sequence, from_to(1, std::numeric_limits<std::int64_t>::max()));
+        v.maybe("assignments", m.assignments);
+        v.maybe("stopping", m.stopping);
+        v.maybe("proposals", m.proposals, at_most(kAssignmentsMax));
+    }
+};
+
+// The sum, modulo 2^64, of a hash of (table, incarnation, partition, version): whoever has the same
+// assignments has the same, in any order.
+std::uint64_t assignment_digest(const ReplicaRef& replica, std::uint32_t version);
+
+// fetch: what a follower asks one leader for, for all partitions it follows there. One request at a time for
+// each pair of nodes: a session, which the leader keeps, so that a request names only what has changed.
+struct FetchPosition {
+    ReplicaRef replica;
+    LeaderEpoch leader_epoch;      // in which it follows
+    Offset offset = 0;             // behind the last record of its log
+    Offset synced_end = 0;         // of its log
+    std::uint32_t last_epoch = 0;  // of the last batch of its log; 0: the log is empty
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        ReplicaRef::members(m.replica, v);
+        v("leader_epoch", m.leader_epoch);
+        v("offset", m.offset, from_to(0, std::numeric_limits<std::int64_t>::max()));
+        v("synced_end", m.synced_end, from_to(0, std::numeric_limits<std::int64_t>::max()));
+        v.maybe("last_epoch", m.last_epoch);
+    }
+};
+
+// -> data frames, one a partition with news: u32 length (little-endian) | FetchedPartition as JSON | record
+// batches as in the log, each padded to 8 bytes; then the end.
+struct FetchRequest {
+    static constexpr Method kMethod = Method::fetch;
+    static constexpr std::size_t kPositionsMax = 1u << 17;
+    std::string cluster_id;
+    NodeId follower;
+    std::string process;                   // of the follower, as in HeartbeatReply
+    std::uint64_t session = 0;             // 0: a new one, the positions are all there are
+    std::uint64_t number = 0;              // of the request within its session, 1, 2, ...
+    std::vector<FetchPosition> positions;  // of a session: those that changed
+    std::vector<ReplicaRef> left;          // not followed here any more
+    std::uint32_t wait_ms = 0;             // answered when there is news, at the latest after this
+    std::uint64_t bytes_max = 0;           // of batches, about; one batch of one partition is always given
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
+        v("follower", m.follower, from_to(1, std::numeric_limits<std::uint32_t>::max()));
+        v("process", m.process, at_most(kProcessIdBytes));
+        v.maybe("session", m.session);
+        v.maybe("number", m.number);
+        v("positions", m.positions, at_most(kPositionsMax));
+        v.maybe("left", m.left, at_most(kPositionsMax));
+        v("wait_ms", m.wait_ms, from_to(0, 60'000));
+        v("bytes_max", m.bytes_max, from_to(1, 1u << 30));
+    }
+};
+
+// What the follower is to do with one partition. `error` stands alone: NOT_LEADER (another epoch, or no
+// lease: it waits to be told), NOT_FOUND (the log here begins above its end: it needs files).
+struct FetchedPartition {
+    ReplicaRef replica;
+    LeaderEpoch leader_epoch;
+    Offset high_watermark = 0;
+    Offset log_start = 0;
+    // The follower's log has no common end with the leader's: the newest epoch of the leader's that is not
+    // above the follower's last, and where it ends there. It cuts to the smaller end and asks again.
+    std::optional<std::uint32_t> diverged_epoch;
+    std::optional<Offset> diverged_end;
+    std::optional<Error> error;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        ReplicaRef::members(m.replica, v);
+        v("leader_epoch", m.leader_epoch);
+        v.maybe("high_watermark", m.high_watermark);
+        v.maybe("log_start", m.log_start);
+        v.maybe("diverged_epoch", m.diverged_epoch);
+        v.maybe("diverged_end", m.diverged_end);
+        v.maybe("error", m.error);
+    }
+};
+
+struct FetchReply {
+    static constexpr Method kMethod = Method::fetch;
+    std::uint64_t session = 0;  // 0: the session is not known here, begin another
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v.maybe("session", m.session);
+    }
+};
+
+}  // namespace dl::rpc
