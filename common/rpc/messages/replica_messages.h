@@ -29,15 +29,21 @@ struct ReplicaRef {
     friend auto operator<=>(const ReplicaRef&, const ReplicaRef&) = default;
 };
 
-// What a copy is told of its partition: a part of its placement (common/meta/placement.h). A node that is in
-// none of the lists any more keeps its copy and follows nobody.
+// Whether nodes are told of a placement: it has, or had, more than one copy. Partitions that never had need
+// no assignment, no lease and no digest: who has the copy leads it.
+inline bool is_assigned(const PartitionPlacement& placement) {
+    return placement.replicas.size() > 1 || placement.version > 1;
+}
+
+// What a copy is told of its partition: a part of its placement (common/meta/placement.h), for each of its
+// nodes_of(). A node that is in none of the lists any more keeps its copy and follows nobody.
 struct ReplicaAssignment {
     ReplicaRef replica;
     LeaderEpoch leader_epoch;
     std::uint32_t version = 0;  // of the placement; an older one is ignored
     NodeId leader;              // 0: none at the moment
     std::vector<NodeId> in_sync;
-    std::vector<NodeId> replicas;  // including those that are being added
+    std::vector<NodeId> replicas;  // including those that are being added, or removed
     std::uint32_t min_in_sync = 1;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
@@ -111,6 +117,8 @@ struct HeartbeatRequest {
 // that have caught up are in); it counts the wider of the old and the new one until it is told a newer
 // version. `resigns`: it cannot lead in this epoch any more (its process was started anew, its log was opened
 // anew after an error): another member, or itself in a newer epoch.
+// The controller answers each with a new version, also one that it refuses or that changes nothing: only that
+// ends the counting of the wider set.
 struct ReplicaProposal {
     ReplicaRef replica;
     LeaderEpoch leader_epoch;
@@ -150,8 +158,8 @@ struct HeartbeatReply {
     }
 };
 
-// The sum, modulo 2^64, of a hash of (table, incarnation, partition, version): whoever has the same
-// assignments has the same, in any order.
+// assignments: the sum, modulo 2^64, over what is_assigned() and has this node in its nodes_of(), of a hash
+// of (table, incarnation, partition, version): whoever has the same assignments has the same, in any order.
 std::uint64_t assignment_digest(const ReplicaRef& replica, std::uint32_t version);
 
 // fetch: what a follower asks one leader for, for all partitions it follows there. One request at a time for
