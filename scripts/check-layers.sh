@@ -6,7 +6,7 @@ set -euo pipefail
 
 # Groups from bottom to top: a folder includes the groups below its own, and no folder of its own group.
 common_layers='allocator|base|io json async|net process|config types|meta|record|duck|worker|rpc'
-slave_layers='log|index|parquet|snapshot|compaction|partition|query stream|handlers|server|app'
+slave_layers='log|index|parquet|snapshot|compaction|partition|replication query stream|handlers|server|app'
 master_layers='catalog|sql|routing|control|execution|protocol|server|app'
 
 if [[ ${1-} == --show ]]; then

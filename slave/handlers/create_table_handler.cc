@@ -22,7 +22,8 @@ rpc::RpcHandler make_create_table_handler(HandlerContext& context) {
             return std::nullopt;
         };
         auto work = [tables = context.tables, request = std::move(request), stop = std::move(stop)] {
-            return tables->create(request.table, rpc::leader_epochs(request.partitions), stop);
+            return tables->create(request.table, rpc::leader_epochs(request.partitions), request.replicated,
+                                  stop);
         };
         auto created = co_await run_on(*context.tables_pool, work);
         call.on_cancel({});

@@ -31,6 +31,8 @@ class NodeMembership {
     virtual Result<void> join(NodeId node, std::string_view cluster_id, bool take_over) = 0;
 };
 
+class ReplicaSet;
+
 struct HandlerContext {
     TableRegistry* tables = nullptr;
     QueryService* queries = nullptr;
@@ -41,6 +43,7 @@ struct HandlerContext {
     std::shared_ptr<TableDrops> drops = std::make_shared<TableDrops>();
     NodeIdentity node;
     NodeMembership* membership = nullptr;
+    ReplicaSet* replicas = nullptr;
     WorkerPool* tables_pool = nullptr;  // creating and dropping tables, which may take seconds
 };
 

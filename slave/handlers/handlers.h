@@ -26,6 +26,9 @@ rpc::RpcHandler make_check_handler(HandlerContext& context);
 rpc::RpcHandler make_accept_loss_handler(HandlerContext& context);
 rpc::RpcHandler make_register_handler(HandlerContext& context);
 rpc::RpcHandler make_inventory_handler(HandlerContext& context);
+rpc::RpcHandler make_heartbeat_handler(HandlerContext& context);
+rpc::RpcHandler make_assign_replicas_handler(HandlerContext& context);
+rpc::RpcHandler make_fetch_handler(HandlerContext& context);
 
 std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context);
 

@@ -22,6 +22,11 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
     all[Method::accept_loss] = make_accept_loss_handler(context);
     all[Method::inventory] = make_inventory_handler(context);
     if (context.membership != nullptr) all[Method::register_node] = make_register_handler(context);
+    if (context.replicas != nullptr) {
+        all[Method::heartbeat] = make_heartbeat_handler(context);
+        all[Method::assign_replicas] = make_assign_replicas_handler(context);
+        all[Method::fetch] = make_fetch_handler(context);
+    }
     return all;
 }
 

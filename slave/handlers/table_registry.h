@@ -46,10 +46,12 @@ class TableRegistry {
 
     // Blocking (work pool). All idempotent, all durable on return.
     // The partitions to create, with their leader epochs. Older schemas and epochs are ignored here and
-    // below. Of a table that was not here nothing is left when it fails, or is ended by `stop`.
-    virtual Result<void> create(const TableMeta& table, const LeaderEpochs& partitions,
+    // below. Of a table that was not here nothing is left when it fails, or is ended by `stop`. `replicated`:
+    // they have copies on other nodes, and lead nothing before they are told to.
+    virtual Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, bool replicated,
                                 const StopCheck& stop) = 0;
-    // Epochs of partitions that are not here are ignored too.
+    // Epochs of partitions that are not here are ignored too, and those of partitions with copies elsewhere,
+    // which are told otherwise (slave/replication/).
     // Another incarnation than the one here is an error, as in check_incarnation().
     virtual Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) = 0;
     virtual Result<void> drop(TableId table, std::uint64_t incarnation) = 0;

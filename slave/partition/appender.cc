@@ -122,8 +122,12 @@ bool Appender::tail_is_full() const {
            core_.state()->end_offset > core_.publisher().manifest().flushed_end;
 }
 
+bool Appender::waits_for_copies() const {
+    return core_.unapplied_bytes.load() > kTailBytesFloor;
+}
+
 std::uint64_t Appender::tail_room() const {
-    if (tail_is_full()) return 0;
+    if (tail_is_full() || waits_for_copies()) return 0;
     const std::uint64_t most = limits::group_commit_bytes_max;
     if (core_.tail_share == nullptr) return most;
     // The index of the rows needs memory beside them.
@@ -152,6 +156,8 @@ void Appender::drain() {
     }
     if (waits) {
         idle_.notify_all();
+        // What is committed next resumes it.
+        if (waits_for_copies()) return;
         if (tail_is_full() || core_.tail_share == nullptr) return make_room_();
         return core_.context.tail_budget->wait(*core_.tail_share);
     }
@@ -178,6 +184,8 @@ void Appender::write_group(std::vector<PendingAppend> requests) {
     std::size_t bytes = 0;
     for (const auto& pending : requests)
         bytes += pending.request.body.size();
+    if (const auto gate = core_.gate(); gate != nullptr && !error)
+        if (auto checked = gate->check_writable(); checked.has_error()) error = std::move(checked).error();
     if (!error)
         if (auto checked = check_disk(bytes); checked.has_error()) error = std::move(checked).error();
     if (!error) {
@@ -228,6 +236,8 @@ Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& req
         auto written = log.append(stored);
         if (!written.has_error()) {
             hold->progress.appended(log.end_offset());
+            // Followers fetch and sync it while it is synced here.
+            if (const auto gate = core_.gate()) gate->appended(log.end_offset());
             written = log.sync();
         }
         if (written.has_error()) {
@@ -257,7 +267,7 @@ Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& req
     unanswered.requests.swap(requests);
     unanswered.places = std::move(group.places);
     hold->unanswered.push_back(std::move(unanswered));
-    return apply(hold, core_.options.synced_is_committed ? log.end_offset() : Offset{0});
+    return apply(hold, committed_at(log.end_offset()));
 }
 
 Appender::Outcome Appender::apply(WriterExclusion::Hold& hold, Offset end) {

@@ -5,6 +5,7 @@
 // thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -33,6 +34,13 @@ class Appender {
     // a group that is being written. INVALID_REQUEST beyond what is synced here; an end known already does
     // nothing.
     Result<void> advance_high_watermark(Offset end);
+    // The same at once and from any thread: applied on the storage pool, as far as it is synced here by then.
+    void commit_up_to(Offset end);
+    // What this copy does from now on (partition_copy.h).
+    void set_part(CopyPart part, LeaderEpoch epoch, std::shared_ptr<CommitGate> gate);
+    // Of a follower (partition_copy.h).
+    Result<void> take_given(LeaderEpoch epoch, const std::vector<StoredBatch>& batches);
+    Result<Offset> cut_given(LeaderEpoch epoch, Offset end, LeaderEpoch newest);
     // A flush has made room.
     void resume();
     // A flush failed: while the tail is full nothing can be taken, so what waits is answered.
@@ -71,7 +79,14 @@ class Appender {
     Result<void> check_disk(std::size_t bytes);
     // Takes the partition out of service for writes; what every request gets from now on.
     Error fail_service(const Error& error);
+    // INV-1: what is committed once the log is synced up to `end`.
+    Offset committed_at(Offset end) const;
+    void commit_wanted();
+    Result<void> check_follows(LeaderEpoch epoch) const;
+    Result<void> write_given(WriterExclusion::Hold& hold, const std::vector<StoredBatch>& batches);
     bool tail_is_full() const;
+    // Too much waits for other copies: a flush does not help.
+    bool waits_for_copies() const;
     // Bytes the next group may have; 0: it waits.
     std::uint64_t tail_room() const;
 
@@ -86,6 +101,8 @@ class Appender {
     std::condition_variable idle_;
 
     std::shared_ptr<DiskReserve> disk_;
+    std::atomic<Offset> commit_wanted_{0};
+    std::atomic<bool> commit_posted_{false};
 };
 
 }  // namespace dl::slave

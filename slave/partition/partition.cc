@@ -19,7 +19,9 @@
 namespace dl::slave {
 namespace {
 
-class WiredPartition : public Partition, public std::enable_shared_from_this<WiredPartition> {
+class WiredPartition : public Partition,
+                       public PartitionCopy,
+                       public std::enable_shared_from_this<WiredPartition> {
   public:
     WiredPartition(std::string directory, const TableMeta& table, PartitionId id, LeaderEpoch epoch,
                    const PartitionOptions& options, const PartitionContext& context)
@@ -51,10 +53,36 @@ class WiredPartition : public Partition, public std::enable_shared_from_this<Wir
         core_.set_epoch(hold, epoch);
     }
     LeaderEpoch leader_epoch() const override { return core_.epoch(); }
-    Result<void> check_epoch(LeaderEpoch named) const override { return core_.check_epoch(named); }
+    Result<void> check_epoch(LeaderEpoch named) const override {
+        DL_TRY(core_.check_epoch(named));
+        const auto gate = core_.gate();
+        return gate == nullptr ? Result<void>() : gate->check_serving(core_.progress().visible_end());
+    }
     Result<void> advance_high_watermark(Offset end) override {
         return appender_->advance_high_watermark(end);
     }
+    PartitionCopy* copy() override { return this; }
+    void set_part(CopyPart part, LeaderEpoch epoch, std::shared_ptr<CommitGate> gate) override {
+        appender_->set_part(part, epoch, std::move(gate));
+    }
+    CopyPart part() const override { return core_.part(); }
+    Ends ends() const override {
+        return {core_.progress().log_end(), core_.progress().synced_end(), core_.progress().high_watermark(),
+                core_.log().newest_epoch()};
+    }
+    Result<void> take(LeaderEpoch epoch, const std::vector<StoredBatch>& batches) override {
+        return appender_->take_given(epoch, batches);
+    }
+    Result<Offset> cut(LeaderEpoch epoch, Offset end, LeaderEpoch newest) override {
+        return appender_->cut_given(epoch, end, newest);
+    }
+    void commit_up_to(Offset end) override { appender_->commit_up_to(end); }
+    const SharedLog& log() const override { return core_.log(); }
+    std::unique_ptr<RetentionHold> retain_from(Offset from) override {
+        auto held = core_.log().retain_from(from);
+        return held.has_value() ? std::move(*held) : nullptr;
+    }
+    bool post(std::function<void()> work) override { return core_.context.storage_pool->post(std::move(work)); }
     std::shared_ptr<const ReadView> pin() const override {
         return make_pinned_view(core_.state(), core_.context.chunk_guides);
     }

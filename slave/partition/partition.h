@@ -17,6 +17,7 @@
 #include "slave/log/log_salvage.h"
 #include "slave/partition/append_request.h"
 #include "slave/partition/check_report.h"
+#include "slave/partition/partition_copy.h"
 #include "slave/partition/partition_options.h"
 #include "slave/partition/partition_stats.h"
 #include "slave/partition/read_slice.h"
@@ -53,8 +54,10 @@ class Partition {
     // may wait for a group that is being written. Who calls it has made the epoch durable.
     virtual void set_leader_epoch(LeaderEpoch epoch) = 0;
     virtual LeaderEpoch leader_epoch() const = 0;
-    // For reads and pins, before them: NOT_LEADER, naming both, unless `named` is the epoch of now.
+    // For reads and pins, before them: NOT_LEADER unless it leads in that epoch and may serve.
     virtual Result<void> check_epoch(LeaderEpoch named) const = 0;
+    // As one of several copies; lives as long as the partition.
+    virtual PartitionCopy* copy() { return nullptr; }
     // With PartitionOptions::synced_is_committed off: records below `end` are committed. Applies them and
     // answers their requests on this thread; blocks. INVALID_REQUEST beyond what is synced here.
     virtual Result<void> advance_high_watermark(Offset end) = 0;

@@ -25,6 +25,7 @@ PartitionCore::PartitionCore(std::string directory_in, const TableMeta& table, P
       options(options_in),
       context(with_clock(context_in)),
       epoch_(epoch.value),
+      part_(options_in.synced_is_committed ? CopyPart::alone : CopyPart::none),
       table_(std::make_shared<const TableMeta>(table)) {}
 
 std::string PartitionCore::label() const {
@@ -48,10 +49,26 @@ void PartitionCore::set_epoch(WriterExclusion::Hold&, LeaderEpoch epoch) {
 
 Result<void> PartitionCore::check_epoch(LeaderEpoch named) const {
     const auto own = epoch();
-    if (named == own) return {};
+    const auto part = this->part();
+    if (named == own && (part == CopyPart::alone || part == CopyPart::leader)) return {};
+    if (named == own)
+        return make_error(ErrorCode::not_leader, label() + " is not led by this slave in leader epoch " +
+                                                     std::to_string(own.value));
     return make_error(ErrorCode::not_leader, label() + " is in leader epoch " + std::to_string(own.value) +
                                                  " here, the request names epoch " +
                                                  std::to_string(named.value));
+}
+
+std::shared_ptr<CommitGate> PartitionCore::gate() const {
+    if (part() == CopyPart::alone) return nullptr;
+    const std::lock_guard lock(mutex_);
+    return gate_;
+}
+
+void PartitionCore::set_part(WriterExclusion::Hold&, CopyPart part, std::shared_ptr<CommitGate> gate) {
+    const std::lock_guard lock(mutex_);
+    gate_.swap(gate);
+    part_.store(part, std::memory_order_release);
 }
 
 std::shared_ptr<const PartitionState> PartitionCore::state() const {
@@ -79,6 +96,7 @@ void PartitionCore::note_tail_bytes(WriterExclusion::Hold& hold) {
     batch_id_figures.index_bytes = ids.index_bytes;
     batch_id_figures.file_bytes = ids.file_bytes;
     batch_id_figures.expires_at_us = ids.expires_in_us == 0 ? 0 : context.uptime_us() + ids.expires_in_us;
+    unapplied_bytes = hold->unapplied.body_bytes();
     const auto bytes = hold->tail.resident_bytes() + hold->unapplied.body_bytes() + ids.table_bytes;
     tail_resident_bytes = bytes;
     if (tail_share != nullptr) tail_share->set(bytes);

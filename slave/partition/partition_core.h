@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "slave/partition/commit_gate.h"
 #include "slave/partition/earlier_states.h"
 #include "slave/partition/log_progress.h"
 #include "slave/partition/partition.h"
@@ -61,8 +62,13 @@ class PartitionCore {
     LeaderEpoch epoch() const { return LeaderEpoch{epoch_.load(std::memory_order_acquire)}; }
     // Never falls. Held: nothing is being appended in an older one when it returns.
     void set_epoch(WriterExclusion::Hold& hold, LeaderEpoch epoch);
-    // NOT_LEADER, which names both, when a request names another one (INV-8).
+    // NOT_LEADER when a request names another one (INV-8), or when this copy does not lead.
     Result<void> check_epoch(LeaderEpoch named) const;
+
+    CopyPart part() const { return part_.load(std::memory_order_acquire); }
+    // Of a leader among several copies; else nullptr.
+    std::shared_ptr<CommitGate> gate() const;
+    void set_part(WriterExclusion::Hold& hold, CopyPart part, std::shared_ptr<CommitGate> gate);
 
     std::shared_ptr<const PartitionState> state() const;
     // The holder may show another state: no shorter, and not beyond the high watermark.
@@ -102,6 +108,7 @@ class PartitionCore {
     EarlierStates earlier;
     PartitionCounters counters;
     std::atomic<std::uint64_t> tail_resident_bytes{0};
+    std::atomic<std::uint64_t> unapplied_bytes{0};  // in the log, not committed yet
     // Of the remembered batches; expires_at_us: when a file of them
     // may be let go, by context.uptime_us; 0: there is none.
     struct BatchIdFigures {
@@ -114,6 +121,7 @@ class PartitionCore {
 
   private:
     std::atomic<std::uint32_t> epoch_;
+    std::atomic<CopyPart> part_;
     std::mutex commit_mutex_;
     std::unique_ptr<SnapshotPublisher> publisher_;
     SharedLog* log_ = nullptr;  // the exclusion's
@@ -121,6 +129,7 @@ class PartitionCore {
     mutable std::mutex mutex_;
     std::shared_ptr<const TableMeta> table_;
     std::shared_ptr<const PartitionState> state_;
+    std::shared_ptr<CommitGate> gate_;
 };
 
 }  // namespace dl::slave

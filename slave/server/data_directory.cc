@@ -194,7 +194,7 @@ Result<DataDirectory::StoredTable> DataDirectory::read_table(TableId table) cons
         DL_TRY_ASSIGN(json, unseal_text(text, file));
     }
     StoredTable stored;
-    auto meta = table_meta_from_json(json, &stored.epochs);
+    auto meta = table_meta_from_json(json, &stored.epochs.epochs);
     if (meta.has_error()) return meta.error().in(file);
     // Format 1 had no checksum and no incarnation.
     if (json.size() == text.size() && meta->incarnation != 0)
@@ -216,7 +216,7 @@ Result<bool> DataDirectory::has_table(TableId table) const {
     return files_.exists(table_path(table) + "/table.json");
 }
 
-Result<void> DataDirectory::write_table(const TableMeta& table, const LeaderEpochs& epochs) {
+Result<void> DataDirectory::write_table(const TableMeta& table, const StoredEpochs& epochs) {
     DL_TRY(files_.create_directories(table_path(table.id)));
     DL_TRY(write_epochs(table.id, epochs));
     DL_TRY(files_.replace_atomically(table_path(table.id) + "/table.json",
@@ -224,7 +224,7 @@ Result<void> DataDirectory::write_table(const TableMeta& table, const LeaderEpoc
     return files_.sync_directory(tables_path());
 }
 
-Result<void> DataDirectory::write_epochs(TableId table, const LeaderEpochs& epochs) {
+Result<void> DataDirectory::write_epochs(TableId table, const StoredEpochs& epochs) {
     return files_.replace_atomically(table_path(table) + "/epochs.json", encode_epochs_file(table, epochs));
 }
 

@@ -18,6 +18,7 @@
 
 #include "common/io/file_system.h"
 #include "common/meta/table_meta.h"
+#include "slave/server/epochs_file.h"
 #include "slave/server/node_file.h"
 
 namespace dl::slave {
@@ -53,12 +54,12 @@ class DataDirectory {
     // format 1.
     struct StoredTable {
         TableMeta meta;
-        LeaderEpochs epochs;
+        StoredEpochs epochs;
     };
     Result<StoredTable> read_table(TableId table) const;
     // The epochs first: no table.json is newer than its epochs.
-    Result<void> write_table(const TableMeta& table, const LeaderEpochs& epochs);
-    Result<void> write_epochs(TableId table, const LeaderEpochs& epochs);
+    Result<void> write_table(const TableMeta& table, const StoredEpochs& epochs);
+    Result<void> write_epochs(TableId table, const StoredEpochs& epochs);
     Result<bool> has_table(TableId table) const;
     // A new partition directory, complete or not there at all. Durable with sync_partitions(); several may be
     // created at the same time.

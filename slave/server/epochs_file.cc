@@ -11,15 +11,23 @@ namespace dl::slave {
 
 using nlohmann::json;
 
-std::string encode_epochs_file(TableId table, const LeaderEpochs& epochs) {
+// Format 1 knows no copies: it is what is written as long as there are none, for the programs that know it.
+std::string encode_epochs_file(TableId table, const StoredEpochs& stored) {
     json by_partition = json::object();
-    for (const auto& [partition, epoch] : epochs)
+    for (const auto& [partition, epoch] : stored.epochs)
         by_partition[std::to_string(partition.value)] = epoch.value;
-    const json tree = {{"format", 1}, {"table_id", table.value}, {"epochs", std::move(by_partition)}};
+    json tree = {{"format", stored.replicated.empty() ? 1 : 2},
+                 {"table_id", table.value},
+                 {"epochs", std::move(by_partition)}};
+    if (!stored.replicated.empty()) {
+        auto& list = tree["replicated"] = json::array();
+        for (const auto partition : stored.replicated)
+            list.push_back(partition.value);
+    }
     return seal_text(tree.dump());
 }
 
-Result<LeaderEpochs> decode_epochs_file(std::string_view text, TableId table, const std::string& file) {
+Result<StoredEpochs> decode_epochs_file(std::string_view text, TableId table, const std::string& file) {
     const auto damaged = [&](const std::string& why) {
         return make_error(ErrorCode::corrupt_data, file + " is damaged: " + why);
     };
@@ -28,10 +36,11 @@ Result<LeaderEpochs> decode_epochs_file(std::string_view text, TableId table, co
     if (!tree.is_object() || !tree.contains("format") || !tree.contains("table_id") ||
         !tree.contains("epochs") || !tree["epochs"].is_object())
         return damaged("it lacks \"format\", \"table_id\" or \"epochs\"");
-    if (tree["format"] != 1)
-        return damaged("format " + tree["format"].dump().substr(0, 32) + " is unknown, this program knows 1");
+    if (tree["format"] != 1 && tree["format"] != 2)
+        return damaged("format " + tree["format"].dump().substr(0, 32) +
+                       " is unknown, this program knows 1 and 2");
     if (tree["table_id"] != table.value) return damaged("it is of another table");
-    LeaderEpochs epochs;
+    StoredEpochs stored;
     for (const auto& [name, epoch] : tree["epochs"].items()) {
         std::uint32_t partition = 0;
         const auto parsed = std::from_chars(name.data(), name.data() + name.size(), partition);
@@ -39,15 +48,30 @@ Result<LeaderEpochs> decode_epochs_file(std::string_view text, TableId table, co
             partition >= limits::partitions_max || !epoch.is_number_unsigned() ||
             epoch.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max())
             return damaged("\"" + name.substr(0, 32) + "\" has no epoch");
-        epochs[PartitionId{partition}] = LeaderEpoch{epoch.get<std::uint32_t>()};
+        stored.epochs[PartitionId{partition}] = LeaderEpoch{epoch.get<std::uint32_t>()};
     }
-    return epochs;
+    if (tree["format"] == 1) return stored;
+    if (!tree.contains("replicated") || !tree["replicated"].is_array())
+        return damaged("it lacks \"replicated\"");
+    for (const auto& partition : tree["replicated"]) {
+        if (!partition.is_number_unsigned() || partition.get<std::uint64_t>() >= limits::partitions_max)
+            return damaged("\"replicated\" names no partition");
+        stored.replicated.insert(PartitionId{partition.get<std::uint32_t>()});
+    }
+    return stored;
 }
 
-bool merge_epochs(LeaderEpochs& into, const LeaderEpochs& from) {
+bool merge_epochs(StoredEpochs& into, const StoredEpochs& from) {
+    bool newer = merge_epochs(into, from.epochs);
+    for (const auto partition : from.replicated)
+        newer = into.replicated.insert(partition).second || newer;
+    return newer;
+}
+
+bool merge_epochs(StoredEpochs& into, const LeaderEpochs& from) {
     bool newer = false;
     for (const auto& [partition, epoch] : from) {
-        auto& known = into[partition];
+        auto& known = into.epochs[partition];
         if (known < epoch) {
             known = epoch;
             newer = true;
@@ -56,9 +80,9 @@ bool merge_epochs(LeaderEpochs& into, const LeaderEpochs& from) {
     return newer;
 }
 
-LeaderEpoch epoch_of(const LeaderEpochs& epochs, PartitionId id) {
-    const auto found = epochs.find(id);
-    return found == epochs.end() ? LeaderEpoch{1} : found->second;
+LeaderEpoch epoch_of(const StoredEpochs& stored, PartitionId id) {
+    const auto found = stored.epochs.find(id);
+    return found == stored.epochs.end() ? LeaderEpoch{1} : found->second;
 }
 
 }  // namespace dl::slave

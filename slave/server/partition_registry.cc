@@ -43,10 +43,13 @@ PartitionRegistry::Slot PartitionRegistry::open(const PlacedPartition& found) co
     Slot slot;
     slot.directory = found.directory;
     const auto path = directories_[found.directory]->partition_path(found.table->id, found.id);
+    auto options = options_;
+    options.synced_is_committed = !found.replicated;
     auto opened =
-        Partition::open(path, *found.table, found.id, options_, context_of(found.directory), found.epoch);
+        Partition::open(path, *found.table, found.id, options, context_of(found.directory), found.epoch);
     if (opened.has_value()) {
         slot.partition = std::move(*opened);
+        slot.recovered = slot.partition->leader_epoch();
         return slot;
     }
     slot.failure = opened.error().in(found.name() + " could not be opened");
@@ -185,7 +188,7 @@ bool PartitionRegistry::reopen(const Failed& failed) {
         const auto slot = table->second.slots.find(failed.id);
         if (slot == table->second.slots.end() || slot->second.partition != failed.partition) return true;
         place = {table->second.meta, failed.id, epoch_of(table->second.epochs, failed.id),
-                 slot->second.directory};
+                 slot->second.directory, table->second.epochs.replicated.contains(failed.id)};
     }
     failed.partition->close();  // it goes on serving reads
     auto slot = open(place);

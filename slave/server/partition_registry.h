@@ -19,6 +19,7 @@
 #include "common/base/check.h"
 #include "slave/handlers/table_registry.h"
 #include "slave/partition/disk_reserve.h"
+#include "slave/replication/copy_store.h"
 #include "slave/server/data_directory.h"
 #include "slave/server/retry_thread.h"
 #include "slave/server/table_scan.h"
@@ -33,7 +34,7 @@ struct DirectoryPools {
     WorkerPool* compaction = nullptr;
 };
 
-class PartitionRegistry final : public TableRegistry {
+class PartitionRegistry final : public TableRegistry, public CopyStore {
   public:
     // `pools`: by directory; without any those of the context are everybody's.
     PartitionRegistry(std::vector<std::shared_ptr<DataDirectory>> directories, PartitionOptions options,
@@ -71,13 +72,15 @@ class PartitionRegistry final : public TableRegistry {
     std::size_t table_count() const override;
     std::vector<HeldTable> held() const override;
     TableId highest_table() const override;
-    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions,
+    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, bool replicated,
                         const StopCheck& stop) override;
     Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) override;
     Result<void> drop(TableId table, std::uint64_t incarnation) override;
     Result<void> adopt(TableId table, std::uint64_t incarnation) override;
     Result<std::vector<LostRange>> lost_records(TableId table, std::uint64_t incarnation, PartitionId id,
                                                 std::optional<LeaderEpoch> accept) override;
+    Result<Opened> opened(TableId table, std::uint64_t incarnation, PartitionId id) const override;
+    Result<void> note_copies(TableId table, std::uint64_t incarnation, const LeaderEpochs& epochs) override;
 
   private:
     struct Slot {
@@ -85,10 +88,11 @@ class PartitionRegistry final : public TableRegistry {
         std::optional<Error> failure;
         bool placed = true;  // false: it lies in two directories, so in none
         std::size_t directory = 0;
+        LeaderEpoch recovered;  // as in CopyStore::Opened
     };
     struct Table {
         std::shared_ptr<const TableMeta> meta;
-        LeaderEpochs epochs;  // as stored
+        StoredEpochs epochs;  // as stored
         std::map<PartitionId, Slot> slots;
     };
     // While it lives nobody else changes the table.
@@ -118,14 +122,15 @@ class PartitionRegistry final : public TableRegistry {
     PartitionContext context_of(std::size_t directory) const;
     std::vector<std::size_t> partitions_by_directory() const;
     Result<void> add_partitions(const std::shared_ptr<const TableMeta>& meta, const LeaderEpochs& wanted,
-                                const LeaderEpochs& stored, const StopCheck& stop, bool keep_some);
+                                const StoredEpochs& stored, const StopCheck& stop, bool keep_some);
     struct Made {
         std::map<PartitionId, Slot> slots;
         std::optional<Error> failure;
     };
     Made make_partitions(const std::vector<PlacedPartition>& places, const StopCheck& stop);
     void undo_create(const TableMeta& meta);
-    LeaderEpochs epochs(TableId table) const;
+    StoredEpochs epochs(TableId table) const;
+    Result<void> write_epochs(TableId table, const StoredEpochs& stored);
     Result<void> update_changing(const TableMeta& table, const LeaderEpochs& epochs);
 
     const std::vector<std::shared_ptr<DataDirectory>> directories_;

@@ -46,14 +46,14 @@ std::vector<std::size_t> PartitionRegistry::partitions_by_directory() const {
     return counts;
 }
 
-LeaderEpochs PartitionRegistry::epochs(TableId table) const {
+StoredEpochs PartitionRegistry::epochs(TableId table) const {
     std::shared_lock lock(mutex_);
     const auto found = tables_.find(table);
-    return found == tables_.end() ? LeaderEpochs() : found->second.epochs;
+    return found == tables_.end() ? StoredEpochs() : found->second.epochs;
 }
 
 Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpochs& partitions,
-                                       const StopCheck& stop) {
+                                       bool replicated, const StopCheck& stop) {
     const Change change(*this, table.id);
     if (const auto stopped = stop()) return *stopped;
     DL_TRY(check_readable(table.id));
@@ -64,6 +64,9 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
     const auto meta = known ? *this->table(table.id) : std::make_shared<const TableMeta>(table);
     auto stored_epochs = epochs(table.id);
     merge_epochs(stored_epochs, partitions);
+    if (replicated)
+        for (const auto& entry : partitions)
+            stored_epochs.replicated.insert(entry.first);
     if (auto added = add_partitions(meta, partitions, stored_epochs, stop, known); added.has_error()) {
         if (!known) undo_create(*meta);
         return added;
@@ -76,7 +79,7 @@ Result<void> PartitionRegistry::create(const TableMeta& table, const LeaderEpoch
 // Those that are not here yet; found by others when all of them are there. Of a table that is known those
 // that could be made stay when another one could not: a repeat makes the rest.
 Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const TableMeta>& meta,
-                                               const LeaderEpochs& wanted, const LeaderEpochs& stored,
+                                               const LeaderEpochs& wanted, const StoredEpochs& stored,
                                                const StopCheck& stop, bool keep_some) {
     auto counts = partitions_by_directory();
     std::vector<PlacedPartition> places;
@@ -88,7 +91,8 @@ Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const Table
             const auto emptiest = std::min_element(counts.begin(), counts.end());
             ++*emptiest;
             places.push_back({meta, entry.first, epoch_of(stored, entry.first),
-                              static_cast<std::size_t>(emptiest - counts.begin())});
+                              static_cast<std::size_t>(emptiest - counts.begin()),
+                              stored.replicated.contains(entry.first)});
         }
     }
     std::set<std::size_t> used;
@@ -136,6 +140,7 @@ PartitionRegistry::Made PartitionRegistry::make_partitions(const std::vector<Pla
         }
         if (!stopped) {
             slot = open(place);
+            slot.recovered = LeaderEpoch{};
             stopped = slot.failure;
         }
         const std::lock_guard lock(mutex);
@@ -184,10 +189,10 @@ Result<void> PartitionRegistry::update_changing(const TableMeta& table, const Le
         for (const auto& [id, slot] : tables_.at(table.id).slots)
             partitions[id] = slot.partition;
     }
+    auto stored_epochs = epochs(table.id);
     LeaderEpochs here;
     for (const auto& [id, epoch] : told)
-        if (partitions.contains(id)) here[id] = epoch;
-    auto stored_epochs = epochs(table.id);
+        if (partitions.contains(id) && !stored_epochs.replicated.contains(id)) here[id] = epoch;
     const bool newer_epochs = merge_epochs(stored_epochs, here);
     if (!newer_schema && !newer_epochs) return {};
     for (const auto& directory : directories_) {
@@ -206,11 +211,54 @@ Result<void> PartitionRegistry::update_changing(const TableMeta& table, const Le
     for (const auto& [id, partition] : partitions) {
         if (partition == nullptr) continue;
         if (newer_schema) partition->update_table(*meta);
-        partition->set_leader_epoch(epoch_of(stored_epochs, id));
+        if (!stored_epochs.replicated.contains(id)) partition->set_leader_epoch(epoch_of(stored_epochs, id));
     }
     log_info(kComponent, newer_schema ? "table updated" : "leader epochs updated",
              {{"table", meta->name}, {"schema", meta->schema.id.value}});
     return {};
+}
+
+Result<void> PartitionRegistry::write_epochs(TableId table, const StoredEpochs& stored) {
+    for (const auto& directory : directories_) {
+        DL_TRY_ASSIGN(const bool described, directory->has_table(table));
+        if (described) DL_TRY(directory->write_epochs(table, stored));
+    }
+    const std::unique_lock lock(mutex_);
+    tables_[table].epochs = stored;
+    return {};
+}
+
+Result<CopyStore::Opened> PartitionRegistry::opened(TableId table, std::uint64_t incarnation,
+                                                    PartitionId id) const {
+    DL_TRY_ASSIGN(const auto meta, this->table(table));
+    DL_TRY(check_incarnation(*meta, incarnation, meta->name));
+    DL_TRY_ASSIGN(auto partition, this->partition(table, id));
+    const std::shared_lock lock(mutex_);
+    const auto found = tables_.find(table);
+    if (found == tables_.end()) return not_here(table);
+    const auto slot = found->second.slots.find(id);
+    const bool same = slot != found->second.slots.end() && slot->second.partition == partition;
+    if (!same) return not_here(table);
+    return Opened{std::move(partition), name_of(*meta, id), slot->second.recovered};
+}
+
+Result<void> PartitionRegistry::note_copies(TableId table, std::uint64_t incarnation,
+                                            const LeaderEpochs& told) {
+    const Change change(*this, table);
+    DL_TRY_ASSIGN(const auto known, this->table(table));
+    DL_TRY(check_incarnation(*known, incarnation, known->name));
+    StoredEpochs here;
+    {
+        const std::shared_lock lock(mutex_);
+        for (const auto& [id, epoch] : told)
+            if (tables_.at(table).slots.contains(id)) {
+                here.epochs[id] = epoch;
+                here.replicated.insert(id);
+            }
+    }
+    auto stored = epochs(table);
+    if (!merge_epochs(stored, here)) return {};
+    return write_epochs(table, stored);
 }
 
 Result<void> PartitionRegistry::adopt(TableId id, std::uint64_t incarnation) {

@@ -13,7 +13,7 @@ Result<std::vector<LostRange>> PartitionRegistry::lost_records(TableId id, std::
     DL_TRY(check_incarnation(*meta, incarnation, meta->name));
     const auto name = name_of(*meta, partition);
     PlacedPartition place{meta, partition, LeaderEpoch{1}, 0};
-    LeaderEpochs stored_epochs;
+    StoredEpochs stored_epochs;
     {
         const std::shared_lock lock(mutex_);
         const auto& entry = tables_.at(id);
@@ -27,14 +27,9 @@ Result<std::vector<LostRange>> PartitionRegistry::lost_records(TableId id, std::
         stored_epochs = entry.epochs;
     }
     const auto path = directories_[place.directory]->partition_path(id, partition);
-    if (accept && merge_epochs(stored_epochs, {{partition, *accept}})) {
+    if (accept && merge_epochs(stored_epochs, LeaderEpochs{{partition, *accept}})) {
         // Before anything is done in it.
-        for (const auto& directory : directories_) {
-            DL_TRY_ASSIGN(const bool described, directory->has_table(id));
-            if (described) DL_TRY(directory->write_epochs(id, stored_epochs));
-        }
-        const std::unique_lock lock(mutex_);
-        tables_[id].epochs = stored_epochs;
+        DL_TRY(write_epochs(id, stored_epochs));
     }
     DL_TRY_ASSIGN(auto lost, Partition::lost_records(path, *meta, partition, options_,
                                                      context_of(place.directory), accept.has_value()));
@@ -42,6 +37,7 @@ Result<std::vector<LostRange>> PartitionRegistry::lost_records(TableId id, std::
     log_warn("slave.registry", "loss accepted",
              {{"table", meta->name}, {"partition", partition.value}, {"lost", describe(lost)}});
     place.epoch = epoch_of(stored_epochs, partition);
+    place.replicated = stored_epochs.replicated.contains(partition);
     auto slot = open(place);
     const auto failure = slot.failure;
     {

@@ -19,6 +19,7 @@
 #include "slave/partition/batch_id_budget.h"
 #include "slave/partition/tail_budget.h"
 #include "slave/query/worker_executor.h"
+#include "slave/replication/replica_set.h"
 #include "slave/server/duck_query_service.h"
 #include "slave/server/node_membership.h"
 #include "slave/server/partition_registry.h"
@@ -30,6 +31,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto kComponent = "slave";
+// What a stop waits for other slaves to take the lead of partitions that they have copies of.
+constexpr auto kHandOverTime = std::chrono::milliseconds(3000);
 constexpr auto kUpkeepInterval = std::chrono::seconds(1);  // leases, idle partitions
 
 std::int64_t wall_clock_us() {
@@ -111,6 +114,7 @@ struct SlaveNode::Parts {
     net::ByteBudget query_slots;
     std::unique_ptr<StoredMembership> membership;
     std::unique_ptr<PartitionRegistry> registry;
+    std::unique_ptr<ReplicaSet> replicas;
     std::unique_ptr<DuckQueryService> queries;
     HandlerContext context;
     std::shared_ptr<rpc::RpcServer> server;
@@ -126,6 +130,7 @@ struct SlaveNode::Parts {
                 if (const auto expired = queries->expire(); expired > 0)
                     log_info(kComponent, "query leases were over", {{"views", expired}});
                 registry->tick();
+                replicas->tick();
             });
             upkeep();
         });
@@ -170,6 +175,14 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
                                                          std::move(context), parts.directory_pools());
     DL_TRY_ASSIGN(const auto recovered,
                   parts.registry->recover(std::max(1u, std::thread::hardware_concurrency())));
+    ReplicaSet::Identity identity;
+    identity.node_id = [member = parts.membership.get()] { return member->node_id(); };
+    identity.cluster_id = [member = parts.membership.get()] { return member->cluster_id(); };
+    identity.incarnation = parts.membership->incarnation();
+    ReplicaOptions copies;
+    copies.lag_max = settings.replica_lag_max;
+    parts.replicas = std::make_unique<ReplicaSet>(
+        *parts.registry, std::move(identity), [net = &parts.net] { return net->executor(); }, copies);
     parts.queries = std::make_unique<DuckQueryService>(std::move(query_workers));
 
     parts.context.tables = parts.registry.get();
@@ -180,6 +193,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     parts.context.query_slots = &parts.query_slots;
     parts.context.node = {settings.node, version, parts.membership->incarnation()};
     parts.context.membership = parts.membership.get();
+    parts.context.replicas = parts.replicas.get();
 
     rpc::RpcServerOptions options;
     options.request_bytes_max = settings.request_bytes_max;
@@ -216,6 +230,7 @@ void SlaveNode::stop() {
     auto& parts = *parts_;
     if (parts.stopped) return;
     parts.stopped = true;
+    if (parts.server && parts.replicas) parts.replicas->hand_over(kHandOverTime);
     parts.context.stopping->advance(1);  // who waits for records would wait through the grace
     if (parts.server) {
         log_info(kComponent, "draining", {{"grace_ms", parts.settings.stop_grace.count()}});
@@ -226,6 +241,7 @@ void SlaveNode::stop() {
         }
     }
     parts.scrubber.reset();
+    if (parts.replicas) parts.replicas->stop();
     parts.net.stop();
     parts.upkeep_timer.reset();
     parts.server.reset();
@@ -238,6 +254,7 @@ void SlaveNode::stop() {
             pool->stop();
     parts.upkeep_pool.stop();
     parts.queries.reset();
+    parts.replicas.reset();
     parts.registry.reset();
     log_info(kComponent, "stopped");
 }

@@ -297,13 +297,19 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .max = 1'000'000'000,
          .help = "Of the original.",
          .unused = "writes are visible at once, there is no insert cache to expire"},
+        {.name = "slave.replica.lag.ms",
+         .kind = Kind::integer,
+         .default_value = "5000",
+         .min = 200,
+         .max = 3'600'000,
+         .help = "A copy that has not caught up with its leader for so long is waited for no more."},
         {.name = "slave.replicas.sync.number",
          .kind = Kind::integer,
          .default_value = "0",
          .min = 0,
          .max = 1'000'000'000,
          .help = "Of the original.",
-         .unused = "this release keeps one copy of each partition"},
+         .unused = "how many copies a write waits for is said of each table (min_in_sync)"},
     };
 }
 
@@ -368,6 +374,7 @@ SlaveSettings slave_settings(const Config& config) {
     settings.requests_bytes_in_flight_max = size("slave.requests.bytes.max");
     settings.transfer.stall = std::chrono::milliseconds(config.integer("slave.transfer.stall.ms"));
     settings.stop_grace = std::chrono::milliseconds(config.integer("slave.stop.grace.ms"));
+    settings.replica_lag_max = std::chrono::milliseconds(config.integer("slave.replica.lag.ms"));
     if (const auto level = parse_log_level(config.text("slave.log.level")); level.has_value())
         settings.log_level = *level;
     return settings;

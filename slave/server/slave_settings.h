@@ -41,6 +41,7 @@ struct SlaveSettings {
     std::size_t requests_bytes_in_flight_max = 0;
     net::TransferLimits transfer;
     std::chrono::milliseconds stop_grace{0};
+    std::chrono::milliseconds replica_lag_max{0};
     LogLevel log_level = LogLevel::info;
 };
 

@@ -89,7 +89,8 @@ class Scanner {
         for (const auto id : *partitions) {
             const auto [at, fresh] = where_.emplace(std::pair(copy.id, id), copy.directory);
             if (fresh)
-                scan_.partitions.push_back({table.meta, id, epoch_of(table.epochs, id), copy.directory});
+                scan_.partitions.push_back({table.meta, id, epoch_of(table.epochs, id), copy.directory,
+                                            table.epochs.replicated.contains(id)});
             else
                 table.failed[id] = make_error(
                     ErrorCode::corrupt_data, name_of(*table.meta, id) + " is in two data directories, " +

@@ -19,6 +19,7 @@ struct PlacedPartition {
     PartitionId id;
     LeaderEpoch epoch{1};
     std::size_t directory = 0;
+    bool replicated = false;  // it has copies on other nodes
 
     // "partition 3 of table t"
     std::string name() const;
@@ -28,7 +29,7 @@ std::string name_of(const TableMeta& table, PartitionId id);
 struct TableScan {
     struct Table {
         std::shared_ptr<const TableMeta> meta;
-        LeaderEpochs epochs;                  // as stored
+        StoredEpochs epochs;                  // as stored
         std::map<PartitionId, Error> failed;  // found and not to be opened
     };
     // A table of which a directory could not be read.

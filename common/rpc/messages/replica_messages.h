@@ -26,6 +26,10 @@ struct ReplicaRef {
         v.maybe("incarnation", m.incarnation);
         v("partition", m.partition);
     }
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        members(m, v);
+    }
     friend auto operator<=>(const ReplicaRef&, const ReplicaRef&) = default;
 };
 
@@ -169,6 +173,7 @@ struct FetchPosition {
     LeaderEpoch leader_epoch;      // in which it follows
     Offset offset = 0;             // behind the last record of its log
     Offset synced_end = 0;         // of its log
+    Offset high_watermark = 0;     // what it knows to be committed
     std::uint32_t last_epoch = 0;  // of the last batch of its log; 0: the log is empty
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
@@ -176,6 +181,7 @@ struct FetchPosition {
         v("leader_epoch", m.leader_epoch);
         v("offset", m.offset, from_to(0, std::numeric_limits<std::int64_t>::max()));
         v("synced_end", m.synced_end, from_to(0, std::numeric_limits<std::int64_t>::max()));
+        v.maybe("high_watermark", m.high_watermark);
         v.maybe("last_epoch", m.last_epoch);
     }
 };
@@ -184,7 +190,7 @@ struct FetchPosition {
 // batches as in the log, each padded to 8 bytes; then the end.
 struct FetchRequest {
     static constexpr Method kMethod = Method::fetch;
-    static constexpr std::size_t kPositionsMax = 1u << 17;
+    static constexpr std::size_t kPositionsMax = 8192;
     std::string cluster_id;
     NodeId follower;
     std::string process;                   // of the follower, as in HeartbeatReply

@@ -94,9 +94,9 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
     {
         auto node = start();
         ASSERT_TRUE(node && node->recovered.has_value());
-        ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3), kGoOn).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 3), partitions(3), false, kGoOn).has_value());
         // And one that a single directory knows.
-        ASSERT_TRUE(node->registry->create(make_table(2, 1), partitions(1), kGoOn).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(2, 1), partitions(1), false, kGoOn).has_value());
         for (std::uint32_t p = 0; p < 3; ++p)
             append(*node->registry, p);
         node->registry->close();
@@ -135,7 +135,7 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
 TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), kGoOn).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), false, kGoOn).has_value());
         append(*node->registry, 0);
         node->registry->close();
     }
@@ -155,7 +155,7 @@ TEST_F(PartitionRegistryTest, ATableWithoutItsDescriptionIsSetAsideWithItsRows) 
 TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2), kGoOn).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2), false, kGoOn).has_value());
         append(*node->registry, 0);
         append(*node->registry, 1);
         node->registry->close();
@@ -171,7 +171,7 @@ TEST_F(PartitionRegistryTest, AnotherDirectoryKnowsTheTableToo) {
 TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropped) {
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), kGoOn).has_value());
+        ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), false, kGoOn).has_value());
         append(*node->registry, 0);
         node->registry->close();
     }
@@ -184,7 +184,7 @@ TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropp
         auto node = start();
         EXPECT_EQ(node->recovered->tables, 0u);
         EXPECT_TRUE(node->registry->table(TableId{1}).has_error());
-        EXPECT_EQ(node->registry->create(make_table(1, 1), partitions(1), kGoOn).error().code,
+        EXPECT_EQ(node->registry->create(make_table(1, 1), partitions(1), false, kGoOn).error().code,
                   ErrorCode::corrupt_data);
         EXPECT_EQ(node->registry->drop(TableId{1}, 1001).error().code, ErrorCode::corrupt_data);
         node->registry->close();
@@ -197,18 +197,18 @@ TEST_F(PartitionRegistryTest, WhatCannotBeReadIsNeitherServedNorReplacedNorDropp
 
 TEST_F(PartitionRegistryTest, ACreationThatIsEndedLeavesNothing) {
     auto node = start();
-    ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), kGoOn).has_value());
+    ASSERT_TRUE(node->registry->create(make_table(1, 1), partitions(1), false, kGoOn).has_value());
     const auto before = everything("/a/tables").size() + everything("/b/tables").size();
     std::atomic<int> asked{0};
     const StopCheck stop = [&asked]() -> std::optional<Error> {
         if (++asked < 20) return std::nullopt;
         return make_error(ErrorCode::cancelled, "enough");
     };
-    EXPECT_EQ(node->registry->create(make_table(2, 200), partitions(200), stop).error().message, "enough");
+    EXPECT_EQ(node->registry->create(make_table(2, 200), partitions(200), false, stop).error().message, "enough");
     EXPECT_LT(asked, 40) << "and does not go on to the end";
     EXPECT_TRUE(node->registry->table(TableId{2}).has_error());
     EXPECT_EQ(everything("/a/tables").size() + everything("/b/tables").size(), before);
-    ASSERT_TRUE(node->registry->create(make_table(2, 200), partitions(200), kGoOn).has_value());
+    ASSERT_TRUE(node->registry->create(make_table(2, 200), partitions(200), false, kGoOn).has_value());
     EXPECT_EQ(node->registry->partitions(TableId{2}).size(), 200u);
     node->registry->close();
     files_.crash(1);  // loses what was not synced
@@ -221,7 +221,7 @@ TEST_F(PartitionRegistryTest, ACreationThatIsEndedLeavesNothing) {
 TEST_F(PartitionRegistryTest, NobodyWaitsForTheCreationOfAnotherTable) {
     auto node = start();
     auto& registry = *node->registry;
-    ASSERT_TRUE(registry.create(make_table(1, 1), partitions(1), kGoOn).has_value());
+    ASSERT_TRUE(registry.create(make_table(1, 1), partitions(1), false, kGoOn).has_value());
     std::promise<void> begun, go_on;
     std::shared_future<void> may_go_on = go_on.get_future().share();
     std::once_flag once;
@@ -231,11 +231,11 @@ TEST_F(PartitionRegistryTest, NobodyWaitsForTheCreationOfAnotherTable) {
         return std::nullopt;
     };
     std::thread creating(
-        [&] { EXPECT_TRUE(registry.create(make_table(2, 3), partitions(3), slow).has_value()); });
+        [&] { EXPECT_TRUE(registry.create(make_table(2, 3), partitions(3), false, slow).has_value()); });
     begun.get_future().wait();
     auto others = std::async(std::launch::async, [&] {
         EXPECT_TRUE(registry.update(make_table(1, 1), {{PartitionId{0}, LeaderEpoch{2}}}).has_value());
-        EXPECT_TRUE(registry.create(make_table(3, 1), partitions(1), kGoOn).has_value());
+        EXPECT_TRUE(registry.create(make_table(3, 1), partitions(1), false, kGoOn).has_value());
         EXPECT_TRUE(registry.drop(TableId{3}, 1003).has_value());
     });
     EXPECT_EQ(others.wait_for(std::chrono::seconds(20)), std::future_status::ready);
@@ -274,7 +274,7 @@ TEST_F(PartitionRegistryTest, ASchemaOfAnotherLineIsRefused) {
     {
         auto node = start();
         auto& registry = *node->registry;
-        ASSERT_TRUE(registry.create(first, partitions(1), kGoOn).has_value());
+        ASSERT_TRUE(registry.create(first, partitions(1), false, kGoOn).has_value());
         ASSERT_TRUE(registry.update(salary, {}).has_value());
         // Of a master on another copy of the catalog: the same number, and a newer one.
         for (const auto* other : {&age, &age_city}) {
@@ -298,13 +298,13 @@ TEST_F(PartitionRegistryTest, ADirectoryWithOtherColumnsIsLeftOut) {
     const auto first = make_table(1, 1);
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(with_column(first, "salary"), partitions(1), kGoOn).has_value());
+        ASSERT_TRUE(node->registry->create(with_column(first, "salary"), partitions(1), false, kGoOn).has_value());
         node->registry->close();
     }
     {
         const auto other = *DataDirectory::open(files_, "/b");
         ASSERT_TRUE(
-            other->write_table(with_column(first, "age"), {{PartitionId{0}, LeaderEpoch{9}}}).has_value());
+            other->write_table(with_column(first, "age"), StoredEpochs{{{PartitionId{0}, LeaderEpoch{9}}}, {}}).has_value());
     }
     auto node = start();
     const auto& registry = *node->registry;
@@ -323,16 +323,16 @@ TEST_F(PartitionRegistryTest, PartitionsThatWereMissingAreMadeInSeveralTries) {
     const auto table = make_table(1, 40);
     auto node = start();
     auto& registry = *node->registry;
-    ASSERT_TRUE(registry.create(table, partitions(2), kGoOn).has_value());
+    ASSERT_TRUE(registry.create(table, partitions(2), false, kGoOn).has_value());
     std::atomic<int> asked{0};
     const StopCheck stop = [&asked]() -> std::optional<Error> {
         if (++asked < 12) return std::nullopt;
         return make_error(ErrorCode::cancelled, "enough");
     };
-    EXPECT_EQ(registry.create(table, partitions(40), stop).error().message, "enough");
+    EXPECT_EQ(registry.create(table, partitions(40), false, stop).error().message, "enough");
     EXPECT_GT(registry.partitions(TableId{1}).size(), 2u);
     EXPECT_LT(registry.partitions(TableId{1}).size(), 40u);
-    const auto repeated = registry.create(table, partitions(40), kGoOn);
+    const auto repeated = registry.create(table, partitions(40), false, kGoOn);
     ASSERT_TRUE(repeated.has_value()) << repeated.error().to_text();
     EXPECT_EQ(registry.partitions(TableId{1}).size(), 40u);
     for (std::uint32_t p = 0; p < 40; p += 13)

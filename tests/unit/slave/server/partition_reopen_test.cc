@@ -34,7 +34,7 @@ class PartitionReopen : public ::testing::Test {
         registry_ = std::make_unique<PartitionRegistry>(
             std::vector<std::shared_ptr<DataDirectory>>{std::move(*directory)}, options, context);
         const auto created =
-            registry_->create(table_, {{PartitionId{0}, LeaderEpoch{3}}}, [] { return std::nullopt; });
+            registry_->create(table_, {{PartitionId{0}, LeaderEpoch{3}}}, false, [] { return std::nullopt; });
         ASSERT_TRUE(created.has_value()) << created.error().to_text();
     }
     void TearDown() override {

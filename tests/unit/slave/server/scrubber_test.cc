@@ -58,7 +58,7 @@ class ScrubberTest : public ::testing::Test {
         LeaderEpochs epochs;
         for (std::uint32_t i = 0; i < kPartitions; ++i)
             epochs[PartitionId{i}] = LeaderEpoch{1};
-        ASSERT_TRUE(registry_->create(table, epochs, [] { return std::nullopt; }).has_value());
+        ASSERT_TRUE(registry_->create(table, epochs, false, [] { return std::nullopt; }).has_value());
         for (std::uint32_t i = 0; i < kPartitions; ++i) {
             for (int n = 0; n < 5; ++n)
                 append(i, n * 300);

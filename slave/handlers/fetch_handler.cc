@@ -1,0 +1,118 @@
+// What a follower fetches: records that it lacks, and what is committed.
+#include <algorithm>
+
+#include "common/async/run_on.h"
+#include "common/rpc/messages/replica_messages.h"
+#include "slave/handlers/handlers.h"
+#include "slave/replication/fetch_frame.h"
+#include "slave/replication/replica_set.h"
+
+namespace dl::slave {
+namespace {
+
+// Of one partition in one answer, so that others get their turn.
+constexpr std::uint64_t kPartitionBytesMax = 4u << 20;
+
+FetchFrame refusal(const rpc::FetchPosition& position, Error error) {
+    FetchFrame frame;
+    frame.partition.replica = position.replica;
+    frame.partition.leader_epoch = position.leader_epoch;
+    frame.partition.error = std::move(error);
+    return frame;
+}
+
+// What is to be said at once; the others have news, or wait for them.
+std::vector<FetchFrame> place_all(ReplicaSet& replicas, FetchSession& session,
+                                  const rpc::FetchRequest& request) {
+    std::vector<FetchFrame> at_once;
+    for (const auto& ref : request.left)
+        session.leave(ref);
+    for (const auto& position : request.positions) {
+        const auto replica = replicas.find(position.replica);
+        if (replica == nullptr) {
+            at_once.push_back(refusal(
+                position, make_error(ErrorCode::not_leader, "the partition is not known here as a copy")));
+            continue;
+        }
+        Replica::Position at;
+        at.epoch = position.leader_epoch;
+        at.offset = position.offset;
+        at.synced_end = position.synced_end;
+        at.high_watermark = position.high_watermark;
+        at.last_epoch = LeaderEpoch{position.last_epoch};
+        auto answer = session.place(replica, at);
+        if (answer.has_error()) {
+            at_once.push_back(refusal(position, std::move(answer).error()));
+        } else if (answer->diverged) {
+            auto& frame = at_once.emplace_back();
+            frame.partition.replica = position.replica;
+            frame.partition.leader_epoch = position.leader_epoch;
+            frame.partition.diverged_epoch = answer->diverged->epoch.value;
+            frame.partition.diverged_end = answer->diverged->end_offset;
+        }
+    }
+    return at_once;
+}
+
+// Reads the logs; on the work pool.
+std::vector<FetchFrame> read_news(FetchSession& session, std::uint64_t bytes_max) {
+    std::vector<FetchFrame> frames;
+    std::uint64_t used = 0;
+    while (used < bytes_max) {
+        const auto news = session.take();
+        if (!news) break;
+        auto& frame = frames.emplace_back();
+        frame.partition.replica = news->replica->ref();
+        frame.partition.leader_epoch = news->epoch;
+        auto batches = news->replica->read(news->offset, std::min(kPartitionBytesMax, bytes_max - used));
+        if (batches.has_error()) {
+            frame.partition.error = std::move(batches).error();
+            continue;
+        }
+        frame.batches = std::move(*batches);
+        for (const auto& batch : frame.batches)
+            used += batch.header.total_bytes();
+        // Behind the read: what is committed may have been appended before it, never after.
+        frame.partition.high_watermark = news->replica->high_watermark();
+        session.sent(news->slot, frame.partition.high_watermark);
+    }
+    return frames;
+}
+
+}  // namespace
+
+rpc::RpcHandler make_fetch_handler(HandlerContext& context) {
+    return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
+        DL_CO_TRY_ASSIGN(auto decoded, rpc::decode_request<rpc::FetchRequest>(call.json()));
+        const auto request = std::make_shared<const rpc::FetchRequest>(std::move(decoded));
+        DL_CO_TRY(context.membership->check_cluster(request->cluster_id));
+        auto found = context.replicas->sessions().of(*request);
+        if (found.has_error()) co_return rpc::encode(rpc::FetchReply{});
+        const auto session = std::move(*found);
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request->wait_ms);
+        std::vector<FetchFrame> frames;
+        constexpr std::size_t kInlineMax = 64;
+        if (request->positions.size() <= kInlineMax) {
+            frames = place_all(*context.replicas, *session, *request);
+        } else {
+            auto work = [&context, session, request] {
+                return place_all(*context.replicas, *session, *request);
+            };
+            frames = co_await run_on(*context.work_pool, work);
+        }
+        if (frames.empty()) co_await session->wait(deadline);
+        if (call.cancelled()) co_return make_error(ErrorCode::cancelled, "the follower has gone");
+        auto work = [session, request] { return read_news(*session, request->bytes_max); };
+        auto news = co_await run_on(*context.work_pool, work);
+        std::move(news.begin(), news.end(), std::back_inserter(frames));
+        for (const auto& frame : frames) {
+            auto parts = encode_fetch_frame(frame);
+            DL_CO_TRY(co_await call.send_data(std::move(parts)));
+        }
+        rpc::FetchReply reply;
+        reply.session = session->id();
+        co_return rpc::encode(reply);
+    };
+}
+
+}  // namespace dl::slave

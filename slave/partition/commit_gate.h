@@ -1,0 +1,33 @@
+// What a partition with other copies asks before and after it writes: when a record is committed, and whether
+// it may be written and served here. Implemented by who knows the other copies (slave/replication/). Any
+// thread; returns at once and calls nothing of the partition back.
+#pragma once
+
+#include "common/base/error.h"
+#include "common/base/ids.h"
+
+namespace dl::slave {
+
+class CommitGate {
+  public:
+    virtual ~CommitGate() = default;
+    // Before a group is written. UNAVAILABLE: too few copies are in sync; nothing was done.
+    virtual Result<void> check_writable() const = 0;
+    // The log ends at `end`, which need not be synced yet.
+    virtual void appended(Offset end) = 0;
+    // Everything below `end` is synced here. What is committed now: at most `end`, and never less than the
+    // time before.
+    virtual Offset synced(Offset end) = 0;
+    // Before records up to `visible_end` are served. NOT_LEADER: not by this copy, or not yet.
+    virtual Result<void> check_serving(Offset visible_end) const = 0;
+};
+
+// What a copy of a partition does.
+enum class CopyPart : std::uint8_t {
+    alone,     // there is no other: what is synced is committed
+    none,      // there are others, and nobody has said yet who leads
+    leader,    // takes writes; its gate says what is committed
+    follower,  // takes what the leader has, byte for byte
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,34 @@
+// What replication needs of the partitions of this node. Thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/meta/placement.h"
+#include "slave/partition/partition.h"
+
+namespace dl::slave {
+
+class CopyStore {
+  public:
+    virtual ~CopyStore() = default;
+
+    struct Opened {
+        std::shared_ptr<Partition> partition;
+        std::string name;  // "partition 3 of table t"
+        // The newest epoch it may have written in before it was opened, in an earlier life of this process or
+        // of its log: it leads in newer ones only. 0: it was created in this life.
+        LeaderEpoch recovered;
+    };
+    // TABLE_NOT_FOUND, PARTITION_NOT_FOUND, CORRUPT_DATA (another incarnation), or why it does not serve.
+    virtual Result<Opened> opened(TableId table, std::uint64_t incarnation, PartitionId id) const = 0;
+    // These partitions have, or had, other copies, and these leader epochs: when they are opened again they
+    // lead nothing before they are told to. Older epochs and partitions that are not here are ignored.
+    // Durable on return; blocks (work pool).
+    virtual Result<void> note_copies(TableId table, std::uint64_t incarnation,
+                                     const LeaderEpochs& epochs) = 0;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,267 @@
+#include "slave/replication/fetcher.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "common/async/async_event.h"
+#include "common/async/run_all.h"
+#include "common/base/check.h"
+#include "common/base/log.h"
+
+namespace dl::slave {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr auto kComponent = "slave.fetch";
+constexpr milliseconds kPauseFirst{20}, kPauseMax{500};
+constexpr auto kLogInterval = std::chrono::seconds(60);
+
+// How long a partition is left alone after its leader's answer could not be taken.
+milliseconds pause_after(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::not_leader:
+            return milliseconds(30);  // either side is about to be told
+        case ErrorCode::schema_mismatch:
+            return milliseconds(200);
+        case ErrorCode::corrupt_data:
+            return milliseconds(10'000);
+        default:
+            return milliseconds(1000);
+    }
+}
+
+// Where the partitions of one answer meet; outlives it.
+struct Taking {
+    explicit Taking(std::size_t count) : left(count), results(count) {}
+    std::mutex mutex;
+    std::size_t left;
+    std::vector<Result<void>> results;
+    AsyncEvent all;
+
+    void put(std::size_t index, Result<void> result) {
+        {
+            const std::lock_guard lock(mutex);
+            results[index] = std::move(result);
+            if (--left != 0) return;
+        }
+        all.set();
+    }
+};
+
+}  // namespace
+
+Fetcher::Fetcher(asio::any_io_executor executor, FetchIdentity identity, std::string address,
+                 FetchOptions options)
+    : executor_(executor),
+      identity_(std::move(identity)),
+      address_(std::move(address)),
+      options_(options),
+      leader_(rpc::RpcClient::create(std::move(executor), address_)),
+      stop_(std::make_shared<AsyncEvent>()) {}
+
+void Fetcher::follow(std::vector<std::shared_ptr<Replica>> replicas) {
+    std::map<rpc::ReplicaRef, Following> next;
+    const std::lock_guard lock(mutex_);
+    for (auto& replica : replicas) {
+        const auto ref = replica->ref();
+        left_.erase(ref);
+        const auto known = following_.find(ref);
+        if (known != following_.end() && known->second.replica == replica) {
+            next.emplace(ref, std::move(known->second));
+            // It may have a newer epoch.
+            next.at(ref).changed = true;
+            continue;
+        }
+        Following fresh;
+        fresh.replica = std::move(replica);
+        next.emplace(ref, std::move(fresh));
+    }
+    for (const auto& [ref, one] : following_)
+        if (!next.contains(ref)) left_.insert(ref);
+    following_ = std::move(next);
+}
+
+void Fetcher::start() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(started_, true)) return;
+    }
+    asio::co_spawn(
+        executor_, [self = shared_from_this()] { return self->run(); },
+        [self = shared_from_this()](std::exception_ptr thrown) {
+            if (thrown) log_error(kComponent, "a fetch ended by an exception", {{"leader", self->address_}});
+            const std::lock_guard lock(self->mutex_);
+            self->ended_ = true;
+            self->ended_changed_.notify_all();
+        });
+}
+
+void Fetcher::stop() {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    stop_->set();
+}
+
+void Fetcher::wait_until_ended() {
+    std::unique_lock lock(mutex_);
+    ended_changed_.wait(lock, [this] { return !started_ || ended_; });
+}
+
+asio::awaitable<void> Fetcher::run() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto pause = kPauseFirst;
+    bool reachable = true;
+    while (!stop_->is_set()) {
+        auto fetched = co_await fetch();
+        if (stop_->is_set()) break;
+        if (fetched.has_value()) {
+            if (!std::exchange(reachable, true))
+                log_info(kComponent, "fetches again", {{"leader", address_}});
+            pause = kPauseFirst;
+            continue;
+        }
+        session_ = 0;
+        if (std::exchange(reachable, false))
+            log_warn(kComponent, "cannot fetch", {{"leader", address_}, {"error", fetched.error()}});
+        (void)co_await stop_->wait(steady_clock::now() + pause);
+        pause = std::min(pause * 2, kPauseMax);
+    }
+}
+
+rpc::FetchRequest Fetcher::next_request() {
+    rpc::FetchRequest request;
+    request.cluster_id = identity_.cluster_id;
+    request.follower = identity_.self;
+    request.process = identity_.process;
+    request.bytes_max = options_.bytes_max;
+    const auto now = steady_clock::now();
+    auto wait = options_.wait;
+    std::vector<std::shared_ptr<Replica>> asked;
+    {
+        const std::lock_guard lock(mutex_);
+        if (session_ == 0) {
+            number_ = 0;
+            left_.clear();
+            for (auto& [ref, one] : following_)
+                one.changed = true;
+        }
+        request.left.assign(left_.begin(), left_.end());
+        if (request.left.size() > rpc::FetchRequest::kPositionsMax)
+            request.left.resize(rpc::FetchRequest::kPositionsMax);
+        for (const auto& ref : request.left)
+            left_.erase(ref);
+        for (auto& [ref, one] : following_) {
+            if (!one.changed) continue;
+            if (one.not_before > now) {
+                wait = std::min(wait, std::chrono::ceil<milliseconds>(one.not_before - now));
+                continue;
+            }
+            if (asked.size() == rpc::FetchRequest::kPositionsMax) {
+                wait = milliseconds(0);
+                break;
+            }
+            one.changed = false;
+            asked.push_back(one.replica);
+        }
+    }
+    for (const auto& replica : asked) {
+        const auto position = replica->position();
+        request.positions.push_back({replica->ref(), position.epoch, position.offset, position.synced_end,
+                                     position.high_watermark, position.last_epoch.value});
+    }
+    request.session = session_;
+    request.number = ++number_;
+    request.wait_ms = static_cast<std::uint32_t>(wait.count());
+    return request;
+}
+
+asio::awaitable<Result<void>> Fetcher::fetch() {
+    const auto request = next_request();
+    const auto json = rpc::encode(request);
+    const auto deadline = steady_clock::now() + milliseconds(request.wait_ms) + options_.timeout;
+    std::optional<Result<rpc::RpcReply>> reply;
+    std::vector<RaceTask> race;
+    race.emplace_back([&]() -> asio::awaitable<bool> {
+        std::vector<SharedBytes> nothing;
+        auto answered = co_await leader_->call(rpc::Method::fetch, json, std::move(nothing), deadline);
+        reply.emplace(std::move(answered));
+        co_return true;
+    });
+    race.emplace_back([&]() -> asio::awaitable<bool> {
+        // Cancelled as soon as the answer is there.
+        const bool stopped = co_await stop_->wait(deadline);
+        co_return stopped;
+    });
+    co_await run_until_first(std::move(race));
+    if (!reply) co_return make_error(ErrorCode::cancelled, "the fetch was given up");
+    if (reply->has_error()) co_return std::move(*reply).error();
+    auto end = rpc::decode_reply<rpc::FetchReply>((*reply)->end_json);
+    if (end.has_error()) co_return std::move(end).error();
+    if (end->session == 0) {
+        session_ = 0;
+        co_return Result<void>();
+    }
+    session_ = end->session;
+    std::vector<FetchFrame> frames;
+    frames.reserve((*reply)->data.size());
+    for (const auto& bytes : (*reply)->data) {
+        auto frame = decode_fetch_frame(bytes);
+        if (frame.has_error()) co_return std::move(frame).error();
+        frames.push_back(std::move(*frame));
+    }
+    co_await take(std::move(frames));
+    co_return Result<void>();
+}
+
+asio::awaitable<void> Fetcher::take(std::vector<FetchFrame> frames) {
+    if (frames.empty()) co_return;
+    const auto taking = std::make_shared<Taking>(frames.size());
+    std::vector<rpc::ReplicaRef> refs;
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        const auto& ref = refs.emplace_back(frames[i].partition.replica);
+        std::shared_ptr<Replica> replica;
+        {
+            const std::lock_guard lock(mutex_);
+            if (const auto found = following_.find(ref); found != following_.end())
+                replica = found->second.replica;
+        }
+        auto frame = std::make_shared<FetchFrame>(std::move(frames[i]));
+        const bool posted = replica != nullptr && replica->post([replica, frame, taking, i] {
+            taking->put(i, replica->take(frame->partition, frame->batches));
+        });
+        if (!posted) taking->put(i, make_error(ErrorCode::unavailable, "the partition is closing"));
+    }
+    // What is being written is not left alone: its position is told next.
+    (void)co_await taking->all.wait(steady_clock::time_point::max());
+    const std::lock_guard lock(taking->mutex);
+    for (std::size_t i = 0; i < refs.size(); ++i)
+        took(refs[i], taking->results[i]);
+}
+
+void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
+    const std::lock_guard lock(mutex_);
+    const auto found = following_.find(ref);
+    if (found == following_.end()) return;
+    auto& one = found->second;
+    one.changed = true;
+    if (taken.has_value()) {
+        one.not_before = {};
+        return;
+    }
+    const auto& error = taken.error();
+    const auto now = steady_clock::now();
+    one.not_before = now + pause_after(error.code);
+    if (error.code == ErrorCode::not_leader) return;
+    if (error.code == one.last_error && now - one.logged < kLogInterval) return;
+    one.last_error = error.code;
+    one.logged = now;
+    log_warn(kComponent, "a copy does not come forward",
+             {{"partition", one.replica->name()}, {"leader", address_}, {"error", error}});
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,80 @@
+// The follower's side of all partitions that it follows at one leader: one fetch after the other, on one
+// coroutine. What comes is taken by the storage pools of the partitions' disks, side by side; the next fetch
+// says how far each has come. Thread-safe.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/async/async_event.h"
+#include "common/rpc/rpc_client.h"
+#include "slave/replication/fetch_frame.h"
+#include "slave/replication/replica.h"
+
+namespace dl::slave {
+
+struct FetchOptions {
+    std::chrono::milliseconds wait{200};      // how long the leader holds a fetch that has no news
+    std::chrono::milliseconds timeout{5000};  // beyond that
+    std::uint64_t bytes_max = 8u << 20;
+};
+
+struct FetchIdentity {
+    std::string cluster_id;
+    NodeId self;
+    std::string process;
+};
+
+class Fetcher : public std::enable_shared_from_this<Fetcher> {
+  public:
+    Fetcher(boost::asio::any_io_executor executor, FetchIdentity identity, std::string address,
+            FetchOptions options);
+    const std::string& address() const { return address_; }
+
+    // Exactly these are followed from now on.
+    void follow(std::vector<std::shared_ptr<Replica>> replicas);
+    void start();
+    // No fetch begins any more; the one under way is given up. Returns at once.
+    void stop();
+    // Until it has ended; not from a thread of its executor.
+    void wait_until_ended();
+
+  private:
+    struct Following {
+        std::shared_ptr<Replica> replica;
+        bool changed = true;  // its position is to be told
+        std::chrono::steady_clock::time_point not_before{};
+        ErrorCode last_error = ErrorCode::internal;  // logged
+        std::chrono::steady_clock::time_point logged{};
+    };
+    boost::asio::awaitable<void> run();
+    boost::asio::awaitable<Result<void>> fetch();
+    rpc::FetchRequest next_request();
+    boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
+    void took(const rpc::ReplicaRef& ref, const Result<void>& taken);
+
+    const boost::asio::any_io_executor executor_;
+    const FetchIdentity identity_;
+    const std::string address_;
+    const FetchOptions options_;
+    const std::shared_ptr<rpc::RpcClient> leader_;
+
+    std::mutex mutex_;
+    std::condition_variable ended_changed_;
+    std::map<rpc::ReplicaRef, Following> following_;
+    std::set<rpc::ReplicaRef> left_;
+    bool started_ = false, stopping_ = false, ended_ = false;
+    std::shared_ptr<AsyncEvent> stop_;
+    // Of the coroutine alone.
+    std::uint64_t session_ = 0;
+    std::uint64_t number_ = 0;
+};
+
+}  // namespace dl::slave

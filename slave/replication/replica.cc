@@ -1,0 +1,334 @@
+#include "slave/replication/replica.h"
+
+#include <algorithm>
+
+#include "common/base/log.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr auto kComponent = "slave.replica";
+
+CopySets sets_of(const rpc::ReplicaAssignment& assignment) {
+    return {assignment.version, assignment.in_sync, assignment.replicas, assignment.min_in_sync};
+}
+
+bool is_in(const std::vector<NodeId>& list, NodeId node) {
+    return std::find(list.begin(), list.end(), node) != list.end();
+}
+
+}  // namespace
+
+rpc::ReplicaAssignment Replica::assignment() const {
+    const std::lock_guard lock(mutex_);
+    return assignment_;
+}
+
+std::string Replica::name() const {
+    const std::lock_guard lock(mutex_);
+    if (opened_) return opened_->name;
+    return "partition " + std::to_string(ref_.partition.value) + " of the table with id " +
+           std::to_string(ref_.table.value);
+}
+
+std::shared_ptr<Partition> Replica::partition() const {
+    const std::lock_guard lock(mutex_);
+    return opened_ ? opened_->partition : nullptr;
+}
+
+Error Replica::not_leading(const std::string& why) const {
+    return make_error(ErrorCode::not_leader, name() + " is not served by this slave: " + why);
+}
+
+void Replica::assign(const rpc::ReplicaAssignment& assignment,
+                     const std::optional<CopyStore::Opened>& opened) {
+    const std::lock_guard one_at_a_time(assigning_);
+    {
+        const std::lock_guard lock(mutex_);
+        if (assignment.version <= assignment_.version) return;
+        const bool leads_on = tracker_ && opened && opened_ && opened->partition == opened_->partition &&
+                              assignment.leader == context_.self &&
+                              assignment.leader_epoch == assignment_.leader_epoch;
+        assignment_ = assignment;
+        if (leads_on) {
+            tracker_->set(sets_of(assignment), context_.uptime_us());
+            std::erase_if(holds_, [&](const auto& one) { return !is_in(assignment.replicas, one.first); });
+            // Fewer to wait for, perhaps.
+            opened_->partition->copy()->commit_up_to(tracker_->high_watermark());
+            return;
+        }
+        tracker_.reset();
+        holds_.clear();
+        opened_ = opened;
+        resigns_ = false;
+    }
+    if (opened) take_part(assignment, *opened);
+}
+
+void Replica::rebind(const std::optional<CopyStore::Opened>& opened) {
+    const std::lock_guard one_at_a_time(assigning_);
+    rpc::ReplicaAssignment assignment;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto before = opened_ ? opened_->partition : nullptr;
+        const auto now = opened ? opened->partition : nullptr;
+        if (before == now) return;
+        tracker_.reset();
+        holds_.clear();
+        opened_ = opened;
+        resigns_ = false;
+        assignment = assignment_;
+    }
+    if (opened && assignment.version > 0) take_part(assignment, *opened);
+}
+
+// Not under mutex_: the partition asks its gate while others wait for it.
+void Replica::take_part(const rpc::ReplicaAssignment& assignment, const CopyStore::Opened& opened) {
+    auto& copy = *opened.partition->copy();
+    const auto epoch = assignment.leader_epoch;
+    const bool is_copy = is_in(assignment.replicas, context_.self);
+    if (assignment.leader != context_.self || !is_copy) {
+        const bool follows = is_copy && assignment.leader != NodeId{};
+        copy.set_part(follows ? CopyPart::follower : CopyPart::none, epoch, nullptr);
+        return;
+    }
+    // From here on nothing is appended.
+    copy.set_part(CopyPart::none, epoch, nullptr);
+    if (epoch <= opened.recovered || opened.partition->leader_epoch() != epoch) {
+        const std::lock_guard lock(mutex_);
+        resigns_ = true;
+        return;
+    }
+    const auto ends = copy.ends();
+    {
+        const std::lock_guard lock(mutex_);
+        tracker_.emplace(context_.self, sets_of(assignment), ends.log_end, ends.high_watermark,
+                         context_.uptime_us(), context_.lag_us_max);
+    }
+    copy.set_part(CopyPart::leader, epoch, shared_from_this());
+    log_info(kComponent, "leads",
+             {{"partition", opened.name},
+              {"epoch", epoch.value},
+              {"log_end", ends.log_end},
+              {"high_watermark", ends.high_watermark}});
+}
+
+Result<void> Replica::check_writable() const {
+    if (!context_.lease->held()) return not_leading("it has not heard of the master for too long");
+    std::size_t in_sync = 0;
+    std::uint32_t wanted = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tracker_) return {};
+        if (tracker_->may_write()) return {};
+        in_sync = tracker_->sets().in_sync.size();
+        wanted = tracker_->sets().min_in_sync;
+    }
+    return make_error(ErrorCode::unavailable,
+                      name() + " has " + std::to_string(in_sync) + " of the " + std::to_string(wanted) +
+                          " copies in sync that a write needs (min_in_sync); it goes on by itself when the "
+                          "slaves with the others are back");
+}
+
+void Replica::appended(Offset end) {
+    std::map<NodeId, Listener> listeners;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tracker_) return;
+        tracker_->own_appended(end, context_.uptime_us());
+        listeners = listeners_;
+    }
+    tell(true, listeners);
+}
+
+Offset Replica::synced(Offset end) {
+    std::map<NodeId, Listener> listeners;
+    Offset committed = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tracker_) return 0;
+        const auto before = tracker_->high_watermark();
+        tracker_->own_synced(end);
+        committed = tracker_->high_watermark();
+        if (committed > before) listeners = listeners_;
+    }
+    tell(false, listeners);
+    return std::min(committed, end);
+}
+
+Result<void> Replica::check_serving(Offset visible_end) const {
+    if (!context_.lease->held()) return not_leading("it has not heard of the master for too long");
+    Offset began_at = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tracker_) return {};
+        began_at = tracker_->began_at();
+    }
+    if (visible_end >= began_at) return {};
+    return not_leading("it has just become leader, and the other copies have not said yet what they have");
+}
+
+void Replica::tell(bool records, const std::map<NodeId, Listener>& listeners) const {
+    for (const auto& [node, one] : listeners)
+        if (const auto listener = one.listener.lock()) listener->has_news(one.slot, records);
+}
+
+void Replica::listen(NodeId follower, std::weak_ptr<ReplicaListener> listener, std::size_t slot) {
+    const std::lock_guard lock(mutex_);
+    listeners_[follower] = {std::move(listener), slot};
+}
+
+Result<Replica::Answer> Replica::report(NodeId follower, const Position& position) {
+    const auto partition = this->partition();
+    if (partition == nullptr) return not_leading("it is not here");
+    auto& copy = *partition->copy();
+    const auto& log = copy.log();
+    Answer answer;
+    Offset before = 0;
+    std::map<NodeId, Listener> listeners;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tracker_ || assignment_.leader_epoch != position.epoch)
+            return make_error(ErrorCode::not_leader, "the copy asked for does not lead in leader epoch " +
+                                                         std::to_string(position.epoch.value));
+        before = tracker_->high_watermark();
+        answer.high_watermark = before;
+    }
+    answer.log_start = log.first_offset();
+    const auto log_end = log.end_offset();
+    if (position.offset < answer.log_start)
+        return make_error(ErrorCode::not_found,
+                          "the log of the leader begins at offset " + std::to_string(answer.log_start));
+    // What is committed is the same everywhere.
+    if (position.high_watermark < position.offset) {
+        const auto end = log.epoch_end(position.last_epoch);
+        if (!end)
+            return make_error(ErrorCode::not_found,
+                              "the log of the leader begins in a newer epoch than the follower's ends");
+        if (end->epoch != position.last_epoch || end->end_offset < position.offset) {
+            answer.diverged = EpochEnd{end->epoch, std::min(end->end_offset, position.offset)};
+            return answer;
+        }
+    } else if (position.offset > log_end) {
+        return make_error(ErrorCode::corrupt_data, "the follower has committed records up to offset " +
+                                                       std::to_string(position.high_watermark) +
+                                                       ", the log of its leader ends at " +
+                                                       std::to_string(log_end));
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (!tracker_ || assignment_.leader_epoch != position.epoch) return answer;
+        tracker_->follower_synced(follower, position.synced_end, context_.uptime_us());
+        answer.high_watermark = tracker_->high_watermark();
+        if (const auto known = holds_.find(follower); known != holds_.end())
+            known->second->advance(position.offset);
+        else if (tracker_->followers().contains(follower))
+            if (auto hold = copy.retain_from(position.offset)) holds_.emplace(follower, std::move(hold));
+        if (answer.high_watermark > before) listeners = listeners_;
+    }
+    answer.has_records = position.offset < log_end;
+    if (answer.high_watermark > before) {
+        copy.commit_up_to(answer.high_watermark);
+        tell(false, listeners);
+    }
+    return answer;
+}
+
+Result<std::vector<StoredBatch>> Replica::read(Offset from, std::uint64_t bytes_max) const {
+    const auto partition = this->partition();
+    if (partition == nullptr) return not_leading("it is not here");
+    const auto& log = partition->copy()->log();
+    return log.read(from, log.end_offset(), bytes_max);
+}
+
+Offset Replica::high_watermark() const {
+    const std::lock_guard lock(mutex_);
+    return tracker_ ? tracker_->high_watermark() : 0;
+}
+
+std::optional<rpc::ReplicaProposal> Replica::proposal() {
+    const std::lock_guard lock(mutex_);
+    rpc::ReplicaProposal proposal;
+    proposal.replica = ref_;
+    proposal.leader_epoch = assignment_.leader_epoch;
+    proposal.version = assignment_.version;
+    const bool failed = tracker_ && opened_ && opened_->partition->write_failure();
+    if (resigns_ || failed) {
+        proposal.resigns = true;
+        return proposal;
+    }
+    if (!tracker_) return std::nullopt;
+    auto wanted = tracker_->wanted(context_.uptime_us());
+    if (!wanted) return std::nullopt;
+    proposal.in_sync = std::move(*wanted);
+    return proposal;
+}
+
+NodeId Replica::follows() const {
+    const std::lock_guard lock(mutex_);
+    const bool is_copy = is_in(assignment_.replicas, context_.self);
+    if (!is_copy || !opened_ || assignment_.leader == context_.self) return NodeId{};
+    return assignment_.leader;
+}
+
+Replica::Position Replica::position() const {
+    std::shared_ptr<Partition> partition;
+    Position position;
+    {
+        const std::lock_guard lock(mutex_);
+        position.epoch = assignment_.leader_epoch;
+        if (opened_) partition = opened_->partition;
+    }
+    if (partition == nullptr) return position;
+    const auto ends = partition->copy()->ends();
+    position.offset = ends.log_end;
+    position.synced_end = ends.synced_end;
+    position.high_watermark = ends.high_watermark;
+    position.last_epoch = ends.newest_epoch;
+    return position;
+}
+
+Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vector<StoredBatch>& batches) {
+    const auto partition = this->partition();
+    if (partition == nullptr) return {};
+    auto& copy = *partition->copy();
+    if (fetched.error) return *fetched.error;
+    if (fetched.diverged_end) {
+        const LeaderEpoch newest{fetched.diverged_epoch.value_or(0)};
+        const auto before = copy.ends();
+        DL_TRY_ASSIGN(const auto end, copy.cut(fetched.leader_epoch, *fetched.diverged_end, newest));
+        log_info(kComponent, "log cut: its end was never committed",
+                 {{"partition", name()},
+                  {"from", end},
+                  {"to", before.log_end},
+                  {"epoch", fetched.leader_epoch.value}});
+        return {};
+    }
+    if (!batches.empty()) DL_TRY(copy.take(fetched.leader_epoch, batches));
+    const auto ends = copy.ends();
+    const auto committed = std::min(fetched.high_watermark, ends.synced_end);
+    if (committed > ends.high_watermark && copy.part() == CopyPart::follower) copy.commit_up_to(committed);
+    return {};
+}
+
+bool Replica::post(std::function<void()> work) const {
+    const auto partition = this->partition();
+    return partition != nullptr && partition->copy()->post(std::move(work));
+}
+
+Replica::Status Replica::status() const {
+    Status status;
+    std::shared_ptr<Partition> partition;
+    {
+        const std::lock_guard lock(mutex_);
+        status.assignment = assignment_;
+        if (tracker_) status.followers = tracker_->followers();
+        if (opened_) partition = opened_->partition;
+    }
+    if (partition == nullptr) return status;
+    status.part = partition->copy()->part();
+    status.ends = partition->copy()->ends();
+    return status;
+}
+
+}  // namespace dl::slave

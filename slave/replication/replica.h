@@ -1,0 +1,122 @@
+// One partition of this node that has copies elsewhere: what it was told, and its part in it. As a leader it
+// hears how far followers are, and says what is committed; as a follower it takes what was fetched for it.
+// Thread-safe; what blocks says so.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/rpc/messages/replica_messages.h"
+#include "slave/replication/commit_tracker.h"
+#include "slave/replication/copy_store.h"
+#include "slave/replication/lease.h"
+
+namespace dl::slave {
+
+// Who is told when a leader's log grows, or its high watermark moves: the sessions of its followers. From any
+// thread, also while a group is written: returns at once.
+class ReplicaListener {
+  public:
+    virtual ~ReplicaListener() = default;
+    // `records`: there are more of them; else the high watermark alone has moved.
+    virtual void has_news(std::size_t slot, bool records) = 0;
+};
+
+struct ReplicaContext {
+    NodeId self;
+    const Lease* lease = nullptr;
+    std::function<std::int64_t()> uptime_us;
+    std::int64_t lag_us_max = 0;
+};
+
+class Replica final : public CommitGate, public std::enable_shared_from_this<Replica> {
+  public:
+    Replica(rpc::ReplicaRef ref, const ReplicaContext& context) : ref_(ref), context_(context) {}
+
+    const rpc::ReplicaRef& ref() const { return ref_; }
+    // What it was told last; version 0: nothing yet.
+    rpc::ReplicaAssignment assignment() const;
+    std::string name() const;
+
+    // Takes a newer assignment, whose epoch is durable; the partition it is about, if it is here. Blocks.
+    void assign(const rpc::ReplicaAssignment& assignment, const std::optional<CopyStore::Opened>& opened);
+    // The partition was opened, opened anew after an error, or is gone. Blocks when it is another one.
+    void rebind(const std::optional<CopyStore::Opened>& opened);
+
+    // --- as a leader ---
+    Result<void> check_writable() const override;
+    void appended(Offset end) override;
+    Offset synced(Offset end) override;
+    Result<void> check_serving(Offset visible_end) const override;
+
+    struct Position {
+        LeaderEpoch epoch;
+        Offset offset = 0;
+        Offset synced_end = 0;
+        Offset high_watermark = 0;
+        LeaderEpoch last_epoch;  // 0: its log is empty
+    };
+    struct Answer {
+        Offset high_watermark = 0;
+        Offset log_start = 0;
+        std::optional<EpochEnd> diverged;
+        bool has_records = false;  // from the follower's offset on
+    };
+    // A follower says where it is. NOT_LEADER: not led here in that epoch. NOT_FOUND: the log here begins
+    // behind its end, or is too short to tell whether the two agree there.
+    Result<Answer> report(NodeId follower, const Position& position);
+    // Whole batches from `from` on, about `bytes_max`; at least one when there is one. Blocks.
+    Result<std::vector<StoredBatch>> read(Offset from, std::uint64_t bytes_max) const;
+    Offset high_watermark() const;
+    // The follower's session listens from now on, in place of an earlier one.
+    void listen(NodeId follower, std::weak_ptr<ReplicaListener> listener, std::size_t slot);
+
+    // What it asks the controller for; nullopt: nothing.
+    std::optional<rpc::ReplicaProposal> proposal();
+
+    // --- as a follower ---
+    // The node it follows; 0: it does not. And the position to fetch from.
+    NodeId follows() const;
+    Position position() const;
+    // What the leader sent: records are written, synced and, as far as they are committed, applied; or the
+    // log is cut. Blocks (storage pool). An error says why the leader's answer could not be taken.
+    Result<void> take(const rpc::FetchedPartition& fetched, const std::vector<StoredBatch>& batches);
+    // The storage pool of its disk; false: it has none at the moment.
+    bool post(std::function<void()> work) const;
+
+    struct Status {
+        rpc::ReplicaAssignment assignment;
+        CopyPart part = CopyPart::none;
+        PartitionCopy::Ends ends;
+        std::map<NodeId, CommitTracker::Follower> followers;  // of a leader
+    };
+    Status status() const;
+
+  private:
+    struct Listener {
+        std::weak_ptr<ReplicaListener> listener;
+        std::size_t slot = 0;
+    };
+    std::shared_ptr<Partition> partition() const;
+    void take_part(const rpc::ReplicaAssignment& assignment, const CopyStore::Opened& opened);
+    void tell(bool records, const std::map<NodeId, Listener>& listeners) const;
+    Error not_leading(const std::string& why) const;
+
+    const rpc::ReplicaRef ref_;
+    const ReplicaContext context_;
+    std::mutex assigning_;  // of assign() and rebind()
+    mutable std::mutex mutex_;
+    rpc::ReplicaAssignment assignment_;
+    std::optional<CopyStore::Opened> opened_;
+    std::optional<CommitTracker> tracker_;  // it leads
+    bool resigns_ = false;                  // it was to lead in an epoch of an earlier life
+    std::map<NodeId, Listener> listeners_;
+    std::map<NodeId, std::unique_ptr<RetentionHold>> holds_;
+};
+
+}  // namespace dl::slave

@@ -1,0 +1,235 @@
+#include "slave/replication/replica_set.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/base/random_id.h"
+
+namespace dl::slave {
+namespace {
+
+constexpr auto kComponent = "slave.replicas";
+
+}  // namespace
+
+ReplicaSet::ReplicaSet(CopyStore& store, Identity identity, Executors executors, ReplicaOptions options)
+    : store_(store),
+      identity_(std::move(identity)),
+      executors_(std::move(executors)),
+      options_(options),
+      process_(random_hex(rpc::kProcessIdBytes)),
+      lease_(uptime_us) {}
+
+ReplicaSet::~ReplicaSet() {
+    stop();
+}
+
+std::shared_ptr<Replica> ReplicaSet::find(const rpc::ReplicaRef& ref) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = replicas_.find(ref);
+    return found == replicas_.end() ? nullptr : found->second;
+}
+
+Result<void> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
+    if (identity_.node_id() == NodeId{} || identity_.cluster_id() != request.cluster_id)
+        return make_error(ErrorCode::unavailable, "the slave is not a member of the master's cluster");
+    const std::lock_guard one_at_a_time(assigning_);
+    if (!lease_.is_of(request.controller))
+        return make_error(ErrorCode::not_leader,
+                          "the assignments are of another controller than the one whose heartbeats this "
+                          "slave answers");
+    // Durable first, one write a table.
+    std::map<std::pair<TableId, std::uint64_t>, LeaderEpochs> by_table;
+    for (const auto& one : request.partitions)
+        by_table[{one.replica.table, one.replica.incarnation}][one.replica.partition] = one.leader_epoch;
+    for (const auto& [table, epochs] : by_table) {
+        auto noted = store_.note_copies(table.first, table.second, epochs);
+        // Not here, or another: what is told is kept for when it comes.
+        const bool elsewhere = noted.has_error() && (noted.error().code == ErrorCode::table_not_found ||
+                                                     noted.error().code == ErrorCode::corrupt_data);
+        if (noted.has_error() && !elsewhere) return noted;
+    }
+    const NodeId self = identity_.node_id();
+    {
+        const std::unique_lock lock(mutex_);
+        for (const auto& node : request.nodes)
+            addresses_[node.node] = node.address;
+    }
+    for (const auto& assignment : request.partitions) {
+        const auto& ref = assignment.replica;
+        std::shared_ptr<Replica> replica;
+        {
+            const std::unique_lock lock(mutex_);
+            auto& known = replicas_[ref];
+            if (known == nullptr) {
+                ReplicaContext context;
+                context.self = self;
+                context.lease = &lease_;
+                context.uptime_us = uptime_us;
+                context.lag_us_max =
+                    std::chrono::duration_cast<std::chrono::microseconds>(options_.lag_max).count();
+                known = std::make_shared<Replica>(ref, context);
+            }
+            replica = known;
+        }
+        std::optional<CopyStore::Opened> opened;
+        if (auto found = store_.opened(ref.table, ref.incarnation, ref.partition); found.has_value())
+            opened = std::move(*found);
+        replica->assign(assignment, opened);
+        const auto version = replica->assignment().version;
+        const bool is_copy = std::find(assignment.replicas.begin(), assignment.replicas.end(), self) !=
+                             assignment.replicas.end();
+        const std::unique_lock lock(mutex_);
+        if (const auto counted = versions_.find(ref); counted != versions_.end())
+            digest_ -= rpc::assignment_digest(ref, counted->second);
+        if (is_copy || version != assignment.version) {
+            versions_[ref] = version;
+            digest_ += rpc::assignment_digest(ref, version);
+        } else {
+            versions_.erase(ref);
+            replicas_.erase(ref);
+        }
+    }
+    follow();
+    return {};
+}
+
+rpc::HeartbeatReply ReplicaSet::heartbeat(const rpc::HeartbeatRequest& request) {
+    rpc::HeartbeatReply reply;
+    reply.node_id = identity_.node_id();
+    reply.incarnation = identity_.incarnation;
+    reply.process = process_;
+    reply.stopping = stopping_;
+    if (request.cluster_id == identity_.cluster_id() && request.process == process_ && request.answers != 0)
+        lease_.granted(request.controller, request.answers, std::int64_t{request.lease_ms} * 1000);
+    std::vector<std::shared_ptr<Replica>> replicas;
+    {
+        const std::shared_lock lock(mutex_);
+        reply.assignments = digest_;
+        replicas.reserve(replicas_.size());
+        for (const auto& [ref, replica] : replicas_)
+            replicas.push_back(replica);
+    }
+    for (const auto& replica : replicas) {
+        if (reply.proposals.size() == rpc::kAssignmentsMax) break;
+        if (auto proposal = replica->proposal()) reply.proposals.push_back(std::move(*proposal));
+    }
+    // Last: the lease counts from here.
+    reply.sequence = lease_.reply_to(request.controller);
+    return reply;
+}
+
+void ReplicaSet::tick() {
+    const std::lock_guard one_at_a_time(assigning_);
+    std::vector<std::shared_ptr<Replica>> replicas;
+    {
+        const std::shared_lock lock(mutex_);
+        for (const auto& [ref, replica] : replicas_)
+            replicas.push_back(replica);
+    }
+    for (const auto& replica : replicas)
+        bind(*replica);
+    follow();
+}
+
+void ReplicaSet::bind(Replica& replica) {
+    const auto& ref = replica.ref();
+    std::optional<CopyStore::Opened> opened;
+    if (auto found = store_.opened(ref.table, ref.incarnation, ref.partition); found.has_value())
+        opened = std::move(*found);
+    replica.rebind(opened);
+}
+
+// The fetchers there are to be, with what each follows.
+void ReplicaSet::follow() {
+    std::map<NodeId, std::vector<std::shared_ptr<Replica>>> by_leader;
+    std::vector<std::shared_ptr<Fetcher>> ended;
+    {
+        const std::unique_lock lock(mutex_);
+        if (!stopping_)
+            for (const auto& [ref, replica] : replicas_)
+                if (const auto leader = replica->follows(); leader != NodeId{})
+                    by_leader[leader].push_back(replica);
+        for (auto at = fetchers_.begin(); at != fetchers_.end();) {
+            const auto address = addresses_.find(at->first);
+            const bool stays = by_leader.contains(at->first) && address != addresses_.end() &&
+                               address->second == at->second->address();
+            if (stays) {
+                ++at;
+                continue;
+            }
+            ended.push_back(at->second);
+            at = fetchers_.erase(at);
+        }
+        for (auto& [leader, replicas] : by_leader) {
+            const auto address = addresses_.find(leader);
+            if (address == addresses_.end()) continue;
+            auto& fetcher = fetchers_[leader];
+            if (fetcher == nullptr) {
+                FetchIdentity who{identity_.cluster_id(), identity_.node_id(), process_};
+                fetcher =
+                    std::make_shared<Fetcher>(executors_(), std::move(who), address->second, options_.fetch);
+            }
+            fetcher->follow(std::move(replicas));
+            fetcher->start();
+        }
+    }
+    for (const auto& fetcher : ended)
+        fetcher->stop();
+}
+
+void ReplicaSet::forget(TableId table) {
+    const std::lock_guard one_at_a_time(assigning_);
+    {
+        const std::unique_lock lock(mutex_);
+        std::erase_if(replicas_, [&](const auto& one) { return one.first.table == table; });
+        std::erase_if(versions_, [&](const auto& one) {
+            if (one.first.table != table) return false;
+            digest_ -= rpc::assignment_digest(one.first, one.second);
+            return true;
+        });
+    }
+    follow();
+}
+
+bool ReplicaSet::leads_any() const {
+    const std::shared_lock lock(mutex_);
+    return std::any_of(replicas_.begin(), replicas_.end(), [&](const auto& one) {
+        const auto assignment = one.second->assignment();
+        return assignment.leader == identity_.node_id() && assignment.in_sync.size() > 1;
+    });
+}
+
+void ReplicaSet::hand_over(std::chrono::milliseconds time) {
+    stopping_ = true;
+    const auto until = std::chrono::steady_clock::now() + time;
+    while (leads_any() && lease_.held() && std::chrono::steady_clock::now() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (leads_any()) log_warn(kComponent, "stops while it leads partitions that have other copies");
+}
+
+void ReplicaSet::stop() {
+    stopping_ = true;
+    std::map<NodeId, std::shared_ptr<Fetcher>> fetchers;
+    {
+        const std::unique_lock lock(mutex_);
+        fetchers.swap(fetchers_);
+    }
+    for (const auto& [leader, fetcher] : fetchers)
+        fetcher->stop();
+    for (const auto& [leader, fetcher] : fetchers)
+        fetcher->wait_until_ended();
+}
+
+std::vector<Replica::Status> ReplicaSet::status() const {
+    std::vector<Replica::Status> all;
+    const std::shared_lock lock(mutex_);
+    all.reserve(replicas_.size());
+    for (const auto& [ref, replica] : replicas_)
+        all.push_back(replica->status());
+    return all;
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,88 @@
+// The copies of this node that have others elsewhere: what the controller tells of them, what they ask it
+// for, and who fetches from whom.
+//
+// Threads: everything from any thread; what blocks says so. Fetches run on the executor given.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "common/rpc/messages/replica_messages.h"
+#include "slave/replication/copy_store.h"
+#include "slave/replication/fetch_session.h"
+#include "slave/replication/fetcher.h"
+#include "slave/replication/lease.h"
+#include "slave/replication/replica.h"
+
+namespace dl::slave {
+
+struct ReplicaOptions {
+    // A follower that has not been at the end of its leader's log for so long leaves the in-sync set.
+    std::chrono::milliseconds lag_max{5000};
+    FetchOptions fetch;
+};
+
+class ReplicaSet {
+  public:
+    // Who this node is, once it is known: as NodeMembership.
+    struct Identity {
+        std::function<NodeId()> node_id;
+        std::function<std::string()> cluster_id;
+        std::string incarnation;
+    };
+    // Gives the event loop of a fetcher.
+    using Executors = std::function<boost::asio::any_io_executor()>;
+    ReplicaSet(CopyStore& store, Identity identity, Executors executors, ReplicaOptions options = {});
+    ~ReplicaSet();
+
+    // Durable on return; blocks (work pool). NOT_LEADER: of another controller than the one that was answered
+    // last. UNAVAILABLE: not a member of a cluster yet.
+    Result<void> assign(const rpc::AssignReplicasRequest& request);
+    rpc::HeartbeatReply heartbeat(const rpc::HeartbeatRequest& request);
+
+    std::shared_ptr<Replica> find(const rpc::ReplicaRef& ref) const;
+    FetchSessions& sessions() { return sessions_; }
+    const std::string& process() const { return process_; }
+
+    // Looks for partitions that were opened anew, came or went. Every second or so; blocks.
+    void tick();
+    // The table is gone from this node.
+    void forget(TableId table);
+    // From now on it says that it is to lead nothing any more; waits until that is so, or the time is over.
+    void hand_over(std::chrono::milliseconds time);
+    // Ends all fetches; blocks. Not from a thread of the executors.
+    void stop();
+
+    std::vector<Replica::Status> status() const;
+
+  private:
+    void bind(Replica& replica);
+    void follow();
+    bool leads_any() const;
+
+    CopyStore& store_;
+    const Identity identity_;
+    const Executors executors_;
+    const ReplicaOptions options_;
+    const std::string process_;
+    Lease lease_;
+    FetchSessions sessions_;
+    std::atomic<bool> stopping_{false};
+
+    std::mutex assigning_;
+    mutable std::shared_mutex mutex_;
+    std::map<rpc::ReplicaRef, std::shared_ptr<Replica>> replicas_;
+    std::map<rpc::ReplicaRef, std::uint32_t> versions_;  // of the digest
+    std::uint64_t digest_ = 0;
+    std::map<NodeId, std::string> addresses_;
+    std::map<NodeId, std::shared_ptr<Fetcher>> fetchers_;
+};
+
+}  // namespace dl::slave
