@@ -1,5 +1,9 @@
 #include "master/catalog/catalog.h"
 
+#include <map>
+#include <utility>
+
+#include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/nearest_name.h"
 #include "common/meta/schema_lineage.h"
@@ -78,19 +82,52 @@ Result<TablePtr> Catalog::add_table(TableMeta table, TablePlacement placement) {
 Result<PartitionPlacement> Catalog::change_placement(TableId table, PartitionId partition,
                                                      std::uint32_t expected_version,
                                                      PartitionPlacement next) {
+    std::vector<PlacementChange> changes;
+    changes.push_back({table, partition, expected_version, std::move(next)});
+    DL_TRY_ASSIGN(auto results, change_placements(std::move(changes)));
+    return std::move(results.front());
+}
+
+Result<std::vector<Result<PartitionPlacement>>> Catalog::change_placements(
+    std::vector<PlacementChange> changes) {
     std::lock_guard lock(change_mutex_);
-    const auto known = cache_.placement(table);
-    if (known == nullptr) return make_error(ErrorCode::table_not_found, "the table was dropped meanwhile");
-    PartitionPlacement changed;
+    std::vector<std::pair<TableId, PartitionId>> places;
+    places.reserve(changes.size());
+    for (const auto& change : changes)
+        places.emplace_back(change.table, change.partition);
+    std::vector<Result<PartitionPlacement>> results;
     const auto commit = [&]() -> Result<void> {
-        DL_TRY_ASSIGN(changed, store_->change_placement(table, partition, expected_version, std::move(next)));
+        DL_TRY_ASSIGN(results, store_->change_placements(std::move(changes)));
         return {};
     };
     DL_TRY(commit_change(commit));
-    auto placed = std::make_shared<TablePlacement>(*known);
-    placed->partitions[partition.value] = changed;
-    cache_.put_placement(std::move(placed));
-    return changed;
+    // One new snapshot a table, however many of its partitions have changed.
+    std::map<TableId, std::shared_ptr<TablePlacement>> changed;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (results[i].has_error()) continue;
+        auto& placed = changed[places[i].first];
+        if (placed == nullptr) {
+            const auto known = cache_.placement(places[i].first);
+            DL_CHECK(known != nullptr, "a table with stored placements is known");
+            placed = std::make_shared<TablePlacement>(*known);
+        }
+        placed->partitions[places[i].second.value] = *results[i];
+    }
+    for (auto& [table, placed] : changed)
+        cache_.put_placement(std::move(placed));
+    return results;
+}
+
+Result<TablePtr> Catalog::set_copies(const TableMeta& table, std::uint32_t copies) {
+    std::lock_guard lock(change_mutex_);
+    const auto known = cache_.find(table.name);
+    if (known == nullptr || known->id != table.id)
+        return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
+    auto changed = std::make_shared<TableMeta>(*known);
+    changed->copies = copies;
+    DL_TRY(commit_change([&] { return store_->set_copies(table.id, copies); }));
+    cache_.put(changed);
+    return TablePtr(std::move(changed));
 }
 
 Result<TablePtr> Catalog::change_schema(TableMeta table) {
@@ -100,6 +137,7 @@ Result<TablePtr> Catalog::change_schema(TableMeta table) {
         return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
     if (table.schema.id <= known->schema.id || !descends_from(table, *known))
         return make_error(ErrorCode::schema_mismatch, "table '" + table.name + "' was altered meanwhile");
+    table.copies = known->copies;  // which set_copies() alone changes
     auto changed = std::make_shared<const TableMeta>(std::move(table));
     DL_TRY(commit_change([&] { return store_->change_schema(*changed); }));
     cache_.put(changed);

@@ -35,6 +35,9 @@ class Catalog {
     Result<TablePtr> add_table(TableMeta table, TablePlacement placement);
     Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
                                                 std::uint32_t expected_version, PartitionPlacement next);
+    // What became of each, in their order; the error: none was taken.
+    Result<std::vector<Result<PartitionPlacement>>> change_placements(std::vector<PlacementChange> changes);
+    Result<TablePtr> set_copies(const TableMeta& table, std::uint32_t copies);
     Result<TablePtr> change_schema(TableMeta table);  // SCHEMA_MISMATCH: does not descend from the known one
     Result<void> remove_table(const TableMeta& table);
     Result<std::vector<PendingDrop>> pending_drops() { return store_->pending_drops(); }

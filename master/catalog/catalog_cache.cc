@@ -36,11 +36,13 @@ std::size_t CatalogCache::size() const {
 void CatalogCache::put(TablePtr table) {
     std::unique_lock lock(mutex_);
     tables_[table->name] = std::move(table);
+    changes_.fetch_add(1, std::memory_order_release);
 }
 
 void CatalogCache::remove(const TableMeta& table) {
     std::unique_lock lock(mutex_);
     placements_.erase(table.id);
+    changes_.fetch_add(1, std::memory_order_release);
     const auto found = tables_.find(table.name);
     if (found != tables_.end() && found->second->id == table.id) tables_.erase(found);
 }
@@ -53,7 +55,9 @@ PlacementPtr CatalogCache::placement(TableId table) const {
 
 void CatalogCache::put_placement(PlacementPtr placement) {
     std::unique_lock lock(mutex_);
-    placements_[placement->table] = std::move(placement);
+    auto& place = placements_[placement->table];
+    place = std::move(placement);
+    changes_.fetch_add(1, std::memory_order_release);
 }
 
 NodeMapPtr CatalogCache::nodes() const {
@@ -64,6 +68,7 @@ NodeMapPtr CatalogCache::nodes() const {
 void CatalogCache::put_nodes(NodeMap nodes) {
     auto fresh = std::make_shared<const NodeMap>(std::move(nodes));
     std::unique_lock lock(mutex_);
+    if (*nodes_ != *fresh) changes_.fetch_add(1, std::memory_order_release);
     nodes_ = std::move(fresh);
 }
 

@@ -2,6 +2,8 @@
 // entry; changes replace it, so a statement keeps what it began with. Thread-safe.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -32,6 +34,8 @@ class CatalogCache {
     // nullptr for a table that is not there (any more).
     PlacementPtr placement(TableId table) const;
     void put_placement(PlacementPtr placement);
+    // Another number whenever a table, a placement or the nodes have changed.
+    std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
     NodeMapPtr nodes() const;
     void put_nodes(NodeMap nodes);
 
@@ -39,6 +43,7 @@ class CatalogCache {
     mutable std::shared_mutex mutex_;
     std::map<std::string, TablePtr, std::less<>> tables_;
     std::map<TableId, PlacementPtr> placements_;
+    std::atomic<std::uint64_t> changes_{0};
     NodeMapPtr nodes_ = std::make_shared<const NodeMap>();
 };
 

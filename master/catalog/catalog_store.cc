@@ -292,35 +292,6 @@ Result<void> CatalogStore::add_table(const TableMeta& table, const TablePlacemen
     return transaction.commit();
 }
 
-Result<PartitionPlacement> CatalogStore::change_placement(TableId table, PartitionId partition,
-                                                          std::uint32_t expected_version,
-                                                          PartitionPlacement next) {
-    std::lock_guard lock(mutex_);
-    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
-    DL_TRY_ASSIGN(const auto placements, read_placements(table));
-    if (placements.empty()) return make_error(ErrorCode::table_not_found, "the table was dropped meanwhile");
-    if (partition.value >= placements.size())
-        return make_error(ErrorCode::partition_not_found,
-                          "the table has no partition " + std::to_string(partition.value));
-    const auto& before = placements[partition.value];
-    if (before.version != expected_version)
-        return make_error(ErrorCode::stale_version,
-                          "the placement of partition " + std::to_string(partition.value) +
-                              " was changed meanwhile: it has version " + std::to_string(before.version) +
-                              ", not " + std::to_string(expected_version));
-    DL_TRY(check_placement_change(before, next));
-    next.version = expected_version + 1;
-    DL_TRY_ASSIGN(auto update,
-                  database_.prepare(std::string("UPDATE placements SET (") + kCatalogPlacementColumns +
-                                    ") = (?,?,?,?,?,?,?,?,?,?) "
-                                    "WHERE table_id = ? AND partition = ?"));
-    bind_catalog_placement(update, 1, next);
-    update.bind(11, signed_id(table)).bind(12, std::int64_t{partition.value});
-    DL_TRY(update.run());
-    DL_TRY(transaction.commit());
-    return next;
-}
-
 Result<void> CatalogStore::change_schema(const TableMeta& table) {
     std::lock_guard lock(mutex_);
     const auto id = static_cast<std::int64_t>(table.id.value);

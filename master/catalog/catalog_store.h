@@ -26,6 +26,14 @@ struct PendingDrop {
     friend bool operator==(const PendingDrop&, const PendingDrop&) = default;
 };
 
+// A placement to be put in the place of one with another version.
+struct PlacementChange {
+    TableId table;
+    PartitionId partition;
+    std::uint32_t expected_version = 0;
+    PartitionPlacement next;  // gets version expected_version + 1
+};
+
 class CatalogStore {
   public:
     // Locks the directory, opens or creates catalog.db. UNAVAILABLE when another master holds it;
@@ -57,6 +65,11 @@ class CatalogStore {
     // check_placement_change() refuses.
     Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
                                                 std::uint32_t expected_version, PartitionPlacement next);
+    // The same for many, in one transaction. Each is taken or refused on its own: what became of them in their
+    // order. The error: none was taken.
+    Result<std::vector<Result<PartitionPlacement>>> change_placements(std::vector<PlacementChange> changes);
+    // How many copies the table is to have; its placements follow. TABLE_NOT_FOUND when it is gone.
+    Result<void> set_copies(TableId table, std::uint32_t copies);
     // A newer schema: new fields appear, missing ones are marked dropped. SCHEMA_MISMATCH when the stored
     // schema is as new (somebody else changed it), TABLE_NOT_FOUND when it is gone.
     Result<void> change_schema(const TableMeta& table);
@@ -73,6 +86,8 @@ class CatalogStore {
     Result<void> load_fields(TableMeta& table, FieldId key);
     Result<std::vector<PartitionPlacement>> read_placements(TableId table);
     Result<NodeMap> read_nodes();
+    Result<PartitionPlacement> put_placement(SqliteStatement& find, SqliteStatement& update,
+                                             PlacementChange change);
     Result<void> put_node(const Node& node);
 
     DirectoryLock lock_;
