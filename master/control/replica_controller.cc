@@ -362,6 +362,9 @@ Result<void> ReplicaController::State::decide_now() {
     }
     log_changes(made, began);
     index.refresh(catalog.tables());
+    // What is possible now that was not before: a copy that has joined may be one that leads.
+    look_at_all = true;
+    to_decide.set();
     for (const auto& slave : slaves)
         slave->to_tell.set();
     return {};

@@ -39,12 +39,17 @@ class Deciding {
         const rpc::ReplicaProposal* proposal;
     };
 
+    // Older releases took any number and kept one.
+    static std::uint32_t wanted_copies(const ReplicaIndex::Table& table) {
+        return std::min<std::uint32_t>(table.meta->copies, rpc::kCopiesMax);
+    }
+
     void consider(const ReplicaIndex::Table& table, std::size_t partition) {
         const auto& placements = table.placement->partitions;
         if (partition >= placements.size()) return;
         const auto& before = placements[partition];
         const bool assigned = rpc::is_assigned(before);
-        if (!assigned && before.replicas.size() == table.meta->copies) return;
+        if (!assigned && before.replicas.size() == wanted_copies(table)) return;
         std::optional<PartitionPlacement> changed;
         std::string cause;
         const auto now = [&]() -> const PartitionPlacement& { return changed ? *changed : before; };
@@ -90,15 +95,15 @@ class Deciding {
 
     template <class Take>
     void count_copies(const ReplicaIndex::Table& table, const PartitionPlacement& now, const Take& take) {
-        // The only copy there is does not know yet whether it may lead others.
-        if (now.leader == NodeId{}) return;
+        if (!input_.nodes.live.contains(now.leader)) return;  // there is nobody to copy from
         const bool displaced = std::any_of(now.replicas.begin(), now.replicas.end(),
                                            [&](NodeId node) { return gone_.contains(node); });
-        if (now.replicas.size() == table.meta->copies && !displaced) return;
-        const auto candidates = now.replicas.size() < table.meta->copies || displaced ? by_load(now)
-                                                                                        : std::vector<NodeId>();
+        const auto copies = wanted_copies(table);
+        if (now.replicas.size() == copies && !displaced) return;
+        const bool more = now.replicas.size() < copies || displaced;
+        const auto candidates = more ? by_load(now) : std::vector<NodeId>();
         const auto before = now.replicas;
-        auto next = with_copies(now, table.meta->copies, candidates, gone_);
+        auto next = with_copies(now, copies, candidates, gone_);
         if (!next) return;
         for (const auto node : next->replicas)
             if (!contains(before, node)) ++held_[node];
