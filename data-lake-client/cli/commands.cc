@@ -13,6 +13,7 @@ constexpr std::array kCommands = {
     CommandHelp{"dt", "", "tables"},
     CommandHelp{"d", "TABLE", "columns of a table"},
     CommandHelp{"l", "[TABLE]", "nodes: where the partitions of the tables are"},
+    CommandHelp{"cluster", "", "how the slaves and the copies of partitions are"},
     CommandHelp{"load", "FILE TABLE [key=COLUMN|row_number] [create] [SETTING=VALUE ...]",
                 "load CSV, JSON or Parquet; the settings are those of --load (--help lists them)"},
     CommandHelp{"tail", "TABLE [--from beginning|end|OFFSET | --since TIME|15m|2h|3d] [--count N]",

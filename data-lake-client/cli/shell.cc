@@ -257,6 +257,9 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
     } else if (command.name == "dt") {
         auto ran = runner_.run({Statement::Kind::sql, "show_table"});
         if (!ran.ok()) return ran.error();
+    } else if (command.name == "cluster") {
+        auto ran = runner_.run({Statement::Kind::sql, "cluster_status"});
+        if (!ran.ok()) return ran.error();
     } else if (command.name == "d") {
         if (words.size() != 1) return usage("d", "name one table");
         auto ran = runner_.run({Statement::Kind::sql, "desc " + words[0]});

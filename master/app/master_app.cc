@@ -12,6 +12,7 @@
 #include "common/net/process.h"
 #include "master/catalog/catalog.h"
 #include "master/control/health_monitor.h"
+#include "master/control/replica_controller.h"
 #include "master/execution/system_catalog.h"
 #include "master/routing/rpc_fragment_runner.h"
 #include "master/server/master_server.h"
@@ -21,6 +22,8 @@ namespace dl::master {
 namespace {
 
 constexpr std::string_view kComponent = "master";
+// What the election, its assignments and a copy that becomes the leader take, generously.
+constexpr std::chrono::milliseconds kElectionPatience{5000};
 
 ServerOptions server_options(const MasterConfig& config) {
     ServerOptions options;
@@ -60,7 +63,20 @@ Result<void> run_master(const MasterConfig& config) {
     const RouteTable routes(catalog->tables(), slaves);
     NodeRegistrar nodes(*catalog, slaves, work_pool, config.begin_anew);
     TableManager tables(*catalog, routes, nodes, work_pool, RetryOptions{config.slave_wait});
-    const PartitionCaller caller(routes, RetryOptions{config.slave_wait});
+    // Its own connections: a slave that comes back is to be heard of at the next heartbeat.
+    const auto connect_often = [&net_pool, &config](const std::string& address) {
+        rpc::RpcClientOptions often;
+        often.backoff_first = often.backoff_max = config.heartbeat / 2;
+        return rpc::RpcClient::create(net_pool.executor(), address, often);
+    };
+    const SlaveDirectory asked(config.slaves, connect_often);
+    ReplicaOptions copies_options;
+    copies_options.times = {config.heartbeat, config.lease, config.failover};
+    ReplicaController copies(*catalog, asked, work_pool, copies_options);
+    tables.keep_copies(copies);
+    RetryOptions retries{config.slave_wait};
+    retries.copies_wait = std::max(config.slave_wait, config.failover + kElectionPatience);
+    const PartitionCaller caller(routes, retries);
     AppendRouter appends(caller);
     ReadRouter reads(caller);
     UpkeepRouter upkeep(caller);
@@ -74,6 +90,8 @@ Result<void> run_master(const MasterConfig& config) {
     OpenResults open_results(std::size_t{config.queries_max} * OpenResults::kPerSlot);
     Services services{*catalog, routes,    tables,     appends,    reads,       upkeep, points,
                       *queries, work_pool, query_pool, work_bytes, query_slots, {},     open_results};
+    services.copies = &copies;
+    services.limits.copies_wait = retries.copies_wait;
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;
 
@@ -82,6 +100,7 @@ Result<void> run_master(const MasterConfig& config) {
     HealthMonitor health(slaves, nodes, tables);
     DL_TRY_ASSIGN(auto server, MasterServer::start(net_pool, services, server_options(config)));
     health.start(net_pool.executor());
+    copies.start(net_pool.executor());
     log_info(kComponent, "ready",
              {{"address", server->address()},
               {"tables", catalog->tables().size()},
@@ -96,6 +115,7 @@ Result<void> run_master(const MasterConfig& config) {
         std::_Exit(1);
     }
     health.stop();
+    copies.stop();
     query_pool.stop();
     queries.reset();
     work_pool.stop();

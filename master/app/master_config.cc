@@ -64,6 +64,16 @@ std::vector<ConfigKey> master_config_keys(std::optional<std::uint64_t> machine_m
                "How long a statement waits, within its own time, for a slave that cannot be reached; what "
                "was sent "
                "already is not repeated."),
+        number("master.heartbeat.ms", Kind::milliseconds, "300", 20, 60'000,
+               "How often each slave is asked whether it is there; each answer prolongs its lease."),
+        number("master.lease.ms", Kind::milliseconds, "2000", 100, 600'000,
+               "How long a slave may lead partitions with several copies without hearing from the master. At "
+               "least three heartbeats."),
+        number("master.failover.ms", Kind::milliseconds, "3000", 200, 3'600'000,
+               "When a slave has not answered for so long, its partitions are led by their other copies; at "
+               "once "
+               "when its process is known to have ended. Above master.lease.ms by a tenth of it and 100 ms "
+               "at least."),
         number("master.write.timeout.ms", Kind::milliseconds, "60000", 100, kDayMs,
                "A client that takes no byte of its reply for so long is disconnected."),
         number("master.read.timeout.ms", Kind::milliseconds, "60000", 100, kDayMs,
@@ -115,6 +125,9 @@ Result<MasterConfig> master_config_from(const Config& config) {
     result.statement_timeout = ms("master.statement.timeout.ms");
     result.compress_timeout = ms("master.compress.timeout.ms");
     result.slave_wait = ms("master.slave.wait.ms");
+    result.heartbeat = ms("master.heartbeat.ms");
+    result.lease = ms("master.lease.ms");
+    result.failover = ms("master.failover.ms");
     result.write_timeout = ms("master.write.timeout.ms");
     result.read_timeout = ms("master.read.timeout.ms");
     result.shutdown_grace = ms("master.shutdown.grace.ms");
@@ -137,6 +150,19 @@ Result<MasterConfig> master_config_from(const Config& config) {
                           "master.request.memory.bytes (" + std::to_string(result.request_bytes_max) +
                               ") is below master.frame.bytes.max (" + std::to_string(result.frame_bytes_max) +
                               "); raise the first or lower the second");
+    if (result.lease < 3 * result.heartbeat)
+        return make_error(ErrorCode::invalid_value,
+                          "master.lease.ms (" + std::to_string(result.lease.count()) +
+                              ") is below three times master.heartbeat.ms (" +
+                              std::to_string(result.heartbeat.count()) +
+                              "); raise the first or lower the second, or one late answer ends a lease");
+    const auto margin = std::max(result.lease / 10, std::chrono::milliseconds(100));
+    if (result.failover < result.lease + margin)
+        return make_error(ErrorCode::invalid_value,
+                          "master.failover.ms (" + std::to_string(result.failover.count()) +
+                              ") is not above master.lease.ms (" + std::to_string(result.lease.count()) +
+                              ") by " + std::to_string(margin.count()) +
+                              " ms, which clocks may differ; two slaves could lead one partition");
     return result;
 }
 

@@ -20,6 +20,9 @@ struct MasterConfig {
     std::chrono::milliseconds statement_timeout{};
     std::chrono::milliseconds compress_timeout{};
     std::chrono::milliseconds slave_wait{};
+    std::chrono::milliseconds heartbeat{};
+    std::chrono::milliseconds lease{};
+    std::chrono::milliseconds failover{};
     std::chrono::milliseconds write_timeout{};
     std::chrono::milliseconds read_timeout{};
     std::chrono::milliseconds shutdown_grace{};

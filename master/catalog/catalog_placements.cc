@@ -41,9 +41,8 @@ Result<std::vector<Result<PartitionPlacement>>> CatalogStore::change_placements(
     std::vector<Result<PartitionPlacement>> results;
     results.reserve(changes.size());
     {
-        DL_TRY_ASSIGN(auto find,
-                      database_.prepare(std::string("SELECT ") + kCatalogPlacementColumns +
-                                        " FROM placements WHERE table_id = ? AND partition = ?"));
+        DL_TRY_ASSIGN(auto find, database_.prepare(std::string("SELECT ") + kCatalogPlacementColumns +
+                                                   " FROM placements WHERE table_id = ? AND partition = ?"));
         DL_TRY_ASSIGN(auto update,
                       database_.prepare(std::string("UPDATE placements SET (") + kCatalogPlacementColumns +
                                         ") = (?,?,?,?,?,?,?,?,?,?) "
@@ -53,10 +52,9 @@ Result<std::vector<Result<PartitionPlacement>>> CatalogStore::change_placements(
             // What is wrong with the file itself is no matter of one change.
             if (put.has_error() && error_outcome(put.error().code) != Outcome::nothing_done)
                 return std::move(put).error();
-            if (put.has_error() && (put.error().code == ErrorCode::io_error ||
-                                    put.error().code == ErrorCode::corrupt_data ||
-                                    put.error().code == ErrorCode::internal ||
-                                    put.error().code == ErrorCode::disk_full))
+            if (put.has_error() &&
+                (put.error().code == ErrorCode::io_error || put.error().code == ErrorCode::corrupt_data ||
+                 put.error().code == ErrorCode::internal || put.error().code == ErrorCode::disk_full))
                 return std::move(put).error();
             results.push_back(std::move(put));
         }

@@ -65,8 +65,8 @@ class CatalogStore {
     // check_placement_change() refuses.
     Result<PartitionPlacement> change_placement(TableId table, PartitionId partition,
                                                 std::uint32_t expected_version, PartitionPlacement next);
-    // The same for many, in one transaction. Each is taken or refused on its own: what became of them in their
-    // order. The error: none was taken.
+    // The same for many, in one transaction. Each is taken or refused on its own: what became of them in
+    // their order. The error: none was taken.
     Result<std::vector<Result<PartitionPlacement>>> change_placements(std::vector<PlacementChange> changes);
     // How many copies the table is to have; its placements follow. TABLE_NOT_FOUND when it is gone.
     Result<void> set_copies(TableId table, std::uint32_t copies);

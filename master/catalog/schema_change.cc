@@ -10,6 +10,8 @@
 namespace dl::master {
 namespace {
 
+constexpr std::uint32_t kCopiesMax = 5;  // rpc::kCopiesMax
+
 Result<Field> build_field(const ColumnDefinition& definition) {
     Field field;
     DL_TRY_ASSIGN(field.name, normalize_name("column", definition.name));
@@ -57,9 +59,16 @@ Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t i
         return make_error(ErrorCode::limit_exceeded,
                           where + "partition number " + std::to_string(definition.partitions) +
                               " is not within 1.." + std::to_string(limits::partitions_max));
-    if (definition.copies < 1 || definition.copies > 16)
+    if (definition.copies < 1 || definition.copies > kCopiesMax)
         return make_error(ErrorCode::limit_exceeded, where + std::to_string(definition.copies) +
-                                                         " copies of a partition are not within 1..16");
+                                                         " copies of a partition are not within 1.." +
+                                                         std::to_string(kCopiesMax));
+    if (definition.min_in_sync &&
+        (*definition.min_in_sync < 1 || *definition.min_in_sync > definition.copies))
+        return make_error(ErrorCode::invalid_request,
+                          where + "min_in_sync is " + std::to_string(*definition.min_in_sync) + "; with " +
+                              std::to_string(definition.copies) + " copies it is from 1 to " +
+                              std::to_string(definition.copies));
 
     if (definition.history.hours > TableHistory::kHoursMax ||
         definition.history.bytes > TableHistory::kBytesMax)

@@ -26,6 +26,8 @@ struct TableDefinition {
     std::string major_key;  // as written
     std::uint32_t partitions = 1;
     std::uint32_t copies = 1;
+    // Absent: the default of the copies, of which there may be fewer as long as there are not enough slaves.
+    std::optional<std::uint32_t> min_in_sync = {};
     TableHistory history = {};
 };
 

@@ -16,8 +16,8 @@ NodeLiveness::Answer NodeLiveness::answered(NodeId node, const std::string& proc
     const bool is_new = known.process != process;
     const bool was_dead = is_dead(node, now);
     const auto answer = !known.process.empty() && is_new ? Answer::restarted
-                        : is_new || was_dead              ? Answer::returned
-                                                          : Answer::known;
+                        : is_new || was_dead             ? Answer::returned
+                                                         : Answer::known;
     if (is_new) known.lease_from.reset();
     known.process = process;
     known.sequence = sequence;

@@ -72,7 +72,7 @@ class NodeLiveness {
     struct Known {
         std::string process;
         std::uint64_t sequence = 0;
-        std::optional<Time> answered;   // the last reply
+        std::optional<Time> answered;    // the last reply
         std::optional<Time> lease_from;  // arrival of the last reply that a heartbeat named
         bool refused = false;
         bool stopping = false;

@@ -249,7 +249,8 @@ asio::awaitable<Result<void>> ReplicaController::State::tell_part(Slave& slave, 
     const auto deadline = steady_clock::now() + kTellingPatience;
     for (auto request : telling.create) {
         request.cluster_id = catalog.cluster_id();
-        auto created = co_await (*client)->call(rpc::Method::create_table, rpc::encode(request), {}, deadline);
+        auto created =
+            co_await (*client)->call(rpc::Method::create_table, rpc::encode(request), {}, deadline);
         if (created.has_error()) co_return std::move(created).error();
         if (catalog.tables().placement(request.table.id) != nullptr) continue;
         // Dropped meanwhile, and the drop may have come there first.
@@ -375,7 +376,8 @@ void ReplicaController::State::log_changes(const std::vector<Decision>& made, Ti
     std::size_t logged = 0, leaders = 0, without = 0;
     for (const auto& decision : made) {
         const auto& next = decision.change.next;
-        const bool led = next.leader != decision.before.leader || next.leader_epoch != decision.before.leader_epoch;
+        const bool led =
+            next.leader != decision.before.leader || next.leader_epoch != decision.before.leader_epoch;
         leaders += led && next.leader != NodeId{} ? 1u : 0u;
         without += led && next.leader == NodeId{} ? 1u : 0u;
         if (next.in_sync == decision.before.in_sync && next.replicas == decision.before.replicas && !led)

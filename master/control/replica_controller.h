@@ -1,6 +1,6 @@
-// Keeps the copies of all partitions: sends heartbeats to every node, with which they hold leases, decides who
-// leads and who is in sync, has the catalog change it, and then tells the nodes until what they have is what
-// the catalog says (docs/flows/failover.md). For each address one coroutine for heartbeats and one for
+// Keeps the copies of all partitions: sends heartbeats to every node, with which they hold leases, decides
+// who leads and who is in sync, has the catalog change it, and then tells the nodes until what they have is
+// what the catalog says (docs/flows/failover.md). For each address one coroutine for heartbeats and one for
 // assignments, and one that decides; all on the executor given, which is serial. What blocks runs on the work
 // pool.
 #pragma once

@@ -84,7 +84,8 @@ bool ReplicaIndex::refresh(const CatalogCache& catalog) {
         if (now.placement == nullptr) continue;  // dropped meanwhile
         seen.insert(id);
         const auto found = tables_.find(id);
-        if (found != tables_.end() && found->second.meta == now.meta && found->second.placement == now.placement)
+        if (found != tables_.end() && found->second.meta == now.meta &&
+            found->second.placement == now.placement)
             continue;
         take(found == tables_.end() ? nullptr : &found->second, now, loaded_);
         tables_[id] = std::move(now);
@@ -143,8 +144,7 @@ std::optional<ReplicaIndex::Telling> ReplicaIndex::next_telling(NodeId node) {
     for (auto& [id, request] : create)
         telling.create.push_back(std::move(request));
     for (const auto& [id, known] : *nodes_)
-        if (!known.displaced && !known.address.empty())
-            telling.request.nodes.push_back({id, known.address});
+        if (!known.displaced && !known.address.empty()) telling.request.nodes.push_back({id, known.address});
     book.addresses = false;  // one that fails says so by tell_addresses()
     ++book.activity;
     return telling;

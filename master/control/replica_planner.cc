@@ -103,15 +103,14 @@ Result<std::vector<PartitionPlacement>> plan_copies(const std::vector<NodeId>& n
                                                     std::map<NodeId, std::uint64_t> copies_held,
                                                     std::uint32_t partition_count, CopiesWanted wanted) {
     if (wanted.copies == 0 || wanted.min_in_sync == 0 || wanted.min_in_sync > wanted.copies)
-        return make_error(ErrorCode::invalid_request,
-                          "min_in_sync is " + std::to_string(wanted.min_in_sync) + "; with " +
-                              copies_text(wanted.copies) + " it is from 1 to " +
-                              std::to_string(wanted.copies));
+        return make_error(ErrorCode::invalid_request, "min_in_sync is " + std::to_string(wanted.min_in_sync) +
+                                                          "; with " + copies_text(wanted.copies) +
+                                                          " it is from 1 to " +
+                                                          std::to_string(wanted.copies));
     if (!nodes.empty() && nodes.size() < wanted.copies)
         return make_error(ErrorCode::unavailable,
                           copies_text(wanted.copies) + " need as many slaves and " +
-                              std::to_string(nodes.size()) +
-                              (nodes.size() == 1 ? " is" : " are") +
+                              std::to_string(nodes.size()) + (nodes.size() == 1 ? " is" : " are") +
                               " there; start more (slave.nodes), or ask for fewer copies");
     DL_TRY_ASSIGN(auto placements, plan_placement(nodes, std::move(partitions_led), partition_count));
     for (const auto& placement : placements)
@@ -136,8 +135,7 @@ Result<std::vector<PartitionPlacement>> plan_copies(const std::vector<NodeId>& n
     return placements;
 }
 
-std::optional<PartitionPlacement> after_losses(const PartitionPlacement& placement,
-                                               const NodeStates& nodes) {
+std::optional<PartitionPlacement> after_losses(const PartitionPlacement& placement, const NodeStates& nodes) {
     auto next = placement;
     leave_in_sync(next, nodes.dead);
     if (nodes.dead.contains(next.leader)) next.leader = NodeId{};
@@ -192,8 +190,7 @@ std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& place
     return next;
 }
 
-std::optional<PartitionPlacement> led_by_first(const PartitionPlacement& placement,
-                                               const NodeStates& nodes) {
+std::optional<PartitionPlacement> led_by_first(const PartitionPlacement& placement, const NodeStates& nodes) {
     const auto first = placement.replicas.front();
     if (placement.leader == first || placement.leader == NodeId{}) return std::nullopt;
     if (!contains(placement.in_sync, first) || !can_lead(first, nodes)) return std::nullopt;

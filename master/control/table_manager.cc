@@ -7,9 +7,10 @@
 #include "common/async/run_on.h"
 #include "common/base/log.h"
 #include "common/meta/schema_lineage.h"
+#include "common/rpc/messages/replica_messages.h"
 #include "common/rpc/messages/table_messages.h"
 #include "master/catalog/catalog_format.h"
-#include "master/control/placement_planner.h"
+#include "master/control/replica_planner.h"
 
 namespace dl::master {
 namespace {
@@ -20,6 +21,7 @@ using std::chrono::steady_clock;
 constexpr std::string_view kComponent = "master.tables";
 constexpr int kAlterAttempts = 8;
 // A drop is done once the catalog says so; slaves that do not answer soon are asked again later.
+constexpr auto kAnnouncePatience = std::chrono::seconds(2);
 constexpr auto kDropPatience = std::chrono::seconds(5);
 
 // A slave knows a newer schema than the catalog: the catalog is a restored copy. It becomes the catalog's, if
@@ -118,13 +120,27 @@ Result<TableManager::Planned> TableManager::plan(const TableDefinition& definiti
         DL_TRY_ASSIGN(const auto node, catalog_.node_at_address(address));
         nodes.push_back(node.id);
     }
-    std::map<NodeId, std::uint64_t> led;
+    CopiesWanted wanted;
+    if (copies_ != nullptr && definition.copies > 1) {
+        // One that is away is not waited for: it can have its copies later.
+        const auto states = copies_->states();
+        std::erase_if(nodes, [&](NodeId node) { return states.dead.contains(node); });
+        wanted.copies = definition.copies;
+        if (!definition.min_in_sync)
+            wanted.copies = std::min(wanted.copies, std::max(1u, static_cast<std::uint32_t>(nodes.size())));
+        wanted.min_in_sync = definition.min_in_sync.value_or(default_min_in_sync(wanted.copies));
+    }
+    std::map<NodeId, std::uint64_t> led, held;
     for (const auto& other : catalog_.tables().list())
         if (const auto placement = catalog_.tables().placement(other->id))
-            for (const auto& partition : placement->partitions)
+            for (const auto& partition : placement->partitions) {
                 ++led[partition.leader];
-    DL_TRY_ASSIGN(planned.placement.partitions,
-                  plan_placement(nodes, std::move(led), planned.table.partition_count));
+                for (const auto node : partition.replicas)
+                    ++held[node];
+            }
+    auto placed = plan_copies(nodes, std::move(led), std::move(held), planned.table.partition_count, wanted);
+    if (placed.has_error()) return placed.error().in("table '" + planned.table.name + "' was not created");
+    planned.placement.partitions = std::move(*placed);
     return planned;
 }
 
@@ -141,9 +157,10 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
                     *failure = std::move(route).error();
                     co_return;
                 }
-                const auto request = rpc::encode(
-                    rpc::CreateTableRequest{catalog_.cluster_id(), planned.table,
-                                            rpc::partition_epochs(epochs_on(planned.placement, node))});
+                const bool replicated = rpc::is_assigned(planned.placement.partitions.front());
+                const auto request = rpc::encode(rpc::CreateTableRequest{
+                    catalog_.cluster_id(), planned.table,
+                    rpc::partition_epochs(epochs_on(planned.placement, node)), replicated});
                 SlaveCall retries(routes_, retries_, {}, LostAnswer::is_an_error, deadline);
                 for (;;) {
                     rpc::CallTrace trace;
@@ -205,12 +222,37 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
             agreed_.lock()->emplace(table->id, node);
         log_info(kComponent, "created",
                  {{"table", table->name}, {"id", table->id.value}, {"partitions", table->partition_count}});
-        if (table->copies > 1)
-            log_warn(kComponent,
-                     "copies are stored but not kept yet: only the leader of each partition is placed",
-                     {{"table", table->name}, {"copies", table->copies}});
+        const auto there = planned->placement.partitions.front().replicas.size();
+        if (there < table->copies)
+            log_warn(kComponent, "fewer copies than asked for: there are not enough slaves yet",
+                     {{"table", table->name}, {"copies", table->copies}, {"made", there}});
+        if (copies_ != nullptr && there > 1)
+            co_await copies_->announce(table->id,
+                                       std::min(deadline, steady_clock::now() + kAnnouncePatience));
     }
     co_return added;
+}
+
+asio::awaitable<Result<TablePtr>> TableManager::set_copies(std::string name, std::uint32_t copies,
+                                                           rpc::Deadline deadline) {
+    auto set = [this, name = std::move(name), copies]() -> Result<TablePtr> {
+        DL_TRY_ASSIGN(const auto table, catalog_.find(name));
+        const auto slaves = routes_.slaves().nodes().size();
+        if (copies > slaves)
+            return make_error(ErrorCode::unavailable,
+                              "table '" + table->name + "' keeps its copies: " + std::to_string(copies) +
+                                  " copies need as many slaves and slave.nodes names " +
+                                  std::to_string(slaves) + "; add some, or ask for fewer copies");
+        return catalog_.set_copies(*table, copies);
+    };
+    auto changed = co_await run_on(work_, set);
+    if (changed.has_error()) co_return changed;
+    log_info(kComponent, "another number of copies is wanted",
+             {{"table", (*changed)->name}, {"copies", copies}});
+    if (copies_ != nullptr)
+        co_await copies_->announce((*changed)->id,
+                                   std::min(deadline, steady_clock::now() + kAnnouncePatience));
+    co_return changed;
 }
 
 asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline deadline,
@@ -379,8 +421,8 @@ asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline
     for (const auto& table : catalog_.tables().list()) {
         const auto placement = catalog_.tables().placement(table->id);
         if (placement == nullptr) continue;
-        const auto epochs = epochs_on(*placement, node);
-        if (epochs.empty()) continue;
+        if (epochs_on(*placement, node).empty()) continue;
+        const auto epochs = unassigned_epochs(*placement, node);
         const auto told = co_await tell_schema(with, table, node, epochs, deadline);
         if (told.has_value()) continue;
         log_warn(kComponent, "a slave that came back does not take a schema",

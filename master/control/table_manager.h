@@ -17,6 +17,7 @@
 #include "common/rpc/rpc_client.h"
 #include "master/catalog/catalog.h"
 #include "master/catalog/schema_change.h"
+#include "master/control/copy_control.h"
 #include "master/control/held_tables.h"
 #include "master/control/node_registrar.h"
 #include "master/routing/slave_call.h"
@@ -30,8 +31,16 @@ class TableManager {
                  RetryOptions retries = {})
         : catalog_(catalog), routes_(routes), nodes_(nodes), work_(work), retries_(retries) {}
 
-    // TABLE_EXISTS; UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible
-    // then.
+    // Who keeps copies; outlives it. Without it every table is made with one copy.
+    void keep_copies(CopyControl& copies) { copies_ = &copies; }
+
+    // How many copies the partitions of a table are to have; what is needed for it is done in the background.
+    // UNAVAILABLE when there are fewer slaves.
+    boost::asio::awaitable<Result<TablePtr>> set_copies(std::string name, std::uint32_t copies,
+                                                        rpc::Deadline deadline);
+
+    // With as many of the copies asked for as there are slaves, unless a min_in_sync was given. TABLE_EXISTS;
+    // UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible then.
     boost::asio::awaitable<Result<TablePtr>> create(TableDefinition definition, rpc::Deadline deadline);
     // `only`: when the table of that name is this one; else TABLE_NOT_FOUND.
     boost::asio::awaitable<Result<void>> drop(std::string name, rpc::Deadline deadline,
@@ -78,6 +87,7 @@ class TableManager {
     NodeRegistrar& nodes_;
     WorkerPool& work_;
     const RetryOptions retries_;
+    CopyControl* copies_ = nullptr;
     AgreedSchemas agreed_;
     std::mutex mutex_;
     std::set<TableId> in_creation_;  // not to be cleaned up: their drops are queued in case this process dies

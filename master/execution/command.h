@@ -40,6 +40,20 @@ struct DropColumn {
     std::string column;
     bool if_exists = false;
 };
+// How many copies of its partitions a table is to have.
+struct SetCopies {
+    std::string table;
+    std::uint32_t copies = 1;
+};
+// How the slaves and the copies of partitions are.
+struct ClusterStatus {};
+// A copy that may lack acknowledged rows leads.
+struct ElectUnclean {
+    std::string table;
+    std::uint32_t partition = 0;
+    std::string node;  // its address, or its number
+    bool confirmed = false;
+};
 struct DescribeTable {
     std::string table;
 };
@@ -142,10 +156,11 @@ struct AcceptLoss {
 };
 
 struct Command {
-    using Body = std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable,
-                              ShowColumns, ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets,
-                              ListOffsets, AppendRows, InsertSelected, DeleteRows, Query, DescribeStatement,
-                              StreamRead, CompressTable, CheckTable, AcceptLoss>;
+    using Body =
+        std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable, ShowColumns,
+                     ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets, ListOffsets, AppendRows,
+                     InsertSelected, DeleteRows, Query, DescribeStatement, StreamRead, CompressTable,
+                     CheckTable, AcceptLoss, SetCopies, ClusterStatus, ElectUnclean>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

@@ -37,6 +37,9 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command);
 CommandRun run(Services& services, CommandContext& context, CompressTable command);
 CommandRun run(Services& services, CommandContext& context, CheckTable command);
 CommandRun run(Services& services, CommandContext& context, AcceptLoss command);
+CommandRun run(Services& services, CommandContext& context, SetCopies command);
+CommandRun run(Services& services, CommandContext& context, ClusterStatus command);
+CommandRun run(Services& services, CommandContext& context, ElectUnclean command);
 
 // Of a SELECT that runs, for commands that work with its rows themselves. A result of a command that is slow
 // to take them is never ended in favour of others.

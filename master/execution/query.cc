@@ -1,5 +1,11 @@
 // A SELECT. Lookups by key that one slave answers take neither a query slot nor, when they are small, a turn
 // on a pool.
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -69,17 +75,64 @@ asio::awaitable<Result<void>> wait_for_cut(Services& services, CommandContext& c
 
 using Rows = asio::awaitable<Result<std::unique_ptr<RowCursor>>>;
 
+// A query that broke before its first row because a partition with copies has, or is about to have, another
+// leader is planned again; see CommandLimits::copies_wait.
+class Replanning {
+  public:
+    Replanning(const Services& services, const CommandContext& context)
+        : services_(services), context_(context) {}
+
+    // Whether to plan again after `error`, when it has waited a little.
+    asio::awaitable<bool> goes_on(const Error& error) {
+        if (error.code != ErrorCode::not_leader && !(error.code == ErrorCode::unavailable && lacks_leader()))
+            co_return false;
+        const auto now = std::chrono::steady_clock::now();
+        if (!until_) until_ = std::min(context_.deadline, now + services_.limits.copies_wait);
+        if (context_.cancel->reason() || now + kPause >= *until_) co_return false;
+        asio::steady_timer timer(co_await asio::this_coro::executor, kPause);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_return !context_.cancel->reason();
+    }
+    // As clients see it.
+    static Error told(Error error) {
+        if (error.code != ErrorCode::not_leader) return error;
+        return make_error(ErrorCode::unavailable, error.message + "; repeat the query");
+    }
+
+  private:
+    static constexpr std::chrono::milliseconds kPause{50};
+    bool lacks_leader() const {
+        for (const auto& table : services_.catalog.tables().list()) {
+            const auto placement = services_.catalog.tables().placement(table->id);
+            if (placement == nullptr || !has_copies(*placement)) continue;
+            for (const auto& placed : placement->partitions)
+                if (placed.leader == NodeId{}) return true;
+        }
+        return false;
+    }
+    const Services& services_;
+    const CommandContext& context_;
+    std::optional<rpc::Deadline> until_;
+};
+
 // `results`: among which it counts.
 Rows rows_on_query_pool(Services& services, CommandContext& context, Query command, OpenResults* results) {
     DL_CO_TRY(co_await wait_for_cut(services, context, command));
     DL_CO_TRY_ASSIGN(auto slot, co_await take_slot(services, context));
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
-    auto start = [&services, sql = std::move(command.sql), options = std::move(options),
-                  cancel = context.cancel] {
+    const auto start = [&services, sql = std::move(command.sql), options = std::move(options),
+                        cancel = context.cancel] {
         return guarded([&] { return services.queries.run(sql, tables_of(services), options, cancel); });
     };
-    auto rows = co_await run_on(services.query_pool, start);
-    if (rows.has_error()) co_return query_stopped(*context.cancel, std::move(rows).error());
+    Replanning replanning(services, context);
+    auto begin = start;
+    auto rows = co_await run_on(services.query_pool, begin);
+    while (rows.has_error()) {
+        const bool again = co_await replanning.goes_on(rows.error());
+        if (!again) co_return query_stopped(*context.cancel, Replanning::told(std::move(rows).error()));
+        auto next = start;
+        rows = co_await run_on(services.query_pool, next);
+    }
     net::YieldingSlot yielding(services.query_slots, std::move(slot));
     RowCursor::Place place{services.query_pool, std::move(yielding), kManyRows, results, context.deadline};
     co_return std::make_unique<RowCursor>(std::move(*rows), context.cancel, std::move(place));
@@ -104,9 +157,21 @@ CommandRun run(Services& services, CommandContext& context, Query command) {
                                                                 &services.open_results));
         co_return reply_with(std::move(rows));
     }
+    Replanning replanning(services, context);
     auto answer = co_await services.points.read(std::move(*plan), sql, context.deadline);
+    while (answer.has_error()) {
+        const bool again = co_await replanning.goes_on(answer.error());
+        if (!again) break;
+        plan = plan_point_query(sql, tables_of(services), leader_of, command.cut);
+        if (!plan) {
+            DL_CO_TRY_ASSIGN(auto rows, co_await rows_on_query_pool(services, context, std::move(command),
+                                                                    &services.open_results));
+            co_return reply_with(std::move(rows));
+        }
+        answer = co_await services.points.read(std::move(*plan), sql, context.deadline);
+    }
     if (answer.has_error()) {
-        auto error = query_stopped(*context.cancel, std::move(answer).error());
+        auto error = query_stopped(*context.cancel, Replanning::told(std::move(answer).error()));
         co_return error.code == ErrorCode::timeout ? query_timed_out() : error;
     }
     RowCursor::Place place{services.query_pool, {}, answer->bytes, nullptr, context.deadline};

@@ -7,6 +7,7 @@
 #include "common/base/limits.h"
 #include "common/net/byte_budget.h"
 #include "master/catalog/catalog.h"
+#include "master/control/copy_control.h"
 #include "master/control/table_manager.h"
 #include "master/execution/open_results.h"
 #include "master/routing/append_router.h"
@@ -21,6 +22,7 @@ namespace dl::master {
 struct CommandLimits {
     std::chrono::milliseconds statement_timeout{limits::statement_timeout_ms_default};
     std::chrono::milliseconds compress_timeout{std::chrono::hours(24)};
+    std::chrono::milliseconds copies_wait{8000};  // RetryOptions::copies_wait
 };
 
 struct Services {
@@ -38,6 +40,7 @@ struct Services {
     net::ByteBudget& query_slots;
     CommandLimits limits;
     OpenResults& open_results;
+    const CopyControl* copies = nullptr;  // none: no slave is asked how it is
 };
 
 }  // namespace dl::master

@@ -24,6 +24,7 @@ CreateTable create_table(CreateTableStatement sql) {
     create.definition.name = std::move(sql.table);
     create.definition.partitions = sql.partitions;
     create.definition.copies = sql.extra_copies + 1;
+    create.definition.min_in_sync = sql.min_in_sync;
     create.definition.history = sql.history;
     for (auto& column : sql.columns) {
         if (column.primary_key) create.definition.major_key = column.name;
@@ -38,6 +39,7 @@ TableDefinition definition_of(CreateTableAsStatement& sql) {
     definition.major_key = std::move(sql.key);
     definition.partitions = sql.table.partitions;
     definition.copies = sql.table.extra_copies + 1;
+    definition.min_in_sync = sql.table.min_in_sync;
     return definition;
 }
 
@@ -78,6 +80,14 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         },
         [](AlterDropStatement& said) {
             return Body(DropColumn{std::move(said.table), std::move(said.column), said.if_exists});
+        },
+        [](AlterCopiesStatement& said) {
+            return Body(SetCopies{std::move(said.table), said.copies});
+        },
+        [](ClusterStatusStatement&) { return Body(ClusterStatus{}); },
+        [](ElectUncleanStatement& said) {
+            return Body(
+                ElectUnclean{std::move(said.table), said.partition, std::move(said.node), said.confirmed});
         },
         [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
         [](ShowColumnsStatement& said) { return Body(ShowColumns{std::move(said.table)}); },

@@ -1,6 +1,10 @@
 #include "master/routing/append_router.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <utility>
 
@@ -15,12 +19,19 @@ using std::chrono::steady_clock;
 
 // How often partitions are sent again whose leader changed while the request was under way.
 constexpr int kRoundsMax = 5;
+// Of partitions with copies, until the time is over.
+constexpr std::chrono::milliseconds kRoundPause{50};
 
 // One batch on its way.
 class Sending {
   public:
-    Sending(TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id)
-        : table_(std::move(table)), batch_(std::move(batch)), batch_id_(std::move(batch_id)) {
+    // `has_copies`: what one slave does not know of a batch, the next may.
+    Sending(TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id,
+            bool has_copies)
+        : table_(std::move(table)),
+          batch_(std::move(batch)),
+          batch_id_(std::move(batch_id)),
+          has_copies_(has_copies) {
         for (const auto& body : batch_->partitions) {
             places_.emplace(body.partition, results_.size());
             results_.emplace_back().partition = body.partition;
@@ -97,14 +108,22 @@ class Sending {
             else
                 result.error = answer->error->in(named);
             if (!result.error) continue;
-            if (result.error->code == ErrorCode::not_leader) unled_.push_back(part.partition);
+            if (is_sent_again(result.error->code)) unled_.push_back(part.partition);
+            if (has_copies_ && result.error->code == ErrorCode::unknown_outcome)
+                lost_.emplace(part.partition, *result.error);
             result.error = told(part.partition, *result.error);
         }
+    }
+
+    bool is_sent_again(ErrorCode code) const {
+        if (code == ErrorCode::not_leader) return true;
+        return has_copies_ && (code == ErrorCode::unavailable || code == ErrorCode::unknown_outcome);
     }
 
     const TablePtr table_;
     const std::shared_ptr<const PartitionedBatch> batch_;
     const std::optional<BatchId> batch_id_;
+    const bool has_copies_;
     std::map<PartitionId, std::size_t> places_;
     std::vector<rpc::AppendResult> results_;  // as batch_->partitions
     std::vector<PartitionId> unled_;
@@ -116,6 +135,22 @@ class Sending {
 asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append(
     TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id,
     rpc::Deadline deadline) {
+    const auto placement = caller_.routes().catalog().placement(table->id);
+    const bool copies = placement != nullptr && has_copies(*placement);
+    if (batch_id || !copies)
+        co_return co_await append_named(std::move(table), std::move(batch), std::move(batch_id), copies,
+                                        deadline);
+    const auto own = own_ids_.take();
+    std::optional<BatchId> id = own.id();
+    auto results = co_await append_named(std::move(table), std::move(batch), std::move(id), copies, deadline);
+    for (auto& result : results)
+        if (result.appended) result.appended->duplicate = false;  // of an id that the client does not know
+    co_return results;
+}
+
+asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append_named(
+    TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id,
+    bool has_copies, rpc::Deadline deadline) {
     PartitionCaller::Call call;
     call.table = table;
     for (const auto& body : batch->partitions)
@@ -124,16 +159,23 @@ asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append(
     call.lost = batch_id ? LostAnswer::is_asked_for : LostAnswer::is_an_error;
     // Of the whole batch: a slave remembers its id for longer than that.
     call.ask_until = steady_clock::now() + std::chrono::milliseconds(limits::batch_repeat_ms_max);
-    Sending sending(std::move(table), std::move(batch), std::move(batch_id));
+    Sending sending(std::move(table), std::move(batch), std::move(batch_id), has_copies);
     call.attempt = [&](const SlaveShare& share, rpc::CallTrace& trace) -> asio::awaitable<Result<void>> {
         return sending.send(share, trace, deadline);
     };
     call.failed = [&](const SlaveShare& share, Error error) { sending.failed(share, error); };
     DL_FAILPOINT("append.after-route");
+    const auto give_up = std::min(call.ask_until, deadline);
     for (int round = 1;; ++round) {
         co_await caller_.run(call);
         call.partitions = sending.take_unled();
-        if (call.partitions.empty() || round == kRoundsMax || steady_clock::now() >= call.ask_until) break;
+        if (call.partitions.empty() || (round == kRoundsMax && !has_copies)) break;
+        if (steady_clock::now() + kRoundPause >= give_up) break;
+        if (!has_copies) continue;
+        asio::steady_timer timer(co_await asio::this_coro::executor, kRoundPause);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        const auto cancelled = co_await asio::this_coro::cancellation_state;
+        if (cancelled.cancelled() != asio::cancellation_type::none) break;
     }
     co_return std::move(sending).results();
 }

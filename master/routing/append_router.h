@@ -13,6 +13,7 @@
 #include "master/catalog/catalog_cache.h"
 #include "master/routing/batch_id.h"
 #include "master/routing/offsets.h"
+#include "master/routing/own_batch_ids.h"
 #include "master/routing/partition_caller.h"
 #include "master/routing/partitioned_batch.h"
 
@@ -27,6 +28,7 @@ class AppendRouter {
   public:
     explicit AppendRouter(const PartitionCaller& caller) : caller_(caller) {}
 
+    // A batch without an id gets one here when its table has copies; nobody sees it.
     // What became of each partition of the batch, in its order. With a batch id, a slave whose answer was
     // lost is asked again until the deadline, and for limits::batch_repeat_ms_max at most: it knows whether
     // the batch was applied. Without one that is UNKNOWN_OUTCOME.
@@ -35,7 +37,12 @@ class AppendRouter {
         rpc::Deadline deadline);
 
   private:
+    boost::asio::awaitable<std::vector<rpc::AppendResult>> append_named(
+        TablePtr table, std::shared_ptr<const PartitionedBatch> batch, std::optional<BatchId> batch_id,
+        bool has_copies, rpc::Deadline deadline);
+
     const PartitionCaller& caller_;
+    OwnBatchIds own_ids_;
 };
 
 // PARTIAL when some partitions were written and the others surely were not; UNKNOWN_OUTCOME when it is not

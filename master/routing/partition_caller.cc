@@ -40,6 +40,11 @@ std::vector<SlaveShare> PartitionCaller::group(const TableMeta& table,
 }
 
 asio::awaitable<void> PartitionCaller::run(const Call& call) const {
+    const auto placement = routes_.catalog().placement(call.table->id);
+    if (placement != nullptr && has_copies(*placement)) {
+        co_await run_with_copies(call, call.partitions);
+        co_return;
+    }
     auto shares = group(*call.table, call.partitions, call.failed);
     if (shares.size() == 1) {
         co_await run_share(call, std::move(shares.front()));

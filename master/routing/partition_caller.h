@@ -51,6 +51,13 @@ class PartitionCaller {
     // One share alone, as run() does it.
     boost::asio::awaitable<void> run_share(const Call& call, SlaveShare share) const;
 
+    // The same for partitions of which there are several copies: run() takes this way by itself.
+    boost::asio::awaitable<void> run_with_copies(const Call& call, std::vector<PartitionId> partitions) const;
+
+    // Waits for leaders of partitions with copies, as long as run() would.
+    boost::asio::awaitable<void> until_led(TablePtr table, std::vector<PartitionId> partitions,
+                                           rpc::Deadline deadline) const;
+
     const RouteTable& routes() const { return routes_; }
     const RetryOptions& options() const { return options_; }
 

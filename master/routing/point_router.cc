@@ -89,8 +89,17 @@ asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::stri
         DL_CO_TRY_ASSIGN(request.tables, tables_to_pin(caller_.routes(), plan.pin));
         request.timeout_ms = milliseconds_until(deadline, 1);
         rpc::CallTrace trace;
-        auto reply =
-            co_await route.slave->call(rpc::Method::query, rpc::encode(request), {}, deadline, &trace);
+        Result<rpc::RpcReply> reply = make_error(ErrorCode::cancelled, "the lookup was cancelled");
+        Task attempt = [&]() -> asio::awaitable<void> {
+            auto called =
+                co_await route.slave->call(rpc::Method::query, rpc::encode(request), {}, deadline, &trace);
+            reply = std::move(called);
+        };
+        auto led = led_by_pin(caller_.routes(), plan.pin, request.tables, route.node);
+        const bool moved = co_await run_while_led(caller_.routes(), std::move(led), std::move(attempt));
+        if (moved && reply.has_error())
+            co_return make_error(ErrorCode::not_leader,
+                                 "slave " + route.address + " does not lead the partition any more");
         if (reply.has_value()) co_return AnswerStream::open(plan, std::move(reply->data));
         DL_CO_TRY(co_await retries.settle(route, std::move(reply).error(), trace));
     }

@@ -32,6 +32,9 @@ std::vector<rpc::PartitionPosition> positions(const SlaveShare& share, const Off
     return list;
 }
 
+// A poll waits for a leader a little beyond its own time rather than fail.
+constexpr auto kElection = std::chrono::seconds(5);
+
 // Keeps the first failure of the shares of a call.
 PartitionCaller::Failed keep_first(std::optional<Error>& failure) {
     return [&failure](const SlaveShare&, Error error) {
@@ -244,6 +247,8 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_rows(TablePtr table, OffsetMa
                                                         std::uint64_t min_rows, bool check_end,
                                                         rpc::Deadline until) {
     std::optional<Error> unplaced;
+    auto asked = partitions_of(from);
+    co_await caller_.until_led(table, std::move(asked), std::max(until, steady_clock::now()) + kElection);
     const auto shares = caller_.group(*table, partitions_of(from), keep_first(unplaced));
     if (unplaced) co_return std::move(*unplaced);
     std::vector<Poll> polls;

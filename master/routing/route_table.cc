@@ -1,6 +1,9 @@
 #include "master/routing/route_table.h"
 
+#include <algorithm>
+
 #include "common/base/check.h"
+#include "common/rpc/messages/replica_messages.h"
 
 namespace dl::master {
 namespace {
@@ -14,6 +17,17 @@ Error taken(const Node& node) {
 }
 
 }  // namespace
+
+LeaderEpochs unassigned_epochs(const TablePlacement& placement, NodeId node) {
+    auto epochs = epochs_on(placement, node);
+    std::erase_if(
+        epochs, [&](const auto& entry) { return rpc::is_assigned(placement.partitions[entry.first.value]); });
+    return epochs;
+}
+
+bool has_copies(const TablePlacement& placement) {
+    return std::any_of(placement.partitions.begin(), placement.partitions.end(), rpc::is_assigned);
+}
 
 Result<TableRoutes::Leader> TableRoutes::leader(PartitionId partition) const {
     const auto what = [&] {

@@ -52,6 +52,12 @@ class TableRoutes {
     const SlaveDirectory* slaves_;
 };
 
+// The epochs of the partitions a node has a copy of and that nobody assigns: those it may be told with the
+// schema of their table. Of the others it learns by assign_replicas only.
+LeaderEpochs unassigned_epochs(const TablePlacement& placement, NodeId node);
+// Whether a partition has, or had, more than one copy.
+bool has_copies(const TablePlacement& placement);
+
 class RouteTable {
   public:
     // Both outlive it.

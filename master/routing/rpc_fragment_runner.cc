@@ -36,6 +36,11 @@ std::vector<TablePtr> tables_of(const FragmentPin& pin) {
     return tables;
 }
 
+Error no_longer_led(const Route& route) {
+    return make_error(ErrorCode::not_leader,
+                      "slave " + route.address + " did not answer and does not lead the partitions any more");
+}
+
 struct PinSlot {
     FragmentPin pin;
     Route route;
@@ -51,8 +56,15 @@ asio::awaitable<Result<rpc::PinReply>> pin_one(const PartitionCaller& caller, co
         request.lease_ms = lease_ms;
         DL_CO_TRY_ASSIGN(request.tables, tables_to_pin(caller.routes(), slot.pin));
         rpc::CallTrace trace;
-        auto reply =
-            co_await slot.route.slave->call(rpc::Method::pin, rpc::encode(request), {}, deadline, &trace);
+        Result<rpc::RpcReply> reply = make_error(ErrorCode::cancelled, "the query was cancelled");
+        Task attempt = [&]() -> asio::awaitable<void> {
+            auto called =
+                co_await slot.route.slave->call(rpc::Method::pin, rpc::encode(request), {}, deadline, &trace);
+            reply = std::move(called);
+        };
+        auto led = led_by_pin(caller.routes(), slot.pin, request.tables, slot.route.node);
+        const bool moved = co_await run_while_led(caller.routes(), std::move(led), std::move(attempt));
+        if (moved && reply.has_error()) co_return no_longer_led(slot.route);
         if (reply.has_value()) co_return rpc::decode_reply<rpc::PinReply>(reply->end_json);
         DL_CO_TRY(co_await retries.settle(slot.route, std::move(reply).error(), trace));
     }
@@ -78,15 +90,25 @@ asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(const Partition
         }
         request.timeout_ms = milliseconds_until(deadline, 1);
         rpc::CallTrace trace;
-        Result<std::optional<SharedBytes>> first = std::optional<SharedBytes>();
-        auto opened =
-            co_await route.slave->open(rpc::Method::query, rpc::encode(request), attached, deadline, &trace);
-        if (opened.has_error()) {
-            first = std::move(opened).error();
-        } else {
-            first = co_await (*opened)->next(deadline);
+        Result<std::optional<SharedBytes>> first =
+            make_error(ErrorCode::cancelled, "the query was cancelled");
+        Result<std::unique_ptr<rpc::RpcStream>> opened = std::unique_ptr<rpc::RpcStream>();
+        Task attempt = [&]() -> asio::awaitable<void> {
+            auto stream = co_await route.slave->open(rpc::Method::query, rpc::encode(request), attached,
+                                                     deadline, &trace);
+            opened = std::move(stream);
+            if (opened.has_error()) {
+                first = opened.error();
+                co_return;
+            }
+            auto frame = co_await (*opened)->next(deadline);
+            first = std::move(frame);
             trace.lost = (*opened)->lost();
-        }
+        };
+        auto led =
+            pin ? led_by_pin(caller.routes(), *pin, request.tables, route.node) : std::vector<LedPartition>();
+        const bool moved = co_await run_while_led(caller.routes(), std::move(led), std::move(attempt));
+        if (moved && first.has_error()) co_return no_longer_led(route);
         if (first.has_value()) {
             if (!first->has_value())
                 co_return make_error(ErrorCode::internal,

@@ -42,6 +42,10 @@ asio::awaitable<Result<void>> SlaveCall::settle(const Route& route, Error error,
         if (told.has_error()) co_return final_error(std::move(told).error());
         co_return Result<void>();
     }
+    const bool may_be_elsewhere =
+        error.code == ErrorCode::not_leader || is_lost ||
+        (error.code == ErrorCode::unavailable && lost_answer_ != LostAnswer::is_an_error);
+    if (may_be_elsewhere && have_copies()) co_return make_error(ErrorCode::not_leader, error.message);
     if (error.code == ErrorCode::not_leader) {
         const bool in_time = co_await pause(wait_until_);
         if (!in_time) co_return final_error(std::move(error));
@@ -61,11 +65,18 @@ asio::awaitable<Result<void>> SlaveCall::settle(const Route& route, Error error,
 asio::awaitable<Result<void>> SlaveCall::tell(const Route& route) {
     for (const auto& table : tables_) {
         const auto placement = routes_.catalog().placement(table->id);
-        const auto epochs = placement == nullptr ? LeaderEpochs() : epochs_on(*placement, route.node);
+        const auto epochs = placement == nullptr ? LeaderEpochs() : unassigned_epochs(*placement, route.node);
         const rpc::UpdateTableRequest request{*table, rpc::partition_epochs(epochs)};
         DL_CO_TRY(co_await route.slave->call(rpc::Method::update_table, rpc::encode(request), {}, deadline_));
     }
     co_return Result<void>();
+}
+
+bool SlaveCall::have_copies() const {
+    return std::any_of(tables_.begin(), tables_.end(), [&](const TablePtr& table) {
+        const auto placement = routes_.catalog().placement(table->id);
+        return placement != nullptr && has_copies(*placement);
+    });
 }
 
 asio::awaitable<bool> SlaveCall::pause(rpc::Deadline until) {

@@ -19,6 +19,8 @@ struct RetryOptions {
     // How long a statement waits for a slave that cannot be reached, or that does not lead yet what it is to
     // lead; within the statement's own time (master.slave.wait.ms).
     std::chrono::milliseconds slave_wait{5000};
+    // The same for partitions with several copies: until another one leads.
+    std::chrono::milliseconds copies_wait{8000};
 };
 
 // An answer that was lost after the request was sent.
@@ -35,11 +37,14 @@ class SlaveCall {
               rpc::Deadline deadline, rpc::Deadline ask_until = rpc::Deadline::max());
 
     // Whether to try again after `error`: waits, and tells the slave what it lacks, first. Otherwise the
-    // error to give up with: UNKNOWN_OUTCOME when an earlier try may have been done.
+    // error to give up with: UNKNOWN_OUTCOME when an earlier try may have been done. When one of the tables
+    // has copies, whatever another slave may answer is NOT_LEADER, at once: the caller is to find out whom to
+    // ask.
     boost::asio::awaitable<Result<void>> settle(const Route& route, Error error, rpc::CallTrace trace);
 
   private:
     boost::asio::awaitable<Result<void>> tell(const Route& route);
+    bool have_copies() const;
     // False when the time is over, or the caller is cancelled.
     boost::asio::awaitable<bool> pause(rpc::Deadline until);
     Error final_error(Error error) const;

@@ -13,7 +13,7 @@
 #include "common/types/schema.h"
 #include "common/types/value_scan.h"
 #include "master/catalog/schema_change.h"
-#include "master/sql/row_statement_parser.h"
+#include "master/sql/copies_statement_parser.h"
 
 namespace dl::master {
 namespace {
@@ -30,9 +30,9 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-class Parser final : public RowStatementParser {
+class Parser final : public CopiesStatementParser {
   public:
-    using RowStatementParser::RowStatementParser;
+    using CopiesStatementParser::CopiesStatementParser;
 
     Result<SqlStatement> statement() {
         const auto& first = current();
@@ -83,6 +83,7 @@ class Parser final : public RowStatementParser {
         }
         if (accept("check") || accept("check_table")) return finish(check_table());
         if (accept("accept")) return finish(accept_loss());
+        if (at_copies_statement()) return finish(copies_statement());
         if (accept("insert")) return finish(insert());
         if (accept("delete")) return finish(delete_rows());
         if (accept("truncate")) return finish(truncate());
@@ -260,18 +261,22 @@ class Parser final : public RowStatementParser {
     }
 
     Result<void> create_options(CreateTableStatement& statement) {
-        bool seen[4] = {};
+        bool seen[5] = {};
         accept_symbol(',');
         accept("with");
         while (current().kind == Kind::word && !current().is_word("as")) {
             const bool partitions = current().is_word("partition") || current().is_word("partitions");
             const bool copies = current().is_word("replicas") || current().is_word("replica");
             if (!partitions && !copies && !current().is_word("history"))
-                return fail("", {"partition.number", "replicas.number", "history.hours", "history.bytes"});
+                return fail("", {"partition.number", "replicas.number", "replicas.in_sync.min",
+                                 "history.hours", "history.bytes"});
             advance();
             DL_TRY(expect_symbol('.'));
             std::size_t option = partitions ? 0 : 1;
-            if (partitions || copies) {
+            if (copies && current().is_word("in_sync")) {
+                DL_TRY(expect_in_sync_min());
+                option = 4;
+            } else if (partitions || copies) {
                 DL_TRY(expect("number"));
             } else if (accept("hours")) {
                 option = 2;
@@ -300,6 +305,10 @@ class Parser final : public RowStatementParser {
             }
             case 2: {
                 DL_TRY_ASSIGN(statement.history.hours, count<std::uint32_t>(0, TableHistory::kHoursMax));
+                break;
+            }
+            case 4: {
+                DL_TRY_ASSIGN(statement.min_in_sync, count<std::uint32_t>(1, 16));
                 break;
             }
             default: {
@@ -379,6 +388,7 @@ class Parser final : public RowStatementParser {
     Result<SqlStatement> alter_table() {
         DL_TRY(expect("table"));
         DL_TRY_ASSIGN(auto table, name("a table name"));
+        if (at_set_copies()) return set_copies(std::move(table));
         if (accept("add")) {
             AlterAddStatement statement;
             statement.table = std::move(table);

@@ -26,6 +26,7 @@ struct CreateTableStatement {
     std::vector<DdlColumn> columns;  // exactly one is the primary key
     std::uint32_t partitions = 1;
     std::uint32_t extra_copies = 0;
+    std::optional<std::uint32_t> min_in_sync = {};
     TableHistory history = {};
 };
 struct DropTableStatement {
@@ -41,6 +42,17 @@ struct AlterDropStatement {
     std::string table;
     std::string column;
     bool if_exists = false;
+};
+struct AlterCopiesStatement {
+    std::string table;
+    std::uint32_t copies = 1;
+};
+struct ClusterStatusStatement {};
+struct ElectUncleanStatement {
+    std::string table;
+    std::uint32_t partition = 0;
+    std::string node;  // its address, or its number
+    bool confirmed = false;
 };
 struct DescStatement {
     std::string table;
@@ -116,6 +128,7 @@ using SqlStatement =
                  AlterDropStatement, DescStatement, ShowTablesStatement, ShowColumnsStatement,
                  ShowCreateStatement, ShowOffsetsStatement, ShowOrphansStatement, DropOrphanStatement,
                  MaxOffsetStatement, CompressStatement, CheckStatement, AcceptLossStatement, SelectStatement,
-                 InsertStatement, InsertSelectStatement, DeleteStatement>;
+                 InsertStatement, InsertSelectStatement, DeleteStatement, AlterCopiesStatement,
+                 ClusterStatusStatement, ElectUncleanStatement>;
 
 }  // namespace dl::master

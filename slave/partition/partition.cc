@@ -82,7 +82,9 @@ class WiredPartition : public Partition,
         auto held = core_.log().retain_from(from);
         return held.has_value() ? std::move(*held) : nullptr;
     }
-    bool post(std::function<void()> work) override { return core_.context.storage_pool->post(std::move(work)); }
+    bool post(std::function<void()> work) override {
+        return core_.context.storage_pool->post(std::move(work));
+    }
     std::shared_ptr<const ReadView> pin() const override {
         return make_pinned_view(core_.state(), core_.context.chunk_guides);
     }

@@ -52,8 +52,8 @@ Result<void> PartitionCore::check_epoch(LeaderEpoch named) const {
     const auto part = this->part();
     if (named == own && (part == CopyPart::alone || part == CopyPart::leader)) return {};
     if (named == own)
-        return make_error(ErrorCode::not_leader, label() + " is not led by this slave in leader epoch " +
-                                                     std::to_string(own.value));
+        return make_error(ErrorCode::not_leader,
+                          label() + " is not led by this slave in leader epoch " + std::to_string(own.value));
     return make_error(ErrorCode::not_leader, label() + " is in leader epoch " + std::to_string(own.value) +
                                                  " here, the request names epoch " +
                                                  std::to_string(named.value));

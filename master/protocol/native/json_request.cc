@@ -100,13 +100,17 @@ Result<void> parse_create(const JsonTape& tape, Index value, CreateRequest& crea
     DL_TRY_ASSIGN(const auto shape,
                   JsonShape::of(tape, value, "create",
                                 {"table_name", "col_type", "partition_number", "major_key", "replica_number",
-                                 "history_hours", "history_bytes", "not_null", "default"}));
+                                 "min_in_sync", "history_hours", "history_bytes", "not_null", "default"}));
     DL_TRY_ASSIGN(create.table_name, shape.string("table_name"));
     DL_TRY_ASSIGN(create.major_key, shape.string("major_key"));
     DL_TRY_ASSIGN(const auto partitions, shape.integer("partition_number", 1, limits::partitions_max));
     create.partition_number = static_cast<std::uint32_t>(partitions);
     DL_TRY_ASSIGN(const auto copies, shape.integer("replica_number", 1, 1000, 1));
     create.replica_number = static_cast<std::uint32_t>(copies);
+    if (shape.find("min_in_sync")) {
+        DL_TRY_ASSIGN(const auto least, shape.integer("min_in_sync", 1, 1000));
+        create.min_in_sync = static_cast<std::uint32_t>(least);
+    }
     DL_TRY_ASSIGN(const auto hours,
                   shape.integer("history_hours", 0, TableHistory::kHoursMax, TableHistory::kHoursDefault));
     create.history.hours = static_cast<std::uint32_t>(hours);

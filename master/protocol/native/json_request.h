@@ -49,6 +49,7 @@ struct CreateRequest {
     std::string major_key;
     std::uint32_t partition_number = 1;
     std::uint32_t replica_number = 1;
+    std::optional<std::uint32_t> min_in_sync;
     TableHistory history = {};
     std::vector<std::string> not_null;
     std::vector<std::pair<std::string, std::string>> defaults;  // column, text form

@@ -73,6 +73,7 @@ Result<CreateTable> create_table(const CreateRequest& request) {
     definition.major_key = request.major_key;
     definition.partitions = request.partition_number;
     definition.copies = request.replica_number;
+    definition.min_in_sync = request.min_in_sync;
     definition.history = request.history;
     for (const auto& name : request.not_null) {
         DL_TRY_ASSIGN(auto* column, named_column(definition, name, "not_null"));

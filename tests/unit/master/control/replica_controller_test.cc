@@ -235,7 +235,8 @@ TEST_F(ReplicaControllerTest, ADeadNodesLeadershipsGoToThoseInSyncAndComeBack) {
     const auto began = std::chrono::steady_clock::now();
     nodes_[0]->kill();
     ASSERT_TRUE(eventually([&] { return placed(0).leader == ids_[1]; }));
-    EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(450)) << "a refused connection is enough";
+    EXPECT_LT(std::chrono::steady_clock::now() - began, milliseconds(450))
+        << "a refused connection is enough";
     EXPECT_EQ(placed(0).leader_epoch, LeaderEpoch{2});
     EXPECT_EQ(placed(0).in_sync, std::vector<NodeId>{ids_[1]});
     ASSERT_TRUE(eventually([&] { return nodes_[1]->assignment(0)->leader == ids_[1]; }));

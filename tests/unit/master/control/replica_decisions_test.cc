@@ -300,8 +300,8 @@ TEST(ReplicaDecisions, TwentyThousandPartitionsAreDecidedAtOnce) {
     EXPECT_EQ(heard.size(), 20'000u);
     // Generous: quadratic would be minutes.
     EXPECT_LT(took, std::chrono::seconds(10));
-    RecordProperty("ms", static_cast<int>(
-                             std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+    RecordProperty("ms",
+                   static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
 }
 
 }  // namespace

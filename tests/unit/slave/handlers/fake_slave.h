@@ -285,7 +285,8 @@ class FakeRegistry final : public TableRegistry {
         return std::vector<LostRange>{{10, 20, true}};
     }
     std::optional<LeaderEpoch> accepted;
-    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, bool, const StopCheck&) override {
+    Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, bool,
+                        const StopCheck&) override {
         std::lock_guard lock(mutex_);
         auto& entry = tables_[table.id];
         entry.meta = std::make_shared<const TableMeta>(table);

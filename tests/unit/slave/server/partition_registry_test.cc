@@ -204,7 +204,8 @@ TEST_F(PartitionRegistryTest, ACreationThatIsEndedLeavesNothing) {
         if (++asked < 20) return std::nullopt;
         return make_error(ErrorCode::cancelled, "enough");
     };
-    EXPECT_EQ(node->registry->create(make_table(2, 200), partitions(200), false, stop).error().message, "enough");
+    EXPECT_EQ(node->registry->create(make_table(2, 200), partitions(200), false, stop).error().message,
+              "enough");
     EXPECT_LT(asked, 40) << "and does not go on to the end";
     EXPECT_TRUE(node->registry->table(TableId{2}).has_error());
     EXPECT_EQ(everything("/a/tables").size() + everything("/b/tables").size(), before);
@@ -298,13 +299,16 @@ TEST_F(PartitionRegistryTest, ADirectoryWithOtherColumnsIsLeftOut) {
     const auto first = make_table(1, 1);
     {
         auto node = start();
-        ASSERT_TRUE(node->registry->create(with_column(first, "salary"), partitions(1), false, kGoOn).has_value());
+        ASSERT_TRUE(
+            node->registry->create(with_column(first, "salary"), partitions(1), false, kGoOn).has_value());
         node->registry->close();
     }
     {
         const auto other = *DataDirectory::open(files_, "/b");
         ASSERT_TRUE(
-            other->write_table(with_column(first, "age"), StoredEpochs{{{PartitionId{0}, LeaderEpoch{9}}}, {}}).has_value());
+            other
+                ->write_table(with_column(first, "age"), StoredEpochs{{{PartitionId{0}, LeaderEpoch{9}}}, {}})
+                .has_value());
     }
     auto node = start();
     const auto& registry = *node->registry;

@@ -1,0 +1,78 @@
+// Copies of partitions: how many there are to be, how they are, and who leads when nobody may.
+#include <utility>
+
+#include "common/async/run_on.h"
+#include "common/base/log.h"
+#include "master/control/cluster_health.h"
+#include "master/execution/command_runs.h"
+#include "master/execution/listed_rows.h"
+
+namespace dl::master {
+namespace {
+
+std::vector<NodeView> known_nodes(const Services& services) {
+    return services.copies == nullptr ? std::vector<NodeView>() : services.copies->nodes();
+}
+
+// By address, or by number.
+Result<NodeView> named_node(const std::vector<NodeView>& nodes, const std::string& name) {
+    std::string list;
+    for (const auto& node : nodes) {
+        if (node.address == name || std::to_string(node.id.value) == name) return node;
+        list += (list.empty() ? "" : ", ") + node.address;
+    }
+    return make_error(ErrorCode::not_found, "there is no slave '" + name + "'; there are " + list);
+}
+
+}  // namespace
+
+CommandRun run(Services& services, CommandContext& context, SetCopies command) {
+    DL_CO_TRY(
+        co_await services.tables.set_copies(std::move(command.table), command.copies, context.deadline));
+    co_return reply_with(Done{});
+}
+
+CommandRun run(Services& services, CommandContext& context, ClusterStatus) {
+    const auto health = cluster_health(services.catalog.tables(), known_nodes(services));
+    ListedTexts listed{{"what", "name", "state", "detail"}, {}};
+    for (const auto& line : health)
+        listed.rows.push_back({line.what, line.name, line.state, line.detail});
+    DL_CO_TRY_ASSIGN(auto rows, listed_texts(services, context, listed));
+    co_return reply_with(std::move(rows));
+}
+
+CommandRun run(Services& services, CommandContext&, ElectUnclean command) {
+    if (services.copies == nullptr)
+        co_return make_error(ErrorCode::unavailable, "this master does not keep copies");
+    DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
+    const auto placement = services.catalog.tables().placement(table->id);
+    if (placement == nullptr || command.partition >= placement->partitions.size())
+        co_return make_error(ErrorCode::partition_not_found, "table '" + table->name + "' has no partition " +
+                                                                 std::to_string(command.partition));
+    const auto nodes = known_nodes(services);
+    DL_CO_TRY_ASSIGN(const auto node, named_node(nodes, command.node));
+    const auto& placed = placement->partitions[command.partition];
+    DL_CO_TRY_ASSIGN(auto next, elect_unclean(placed, node.id, services.copies->states()));
+    if (!command.confirmed)
+        co_return make_error(
+            ErrorCode::invalid_request,
+            "nothing was changed: acknowledged rows of partition " + std::to_string(command.partition) +
+                " of table '" + table->name + "' that slave " + node.address +
+                " does not hold would be gone for good, and those who have read them would not learn of it; "
+                "better start " +
+                missing_copies(placed, nodes) +
+                "; if that cannot be, repeat the statement with 'confirm' at its end");
+    auto elect = [&catalog = services.catalog, id = table->id, partition = PartitionId{command.partition},
+                  version = placed.version,
+                  next = std::move(next)] { return catalog.change_placement(id, partition, version, next); };
+    auto elected = co_await run_on(services.work_pool, elect);
+    if (elected.has_error()) co_return std::move(elected).error();
+    log_warn("master.copies", "a leader was elected by order, acknowledged rows may be lost",
+             {{"table", table->name},
+              {"partition", command.partition},
+              {"leader", node.address},
+              {"epoch", elected->leader_epoch.value}});
+    co_return reply_with(Done{});
+}
+
+}  // namespace dl::master

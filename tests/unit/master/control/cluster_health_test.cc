@@ -1,0 +1,78 @@
+#include "master/control/cluster_health.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace dl::master {
+namespace {
+
+constexpr NodeId kA{1}, kB{2};
+
+class ClusterHealthTest : public ::testing::Test {
+  protected:
+    void put(std::vector<PartitionPlacement> partitions, std::uint32_t copies = 2) {
+        auto meta = std::make_shared<TableMeta>();
+        meta->id = TableId{1};
+        meta->name = "t";
+        meta->copies = copies;
+        catalog_.put(meta);
+        auto placement = std::make_shared<TablePlacement>();
+        placement->table = meta->id;
+        placement->partitions = std::move(partitions);
+        catalog_.put_placement(placement);
+    }
+    static PartitionPlacement both() {
+        auto placed = placed_on(kA);
+        placed.in_sync = placed.replicas = {kA, kB};
+        return placed;
+    }
+    std::vector<HealthLine> health(NodeView::State b = NodeView::State::live) const {
+        return cluster_health(catalog_, {{kA, "a:1", NodeView::State::live, {}, true}, {kB, "b:1", b, {}, true}});
+    }
+    CatalogCache catalog_;
+};
+
+TEST_F(ClusterHealthTest, SaysThatAllIsWell) {
+    put({both(), both()});
+    const auto lines = health();
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[0].state, "well");
+    EXPECT_EQ(lines[0].detail, "all partitions are served, with all their copies");
+    EXPECT_EQ(lines[1].detail, "leads 2 partitions, holds 2 copies");
+}
+
+TEST_F(ClusterHealthTest, NamesWhatIsWrongAndWhatToDo) {
+    auto headless = both();
+    headless.leader = NodeId{};
+    headless.in_sync = {};
+    headless.eligible = {kB};
+    auto lonely = both();
+    lonely.in_sync = {kA};
+    auto stuck = lonely;
+    stuck.min_in_sync = 2;
+    put({lonely, headless, stuck});
+    const auto lines = health(NodeView::State::dead);
+    ASSERT_EQ(lines.size(), 6u);
+    EXPECT_EQ(lines[0].state, "impaired");
+    EXPECT_EQ(lines[0].detail,
+              "1 of 3 partitions have no leader; 1 partition takes no rows for want of copies in sync; 1 "
+              "partition has copies that are not in sync; 1 slave is away");
+    EXPECT_EQ(lines[2].state, "away");
+    EXPECT_EQ(lines[3].name, "t/1") << "those without a leader first";
+    EXPECT_EQ(lines[3].state, "no leader");
+    EXPECT_NE(lines[3].detail.find("b:1"), std::string::npos) << lines[3].detail;
+    EXPECT_EQ(lines[4].name, "t/0");
+    EXPECT_EQ(lines[5].state, "not writable");
+}
+
+TEST_F(ClusterHealthTest, ListsNoMoreThanPeopleRead) {
+    auto lonely = both();
+    lonely.in_sync = {kA};
+    put(std::vector<PartitionPlacement>(5000, lonely));
+    EXPECT_EQ(health().size(), 3 + kPartitionsListed);
+    EXPECT_EQ(health()[0].detail, "5000 partitions have copies that are not in sync");
+}
+
+}  // namespace
+}  // namespace dl::master
