@@ -55,6 +55,9 @@ PlacementPtr CatalogCache::placement(TableId table) const {
 
 void CatalogCache::put_placement(PlacementPtr placement) {
     std::unique_lock lock(mutex_);
+    if (!any_copies())
+        for (const auto& placed : placement->partitions)
+            if (placed.replicas.size() > 1) any_copies_ = true;
     auto& place = placements_[placement->table];
     place = std::move(placement);
     changes_.fetch_add(1, std::memory_order_release);

@@ -34,6 +34,8 @@ class CatalogCache {
     // nullptr for a table that is not there (any more).
     PlacementPtr placement(TableId table) const;
     void put_placement(PlacementPtr placement);
+    // Whether a partition has, or had, several copies since this program started.
+    bool any_copies() const { return any_copies_.load(std::memory_order_relaxed); }
     // Another number whenever a table, a placement or the nodes have changed.
     std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
     NodeMapPtr nodes() const;
@@ -44,6 +46,7 @@ class CatalogCache {
     std::map<std::string, TablePtr, std::less<>> tables_;
     std::map<TableId, PlacementPtr> placements_;
     std::atomic<std::uint64_t> changes_{0};
+    std::atomic<bool> any_copies_{false};
     NodeMapPtr nodes_ = std::make_shared<const NodeMap>();
 };
 

@@ -1,5 +1,6 @@
 #include "master/control/health_monitor.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <condition_variable>
 #include <exception>
@@ -48,6 +49,7 @@ struct HealthMonitor::State {
         if (greeted.has_error()) {
             nodes.lost(address);
             auto error = greeted.error().to_text();
+            error.resize(std::min(error.size(), error.find(" (next try in ")));  // which differs each time
             if (known.up.value_or(true) || error != known.last_error)
                 log_warn(kComponent, "slave cannot be used", {{"slave", address}, {"error", error}});
             known.up = false;

@@ -9,6 +9,15 @@ rpc::ReplicaRef ref(const TableMeta& table, std::size_t partition) {
     return {table.id, table.incarnation, PartitionId{static_cast<std::uint32_t>(partition)}};
 }
 
+// Who has an assignment of it: who is to lose its copy only as long as it is needed.
+std::vector<NodeId> assigned_nodes(const PartitionPlacement& placed) {
+    auto nodes = placed.replicas;
+    for (const auto node : placed.removing)
+        if (std::find(placed.in_sync.begin(), placed.in_sync.end(), node) != placed.in_sync.end())
+            nodes.push_back(node);
+    return nodes;
+}
+
 rpc::ReplicaAssignment assignment(const TableMeta& table, std::size_t partition,
                                   const PartitionPlacement& placed) {
     rpc::ReplicaAssignment assigned;
@@ -17,24 +26,30 @@ rpc::ReplicaAssignment assignment(const TableMeta& table, std::size_t partition,
     assigned.version = placed.version;
     assigned.leader = placed.leader;
     assigned.in_sync = placed.in_sync;
-    assigned.replicas = placed.replicas;
-    // Who is to lose its copy follows only as long as it is needed.
-    for (const auto node : placed.removing)
-        if (std::find(placed.in_sync.begin(), placed.in_sync.end(), node) != placed.in_sync.end())
-            assigned.replicas.push_back(node);
+    assigned.replicas = assigned_nodes(placed);
     assigned.min_in_sync = placed.min_in_sync;
     return assigned;
 }
 
 }  // namespace
 
+void ReplicaIndex::count(const rpc::ReplicaRef& replica, const PartitionPlacement& placed, bool add) {
+    const auto digest = rpc::assignment_digest(replica, placed.version);
+    for (const auto node : assigned_nodes(placed)) {
+        if (add)
+            books_[node].digest += digest;
+        else
+            books_[node].digest -= digest;
+    }
+}
+
 void ReplicaIndex::drop(const Table& table) {
     const auto& partitions = table.placement->partitions;
     for (std::size_t i = 0; i < partitions.size(); ++i) {
         if (!rpc::is_assigned(partitions[i])) continue;
+        count(ref(*table.meta, i), partitions[i], false);
         for (const auto node : nodes_of(partitions[i])) {
             auto& book = books_[node];
-            book.digest -= rpc::assignment_digest(ref(*table.meta, i), partitions[i].version);
             ++book.activity;
             book.pending.erase({table.meta->id, PartitionId{static_cast<std::uint32_t>(i)}});
         }
@@ -50,17 +65,17 @@ void ReplicaIndex::take(const Table* before, const Table& now, bool tell) {
         const bool is = rpc::is_assigned(partitions[i]);
         if (was && is && old->version == partitions[i].version) continue;
         if (was) {
+            count(ref(*before->meta, i), *old, false);
             for (const auto node : nodes_of(*old)) {
                 auto& book = books_[node];
-                book.digest -= rpc::assignment_digest(ref(*before->meta, i), old->version);
                 ++book.activity;
                 book.pending.erase(key);
             }
         }
         if (!is) continue;
+        count(ref(*now.meta, i), partitions[i], true);
         for (const auto node : nodes_of(partitions[i])) {
             auto& book = books_[node];
-            book.digest += rpc::assignment_digest(ref(*now.meta, i), partitions[i].version);
             ++book.activity;
             if (tell) book.pending.insert(key);
         }

@@ -34,7 +34,8 @@ class ReplicaIndex {
     const Table* table(TableId id) const;
     const NodeMapPtr& nodes() const { return nodes_; }
 
-    // The sum of assignment_digest() over what `node` should have.
+    // The sum of assignment_digest() over what `node` should have: assignments that name it among their
+    // replicas. Who has been left out is told so once and has none from then on.
     std::uint64_t digest(NodeId node) const;
     // Another number whenever what `node` should have, or has been told, has changed.
     std::uint64_t activity(NodeId node) const;
@@ -62,6 +63,7 @@ class ReplicaIndex {
         std::set<ReplicaKey> pending;
         bool addresses = true;  // are to be told
     };
+    void count(const rpc::ReplicaRef& replica, const PartitionPlacement& placed, bool add);
     void drop(const Table& table);
     void take(const Table* before, const Table& now, bool tell);
 

@@ -1,11 +1,5 @@
 // A SELECT. Lookups by key that one slave answers take neither a query slot nor, when they are small, a turn
 // on a pool.
-#include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <chrono>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -13,6 +7,7 @@
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "master/execution/command_runs.h"
+#include "master/execution/replanning.h"
 #include "master/sql/point_plan.h"
 
 namespace dl::master {
@@ -75,46 +70,6 @@ asio::awaitable<Result<void>> wait_for_cut(Services& services, CommandContext& c
 
 using Rows = asio::awaitable<Result<std::unique_ptr<RowCursor>>>;
 
-// A query that broke before its first row because a partition with copies has, or is about to have, another
-// leader is planned again; see CommandLimits::copies_wait.
-class Replanning {
-  public:
-    Replanning(const Services& services, const CommandContext& context)
-        : services_(services), context_(context) {}
-
-    // Whether to plan again after `error`, when it has waited a little.
-    asio::awaitable<bool> goes_on(const Error& error) {
-        if (error.code != ErrorCode::not_leader && !(error.code == ErrorCode::unavailable && lacks_leader()))
-            co_return false;
-        const auto now = std::chrono::steady_clock::now();
-        if (!until_) until_ = std::min(context_.deadline, now + services_.limits.copies_wait);
-        if (context_.cancel->reason() || now + kPause >= *until_) co_return false;
-        asio::steady_timer timer(co_await asio::this_coro::executor, kPause);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        co_return !context_.cancel->reason();
-    }
-    // As clients see it.
-    static Error told(Error error) {
-        if (error.code != ErrorCode::not_leader) return error;
-        return make_error(ErrorCode::unavailable, error.message + "; repeat the query");
-    }
-
-  private:
-    static constexpr std::chrono::milliseconds kPause{50};
-    bool lacks_leader() const {
-        for (const auto& table : services_.catalog.tables().list()) {
-            const auto placement = services_.catalog.tables().placement(table->id);
-            if (placement == nullptr || !has_copies(*placement)) continue;
-            for (const auto& placed : placement->partitions)
-                if (placed.leader == NodeId{}) return true;
-        }
-        return false;
-    }
-    const Services& services_;
-    const CommandContext& context_;
-    std::optional<rpc::Deadline> until_;
-};
-
 // `results`: among which it counts.
 Rows rows_on_query_pool(Services& services, CommandContext& context, Query command, OpenResults* results) {
     DL_CO_TRY(co_await wait_for_cut(services, context, command));
@@ -122,7 +77,11 @@ Rows rows_on_query_pool(Services& services, CommandContext& context, Query comma
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
     const auto start = [&services, sql = std::move(command.sql), options = std::move(options),
                         cancel = context.cancel] {
-        return guarded([&] { return services.queries.run(sql, tables_of(services), options, cancel); });
+        return guarded([&]() -> Result<std::unique_ptr<QueryStream>> {
+            auto rows = services.queries.run(sql, tables_of(services), options, cancel);
+            if (rows.has_error() || !services.catalog.tables().any_copies()) return rows;
+            return with_first_rows(std::move(*rows));
+        });
     };
     Replanning replanning(services, context);
     auto begin = start;

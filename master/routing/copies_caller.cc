@@ -67,7 +67,7 @@ class CallWithCopies {
     asio::awaitable<void> try_share(SlaveShare& share) {
         std::vector<LedPartition> led;
         for (const auto& part : share.partitions)
-            led.push_back({call_.table, part.partition, share.route.node, part.leader_epoch});
+            led.push_back({call_.table->id, part.partition, share.route.node, part.leader_epoch});
         rpc::CallTrace trace;
         Result<void> result = make_error(ErrorCode::cancelled, "the request was cancelled");
         Task attempt = [&]() -> asio::awaitable<void> {

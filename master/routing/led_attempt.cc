@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kLook{100};
 
 bool still_led(const RouteTable& routes, const std::vector<LedPartition>& partitions) {
     return std::all_of(partitions.begin(), partitions.end(), [&](const LedPartition& led) {
-        const auto placement = routes.catalog().placement(led.table->id);
+        const auto placement = routes.catalog().placement(led.table);
         if (placement == nullptr || led.partition.value >= placement->partitions.size()) return false;
         const auto& placed = placement->partitions[led.partition.value];
         return placed.leader == led.node && placed.leader_epoch == led.epoch;

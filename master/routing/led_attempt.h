@@ -13,7 +13,7 @@ namespace dl::master {
 
 // What a request was sent to.
 struct LedPartition {
-    TablePtr table;
+    TableId table;
     PartitionId partition;
     NodeId node;
     LeaderEpoch epoch;

@@ -28,7 +28,21 @@ std::vector<LedPartition> led_by_pin(const RouteTable& routes, const FragmentPin
         const auto placement = routes.catalog().placement(meta->id);
         if (placement == nullptr || !has_copies(*placement)) continue;
         for (const auto& part : tables[i].partitions)
-            led.push_back({meta, part.partition, node, part.leader_epoch});
+            led.push_back({meta->id, part.partition, node, part.leader_epoch});
+    }
+    return led;
+}
+
+std::vector<LedPartition> led_by_cut(const RouteTable& routes, const rpc::Cut& cut, NodeId node) {
+    std::vector<LedPartition> led;
+    for (const auto& seen : cut) {
+        const auto placement = routes.catalog().placement(seen.table);
+        if (placement == nullptr || !has_copies(*placement)) continue;
+        for (const auto& part : seen.partitions) {
+            if (part.partition.value >= placement->partitions.size()) continue;
+            led.push_back(
+                {seen.table, part.partition, node, placement->partitions[part.partition.value].leader_epoch});
+        }
     }
     return led;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/async/run_all.h"
+#include "master/routing/led_attempt.h"
 #include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
@@ -131,7 +132,8 @@ asio::awaitable<void> wait_for_any(const PartitionCaller& caller, TablePtr table
 // One read of several slaves.
 class Reading {
   public:
-    Reading(TablePtr table, const ReadRouter::Wanted& wanted) : table_(std::move(table)), wanted_(wanted) {
+    Reading(const RouteTable& routes, TablePtr table, const ReadRouter::Wanted& wanted)
+        : routes_(routes), table_(std::move(table)), wanted_(wanted) {
         for (const auto& [partition, offset] : wanted.from)
             results_[partition] = rpc::ReadResult{PartitionId{partition}, offset, {}};
     }
@@ -157,6 +159,10 @@ class Reading {
         read.partitions = share.ids();
         read.stream = std::move(*opened);
         read.first = std::move(*first);
+        const auto placement = routes_.catalog().placement(table_->id);
+        if (placement != nullptr && has_copies(*placement))
+            for (const auto& part : share.partitions)
+                read.led.push_back({table_->id, part.partition, share.route.node, part.leader_epoch});
         co_return Result<void>();
     }
 
@@ -187,6 +193,7 @@ class Reading {
         std::vector<PartitionId> partitions;
         std::unique_ptr<rpc::RpcStream> stream;
         std::optional<SharedBytes> first;  // nullopt: it has ended
+        std::vector<LedPartition> led;     // empty: there are no copies
     };
 
     asio::awaitable<Result<void>> pass_on(OpenRead& open, const ReadRouter::FrameSink& sink,
@@ -195,13 +202,21 @@ class Reading {
         while (frame) {
             auto passed = co_await sink(std::move(*frame));
             if (passed.has_error()) co_return passed;
-            auto next = co_await open.stream->next(deadline);
-            if (next.has_error()) {
-                failed(open.partitions,
-                       next.error().in("broke off; read on behind the last record that came"));
+            std::optional<Result<std::optional<SharedBytes>>> next;
+            Task take = [&]() -> asio::awaitable<void> {
+                auto taken = co_await open.stream->next(deadline);
+                next.emplace(std::move(taken));
+            };
+            const bool moved = co_await run_while_led(routes_, open.led, std::move(take));
+            if (!next || next->has_error()) {
+                const auto error = moved || !next
+                                       ? make_error(ErrorCode::unavailable,
+                                                    "the slave does not answer, and another leads now")
+                                       : next->error();
+                failed(open.partitions, error.in("broke off; read on behind the last record that came"));
                 co_return Result<void>();
             }
-            frame = std::move(*next);
+            frame = std::move(**next);
         }
         auto reply = rpc::decode_reply<rpc::ReadReply>(open.stream->end_json());
         if (reply.has_error()) {
@@ -214,6 +229,7 @@ class Reading {
         co_return Result<void>();
     }
 
+    const RouteTable& routes_;
     const TablePtr table_;
     const ReadRouter::Wanted& wanted_;
     std::map<PartitionId, OpenRead> streams_;  // by the first of their partitions
@@ -319,7 +335,7 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
 asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr table, Wanted wanted,
                                                                        FrameSink sink,
                                                                        rpc::Deadline deadline) {
-    Reading reading(table, wanted);
+    Reading reading(caller_.routes(), table, wanted);
     PartitionCaller::Call call;
     call.table = table;
     call.deadline = deadline;

@@ -76,12 +76,11 @@ struct BegunQuery {
     SharedBytes head;
 };
 
-// `pin`: what the request is to pin for itself; nullptr: it names a view.
-asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(const PartitionCaller& caller, Route route,
-                                                                 rpc::QueryRequest request,
-                                                                 std::optional<FragmentPin> pin,
-                                                                 std::vector<SharedBytes> attached,
-                                                                 rpc::Deadline deadline) {
+// `pin`: what the request is to pin for itself; nullopt: it names a view. `led`: partitions of that view that
+// have copies.
+asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(
+    const PartitionCaller& caller, Route route, rpc::QueryRequest request, std::optional<FragmentPin> pin,
+    std::vector<LedPartition> led, std::vector<SharedBytes> attached, rpc::Deadline deadline) {
     SlaveCall retries(caller.routes(), caller.options(), pin ? tables_of(*pin) : std::vector<TablePtr>(),
                       LostAnswer::is_read_again, deadline);
     for (;;) {
@@ -105,10 +104,15 @@ asio::awaitable<Result<std::shared_ptr<BegunQuery>>> begin_query(const Partition
             first = std::move(frame);
             trace.lost = (*opened)->lost();
         };
-        auto led =
-            pin ? led_by_pin(caller.routes(), *pin, request.tables, route.node) : std::vector<LedPartition>();
-        const bool moved = co_await run_while_led(caller.routes(), std::move(led), std::move(attempt));
+        if (pin) led = led_by_pin(caller.routes(), *pin, request.tables, route.node);
+        const bool moved = co_await run_while_led(caller.routes(), led, std::move(attempt));
         if (moved && first.has_error()) co_return no_longer_led(route);
+        // A view is gone with its slave.
+        const bool is_gone =
+            first.has_error() && (trace.lost || first.error().code == ErrorCode::unavailable) &&
+            first.error().code != ErrorCode::cancelled && first.error().code != ErrorCode::timeout;
+        if (!pin && !led.empty() && is_gone)
+            co_return make_error(ErrorCode::not_leader, first.error().message);
         if (first.has_value()) {
             if (!first->has_value())
                 co_return make_error(ErrorCode::internal,
@@ -126,9 +130,11 @@ asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint
 
 class RpcFragmentStream final : public FragmentStream {
   public:
+    // `has_copies`: when the slave goes, another one has the rows.
     RpcFragmentStream(asio::any_io_executor executor, std::unique_ptr<rpc::RpcStream> stream,
-                      FragmentCall call, std::string node)
-        : executor_(std::move(executor)),
+                      FragmentCall call, std::string node, bool has_copies)
+        : has_copies_(has_copies),
+          executor_(std::move(executor)),
           stream_(std::move(stream)),
           call_(std::move(call)),
           node_(std::move(node)) {}
@@ -167,7 +173,11 @@ class RpcFragmentStream final : public FragmentStream {
     Result<std::optional<ColumnBatch>> next_batch() {
         auto frame = with_reason(ahead_->wait(), call_);
         ahead_.reset();
-        if (frame.has_error()) return std::move(frame).error();
+        if (frame.has_error()) {
+            if (has_copies_ && frame.error().code == ErrorCode::unavailable)
+                return make_error(ErrorCode::not_leader, frame.error().message);
+            return std::move(frame).error();
+        }
         if (!*frame) {
             ended_ = true;
             return std::optional<ColumnBatch>();
@@ -186,6 +196,7 @@ class RpcFragmentStream final : public FragmentStream {
             },
             *call_.cancel);
     }
+    const bool has_copies_;
     asio::any_io_executor executor_;
     std::unique_ptr<rpc::RpcStream> stream_;
     FragmentCall call_;
@@ -256,35 +267,43 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
         for (const auto& batch : table->batches)
             attached.push_back(batch.body());
     }
-    DL_TRY_ASSIGN(auto opened,
-                  open_query(pinned.node, std::move(request), nullptr, std::move(attached), call));
+    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, std::move(request), nullptr, &pinned.cut,
+                                          std::move(attached), call));
     return std::unique_ptr<FragmentStream>(std::move(opened.stream));
 }
 
 Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, const std::string& sql,
                                                       const std::map<std::string, TableId>& names,
                                                       const FragmentCall& call) {
-    DL_TRY_ASSIGN(auto opened, open_query(pin.node, query_request(sql, names), &pin, {}, call));
+    DL_TRY_ASSIGN(auto opened, open_query(pin.node, query_request(sql, names), &pin, nullptr, {}, call));
     return PinnedStream{{pin.node, 0, std::move(opened.cut)}, std::move(opened.stream)};
 }
 
-Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(const std::string& node,
-                                                                   rpc::QueryRequest request,
-                                                                   const FragmentPin* pin,
-                                                                   std::vector<SharedBytes> attached,
-                                                                   const FragmentCall& call) {
+Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(
+    const std::string& node, rpc::QueryRequest request, const FragmentPin* pin, const rpc::Cut* cut,
+    std::vector<SharedBytes> attached, const FragmentCall& call) {
     DL_TRY_ASSIGN(auto route, caller_.routes().at_address(node));
     const auto executor = pick_();
     std::optional<FragmentPin> own;
     if (pin != nullptr) own = *pin;
+    std::vector<LedPartition> led;
+    if (cut != nullptr) led = led_by_cut(caller_.routes(), *cut, route.node);
+    bool has_copies = !led.empty();
+    if (pin != nullptr)
+        for (const auto& table : pin->tables) {
+            const auto placement = caller_.routes().catalog().placement(table.meta->id);
+            has_copies = has_copies || (placement != nullptr && dl::master::has_copies(*placement));
+        }
     BackgroundCall<std::shared_ptr<BegunQuery>> opening(
         executor,
         [this, route = std::move(route), request = std::move(request), own = std::move(own),
-         attached = std::move(attached),
-         deadline = call.deadline] { return begin_query(caller_, route, request, own, attached, deadline); },
+         led = std::move(led), attached = std::move(attached), deadline = call.deadline] {
+            return begin_query(caller_, route, request, own, led, attached, deadline);
+        },
         *call.cancel);
     DL_TRY_ASSIGN(const auto begun, with_reason(opening.wait(), call));
-    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(begun->stream), call, node);
+    auto stream =
+        std::make_unique<RpcFragmentStream>(executor, std::move(begun->stream), call, node, has_copies);
     DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(begun->head.view()));
     stream->begin(std::move(head.columns));
     return OpenQuery{std::move(head.cut), std::move(stream)};

@@ -38,9 +38,10 @@ class RpcFragmentRunner final : public FragmentRunner {
         rpc::Cut cut;
         std::unique_ptr<FragmentStream> stream;
     };
-    // `pin`: what the query is to pin for itself; nullptr: the request names a view.
+    // `pin`: what the query is to pin for itself; nullptr: the request names a view, which has this `cut`.
     Result<OpenQuery> open_query(const std::string& node, rpc::QueryRequest request, const FragmentPin* pin,
-                                 std::vector<SharedBytes> attached, const FragmentCall& call);
+                                 const rpc::Cut* cut, std::vector<SharedBytes> attached,
+                                 const FragmentCall& call);
 
     const PartitionCaller& caller_;
     std::function<boost::asio::any_io_executor()> pick_;

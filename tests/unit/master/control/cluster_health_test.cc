@@ -28,7 +28,8 @@ class ClusterHealthTest : public ::testing::Test {
         return placed;
     }
     std::vector<HealthLine> health(NodeView::State b = NodeView::State::live) const {
-        return cluster_health(catalog_, {{kA, "a:1", NodeView::State::live, {}, true}, {kB, "b:1", b, {}, true}});
+        return cluster_health(catalog_,
+                              {{kA, "a:1", NodeView::State::live, {}, true}, {kB, "b:1", b, {}, true}});
     }
     CatalogCache catalog_;
 };

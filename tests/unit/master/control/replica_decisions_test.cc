@@ -219,6 +219,12 @@ TEST(ReplicaDecisions, CopiesGrowOnLiveNodesAndShrink) {
         EXPECT_EQ(placed.replicas, std::vector<NodeId>{placed.leader});
         EXPECT_EQ(placed.removing.size(), 2u);
     }
+    // Who has lost its copy is told and has no assignment any more.
+    std::map<ReplicaKey, rpc::ReplicaAssignment> heard;
+    hear(index, kA, heard);
+    EXPECT_EQ(heard.size(), 4u);
+    std::erase_if(heard, [](const auto& entry) { return entry.second.replicas.front() != kA; });
+    EXPECT_EQ(digest_of(heard), index.digest(kA));
     EXPECT_TRUE(decide(index, all_live()).changes.empty());
 }
 

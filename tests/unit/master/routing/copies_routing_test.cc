@@ -50,8 +50,9 @@ class ScriptedClient final : public rpc::RpcClient {
                                                                   rpc::CallTrace*) override {
         co_return make_error(ErrorCode::internal, "nothing is opened here");
     }
-    asio::awaitable<Result<rpc::RpcReply>> call(rpc::Method method, std::string json, std::vector<SharedBytes>,
-                                                rpc::Deadline deadline, rpc::CallTrace* trace) override {
+    asio::awaitable<Result<rpc::RpcReply>> call(rpc::Method method, std::string json,
+                                                std::vector<SharedBytes>, rpc::Deadline deadline,
+                                                rpc::CallTrace* trace) override {
         EXPECT_EQ(method, rpc::Method::append);
         auto request = rpc::decode_request<rpc::AppendRequest>(json).value();
         Answer answer;
@@ -67,7 +68,8 @@ class ScriptedClient final : public rpc::RpcClient {
             asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
             const auto [failed] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
             trace->lost = true;
-            if (failed) co_return make_error(ErrorCode::unknown_outcome, "slave lost its connection (cancelled)");
+            if (failed)
+                co_return make_error(ErrorCode::unknown_outcome, "slave lost its connection (cancelled)");
             co_return make_error(ErrorCode::timeout, "slave did not finish in time");
         }
         if (answer.kind == Answer::Kind::lost) {
@@ -132,8 +134,8 @@ class CopiesRoutingTest : public ::testing::Test {
         auto batch = std::make_shared<PartitionedBatch>();
         batch->partitions.push_back({PartitionId{0}, 2, "rows", 1});
         batch->rows = 2;
-        auto run = [this, batch, id, until = steady_clock::now() + time]()
-            -> asio::awaitable<std::vector<rpc::AppendResult>> {
+        auto run = [this, batch, id,
+                    until = steady_clock::now() + time]() -> asio::awaitable<std::vector<rpc::AppendResult>> {
             co_return co_await router_.append(table_, batch, id, until);
         };
         return asio::co_spawn(pool_.executor_of(0), run, asio::use_future);
@@ -216,7 +218,8 @@ TEST_F(CopiesRoutingTest, AnErrorThatIsNoMatterOfLeadersIsTold) {
     ASSERT_TRUE(results[0].error);
     EXPECT_EQ(results[0].error->code, ErrorCode::disk_full);
     // But not when an earlier try may have been written.
-    a().then({{}, {Answer::Kind::part_error, ErrorCode::unknown_outcome},
+    a().then({{},
+              {Answer::Kind::part_error, ErrorCode::unknown_outcome},
               {Answer::Kind::part_error, ErrorCode::disk_full}});
     const auto unknown = append().get();
     ASSERT_TRUE(unknown[0].error);

@@ -336,10 +336,10 @@ TEST(DdlParser, GarbageNeverCrashes) {
 }
 
 TEST(DdlParser, Copies) {
-    const auto create =
-        std::get<CreateTableStatement>(parse_sql_statement("create table t(id int primary key) replicas.number = "
-                                                           "2, replicas.in_sync.min = 2, partition.number = 3")
-                                           .value());
+    const auto create = std::get<CreateTableStatement>(
+        parse_sql_statement("create table t(id int primary key) replicas.number = "
+                            "2, replicas.in_sync.min = 2, partition.number = 3")
+            .value());
     EXPECT_EQ(create.extra_copies, 2u);
     EXPECT_EQ(create.min_in_sync, 2u);
     EXPECT_EQ(create.partitions, 3u);
@@ -349,7 +349,8 @@ TEST(DdlParser, Copies) {
     EXPECT_EQ(set.copies, 3u);
     EXPECT_EQ(parse_sql_statement("alter table t set copies = 0").error().code, ErrorCode::syntax_error);
     EXPECT_EQ(parse_sql_statement("alter table t set copies = 6").error().code, ErrorCode::syntax_error);
-    EXPECT_TRUE(std::holds_alternative<ClusterStatusStatement>(parse_sql_statement("cluster_status").value()));
+    EXPECT_TRUE(
+        std::holds_alternative<ClusterStatusStatement>(parse_sql_statement("cluster_status").value()));
     const auto elect = std::get<ElectUncleanStatement>(
         parse_sql_statement("elect unclean table t partition 2 node '10.0.0.1:7854'").value());
     EXPECT_EQ(elect.partition, 2u);
