@@ -49,7 +49,7 @@ class SlowDisk : public ::testing::Test {
         LeaderEpochs epochs;
         for (std::uint32_t i = 0; i < kPartitions; ++i)
             epochs[PartitionId{i}] = LeaderEpoch{1};
-        ASSERT_TRUE(registry_->create(table, epochs, [] { return std::nullopt; }).has_value());
+        ASSERT_TRUE(registry_->create(table, epochs, false, [] { return std::nullopt; }).has_value());
     }
     void TearDown() override {
         disk_.let_go();
