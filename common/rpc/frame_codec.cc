@@ -112,6 +112,10 @@ std::string method_name(Method method) {
             return "assign_replicas";
         case Method::fetch:
             return "fetch";
+        case Method::export_copy:
+            return "export_copy";
+        case Method::read_export:
+            return "read_export";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }

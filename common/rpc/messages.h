@@ -41,6 +41,8 @@ enum class Method : std::uint8_t {
     heartbeat = 18,        // replica_messages.h
     assign_replicas = 19,  // replica_messages.h
     fetch = 20,            // replica_messages.h
+    export_copy = 21,      // replica_messages.h
+    read_export = 22,      // replica_messages.h
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

@@ -26,6 +26,8 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
         all[Method::heartbeat] = make_heartbeat_handler(context);
         all[Method::assign_replicas] = make_assign_replicas_handler(context);
         all[Method::fetch] = make_fetch_handler(context);
+        all[Method::export_copy] = make_export_copy_handler(context);
+        all[Method::read_export] = make_read_export_handler(context);
     }
     return all;
 }

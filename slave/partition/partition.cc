@@ -5,6 +5,7 @@
 
 #include "slave/partition/appender.h"
 #include "slave/partition/compaction_runner.h"
+#include "slave/partition/copy_export.h"
 #include "slave/partition/loss_acceptance.h"
 #include "slave/partition/partition_checker.h"
 #include "slave/partition/partition_core.h"
@@ -82,6 +83,7 @@ class WiredPartition : public Partition,
         auto held = core_.log().retain_from(from);
         return held.has_value() ? std::move(*held) : nullptr;
     }
+    Result<Export> export_files() override { return export_partition(core_); }
     bool post(std::function<void()> work) override {
         return core_.context.storage_pool->post(std::move(work));
     }

@@ -2,7 +2,9 @@
 // from any thread; those that are said to block wait for a group that is being written, or for the disk.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "slave/log/partition_log.h"
@@ -45,6 +47,19 @@ class PartitionCopy {
     virtual const SharedLog& log() const = 0;
     // Keeps records from `from` on in the log while it lives; nullptr: they are not all there.
     virtual std::unique_ptr<RetentionHold> retain_from(Offset from) = 0;
+    // What another copy needs to begin with: a manifest whose log begins at its flushed_end, and the files it
+    // names, open: they can be read to the end, whatever becomes of them here. `log` keeps the records behind
+    // them. Key indexes and delete vectors are derived anew by who opens them. Blocks.
+    struct Export {
+        std::string manifest;
+        struct File {
+            std::string name;
+            std::shared_ptr<ReadableFile> file;
+        };
+        std::vector<File> files;
+        std::unique_ptr<RetentionHold> log;
+    };
+    virtual Result<Export> export_files() = 0;
     // Runs `work` on the storage pool of the partition's disk; false: the node is stopping.
     virtual bool post(std::function<void()> work) = 0;
 };

@@ -27,6 +27,9 @@ CommitTracker::CommitTracker(NodeId self, CopySets sets, Offset log_end, Offset 
 
 void CommitTracker::set(CopySets sets, std::int64_t now_us) {
     if (sets.version <= sets_.version) return;
+    // Who was put out has to say anew what it has.
+    for (const auto node : sets_.in_sync)
+        if (!has(sets.in_sync, node)) follower_strayed(node);
     sets_ = std::move(sets);
     joining_.clear();
     std::erase_if(followers_, [&](const auto& one) { return !has(sets_.replicas, one.first); });
@@ -67,6 +70,13 @@ void CommitTracker::follower_synced(NodeId node, Offset end, std::int64_t now_us
     advance();
 }
 
+void CommitTracker::follower_strayed(NodeId node) {
+    const auto found = followers_.find(node);
+    if (found == followers_.end()) return;
+    found->second.heard = false;
+    found->second.synced_end = 0;
+}
+
 void CommitTracker::advance() {
     if (!may_write()) return;
     Offset lowest = synced_end_;
@@ -91,8 +101,9 @@ std::optional<std::vector<NodeId>> CommitTracker::wanted(std::int64_t now_us) {
     std::vector<NodeId> set;
     for (const auto node : sets_.in_sync) {
         const auto follower = followers_.find(node);
-        if (node == self_ || (follower != followers_.end() && !lags(follower->second, now_us)))
-            set.push_back(node);
+        const bool stays = follower != followers_.end() && !lags(follower->second, now_us) &&
+                           (!follower->second.heard || follower->second.synced_end >= high_watermark_);
+        if (node == self_ || stays) set.push_back(node);
     }
     for (const auto node : sets_.replicas) {
         if (node == self_ || has(sets_.in_sync, node)) continue;

@@ -6,8 +6,8 @@
 //   in_sync has min_in_sync members, and never back. Members it has asked to remove count until a newer
 //   version says that they are out.
 //
-// A follower lags when it has not been at the end of the log, as it was when it asked before, for
-// `lag_us_max`.
+// A member whose end is below the high watermark has lost what it had: it is asked out at once. A follower
+// lags when it has not been at the end of the log, as it was when it asked before, for `lag_us_max`.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,8 @@ class CommitTracker {
     // A follower says, in this leader's epoch and with a log that agrees with this one: synced below `end`.
     // Those that are no replica are ignored.
     void follower_synced(NodeId follower, Offset end, std::int64_t now_us);
+    // Its log does not go on from this one as it is: what it said before does not hold.
+    void follower_strayed(NodeId follower);
 
     Offset high_watermark() const { return high_watermark_; }
     // Where the log ended when this leader began: below it others may have committed what it does not know to

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
@@ -29,6 +30,16 @@ class CopyStore {
     // Durable on return; blocks (work pool).
     virtual Result<void> note_copies(TableId table, std::uint64_t incarnation,
                                      const LeaderEpochs& epochs) = 0;
+
+    // An empty directory in which a partition is made anew from the files of its leader, in place of the one
+    // that is here, which goes on meanwhile: files, and where to. Blocks.
+    struct Refill {
+        FileSystem* files = nullptr;
+        std::string directory;
+    };
+    virtual Result<Refill> begin_refill(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
+    // What lies there, durable, is the partition from now on; the one before is removed. Blocks.
+    virtual Result<void> finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
 };
 
 }  // namespace dl::slave

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <utility>
 
@@ -19,6 +20,7 @@ using std::chrono::steady_clock;
 
 constexpr auto kComponent = "slave.fetch";
 constexpr milliseconds kPauseFirst{20}, kPauseMax{500};
+constexpr milliseconds kRefillPause{5000};
 constexpr auto kLogInterval = std::chrono::seconds(60);
 
 // How long a partition is left alone after its leader's answer could not be taken.
@@ -56,11 +58,12 @@ struct Taking {
 }  // namespace
 
 Fetcher::Fetcher(asio::any_io_executor executor, FetchIdentity identity, std::string address,
-                 FetchOptions options)
+                 FetchOptions options, RefillTarget refills)
     : executor_(executor),
       identity_(std::move(identity)),
       address_(std::move(address)),
       options_(options),
+      refills_(refills),
       leader_(rpc::RpcClient::create(std::move(executor), address_)),
       stop_(std::make_shared<AsyncEvent>()) {}
 
@@ -109,7 +112,7 @@ void Fetcher::stop() {
 
 void Fetcher::wait_until_ended() {
     std::unique_lock lock(mutex_);
-    ended_changed_.wait(lock, [this] { return !started_ || ended_; });
+    ended_changed_.wait(lock, [this] { return (!started_ || ended_) && !refilling_; });
 }
 
 asio::awaitable<void> Fetcher::run() {
@@ -156,7 +159,7 @@ rpc::FetchRequest Fetcher::next_request() {
         for (const auto& ref : request.left)
             left_.erase(ref);
         for (auto& [ref, one] : following_) {
-            if (!one.changed) continue;
+            if (!one.changed || one.refilled) continue;
             if (one.not_before > now) {
                 wait = std::min(wait, std::chrono::ceil<milliseconds>(one.not_before - now));
                 continue;
@@ -257,11 +260,43 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
     const auto now = steady_clock::now();
     one.not_before = now + pause_after(error.code);
     if (error.code == ErrorCode::not_leader) return;
+    if (error.code == ErrorCode::not_found && !stopping_ && !refilling_) {
+        refilling_ = one.refilled = true;
+        asio::post(executor_,
+                   [self = shared_from_this(), replica = one.replica] { self->begin_refill(replica); });
+        return;
+    }
     if (error.code == one.last_error && now - one.logged < kLogInterval) return;
     one.last_error = error.code;
     one.logged = now;
     log_warn(kComponent, "a copy does not come forward",
              {{"partition", one.replica->name()}, {"leader", address_}, {"error", error}});
+}
+
+void Fetcher::begin_refill(std::shared_ptr<Replica> replica) {
+    RefillSource from{leader_, identity_.cluster_id, identity_.self};
+    const auto run = [from, to = refills_, replica] { return refill(from, to, replica); };
+    asio::co_spawn(executor_, run,
+                   [self = shared_from_this(), replica](std::exception_ptr thrown, Result<void> refilled) {
+                       if (thrown) refilled = make_error(ErrorCode::internal, "making a copy anew threw");
+                       self->end_refill(replica, refilled);
+                   });
+}
+
+void Fetcher::end_refill(const std::shared_ptr<Replica>& replica, const Result<void>& refilled) {
+    if (refilled.has_error())
+        log_warn(kComponent, "a copy could not be made anew; it is tried again",
+                 {{"partition", replica->name()}, {"leader", address_}, {"error", refilled.error()}});
+    const std::lock_guard lock(mutex_);
+    refilling_ = false;
+    if (const auto found = following_.find(replica->ref()); found != following_.end()) {
+        auto& one = found->second;
+        one.refilled = false;
+        one.changed = true;
+        // The replica is told of its new partition within a second or so.
+        one.not_before = steady_clock::now() + (refilled.has_error() ? kRefillPause : milliseconds(100));
+    }
+    ended_changed_.notify_all();
 }
 
 }  // namespace dl::slave

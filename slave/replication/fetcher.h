@@ -16,6 +16,7 @@
 #include "common/async/async_event.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/replication/fetch_frame.h"
+#include "slave/replication/refill.h"
 #include "slave/replication/replica.h"
 
 namespace dl::slave {
@@ -35,7 +36,7 @@ struct FetchIdentity {
 class Fetcher : public std::enable_shared_from_this<Fetcher> {
   public:
     Fetcher(boost::asio::any_io_executor executor, FetchIdentity identity, std::string address,
-            FetchOptions options);
+            FetchOptions options, RefillTarget refills);
     const std::string& address() const { return address_; }
 
     // Exactly these are followed from now on.
@@ -49,7 +50,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   private:
     struct Following {
         std::shared_ptr<Replica> replica;
-        bool changed = true;  // its position is to be told
+        bool changed = true;    // its position is to be told
+        bool refilled = false;  // it is being made anew
         std::chrono::steady_clock::time_point not_before{};
         ErrorCode last_error = ErrorCode::internal;  // logged
         std::chrono::steady_clock::time_point logged{};
@@ -59,18 +61,22 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     rpc::FetchRequest next_request();
     boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
     void took(const rpc::ReplicaRef& ref, const Result<void>& taken);
+    // One at a time.
+    void begin_refill(std::shared_ptr<Replica> replica);
+    void end_refill(const std::shared_ptr<Replica>& replica, const Result<void>& refilled);
 
     const boost::asio::any_io_executor executor_;
     const FetchIdentity identity_;
     const std::string address_;
     const FetchOptions options_;
+    const RefillTarget refills_;
     const std::shared_ptr<rpc::RpcClient> leader_;
 
     std::mutex mutex_;
     std::condition_variable ended_changed_;
     std::map<rpc::ReplicaRef, Following> following_;
     std::set<rpc::ReplicaRef> left_;
-    bool started_ = false, stopping_ = false, ended_ = false;
+    bool started_ = false, stopping_ = false, ended_ = false, refilling_ = false;
     std::shared_ptr<AsyncEvent> stop_;
     // Of the coroutine alone.
     std::uint64_t session_ = 0;

@@ -196,16 +196,25 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
     }
     answer.log_start = log.first_offset();
     const auto log_end = log.end_offset();
-    if (position.offset < answer.log_start)
+    const auto strayed = [&] {
+        const std::lock_guard lock(mutex_);
+        if (tracker_) tracker_->follower_strayed(follower);
+    };
+    if (position.offset < answer.log_start) {
+        strayed();
         return make_error(ErrorCode::not_found,
                           "the log of the leader begins at offset " + std::to_string(answer.log_start));
+    }
     // What is committed is the same everywhere.
     if (position.high_watermark < position.offset) {
         const auto end = log.epoch_end(position.last_epoch);
-        if (!end)
+        if (!end) {
+            strayed();
             return make_error(ErrorCode::not_found,
                               "the log of the leader begins in a newer epoch than the follower's ends");
+        }
         if (end->epoch != position.last_epoch || end->end_offset < position.offset) {
+            strayed();
             answer.diverged = EpochEnd{end->epoch, std::min(end->end_offset, position.offset)};
             return answer;
         }
@@ -239,6 +248,16 @@ Result<std::vector<StoredBatch>> Replica::read(Offset from, std::uint64_t bytes_
     if (partition == nullptr) return not_leading("it is not here");
     const auto& log = partition->copy()->log();
     return log.read(from, log.end_offset(), bytes_max);
+}
+
+Result<PartitionCopy::Export> Replica::export_files(LeaderEpoch epoch) const {
+    std::shared_ptr<Partition> partition;
+    {
+        const std::lock_guard lock(mutex_);
+        if (tracker_ && assignment_.leader_epoch == epoch && opened_) partition = opened_->partition;
+    }
+    if (partition == nullptr) return not_leading("it does not lead in that epoch");
+    return partition->copy()->export_files();
 }
 
 Offset Replica::high_watermark() const {

@@ -73,6 +73,8 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // Whole batches from `from` on, about `bytes_max`; at least one when there is one. Blocks.
     Result<std::vector<StoredBatch>> read(Offset from, std::uint64_t bytes_max) const;
     Offset high_watermark() const;
+    // Its files, for a follower. NOT_LEADER: not led here in that epoch. Blocks.
+    Result<PartitionCopy::Export> export_files(LeaderEpoch epoch) const;
     // The follower's session listens from now on, in place of an earlier one.
     void listen(NodeId follower, std::weak_ptr<ReplicaListener> listener, std::size_t slot);
 

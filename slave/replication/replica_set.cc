@@ -14,8 +14,10 @@ constexpr auto kComponent = "slave.replicas";
 
 }  // namespace
 
-ReplicaSet::ReplicaSet(CopyStore& store, Identity identity, Executors executors, ReplicaOptions options)
+ReplicaSet::ReplicaSet(CopyStore& store, WorkerPool& work, Identity identity, Executors executors,
+                       ReplicaOptions options)
     : store_(store),
+      work_(work),
       identity_(std::move(identity)),
       executors_(std::move(executors)),
       options_(options),
@@ -121,7 +123,16 @@ rpc::HeartbeatReply ReplicaSet::heartbeat(const rpc::HeartbeatRequest& request) 
     return reply;
 }
 
+Result<rpc::ExportCopyReply> ReplicaSet::export_copy(const rpc::ExportCopyRequest& request) {
+    const auto replica = find(request.replica);
+    if (replica == nullptr)
+        return make_error(ErrorCode::not_leader, "the partition is not known here as a copy");
+    DL_TRY_ASSIGN(auto made, replica->export_files(request.leader_epoch));
+    return exports_.add(request.follower, request.replica, std::move(made));
+}
+
 void ReplicaSet::tick() {
+    exports_.expire();
     const std::lock_guard one_at_a_time(assigning_);
     std::vector<std::shared_ptr<Replica>> replicas;
     {
@@ -169,8 +180,13 @@ void ReplicaSet::follow() {
             auto& fetcher = fetchers_[leader];
             if (fetcher == nullptr) {
                 FetchIdentity who{identity_.cluster_id(), identity_.node_id(), process_};
-                fetcher =
-                    std::make_shared<Fetcher>(executors_(), std::move(who), address->second, options_.fetch);
+                RefillTarget refilled;
+                refilled.store = &store_;
+                refilled.work = &work_;
+                refilled.budget = options_.refill_budget;
+                refilled.stop = &stopping_;
+                fetcher = std::make_shared<Fetcher>(executors_(), std::move(who), address->second,
+                                                    options_.fetch, refilled);
             }
             fetcher->follow(std::move(replicas));
             fetcher->start();

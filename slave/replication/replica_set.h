@@ -18,6 +18,7 @@
 #include "slave/replication/copy_store.h"
 #include "slave/replication/fetch_session.h"
 #include "slave/replication/fetcher.h"
+#include "slave/replication/file_exports.h"
 #include "slave/replication/lease.h"
 #include "slave/replication/replica.h"
 
@@ -27,6 +28,7 @@ struct ReplicaOptions {
     // A follower that has not been at the end of its leader's log for so long leaves the in-sync set.
     std::chrono::milliseconds lag_max{5000};
     FetchOptions fetch;
+    IoBudget* refill_budget = nullptr;  // of what is copied; nullptr: no limit
 };
 
 class ReplicaSet {
@@ -39,7 +41,9 @@ class ReplicaSet {
     };
     // Gives the event loop of a fetcher.
     using Executors = std::function<boost::asio::any_io_executor()>;
-    ReplicaSet(CopyStore& store, Identity identity, Executors executors, ReplicaOptions options = {});
+    // `work` runs what blocks while a copy is made anew.
+    ReplicaSet(CopyStore& store, WorkerPool& work, Identity identity, Executors executors,
+               ReplicaOptions options = {});
     ~ReplicaSet();
 
     // Durable on return; blocks (work pool). NOT_LEADER: of another controller than the one that was answered
@@ -49,6 +53,9 @@ class ReplicaSet {
 
     std::shared_ptr<Replica> find(const rpc::ReplicaRef& ref) const;
     FetchSessions& sessions() { return sessions_; }
+    // Opens the files of a copy that is led here; blocks.
+    Result<rpc::ExportCopyReply> export_copy(const rpc::ExportCopyRequest& request);
+    FileExports& exports() { return exports_; }
     const std::string& process() const { return process_; }
 
     // Looks for partitions that were opened anew, came or went. Every second or so; blocks.
@@ -68,12 +75,14 @@ class ReplicaSet {
     bool leads_any() const;
 
     CopyStore& store_;
+    WorkerPool& work_;
     const Identity identity_;
     const Executors executors_;
     const ReplicaOptions options_;
     const std::string process_;
     Lease lease_;
     FetchSessions sessions_;
+    FileExports exports_;
     std::atomic<bool> stopping_{false};
 
     std::mutex assigning_;

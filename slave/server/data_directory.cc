@@ -4,16 +4,20 @@
 #include <charconv>
 #include <chrono>
 
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/io/sealed_text.h"
 #include "slave/partition/partition.h"
 #include "slave/server/epochs_file.h"
+#include "slave/snapshot/snapshot_publisher.h"
 
 namespace dl::slave {
 namespace {
 
 constexpr std::string_view kDropped = ".dropped";
 constexpr std::string_view kNew = ".new";
+constexpr std::string_view kRefill = ".refill";      // a copy of the leader's files that is being made
+constexpr std::string_view kReplaced = ".replaced";  // what it replaces
 constexpr auto kComponent = "slave.data";
 
 // "t12" -> 12 with prefix 't'; only the one way a number is written.
@@ -92,7 +96,46 @@ Result<std::vector<TableId>> DataDirectory::tables() {
     return ids;
 }
 
+// A crash in finish_refill(). A partition that was moved away has its successor beside it, whole.
+Result<void> DataDirectory::complete_refills(TableId table) {
+    DL_TRY_ASSIGN(const auto names, files_.list(table_path(table)));
+    const auto path_of = [&](std::string_view name) { return table_path(table) + "/" + std::string(name); };
+    for (const std::string_view name : names) {
+        if (!name.ends_with(kReplaced)) continue;
+        const auto partition = path_of(name.substr(0, name.size() - kReplaced.size()));
+        DL_TRY_ASSIGN(const bool there, files_.exists(partition));
+        if (!there) DL_TRY(files_.rename(partition + std::string(kRefill), partition));
+        DL_TRY(files_.sync_directory(table_path(table)));
+        DL_TRY(files_.remove_tree(path_of(name)));
+    }
+    for (const std::string_view name : names)
+        if (name.ends_with(kRefill)) DL_TRY(files_.remove_tree(path_of(name)));
+    return {};
+}
+
+Result<std::string> DataDirectory::begin_refill(TableId table, PartitionId partition) {
+    const auto path = partition_path(table, partition) + std::string(kRefill);
+    DL_TRY(files_.remove_tree(path));
+    DL_TRY(files_.create_directories(path + "/log"));
+    DL_TRY(files_.create_directories(snapshots_directory(path)));
+    return path;
+}
+
+Result<void> DataDirectory::finish_refill(TableId table, PartitionId partition) {
+    const auto path = partition_path(table, partition);
+    const auto replaced = path + std::string(kReplaced);
+    DL_TRY(files_.remove_tree(replaced));
+    DL_TRY(files_.rename(path, replaced));
+    DL_TRY(files_.sync_directory(table_path(table)));
+    DL_FAILPOINT("refill.between-renames");
+    DL_TRY(files_.rename(path + std::string(kRefill), path));
+    DL_TRY(files_.sync_directory(table_path(table)));
+    DL_FAILPOINT("refill.before-remove");
+    return files_.remove_tree(replaced);
+}
+
 Result<std::vector<PartitionId>> DataDirectory::partitions(TableId table) {
+    DL_TRY(complete_refills(table));
     DL_TRY_ASSIGN(const auto names, files_.list(table_path(table)));
     std::vector<PartitionId> ids;
     for (const auto& name : names) {

@@ -65,11 +65,16 @@ class DataDirectory {
     // created at the same time.
     Result<void> create_partition(const TableMeta& table, PartitionId partition);
     Result<void> sync_partitions(TableId table);
+    // A directory in which a partition is made anew, empty; then it takes the place of the one that is there,
+    // which is removed: also by the next start, if a crash comes between.
+    Result<std::string> begin_refill(TableId table, PartitionId partition);
+    Result<void> finish_refill(TableId table, PartitionId partition);
     Result<void> remove_table(TableId table);
 
   private:
     Result<void> move_aside(const std::string& kept_name, std::string_view reason, std::string_view advice,
                             const std::string& from);
+    Result<void> complete_refills(TableId table);
     Result<bool> holds_records(const std::string& partition) const;
     DataDirectory(FileSystem& files, std::string path, std::unique_ptr<FileLock> lock)
         : files_(files), path_(std::move(path)), lock_(std::move(lock)) {}

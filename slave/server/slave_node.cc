@@ -181,8 +181,10 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     identity.incarnation = parts.membership->incarnation();
     ReplicaOptions copies;
     copies.lag_max = settings.replica_lag_max;
+    copies.refill_budget = &parts.compaction_budget;
     parts.replicas = std::make_unique<ReplicaSet>(
-        *parts.registry, std::move(identity), [net = &parts.net] { return net->executor(); }, copies);
+        *parts.registry, parts.work, std::move(identity), [net = &parts.net] { return net->executor(); },
+        copies);
     parts.queries = std::make_unique<DuckQueryService>(std::move(query_workers));
 
     parts.context.tables = parts.registry.get();

@@ -97,7 +97,7 @@ void make(const Wanted& wanted) {
         LeaderEpochs epochs;
         for (std::uint32_t i = 0; i < count; ++i)
             epochs[PartitionId{i}] = LeaderEpoch{1};
-        expect(registry.create(table_of(id.value, count), epochs, [] { return std::nullopt; }));
+        expect(registry.create(table_of(id.value, count), epochs, false, [] { return std::nullopt; }));
         for (std::uint32_t i = 0; i < count; ++i) {
             const auto partition = expect(registry.partition(id, PartitionId{i}));
             for (std::uint32_t n = 0; n <= wanted.flushes; ++n) {

@@ -238,6 +238,63 @@ struct FetchedPartition {
     }
 };
 
+// The files of a copy, for a follower whose log cannot go on from the leader's: they stay readable, whatever
+// the leader does with its own, until nobody has read from them for kExportIdle. NOT_LEADER; OVERLOADED when
+// as many are being read as may.
+struct ExportCopyRequest {
+    static constexpr Method kMethod = Method::export_copy;
+    std::string cluster_id;
+    NodeId follower;
+    ReplicaRef replica;
+    LeaderEpoch leader_epoch;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
+        v("follower", m.follower, from_to(1, std::numeric_limits<std::uint32_t>::max()));
+        ReplicaRef::members(m.replica, v);
+        v("leader_epoch", m.leader_epoch);
+    }
+};
+struct ExportedFile {
+    std::string name;  // in the partition's snapshots directory; the first is the manifest
+    std::uint64_t bytes = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("name", m.name, at_most(limits::name_bytes_max));
+        v("bytes", m.bytes);
+    }
+};
+inline constexpr std::size_t kExportedFilesMax = 1u << 16;
+struct ExportCopyReply {
+    static constexpr Method kMethod = Method::export_copy;
+    std::uint64_t export_id = 0;
+    std::vector<ExportedFile> files;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("export_id", m.export_id);
+        v("files", m.files, at_most(kExportedFilesMax));
+    }
+};
+
+inline constexpr std::uint64_t kExportReadBytesMax = 4u << 20;
+// -> one data frame: `length` bytes from `offset` on, fewer at the end of the file. NOT_FOUND: no such
+// export, any more.
+struct ReadExportRequest {
+    static constexpr Method kMethod = Method::read_export;
+    std::uint64_t export_id = 0;
+    std::uint32_t file = 0;  // position in ExportCopyReply::files
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("export_id", m.export_id);
+        v.maybe("file", m.file);
+        v.maybe("offset", m.offset);
+        v("length", m.length, from_to(1, kExportReadBytesMax));
+    }
+};
+using ReadExportReply = Done<Method::read_export>;
+
 struct FetchReply {
     static constexpr Method kMethod = Method::fetch;
     std::uint64_t session = 0;  // 0: the session is not known here, begin another

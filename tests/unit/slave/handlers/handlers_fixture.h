@@ -42,7 +42,7 @@ class HandlersTest : public ::testing::Test {
         LeaderEpochs ids;
         for (std::uint32_t i = 0; i < 4; ++i)
             ids[PartitionId{i}] = LeaderEpoch{1};
-        EXPECT_TRUE(registry_.create(table, ids, [] { return std::nullopt; }).has_value());
+        EXPECT_TRUE(registry_.create(table, ids, false, [] { return std::nullopt; }).has_value());
         server_ = *rpc::RpcServer::listen(pool_.executor_of(0), "127.0.0.1:0", make_handlers(context_));
         client_ =
             rpc::RpcClient::create(pool_.executor_of(1), "127.0.0.1:" + std::to_string(server_->port()));

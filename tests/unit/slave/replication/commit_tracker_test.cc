@@ -118,6 +118,25 @@ TEST(CommitTracker, AnIdleFollowerThatFallsBehindHasTheWholeTime) {
     EXPECT_TRUE(tracker.wanted(102 * kSecond));
 }
 
+// A node that came back with less than it had: on an older copy of its disk, say.
+TEST(CommitTracker, AMemberThatLostWhatItHadIsAskedOut) {
+    CommitTracker tracker(kSelf, sets(1, {kSelf, kB, kC}), 0, 0, 0, kSecond);
+    tracker.own_appended(10, 0);
+    tracker.own_synced(10);
+    tracker.follower_synced(kB, 10, 0);
+    tracker.follower_synced(kC, 10, 0);
+    ASSERT_EQ(tracker.high_watermark(), 10);
+    tracker.follower_synced(kC, 4, 0);
+    EXPECT_EQ(tracker.wanted(0), (std::vector<NodeId>{kSelf, kB}));
+    tracker.set(sets(2, {kSelf, kB}), 0);
+    // What it said before it was put out does not count.
+    EXPECT_FALSE(tracker.wanted(0));
+    tracker.follower_synced(kC, 10, 0);
+    EXPECT_EQ(tracker.wanted(0), (std::vector<NodeId>{kSelf, kB, kC}));
+    tracker.follower_strayed(kC);
+    EXPECT_EQ(tracker.wanted(0), (std::vector<NodeId>{kSelf, kB}));  // asked for still
+}
+
 TEST(CommitTracker, OlderSetsChangeNothing) {
     CommitTracker tracker(kSelf, sets(5, {kSelf, kB}), 0, 0, 0, kSecond);
     tracker.set(sets(4, {kSelf, kC}), 0);

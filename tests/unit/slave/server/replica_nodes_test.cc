@@ -12,6 +12,7 @@
 #include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/read_messages.h"
 #include "common/rpc/messages/replica_messages.h"
+#include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/server/slave_node.h"
 #include "slave/server/slave_settings.h"
@@ -52,13 +53,18 @@ class ReplicaNodes : public ::testing::Test {
         assignment_.min_in_sync = 2;
         for (std::size_t i = 0; i < kNodes; ++i) {
             start(i);
+            join(i);
+        }
+        heart_ = std::thread([this] { beat(); });
+    }
+    void join(std::size_t i) {
+        {
             rpc::RegisterNodeRequest member{NodeId{std::uint32_t(i + 1)}, cluster_, false, {}};
             EXPECT_TRUE(call(i, Method::register_node, rpc::encode(member)).has_value());
             rpc::CreateTableRequest request{cluster_, make_table(), {{PartitionId{0}, LeaderEpoch{1}}}, true};
             const auto created = call(i, Method::create_table, rpc::encode(request));
             EXPECT_TRUE(created.has_value()) << created.error().to_text();
         }
-        heart_ = std::thread([this] { beat(); });
     }
     ~ReplicaNodes() override {
         stopping_ = true;
@@ -86,6 +92,7 @@ class ReplicaNodes : public ::testing::Test {
                                     {"slave.data", root_ + "/" + std::to_string(i)},
                                     {"slave.disk.free.bytes.min", "0"},
                                     {"slave.query.threads", "1"},
+                                    {"slave.file.segment.bytes", "64k"},
                                     {"slave.replica.lag.ms", "500"},
                                     {"slave.stop.grace.ms", "200"}});
         auto started = SlaveNode::start(slave_settings(*loaded), "test");
@@ -221,6 +228,18 @@ class ReplicaNodes : public ::testing::Test {
             all += bytes;
         }
         return all;
+    }
+    // Live rows and their digest, and what is wrong, as the check of a node tells.
+    std::string checked(std::size_t i) {
+        rpc::CheckRequest request;
+        request.table = {TableId{kTable}, "t5", 1005};
+        request.partitions = {PartitionId{0}};
+        request.timeout_ms = 60000;
+        const auto reply = call(i, Method::check, rpc::encode(request), {}, 60000);
+        if (reply.has_error()) return reply.error().to_text();
+        const auto row = *rpc::decode_message<rpc::CheckRow>(reply->data.at(0).view());
+        return std::to_string(row.live_rows) + " " + row.hash +
+               (row.problems.empty() ? "" : " " + row.problems[0]);
     }
     std::vector<rpc::ReplicaProposal> proposals(std::size_t i) {
         const std::lock_guard lock(mutex_);
@@ -360,6 +379,39 @@ TEST_F(ReplicaNodes, FollowersApplyAndFlushAsTheLeaderDoes) {
     stop(nodes_[0]);
     elect(3, {NodeId{2}, NodeId{3}});
     EXPECT_TRUE(eventually([&] { return end(2) == "20000"; })) << end(2);
+}
+
+// The log of the leader has only the newest records: a copy that begins empty takes the files first.
+TEST_F(ReplicaNodes, AnEmptyCopyTakesTheFilesThatTheLogNoLongerHas) {
+    assign();
+    ASSERT_EQ(append_soon(0, 1, 1000, "first"), "0-999");
+    for (int i = 1; i < 40; ++i)
+        ASSERT_EQ(append(0, 1 + i * 100, 1000),
+                  std::to_string(i * 1000) + "-" + std::to_string(i * 1000 + 999));
+    rpc::CompressRequest compress;
+    compress.table = {TableId{kTable}, "t5", 1005};
+    compress.partitions = {PartitionId{0}};
+    const auto compressed = call(0, Method::compress, rpc::encode(compress), {}, 60000);
+    ASSERT_TRUE(compressed.has_value()) << compressed.error().to_text();
+    const auto before = checked(0);
+    EXPECT_EQ(checked(1), before);
+    stop(nodes_[2]);
+    std::filesystem::remove_all(root_ + "/2");
+    ++assignment_.version;
+    assignment_.in_sync = {NodeId{1}, NodeId{2}};
+    assign();
+    start(2);
+    join(2);
+    assign();
+    ASSERT_TRUE(accept_proposal(0, {NodeId{1}, NodeId{2}, NodeId{3}}));
+    EXPECT_EQ(checked(2), before);
+    ASSERT_EQ(append_soon(0, 7, 1), "40000-40000");
+    stop(nodes_[0]);
+    stop(nodes_[1]);
+    assignment_.min_in_sync = 1;
+    elect(3, {NodeId{3}});
+    EXPECT_EQ(append_soon(2, 1, 1000, "first"), "0-999 again");
+    EXPECT_EQ(append_soon(2, 8, 1), "40001-40001");
 }
 
 }  // namespace

@@ -1,0 +1,186 @@
+#include "slave/replication/refill.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "common/async/run_on.h"
+#include "common/base/log.h"
+#include "slave/log/log_files.h"
+#include "slave/snapshot/manifest.h"
+#include "slave/snapshot/snapshot_publisher.h"
+
+namespace dl::slave {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+constexpr auto kComponent = "slave.refill";
+constexpr auto kReadTimeout = std::chrono::seconds(20);
+constexpr std::uint64_t kManifestBytesMax = 256u << 20;
+constexpr std::size_t kWritesSyncedBytes = 16u << 20;
+
+// Names come from another node: files of one directory, of the kinds there are.
+bool is_file_name(const std::string& name) {
+    if (name.empty() || name.size() > 100) return false;
+    const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
+    });
+    return plain && (name.ends_with(".parquet") || name.starts_with("batch-ids."));
+}
+
+class Refilling {
+  public:
+    Refilling(RefillSource from, RefillTarget to, rpc::ExportCopyReply exported, CopyStore::Refill place)
+        : from_(std::move(from)), to_(to), exported_(std::move(exported)), place_(std::move(place)) {}
+
+    asio::awaitable<Result<void>> run() {
+        auto text = co_await read_manifest();
+        if (text.has_error()) co_return std::move(text).error();
+        auto manifest = decode_manifest(*text);
+        if (manifest.has_error()) co_return std::move(manifest).error();
+        for (std::size_t i = 1; i < exported_.files.size(); ++i) {
+            auto copied = co_await copy_file(i);
+            if (copied.has_error()) co_return std::move(copied).error();
+        }
+        // The manifest goes last: without it there is no partition. The log goes on behind the files.
+        auto finish = [place = place_, text = std::move(*text),
+                       end = manifest->flushed_end]() -> Result<void> {
+            auto& files = *place.files;
+            DL_TRY(files.sync_directory(snapshots_directory(place.directory)));
+            DL_TRY(write_new_file(files, segment_path(place.directory + "/log", end, ".log"), ""));
+            DL_TRY(files.sync_directory(place.directory + "/log"));
+            DL_TRY(write_new_file(files, place.directory + "/manifest", text));
+            return files.sync_directory(place.directory);
+        };
+        auto finished = co_await run_on(*to_.work, finish);
+        co_return finished;
+    }
+    std::uint64_t bytes() const { return bytes_; }
+
+  private:
+    asio::awaitable<Result<std::string>> read_manifest() {
+        const auto bytes = exported_.files[0].bytes;
+        if (bytes > kManifestBytesMax)
+            co_return make_error(ErrorCode::limit_exceeded, "the leader's manifest is too large");
+        std::string text;
+        while (text.size() < bytes) {
+            auto part =
+                co_await read(0, text.size(), std::min(bytes - text.size(), rpc::kExportReadBytesMax));
+            if (part.has_error()) co_return std::move(part).error();
+            text += part->view();
+        }
+        co_return text;
+    }
+
+    asio::awaitable<Result<void>> copy_file(std::size_t index) {
+        const auto& file = exported_.files[index];
+        const auto path = snapshots_directory(place_.directory) + "/" + file.name;
+        auto open = [place = place_, path] { return place.files->open_append(path, true); };
+        auto opened = co_await run_on(*to_.work, open);
+        if (opened.has_error()) co_return std::move(opened).error();
+        const std::shared_ptr<WritableFile> target = std::move(*opened);
+        std::size_t unsynced = 0;
+        for (std::uint64_t at = 0; at < file.bytes;) {
+            if (to_.stop->load()) co_return make_error(ErrorCode::unavailable, "the slave is stopping");
+            auto bytes = co_await read(index, at, std::min(file.bytes - at, rpc::kExportReadBytesMax));
+            if (bytes.has_error()) co_return std::move(bytes).error();
+            at += bytes->size();
+            unsynced += bytes->size();
+            const bool sync = unsynced >= kWritesSyncedBytes || at == file.bytes;
+            if (sync) unsynced = 0;
+            auto write = [target, chunk = *bytes, sync]() -> Result<void> {
+                const auto view = chunk.view();
+                DL_TRY(target->append(std::span<const std::string_view>(&view, 1)));
+                return sync ? target->sync() : Result<void>();
+            };
+            auto written = co_await run_on(*to_.work, write);
+            if (written.has_error()) co_return std::move(written).error();
+        }
+        co_return Result<void>();
+    }
+
+    asio::awaitable<Result<SharedBytes>> read(std::size_t index, std::uint64_t offset, std::uint64_t length) {
+        if (to_.budget != nullptr) {
+            const auto wait = to_.budget->reserve(length, IoBudget::Clock::now());
+            asio::steady_timer timer(co_await asio::this_coro::executor, wait);
+            co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        }
+        rpc::ReadExportRequest request;
+        request.export_id = exported_.export_id;
+        request.file = static_cast<std::uint32_t>(index);
+        request.offset = offset;
+        request.length = length;
+        std::vector<SharedBytes> nothing;
+        auto reply = co_await from_.leader->call(rpc::Method::read_export, rpc::encode(request),
+                                                 std::move(nothing), steady_clock::now() + kReadTimeout);
+        if (reply.has_error()) co_return std::move(reply).error();
+        if (reply->data.size() != 1 || reply->data[0].empty() || reply->data[0].size() > length)
+            co_return make_error(ErrorCode::corrupt_data, "the leader's file is shorter than it was");
+        bytes_ += reply->data[0].size();
+        co_return reply->data[0];
+    }
+
+    const RefillSource from_;
+    const RefillTarget to_;
+    const rpc::ExportCopyReply exported_;
+    const CopyStore::Refill place_;
+    std::uint64_t bytes_ = 0;
+};
+
+}  // namespace
+
+asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::shared_ptr<Replica> replica) {
+    const auto assignment = replica->assignment();
+    const auto ref = replica->ref();
+    if (std::find(assignment.in_sync.begin(), assignment.in_sync.end(), from.self) !=
+        assignment.in_sync.end())
+        co_return make_error(
+            ErrorCode::invalid_request,
+            replica->name() +
+                " is in sync and its log does not go on from its leader's; it is left as it is");
+    const auto began = steady_clock::now();
+    rpc::ExportCopyRequest request;
+    request.cluster_id = from.cluster_id;
+    request.follower = from.self;
+    request.replica = ref;
+    request.leader_epoch = assignment.leader_epoch;
+    std::vector<SharedBytes> nothing;
+    auto reply = co_await from.leader->call(rpc::Method::export_copy, rpc::encode(request),
+                                            std::move(nothing), steady_clock::now() + kReadTimeout);
+    if (reply.has_error()) co_return std::move(reply).error();
+    auto exported = rpc::decode_reply<rpc::ExportCopyReply>(reply->end_json);
+    if (exported.has_error()) co_return std::move(exported).error();
+    if (exported->files.empty()) co_return make_error(ErrorCode::corrupt_data, "the leader exports nothing");
+    for (std::size_t i = 1; i < exported->files.size(); ++i)
+        if (!is_file_name(exported->files[i].name))
+            co_return make_error(ErrorCode::corrupt_data,
+                                 "the leader names a file that is none of a partition");
+    auto begin = [to, ref] { return to.store->begin_refill(ref.table, ref.incarnation, ref.partition); };
+    auto place = co_await run_on(*to.work, begin);
+    if (place.has_error()) co_return std::move(place).error();
+    log_info(kComponent, "a copy is made anew from its leader's files",
+             {{"partition", replica->name()},
+              {"leader", from.leader->address()},
+              {"files", exported->files.size()}});
+    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place));
+    auto copied = co_await refilling.run();
+    if (copied.has_error()) co_return std::move(copied).error();
+    auto finish = [to, ref] { return to.store->finish_refill(ref.table, ref.incarnation, ref.partition); };
+    auto finished = co_await run_on(*to.work, finish);
+    if (finished.has_error()) co_return std::move(finished).error();
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - began).count();
+    log_info(kComponent, "it has the leader's files, and goes on from its log",
+             {{"partition", replica->name()}, {"bytes", refilling.bytes()}, {"ms", ms}});
+    co_return Result<void>();
+}
+
+}  // namespace dl::slave

@@ -1,0 +1,36 @@
+// Makes a copy anew from the files of its leader: for one whose log cannot go on from the leader's, because
+// it is new, or was away for longer than the leader keeps its log. The partition that is there serves as
+// before until the files are complete. Coroutine on the caller's executor.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+
+#include "common/async/worker_pool.h"
+#include "common/rpc/rpc_client.h"
+#include "slave/compaction/io_budget.h"
+#include "slave/replication/copy_store.h"
+#include "slave/replication/replica.h"
+
+namespace dl::slave {
+
+struct RefillSource {
+    std::shared_ptr<rpc::RpcClient> leader;
+    std::string cluster_id;
+    NodeId self;
+};
+struct RefillTarget {
+    CopyStore* store = nullptr;
+    WorkerPool* work = nullptr;  // what blocks
+    IoBudget* budget = nullptr;  // nullptr: no limit
+    // Ended early when it is set.
+    const std::atomic<bool>* stop = nullptr;
+};
+// An error leaves the partition that was there. INVALID_REQUEST when this copy is in its in-sync set: then it
+// has records that others may lack.
+boost::asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to,
+                                            std::shared_ptr<Replica> replica);
+
+}  // namespace dl::slave

@@ -1,0 +1,62 @@
+// A partition that is made anew from the files of its leader.
+#include "common/base/log.h"
+#include "slave/server/epochs_file.h"
+#include "slave/server/partition_registry.h"
+
+namespace dl::slave {
+
+Result<CopyStore::Refill> PartitionRegistry::begin_refill(TableId table, std::uint64_t incarnation,
+                                                          PartitionId id) {
+    const Change change(*this, table);
+    DL_TRY_ASSIGN(const auto meta, this->table(table));
+    DL_TRY(check_incarnation(*meta, incarnation, meta->name));
+    std::size_t directory = 0;
+    {
+        const std::shared_lock lock(mutex_);
+        const auto& slots = tables_.at(table).slots;
+        const auto slot = slots.find(id);
+        if (slot == slots.end() || !slot->second.placed)
+            return make_error(ErrorCode::partition_not_found, name_of(*meta, id) + " is not on this slave");
+        directory = slot->second.directory;
+    }
+    Refill refill;
+    refill.files = context_.files;
+    DL_TRY_ASSIGN(refill.directory, directories_[directory]->begin_refill(table, id));
+    return refill;
+}
+
+Result<void> PartitionRegistry::finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) {
+    const Change change(*this, table);
+    DL_TRY_ASSIGN(const auto meta, this->table(table));
+    DL_TRY(check_incarnation(*meta, incarnation, meta->name));
+    PlacedPartition place{meta, id, LeaderEpoch{1}, 0, true};
+    std::shared_ptr<Partition> before;
+    {
+        const std::unique_lock lock(mutex_);
+        auto& entry = tables_.at(table);
+        const auto slot = entry.slots.find(id);
+        if (slot == entry.slots.end() || !slot->second.placed)
+            return make_error(ErrorCode::partition_not_found, name_of(*meta, id) + " is not on this slave");
+        place.directory = slot->second.directory;
+        place.epoch = epoch_of(entry.epochs, id);
+        before = std::move(slot->second.partition);
+        slot->second.partition = nullptr;
+        slot->second.failure = make_error(ErrorCode::unavailable, place.name() + " is being made anew");
+    }
+    if (before != nullptr) before->close();
+    const auto replaced = directories_[place.directory]->finish_refill(table, id);
+    // Also when that failed: what is there now is opened.
+    auto slot = open(place);
+    const auto failure = slot.failure;
+    {
+        const std::unique_lock lock(mutex_);
+        tables_[table].slots[id] = std::move(slot);
+    }
+    DL_TRY(replaced);
+    if (failure) return *failure;
+    log_info("slave.registry", "partition made anew from its leader's files",
+             {{"table", meta->name}, {"partition", id.value}});
+    return {};
+}
+
+}  // namespace dl::slave
