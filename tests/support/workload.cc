@@ -47,9 +47,11 @@ Workload::~Workload() {
 }
 
 void Workload::create_table() {
-    const auto text = "create table " + options_.table +
-                      "(id long primary key, w long not null, writer int, payload string default 'none')" +
-                      " partition.number = " + std::to_string(options_.partitions);
+    const auto text =
+        "create table " + options_.table +
+        "(id long primary key, w long not null, writer int, payload string default 'none')" +
+        " partition.number = " + std::to_string(options_.partitions) +
+        (options_.copies > 1 ? ", replicas.number = " + std::to_string(options_.copies - 1) : "");
     RawClient client(port_);
     const auto reply = client.request(nlohmann::json{{"sql", text}}.dump());
     if (!reply.ok()) throw std::runtime_error(text + ": " + reply.text);

@@ -22,6 +22,7 @@ struct WorkloadOptions {
     std::string table = "w";
     int writers = 3;
     int partitions = 3;
+    int copies = 1;
     int keys_per_writer = 400;
     int batch_rows_max = 60;
     int value_bytes = 60;

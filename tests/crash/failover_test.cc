@@ -1,0 +1,85 @@
+// Tables with three copies on three slaves while slaves and the master are killed, held and stopped at
+// random, for as long as DL_CRASH_SECONDS says (default 10), from DL_CRASH_SEED.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "tests/support/cluster_fixture.h"
+#include "tests/support/workload.h"
+
+namespace dl::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+struct Trouble {
+    const char* name;
+    bool kill, hold, stop, master, batch_ids;
+};
+
+class FailoverTest : public ClusterTest, public ::testing::WithParamInterface<Trouble> {};
+
+TEST_P(FailoverTest, NothingAcknowledgedIsLostOrSeenTwice) {
+    const auto& trouble = GetParam();
+    const auto seed = from_environment("DL_CRASH_SEED", std::random_device{}());
+    std::cout << "DL_CRASH_SEED=" << seed << "\n";
+    std::mt19937_64 random(seed);
+    start({.slaves = 3,
+           .slave_properties = {{"slave.file.segment.bytes", "65536"},
+                                {"slave.compaction.bytes.min", "0"},
+                                {"slave.compaction.files.min", "2"},
+                                {"slave.stop.grace.ms", "500"}}});
+    Workload load(cluster().port(), {.writers = 3,
+                                     .partitions = 3,
+                                     .copies = 3,
+                                     .keys_per_writer = 200,
+                                     .batch_ids = trouble.batch_ids,
+                                     .seed = seed,
+                                     .statement_timeout = seconds(20)});
+    load.create_table();
+    load.start();
+    const auto end = std::chrono::steady_clock::now() + seconds(from_environment("DL_CRASH_SECONDS", 10));
+    int times = 0;
+    while (std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(milliseconds(200 + random() % 1500));
+        ++times;
+        auto& slave = cluster().slave(random() % cluster().slave_count());
+        const auto away = milliseconds(random() % 5000);
+        if (trouble.hold) {
+            slave.send_signal(SIGSTOP);
+            std::this_thread::sleep_for(away);
+            slave.send_signal(SIGCONT);
+        }
+        if (trouble.kill) slave.kill_hard();
+        if (trouble.stop) slave.stop();
+        if (trouble.master) cluster().master().kill_hard();
+        if (trouble.kill || trouble.stop) std::this_thread::sleep_for(away);
+        cluster().start();
+    }
+    load.stop();
+    cluster().wait_serving("w");
+    std::cout << times << " times, " << load.acknowledged_batches() << " batches acknowledged, "
+              << load.unknown_batches() << " of unknown outcome, " << load.refused_batches() << " refused\n";
+    EXPECT_GT(load.acknowledged_batches(), 10u);
+    EXPECT_EQ(load.verify(false, trouble.master || trouble.hold), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Copies, FailoverTest,
+                         ::testing::Values(Trouble{"kills", true, false, false, false, false},
+                                           Trouble{"kills_batch_ids", true, false, false, false, true},
+                                           Trouble{"holds", false, true, false, false, true},
+                                           Trouble{"stops", false, false, true, false, false},
+                                           Trouble{"master_too", true, false, false, true, true}),
+                         [](const auto& param_info) { return std::string(param_info.param.name); });
+
+}  // namespace
+}  // namespace dl::test
