@@ -52,9 +52,6 @@ Result<LogRecovery::Outcome> LogRecovery::run() {
              "INV-2 the log ends where its last segment does");
     DL_TRY(collect_epochs());
     collect_batch_ids();
-    // Who reads opens it again: most of many partitions are not read from their log, and each of them would
-    // keep a descriptor for it.
-    segments.back()->reader.reset();
     return std::move(outcome_);
 }
 
@@ -183,8 +180,7 @@ Result<void> LogRecovery::recover_last(Offset first) {
         DL_TRY(unpack_segment_file(files_, segment->path, *opened.file));
         DL_TRY_ASSIGN(opened, open(segment->path, first));
     }
-    segment->reader = std::move(opened.file);
-    DL_TRY_ASSIGN(const auto size, segment->reader->size());
+    DL_TRY_ASSIGN(const auto size, opened.file->size());
     // What is known to have been synced cannot be a torn end. An index is written after its segment was
     // synced and the next one had its name.
     std::uint64_t synced_bytes = 0;
@@ -192,7 +188,7 @@ Result<void> LogRecovery::recover_last(Offset first) {
     const auto known_end = std::max(replay_from_, sealed_end);
     const auto index = load_index(first);
     if (index != nullptr) synced_bytes = index->bytes;
-    SegmentScanner scanner(segment->reader, segment->path, {identity_.table, identity_.partition, first}, 0,
+    SegmentScanner scanner(opened.file, segment->path, {identity_.table, identity_.partition, first}, 0,
                            size);
     for (;;) {
         const auto more = scanner.next();
@@ -226,14 +222,15 @@ Result<void> LogRecovery::recover_last(Offset first) {
     cut_ = size > scanner.position();
     first_epochs_.push_back(segment->index.entries.empty()
                                 ? LeaderEpoch{0}
-                                : epoch_at(*segment->reader, segment->index.entries.front()));
+                                : epoch_at(*opened.file, segment->index.entries.front()));
     outcome_.segments.push_back(std::move(segment));
     return {};
 }
 
 Result<void> LogRecovery::apply_changes() {
     auto& last = *outcome_.segments.back();
-    DL_TRY_ASSIGN(outcome_.active_file, files_.open_append(last.path, false));
+    DL_TRY_ASSIGN(auto file, files_.open_append(last.path, false));
+    outcome_.active_file = std::make_unique<PooledWriter>(files_, last.path, std::move(file));
     if (cut_) {
         DL_TRY(outcome_.active_file->truncate(last.index.bytes));
         if (DL_FAILPOINT_ERROR("recovery.after-cut"))
@@ -259,12 +256,12 @@ Result<void> LogRecovery::apply_changes() {
 
 Result<void> LogRecovery::create_first() {
     auto segment = new_segment(start_if_empty_);
-    DL_TRY_ASSIGN(outcome_.active_file, files_.open_append(segment->path, true));
+    DL_TRY_ASSIGN(auto file, files_.open_append(segment->path, true));
+    outcome_.active_file = std::make_unique<PooledWriter>(files_, segment->path, std::move(file));
     for (const auto& name : leftovers_)
         DL_TRY(files_.remove(identity_.directory + "/" + name));
     DL_TRY(files_.sync_directory(identity_.directory));
     DL_TRY(files_.sync_directory(parent_directory(identity_.directory)));
-    DL_TRY_ASSIGN(segment->reader, files_.open_read(segment->path));
     outcome_.segments.push_back(std::move(segment));
     return {};
 }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/io/file_system.h"
+#include "common/io/open_file_pool.h"
 #include "slave/log/epoch_history.h"
 #include "slave/log/log_seal.h"
 #include "slave/log/packed_segment.h"
@@ -22,9 +22,9 @@ struct LogSegment {
     std::string path;
     SegmentIndex index;
     bool closed = false;
-    bool packed = false;                   // closed ones only; positions are those of the plain bytes
-    std::uint64_t stored_bytes = 0;        // of the file of a packed one
-    std::shared_ptr<ReadableFile> reader;  // closed segments: only while recently used
+    bool packed = false;             // closed ones only; positions are those of the plain bytes
+    std::uint64_t stored_bytes = 0;  // of the file of a packed one
+    PooledReader reader;             // empty until somebody reads, and when that was long ago
 };
 
 class LogRecovery {
@@ -32,7 +32,7 @@ class LogRecovery {
     using Replay = std::function<Result<void>(const StoredBatch&)>;
     struct Outcome {
         std::vector<std::shared_ptr<LogSegment>> segments;  // the last one is active
-        std::unique_ptr<WritableFile> active_file;          // everything in it is synced
+        std::unique_ptr<PooledWriter> active_file;          // everything in it is synced
         EpochHistory epochs;
         std::optional<LogSeal> seal;  // as it lies on the disk
         PartitionLog::Recovered summary;

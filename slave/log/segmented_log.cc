@@ -65,8 +65,6 @@ Result<void> SegmentedLog::remove_before(Offset offset) {
         gone.assign(segments_.begin(), end);
         segments_.erase(segments_.begin(), end);
         DL_CHECK(!segments_.empty(), "the active segment stays");
-        for (const auto& segment : gone)
-            forget_opened(segment);
         epochs_.remove_before(segments_.front()->index.first_offset);
     }
     if (gone.empty()) return {};

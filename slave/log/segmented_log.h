@@ -13,9 +13,6 @@
 
 namespace dl::slave {
 
-// Closed segments whose reader stays open after somebody read from them.
-inline constexpr std::size_t kOpenClosedSegmentsMax = 8;
-
 class SegmentedLog final : public PartitionLog {
   public:
     SegmentedLog(FileSystem& files, LogIdentity identity, const LogOptions& options,
@@ -73,7 +70,7 @@ class SegmentedLog final : public PartitionLog {
     Result<void> sync_active();
     // The old segment stays the active one after an error that is none of its own bytes.
     Result<void> change_segment();
-    Result<std::unique_ptr<WritableFile>> create_segment(LogSegment& segment);
+    Result<std::unique_ptr<PooledWriter>> create_segment(const LogSegment& segment);
     // The same when a batch of `next_bytes` is to follow: an error that leaves the log as it was puts the
     // change off until more than that one is written.
     Result<void> try_change_segment(std::uint64_t next_bytes);
@@ -84,9 +81,6 @@ class SegmentedLog final : public PartitionLog {
     // Before anything is written to a log without a seal, or behind one that says that nothing is.
     Result<void> open_seal();
     Result<void> cut_files(const std::shared_ptr<LogSegment>& last, std::uint64_t bytes);
-    // Of closed segments, under mutex_: the reader of one stays open until others were opened after it.
-    void note_opened(const std::shared_ptr<LogSegment>& segment) const;
-    void forget_opened(const std::shared_ptr<LogSegment>& segment);
     // Takes the log out of service and what was not synced out of the file; the error to return.
     Error fail(Error cause, bool disk_is_known);
     // The error of an append that began at `begin`.
@@ -115,7 +109,7 @@ class SegmentedLog final : public PartitionLog {
 
     // Writer only.
     std::shared_ptr<LogSegment> active_;  // the last of segments_
-    std::unique_ptr<WritableFile> active_file_;
+    std::unique_ptr<PooledWriter> active_file_;
     std::uint64_t roll_at_bytes_;  // of the active segment
     Offset synced_end_;
     std::optional<LogSeal> sealed_;   // as it lies on the disk
@@ -129,9 +123,8 @@ class SegmentedLog final : public PartitionLog {
 
     std::mutex files_mutex_;  // of who removes or replaces files of segments; taken before mutex_
     mutable std::mutex mutex_;
-    std::vector<std::shared_ptr<LogSegment>> segments_;       // never empty; the last one is active
-    std::deque<RecentBatch> recent_;                          // the newest batches of the active segment
-    mutable std::deque<std::shared_ptr<LogSegment>> opened_;  // closed segments whose reader is open
+    std::vector<std::shared_ptr<LogSegment>> segments_;  // never empty; the last one is active
+    std::deque<RecentBatch> recent_;                     // the newest batches of the active segment
     EpochHistory epochs_;
     std::atomic<Offset> end_offset_;
     std::atomic<bool> failed_ = false;

@@ -136,6 +136,7 @@ Result<void> SegmentedLog::check_given(std::span<const StoredBatch> batches) con
 }
 
 Result<void> SegmentedLog::write_run(std::span<const StoredBatch> run) {
+    DL_TRY(active_file_->make_ready());
     gather(run);
     std::uint64_t total = 0;
     parts_.clear();

@@ -143,8 +143,6 @@ Result<void> SegmentedLog::name_packed(const std::vector<std::shared_ptr<LogSegm
     {
         const std::lock_guard guard(mutex_);
         const auto at = std::find(segments_.begin(), segments_.end(), segments.front());
-        for (const auto& segment : segments)
-            forget_opened(segment);
         *at = packed;
         segments_.erase(at + 1, at + static_cast<std::ptrdiff_t>(segments.size()));
     }

@@ -79,19 +79,14 @@ std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset) const {
 }
 
 Result<std::shared_ptr<ReadableFile>> SegmentedLog::reader_of(const Place& place) const {
-    {
-        const std::lock_guard guard(mutex_);
-        if (place.segment->reader != nullptr) return place.segment->reader;
-    }
+    if (auto open = place.segment->reader.get(); open != nullptr) return open;
     DL_TRY_ASSIGN(auto opened, open_segment_file(files_, place.segment->path,
                                                  {identity_.table, identity_.partition,
                                                   place.segment->index.first_offset}));
+    // Under the lock, so that nothing is put back into one that was emptied because its file is another now.
     const std::lock_guard guard(mutex_);
-    const bool there = std::find(segments_.begin(), segments_.end(), place.segment) != segments_.end();
-    if (place.segment->reader == nullptr && there) {
-        place.segment->reader = opened.file;
-        if (place.segment->closed) note_opened(place.segment);
-    }
+    if (std::find(segments_.begin(), segments_.end(), place.segment) != segments_.end())
+        place.segment->reader.put(opened.file);
     return std::move(opened.file);
 }
 
@@ -200,19 +195,6 @@ Result<Offset> SegmentedLog::offset_for_time(std::int64_t time_us) const {
         }
         if (!replaced) return end_offset();
     }
-}
-
-void SegmentedLog::note_opened(const std::shared_ptr<LogSegment>& segment) const {
-    if (segment->reader == nullptr || std::find(opened_.begin(), opened_.end(), segment) != opened_.end())
-        return;
-    opened_.push_back(segment);
-    if (opened_.size() <= kOpenClosedSegmentsMax) return;
-    opened_.front()->reader.reset();
-    opened_.pop_front();
-}
-
-void SegmentedLog::forget_opened(const std::shared_ptr<LogSegment>& segment) {
-    std::erase(opened_, segment);
 }
 
 }  // namespace dl::slave

@@ -38,12 +38,11 @@ Result<void> SegmentedLog::try_change_segment(std::uint64_t next_bytes) {
     return changed;
 }
 
-Result<std::unique_ptr<WritableFile>> SegmentedLog::create_segment(LogSegment& segment) {
+Result<std::unique_ptr<PooledWriter>> SegmentedLog::create_segment(const LogSegment& segment) {
     if (DL_FAILPOINT_ERROR("roll.before-create")) return injected("roll.before-create");
     DL_TRY_ASSIGN(auto file, files_.open_append(segment.path, true));
     if (DL_FAILPOINT_ERROR("roll.after-create")) return injected("roll.after-create");
-    DL_TRY_ASSIGN(segment.reader, files_.open_read(segment.path));
-    return file;
+    return std::make_unique<PooledWriter>(files_, segment.path, std::move(file));
 }
 
 // The old segment is on the disk before the new one has a name, so only the last segment can have a torn end.
@@ -83,7 +82,6 @@ Result<void> SegmentedLog::change_segment() {
     old->closed = true;
     old->index.batch_ids = {};
     old->index.entries.shrink_to_fit();
-    note_opened(old);
     segments_.push_back(std::move(next));
     recent_.clear();
     return {};

@@ -42,7 +42,6 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
         // It takes what is appended next.
         DL_TRY(unpack_segment_file(files_, last->path, *file.file));
         const std::lock_guard guard(mutex_);
-        forget_opened(last);
         last->reader.reset();
         last->packed = false;
     }
@@ -54,7 +53,6 @@ Result<Offset> SegmentedLog::truncate_from(Offset offset, LeaderEpoch epoch) {
     if (!cut.has_error() && DL_FAILPOINT_ERROR("truncate.between-truncate-and-epoch-cache"))
         cut = injected("truncate.between-truncate-and-epoch-cache");
     const std::lock_guard guard(mutex_);
-    forget_opened(last);
     last->closed = false;
     last->index = std::move(kept);
     active_ = last;
@@ -101,18 +99,13 @@ Result<void> SegmentedLog::cut_files(const std::shared_ptr<LogSegment>& last, st
             newest = segments_.back();
             if (newest == last) break;
             segments_.pop_back();
-            forget_opened(newest);
         }
         DL_TRY(remove(newest->path));
         DL_TRY(files_.sync_directory(identity_.directory));
     }
     if (reopen) {
-        DL_TRY_ASSIGN(active_file_, files_.open_append(last->path, false));
-    }
-    if (last->reader == nullptr) {
-        DL_TRY_ASSIGN(auto reader, files_.open_read(last->path));
-        const std::lock_guard guard(mutex_);
-        last->reader = std::move(reader);
+        DL_TRY_ASSIGN(auto file, files_.open_append(last->path, false));
+        active_file_ = std::make_unique<PooledWriter>(files_, last->path, std::move(file));
     }
     DL_TRY(active_file_->truncate(bytes));
     return active_file_->sync();

@@ -311,7 +311,7 @@ TEST(LogDamage, APutOffChangeOfFilesSurvivesAPowerCut) {
         SimFileSystem files;
         auto opened = open_log(files, kDirectory, 1024);
         ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
-        files.fail(SimCall::open_read, 1, SimFault::io_error);  // of the new file
+        files.fail(SimCall::create, 1, SimFault::io_error);  // of the new file
         ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(600))));
         ASSERT_EQ(opened.log->segments().size(), 1u);
         opened.log.reset();

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "common/io/open_file_pool.h"
 #include "slave/log/segmented_log.h"
 #include "tests/unit/slave/log/log_fixture.h"
 
@@ -252,25 +253,53 @@ TEST(PartitionLog, RefusesABatchOfAnotherPartition) {
     EXPECT_EQ(opened.log->end_offset(), 0);
 }
 
-// One that was read before it was closed counts once among those that stay open, one that nobody read not at
-// all.
-TEST(PartitionLog, TheNewestClosedSegmentsStayOpen) {
-    for (const bool is_read : {true, false}) {
-        SimFileSystem files;
-        ASSERT_OK(append_and_sync(*open_log(files).log, make_batch(body_of(100))));
-        const auto opened = open_log(files);
-        auto& log = *opened.log;
-        if (is_read) ASSERT_OK(log.read(0, 1, 1000));
-        Offset first = is_read ? 0 : 1;  // of the oldest one that is open
-        for (Offset closed = 0; closed < static_cast<Offset>(kOpenClosedSegmentsMax) + first; ++closed) {
-            ASSERT_OK(log.roll());
-            ASSERT_OK(append_and_sync(log, make_batch(body_of(100))));
+std::size_t batches_of(const OpenLog& opened) {
+    const auto read = opened.log->read(0, opened.log->end_offset(), 1u << 20);
+    return read.has_value() ? read->size() : 0;
+}
+
+// However many logs there are, about so many of their files are open at a time.
+TEST(PartitionLog, FilesThatAreNotUsedAreClosedAndOpenedAgain) {
+    auto& pool = OpenFilePool::instance();
+    pool.set_open_max(4);
+    constexpr int kLogs = 20;
+    SimFileSystem files;
+    std::vector<OpenLog> logs;
+    ASSERT_OK(files.create_directories("/data"));
+    ASSERT_OK(files.sync_directory("/"));
+    for (int i = 0; i < kLogs; ++i)
+        logs.push_back(open_log(files, "/data/log" + std::to_string(i), 200));
+    EXPECT_LE(pool.open(), 5u);
+    for (int round = 0; round < 3; ++round)
+        for (auto& opened : logs) {
+            ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(100))));
+            ASSERT_OK(opened.log->read(0, opened.log->end_offset(), 1000));
+            EXPECT_LE(pool.open(), 6u);
         }
-        for (; first + 1 < log.end_offset(); ++first) {
-            files.fail(SimCall::open_read, 1, SimFault::io_error);
-            ASSERT_OK(log.read(first, first + 1, 1000));
-        }
-    }
+    pool.set_open_max(OpenFilePool::kOpenMax);
+    for (auto& opened : logs)
+        EXPECT_EQ(batches_of(opened), 3u);
+    logs.clear();
+    files.crash(1);
+    for (int i = 0; i < kLogs; ++i)
+        EXPECT_EQ(batches_of(open_log(files, "/data/log" + std::to_string(i), 200)), 3u);
+}
+
+// It cannot be opened: nothing was written, and the log goes on as soon as there is one.
+TEST(PartitionLog, AFileThatCannotBeOpenedAgainIsNoFailureOfTheLog) {
+    auto& pool = OpenFilePool::instance();
+    SimFileSystem files;
+    auto opened = open_log(files);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(100))));
+    pool.set_open_max(0);
+    auto other = open_log(files, "/data/other");
+    pool.set_open_max(OpenFilePool::kOpenMax);
+    ASSERT_OK(files.rename(segment_name(0), "/data/away"));
+    EXPECT_EQ(append_and_sync(*opened.log, make_batch(body_of(100))).error().code, ErrorCode::overloaded);
+    EXPECT_FALSE(opened.log->failed());
+    ASSERT_OK(files.rename("/data/away", segment_name(0)));
+    ASSERT_OK(append_and_sync(*opened.log, make_batch(body_of(100))));
+    EXPECT_EQ(batches_of(opened), 2u);
 }
 
 TEST(PartitionLog, ReadersFollowTheWriterOnRealFiles) {

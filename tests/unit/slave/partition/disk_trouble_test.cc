@@ -68,7 +68,7 @@ TEST_F(DiskTrouble, AFullDiskRefusesAndWritingGoesOnByItself) {
 }
 
 TEST_F(DiskTrouble, NoNewLogFileAndNoIndexOfAnOldOneAreNoReason) {
-    for (const auto call : {Call::rename, Call::create, Call::open_read}) {
+    for (const auto call : {Call::rename, Call::create}) {
         const auto segments = partition_->stats().segments;
         fail(call, call == Call::rename ? ".idx" : ".log", ErrorCode::io_error);
         for (int i = 0; i < 20; ++i)
@@ -91,7 +91,13 @@ TEST_F(DiskTrouble, AFlushWhoseCommitFailsLeavesNothing) {
         ASSERT_TRUE(try_append(i, 900).has_value());
     ASSERT_TRUE(partition_->flush().has_value());
     const auto before = snapshot_files();
-    fail(Call::create, "manifest", ErrorCode::disk_full);
+    // As a change, and as a whole.
+    disk_.set_fault([](Call call, const std::string& path) -> std::optional<ErrorCode> {
+        if ((call == Call::append && path.ends_with("/manifest")) ||
+            (call == Call::create && path.ends_with("/manifest.tmp")))
+            return ErrorCode::disk_full;
+        return std::nullopt;
+    });
     for (int i = 0; i < 20; ++i)
         ASSERT_TRUE(try_append(100 + i, 900).has_value());
     EXPECT_TRUE(partition_->flush().has_error());
@@ -110,7 +116,8 @@ TEST_F(DiskTrouble, ACompactionWhoseCommitFailsLeavesNothing) {
     ASSERT_TRUE(partition_->flush().has_value());
     disk_.set_fault([commits = 0](Call call, const std::string& path) mutable -> std::optional<ErrorCode> {
         // The first one is that of the flush.
-        if (call == Call::rename && path.ends_with("manifest") && commits++ > 0) return ErrorCode::io_error;
+        if ((call == Call::append || call == Call::rename) && path.ends_with("/manifest") && commits++ > 0)
+            return ErrorCode::io_error;
         return std::nullopt;
     });
     EXPECT_TRUE(partition_->compress({}).has_error());
@@ -123,15 +130,19 @@ TEST_F(DiskTrouble, ACompactionWhoseCommitFailsLeavesNothing) {
     EXPECT_EQ(live().size(), 10u);
 }
 
-// The rename was made and its directory could not be synced: either manifest may be there after a crash.
+// The change was appended, or the rename made, and could not be synced: either manifest may be there after a
+// crash.
 TEST_F(DiskTrouble, WhatAManifestMayNameStays) {
     for (int i = 0; i < 40; ++i)
         ASSERT_TRUE(try_append(i % 10, 900).has_value());
     ASSERT_TRUE(partition_->flush().has_value());
     disk_.set_fault([this](Call call, const std::string& path) -> std::optional<ErrorCode> {
-        if (call == Call::sync_directory && path == directory_) return ErrorCode::io_error;
+        if ((call == Call::sync_directory && path == directory_) ||
+            (call == Call::sync && path.ends_with("/manifest")))
+            return ErrorCode::io_error;
         return std::nullopt;
     });
+    EXPECT_TRUE(partition_->compress({}).has_error());
     EXPECT_TRUE(partition_->compress({}).has_error());
     close();
     heal();
