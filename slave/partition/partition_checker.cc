@@ -57,8 +57,8 @@ class Checker {
             problem("manifest " + core_.directory + "/manifest has edition " +
                     std::to_string(on_disk->edition) + ", it should have " +
                     std::to_string(manifest_.edition));
-        if (const auto decoded = decode_manifest(encode_manifest(manifest_)); decoded.has_error())
-            problem("the manifest of " + core_.label() + ": " + decoded.error().message);
+        if (const auto checked = dl::slave::check_manifest(manifest_); checked.has_error())
+            problem("the manifest of " + core_.label() + ": " + checked.error().message);
         return {};
     }
 

@@ -139,7 +139,7 @@ Result<void> recover_partition(PartitionCore& core) {
 
 Result<void> create_partition(FileSystem& files, const std::string& directory, TableId table,
                               PartitionId id) {
-    const ManifestStore store(files, directory);
+    ManifestStore store(files, directory);
     DL_TRY_ASSIGN(const bool there, files.exists(store.path()));
     if (there)
         return make_error(ErrorCode::table_exists, "partition directory " + directory + " exists already");

@@ -1,29 +1,35 @@
 #include "slave/snapshot/manifest.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
 
 #include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
+#include "slave/snapshot/manifest_changes.h"
+#include "slave/snapshot/manifest_json.h"
 
 namespace dl::slave {
 namespace {
 
 using nlohmann::json;
 
-// First line "DLMANIFEST <version> <crc-32c of the rest, 8 hex digits>", then JSON.
+// First line "DLMANIFEST <version> <crc-32c of the JSON, 8 hex digits> <bytes of it>", then JSON, then
+// changes. Before version 4 there were no changes, and the JSON was all the rest.
 constexpr std::string_view kMagic = "DLMANIFEST ";
-constexpr std::string_view kVersion = "2";
+constexpr std::string_view kVersion = "4";
+constexpr std::string_view kVersionWithLoss = "3";  // as 2, with "lost" and "salvaged_end"
+constexpr std::string_view kVersionWhole = "2";
 constexpr std::string_view kVersionBefore = "1";  // its batch ids lie elsewhere
-// As 2, with "lost" and "salvaged_end": what an older program would take for damage.
-constexpr std::string_view kVersionWithLoss = "3";
-constexpr std::size_t kCrcDigits = 8;
 
 Error corrupt(const std::string& what) {
-    return make_error(ErrorCode::corrupt_data, what);
+    return corrupt_manifest(what);
 }
 
 std::string padded(Offset offset) {
@@ -32,7 +38,19 @@ std::string padded(Offset offset) {
     return text;
 }
 
-json file_to_json(const ManifestFile& file) {
+}  // namespace
+
+Error corrupt_manifest(const std::string& what) {
+    return make_error(ErrorCode::corrupt_data, what);
+}
+
+std::string manifest_crc(std::string_view bytes) {
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08x", crc32c(0, bytes.data(), bytes.size()));
+    return digits;
+}
+
+json manifest_file_to_json(const ManifestFile& file) {
     json fields = json::array();
     for (const auto& field : file.fields)
         fields.push_back({{"id", field.id.value}, {"type", type_name(field.type)}});
@@ -51,7 +69,7 @@ json file_to_json(const ManifestFile& file) {
             {"fields", std::move(fields)}};
 }
 
-Result<ManifestFile> file_from_json(const json& tree) {
+Result<ManifestFile> manifest_file_from_json(const json& tree) {
     ManifestFile file;
     file.first_offset = tree.at("first").get<Offset>();
     file.end_offset = tree.at("end").get<Offset>();
@@ -77,6 +95,8 @@ Result<ManifestFile> file_from_json(const json& tree) {
     return file;
 }
 
+namespace {
+
 // Where records go on at or behind `offset`.
 Offset behind_lost(const Manifest& manifest, Offset offset) {
     for (const auto& lost : manifest.lost)
@@ -99,7 +119,9 @@ Result<void> check_losses(const Manifest& manifest) {
     return {};
 }
 
-Result<void> check_consistent(const Manifest& manifest) {
+}  // namespace
+
+Result<void> check_manifest(const Manifest& manifest) {
     DL_TRY(check_losses(manifest));
     Offset end = 0;
     for (const auto& file : manifest.files) {
@@ -142,8 +164,6 @@ Result<void> check_consistent(const Manifest& manifest) {
     return {};
 }
 
-}  // namespace
-
 std::string ManifestFile::stem() const {
     return padded(first_offset) + "-" + padded(end_offset) + "." + std::to_string(edition);
 }
@@ -151,7 +171,7 @@ std::string ManifestFile::stem() const {
 std::string encode_manifest(const Manifest& manifest) {
     json files = json::array();
     for (const auto& file : manifest.files)
-        files.push_back(file_to_json(file));
+        files.push_back(manifest_file_to_json(file));
     json tree = {{"edition", manifest.edition},
                  {"table_id", manifest.table.value},
                  {"partition", manifest.partition.value},
@@ -168,29 +188,54 @@ std::string encode_manifest(const Manifest& manifest) {
         tree["salvaged_end"] = manifest.salvaged_end;
     }
     const std::string body = tree.dump(1) + "\n";
-    char crc[kCrcDigits + 1];
-    std::snprintf(crc, sizeof crc, "%08x", crc32c(0, body.data(), body.size()));
-    return std::string(kMagic) + std::string(manifest.lost.empty() ? kVersion : kVersionWithLoss) + " " +
-           crc + "\n" + body;
+    return std::string(kMagic) + std::string(kVersion) + " " + manifest_crc(body) + " " +
+           std::to_string(body.size()) + "\n" + body;
 }
 
-Result<Manifest> decode_manifest(std::string_view text) {
+namespace {
+
+struct Parts {
+    std::string_view version;
+    std::string_view whole;    // JSON whose checksum is right
+    std::string_view changes;  // behind it
+};
+
+Result<Parts> parts_of(std::string_view text) {
     if (!text.starts_with(kMagic)) return corrupt("does not begin with DLMANIFEST");
     const auto line_end = text.find('\n');
     if (line_end == std::string_view::npos) return corrupt("has no complete first line");
     const auto line = text.substr(kMagic.size(), line_end - kMagic.size());
     const auto blank = line.find(' ');
-    const auto version = line.substr(0, blank);
-    if (version != kVersion && version != kVersionBefore && version != kVersionWithLoss)
-        return corrupt("has format version \"" + std::string(version.substr(0, 16)) +
-                       "\", this program knows 1 to 3");
-    const auto digits = line.substr(blank + 1);
-    const auto body = text.substr(line_end + 1);
-    char crc[kCrcDigits + 1];
-    std::snprintf(crc, sizeof crc, "%08x", crc32c(0, body.data(), body.size()));
-    if (blank == std::string_view::npos || digits != crc) return corrupt("its checksum does not match");
+    Parts parts{line.substr(0, blank), text.substr(line_end + 1), {}};
+    if (parts.version != kVersion && parts.version != kVersionWhole && parts.version != kVersionBefore &&
+        parts.version != kVersionWithLoss)
+        return corrupt("has format version \"" + std::string(parts.version.substr(0, 16)) +
+                       "\", this program knows 1 to 4");
+    if (blank == std::string_view::npos) return corrupt("its first line has no checksum");
+    auto digits = line.substr(blank + 1);
+    if (parts.version == kVersion) {
+        const auto before_bytes = digits.find(' ');
+        if (before_bytes == std::string_view::npos) return corrupt("its first line has no length");
+        const auto length = digits.substr(before_bytes + 1);
+        std::size_t bytes = 0;
+        const auto parsed = std::from_chars(length.data(), length.data() + length.size(), bytes);
+        if (length.empty() || length.front() == '0' || parsed.ec != std::errc() ||
+            parsed.ptr != length.data() + length.size() || bytes > parts.whole.size())
+            return corrupt("its length does not match");
+        digits = digits.substr(0, before_bytes);
+        parts.changes = parts.whole.substr(bytes);
+        parts.whole = parts.whole.substr(0, bytes);
+    }
+    if (digits != manifest_crc(parts.whole)) return corrupt("its checksum does not match");
+    return parts;
+}
+
+}  // namespace
+
+Result<Manifest> decode_manifest(std::string_view text, std::size_t* torn_bytes) {
+    DL_TRY_ASSIGN(const auto parts, parts_of(text));
     try {
-        const json tree = json::parse(body);
+        const json tree = json::parse(parts.whole);
         Manifest manifest;
         manifest.edition = tree.at("edition").get<std::uint64_t>();
         manifest.table = TableId{tree.at("table_id").get<std::uint64_t>()};
@@ -199,22 +244,26 @@ Result<Manifest> decode_manifest(std::string_view text) {
         manifest.log_start = tree.at("log_start").get<Offset>();
         // Manifests from before it was written compacted exactly what the log no longer had.
         manifest.compacted_end = tree.value("compacted_end", manifest.log_start);
-        manifest.batch_ids_in_log = version == kVersionBefore;
+        manifest.batch_ids_in_log = parts.version == kVersionBefore;
         if (!manifest.batch_ids_in_log)
             manifest.batch_ids = tree.at("batch_ids").get<std::vector<std::uint64_t>>();
         else if (const auto edition = tree.at("batch_ids_edition").get<std::uint64_t>(); edition != 0)
             manifest.batch_ids = {edition};
         for (const auto& entry : tree.at("files")) {
-            DL_TRY_ASSIGN(auto file, file_from_json(entry));
+            DL_TRY_ASSIGN(auto file, manifest_file_from_json(entry));
             manifest.files.push_back(std::move(file));
         }
-        if (version == kVersionWithLoss) {
+        if (parts.version == kVersionWithLoss || (parts.version == kVersion && tree.contains("lost"))) {
             for (const auto& entry : tree.at("lost"))
                 manifest.lost.push_back({entry.at("from").get<Offset>(), entry.at("end").get<Offset>(),
                                          entry.at("end_is_known").get<bool>()});
             manifest.salvaged_end = tree.at("salvaged_end").get<Offset>();
         }
-        DL_TRY(check_consistent(manifest));
+        DL_TRY(check_manifest(manifest));
+        std::size_t torn = 0;
+        DL_TRY(apply_manifest_changes(parts.changes, &manifest, &torn));
+        DL_TRY(check_manifest(manifest));
+        if (torn_bytes != nullptr) *torn_bytes = torn;
         return manifest;
     } catch (const json::exception& error) {
         return corrupt(std::string("cannot be read: ") + error.what());
@@ -223,15 +272,19 @@ Result<Manifest> decode_manifest(std::string_view text) {
 
 Result<Manifest> ManifestStore::load() const {
     DL_TRY_ASSIGN(const auto text, files_.read_all(path()));
-    auto manifest = decode_manifest(text);
+    std::size_t torn_bytes = 0;
+    auto manifest = decode_manifest(text, &torn_bytes);
     if (manifest.has_error())
         return manifest.error().in("manifest " + path() +
                                    " is damaged (restore the partition's directory from a copy)");
+    if (torn_bytes != 0)
+        spdlog::info("snapshot: the last change of manifest {} was not finished, its {} bytes do not count",
+                     path(), torn_bytes);
     return manifest;
 }
 
-Result<void> ManifestStore::replace(const Manifest& manifest,
-                                    [[maybe_unused]] const std::string& operation) const {
+Result<void> ManifestStore::replace(const Manifest& manifest, [[maybe_unused]] const std::string& operation) {
+    written_.reset();
     const std::string text = encode_manifest(manifest);
     const std::string next = path() + ".tmp";
     DL_TRY_ASSIGN(const bool stale, files_.exists(next));
@@ -245,7 +298,47 @@ Result<void> ManifestStore::replace(const Manifest& manifest,
     DL_FAILPOINT((operation + ".before-manifest-rename").c_str());
     DL_TRY(files_.rename(next, path()));
     DL_FAILPOINT((operation + ".after-rename-before-dir-fsync").c_str());
-    return files_.sync_directory(directory_);
+    DL_TRY(files_.sync_directory(directory_));
+    written_ = Written{manifest.edition, text.size(), text.size()};
+    return {};
+}
+
+Result<void> ManifestStore::commit(const Manifest& before, const Manifest& manifest,
+                                   const std::string& operation) {
+    if (!written_ || written_->edition != before.edition) return replace(manifest, operation);
+    const auto change = encode_manifest_change(before, manifest);
+    if (!change || written_->bytes + change->size() - written_->whole_bytes >
+                       std::max(kChangesBytesMin, written_->whole_bytes))
+        return replace(manifest, operation);
+    // Whatever goes wrong from here on, nothing is appended behind it.
+    auto written = *std::exchange(written_, std::nullopt);
+    {
+        DL_TRY_ASSIGN(const auto file, files_.open_append(path(), false));
+        if (file->size() != written.bytes) return replace(manifest, operation);
+        DL_FAILPOINT((operation + ".before-manifest-append").c_str());
+        DL_TRY(append_change(*file, *change, operation));
+        DL_FAILPOINT((operation + ".after-append-before-manifest-fsync").c_str());
+        DL_TRY(file->sync());
+    }
+    written.bytes += change->size();
+    written.edition = manifest.edition;
+    written_ = written;
+    return {};
+}
+
+// In two writes, so that a crash point can lie between them.
+Result<void> ManifestStore::append_change(WritableFile& file, std::string_view change,
+                                          [[maybe_unused]] const std::string& operation) {
+#ifdef DL_FAILPOINTS
+    static const bool armed = std::getenv("DL_FAILPOINT") != nullptr;
+    if (armed) {
+        const auto half = change.substr(0, change.size() / 2);
+        DL_TRY(file.append({&half, 1}));
+        DL_FAILPOINT((operation + ".mid-manifest-append").c_str());
+        change.remove_prefix(half.size());
+    }
+#endif
+    return file.append({&change, 1});
 }
 
 }  // namespace dl::slave

@@ -1,9 +1,11 @@
 // The manifest of a partition: which snapshot files there are, what they cover, and where the log takes over.
-// Replaced by one atomic rename, the only commit point of flush and compaction (INV-6); every file it does
-// not name is garbage. Format: docs/formats/manifest.md.
+// A change is appended to it and synced, or it is replaced by one atomic rename: either is the only commit
+// point of flush and compaction (INV-6); every file it does not name is garbage. Format:
+// docs/formats/manifest.md.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,11 +69,15 @@ struct Manifest {
     }
 };
 
+// In its whole form, without changes behind it.
 std::string encode_manifest(const Manifest& manifest);
-// CORRUPT_DATA: damaged, unknown version, or not consistent in itself.
-Result<Manifest> decode_manifest(std::string_view text);
+// CORRUPT_DATA: damaged, unknown version, or not consistent in itself. `torn_bytes`: of a last change that
+// was not finished, and does not count.
+Result<Manifest> decode_manifest(std::string_view text, std::size_t* torn_bytes = nullptr);
+// CORRUPT_DATA: not consistent in itself.
+Result<void> check_manifest(const Manifest& manifest);
 
-// Reads and replaces `<directory>/manifest`. Blocking.
+// Reads and changes `<directory>/manifest`. Blocking; one thread at a time changes it.
 class ManifestStore {
   public:
     ManifestStore(FileSystem& files, std::string directory)
@@ -79,12 +85,28 @@ class ManifestStore {
     std::string path() const { return directory_ + "/manifest"; }
     // Errors name the path.
     Result<Manifest> load() const;
-    // Durable on return. After an error either the old or the new one is on disk; both are complete.
+    // Writes all of it. Durable on return. After an error either the old or the new one is on disk.
     // `operation` names the crash points: "<operation>.before-manifest-rename",
     // "<operation>.after-rename-before-dir-fsync".
-    Result<void> replace(const Manifest& manifest, const std::string& operation) const;
+    Result<void> replace(const Manifest& manifest, const std::string& operation);
+    // The same, but appends only what has changed since this object wrote `before`, as long as all changes
+    // are not more than the whole; so the first one writes all, and so does the first one after an error:
+    // nothing is appended to bytes that somebody else wrote, or that may be torn. Crash points:
+    // "<operation>.before-manifest-append", "<operation>.mid-manifest-append",
+    // "<operation>.after-append-before-manifest-fsync".
+    Result<void> commit(const Manifest& before, const Manifest& manifest, const std::string& operation);
+
+    static constexpr std::size_t kChangesBytesMin = 16u << 10;  // before the whole is written again
 
   private:
+    struct Written {
+        std::uint64_t edition = 0;
+        std::size_t whole_bytes = 0;
+        std::size_t bytes = 0;  // with the changes
+    };
+    Result<void> append_change(WritableFile& file, std::string_view change, const std::string& operation);
+
+    std::optional<Written> written_;  // what is in the file for certain
     FileSystem& files_;
     std::string directory_;
 };

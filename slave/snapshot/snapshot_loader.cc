@@ -102,7 +102,9 @@ Error with_way_out(Error error) {
 }
 
 // INV-6: what the manifest does not name was never committed, or was replaced.
-Result<void> remove_garbage(FileSystem& files, const std::string& directory, const Manifest& manifest) {
+Result<void> remove_garbage(FileSystem& files, const std::string& partition_directory,
+                            const Manifest& manifest) {
+    const auto directory = snapshots_directory(partition_directory);
     std::set<std::string> named;
     for (const auto& file : manifest.files) {
         named.insert(file.parquet_name());
@@ -111,9 +113,14 @@ Result<void> remove_garbage(FileSystem& files, const std::string& directory, con
     }
     for (const auto edition : manifest.batch_ids)
         named.insert(Manifest::batch_ids_name(edition));
-    DL_TRY_ASSIGN(const auto found, files.list(directory));
+    DL_TRY_ASSIGN(auto found, files.list(directory));
+    std::erase_if(found, [&](const std::string& name) { return named.contains(name); });
+    if (found.empty()) return {};
+    // Of a killed process the manifest may be in the page cache only. The one before it names what goes now.
+    DL_TRY(files.sync_file(ManifestStore(files, partition_directory).path()));
+    DL_TRY(files.sync_directory(partition_directory));
     for (const auto& name : found)
-        if (!named.contains(name)) DL_TRY(files.remove(directory + "/" + name));
+        DL_TRY(files.remove(directory + "/" + name));
     return {};
 }
 
@@ -153,7 +160,7 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
         entries.push_back({opened[i], std::move(vectors[i])});
     DL_CHECK(entries.size() == loaded.manifest.files.size(), "INV-6 what the manifest names is loaded");
     loaded.files = std::make_shared<const FileSet>(std::move(entries));
-    DL_TRY(remove_garbage(files, from.snapshots_directory, loaded.manifest));
+    DL_TRY(remove_garbage(files, directory, loaded.manifest));
     return loaded;
 }
 

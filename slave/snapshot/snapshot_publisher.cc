@@ -38,7 +38,8 @@ Result<void> SnapshotPublisher::rewrite_vectors(std::vector<FileEntry> files) {
                    .files = std::move(files),
                    .flushed_end = same.flushed_end,
                    .compacted_end = same.compacted_end,
-                   .log_start = same.log_start});
+                   .log_start = same.log_start,
+                   .whole = true});
 }
 
 Result<void> SnapshotPublisher::write(const Change& change, Draft* draft) {
@@ -65,10 +66,11 @@ Result<void> SnapshotPublisher::write(const Change& change, Draft* draft) {
         next.files.push_back(std::move(info));
     }
     // Refusing an inconsistent manifest here is better than at the next start.
-    if (auto checked = decode_manifest(encode_manifest(next)); checked.has_error())
+    if (auto checked = check_manifest(next); checked.has_error())
         return checked.error().in("a new manifest is not consistent and was not written");
     DL_TRY(files_.sync_directory(snapshots_directory(directory_)));
-    return store_.replace(next, change.operation);
+    return change.whole ? store_.replace(next, change.operation)
+                        : store_.commit(manifest(), next, change.operation);
 }
 
 Result<void> SnapshotPublisher::commit(const Change& change) {

@@ -34,6 +34,7 @@ class SnapshotPublisher {
         std::optional<std::vector<std::uint64_t>> batch_ids{};  // editions of their files; nullopt: the same
         std::vector<ManifestLoss> lost{};  // accepted with this change, behind those of before
         Offset salvaged_end = 0;           // with `lost`
+        bool whole = false;                // the manifest is written anew, whatever lies there
     };
     // Durable on return. New files, those of batch ids too, are already synced; the directory is synced here.
     // After an error the change is not made and the files it would have brought are removed, unless a

@@ -162,14 +162,19 @@ INSTANTIATE_TEST_SUITE_P(Flush, CrashPointTest,
                                            CrashPoint{"flush.after-batch-ids", 2, false},
                                            CrashPoint{"flush.before-manifest-rename", 2, false},
                                            CrashPoint{"flush.after-rename-before-dir-fsync", 2, false},
+                                           CrashPoint{"flush.before-manifest-append", 2, false},
+                                           CrashPoint{"flush.mid-manifest-append", 2, false},
+                                           CrashPoint{"flush.after-append-before-manifest-fsync", 2, false},
                                            CrashPoint{"flush.after-publish", 2, false}),
                          test_name);
 INSTANTIATE_TEST_SUITE_P(Compaction, CrashPointTest,
                          ::testing::Values(CrashPoint{"compaction.before-write-new", 2, true},
                                            CrashPoint{"compaction.mid", 2, true},
                                            CrashPoint{"compaction.before-fsync-new", 2, true},
-                                           CrashPoint{"compaction.before-manifest-rename", 2, true},
-                                           CrashPoint{"compaction.after-rename-before-dir-fsync", 2, true},
+                                           CrashPoint{"compaction.before-manifest-append", 2, true},
+                                           CrashPoint{"compaction.mid-manifest-append", 2, true},
+                                           CrashPoint{"compaction.after-append-before-manifest-fsync", 2,
+                                                      true},
                                            CrashPoint{"compaction.before-delete-old", 2, true},
                                            CrashPoint{"compaction.after-delete-old", 2, true}),
                          test_name);
@@ -209,7 +214,7 @@ TEST_F(FailpointTest, DiesInACompactionNobodyAskedFor) {
     options.slave_properties["slave.compaction.files.min"] = "2";
     // The history has every record, whatever was merged.
     dies_at_each(options,
-                 {"compaction.mid:kill:3", "compaction.before-manifest-rename:kill:3",
+                 {"compaction.mid:kill:3", "compaction.mid-manifest-append:kill:3",
                   "compaction.before-delete-old:kill:3"},
                  seconds(25));
 }
@@ -218,7 +223,7 @@ TEST_F(FailpointTest, DiesWhileItJoinsFiles) {
     auto options = small_segments();
     options.slave_properties["slave.compaction.join.files"] = "2";
     dies_at_each(options,
-                 {"join.before-manifest-rename:kill:2", "join.after-rename-before-dir-fsync:kill:2",
+                 {"join.mid-manifest-append:kill:2", "join.after-append-before-manifest-fsync:kill:2",
                   "join.before-delete-old:kill:2"},
                  seconds(25));
 }

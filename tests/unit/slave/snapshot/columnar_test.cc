@@ -8,6 +8,7 @@
 #include "common/io/file_system.h"
 #include "slave/snapshot/delete_vector.h"
 #include "slave/snapshot/manifest.h"
+#include "slave/snapshot/manifest_changes.h"
 
 namespace dl::slave {
 namespace {
@@ -139,16 +140,115 @@ Manifest sample_manifest() {
     return manifest;
 }
 
-TEST(ManifestTest, RoundTripAndGolden) {
-    const auto text = encode_manifest(sample_manifest());
-    const auto golden = posix_file_system().read_all(std::string(DL_GOLDEN_DIR) + "/manifest-v2");
-    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
-    EXPECT_EQ(text, *golden);
-    const auto read = decode_manifest(*golden);
+std::string golden(const std::string& name, const std::string& text = {}) {
+    const auto path = std::string(DL_GOLDEN_DIR) + "/" + name;
+    if (!text.empty() && std::getenv("DL_REGENERATE_GOLDEN") != nullptr)
+        std::ofstream(path, std::ios::binary) << text;
+    const auto read = posix_file_system().read_all(path);
+    EXPECT_TRUE(read.has_value()) << read.error().to_text();
+    return read.has_value() ? *read : "";
+}
+
+TEST(ManifestTest, OfVersion2ItIsRead) {
+    const auto read = decode_manifest(golden("manifest-v2"));
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
-    EXPECT_EQ(encode_manifest(*read), text);
+    EXPECT_EQ(encode_manifest(*read), encode_manifest(sample_manifest()));
     EXPECT_EQ(read->files[0].fields[1].type, (DataType{TypeKind::decimal, 10, 2}));
     EXPECT_EQ(read->files[1].stem(), "00000000000000001000-00000000000000001500.7");
+}
+
+// A flush, and the compaction of all it has brought.
+std::vector<Manifest> later_manifests() {
+    auto flushed = sample_manifest();
+    flushed.edition = 10;
+    flushed.flushed_end = 1600;
+    flushed.files[1].vector_version = 10;
+    auto file = flushed.files[1];
+    file.first_offset = file.first_row_offset = 1500;
+    file.end_offset = 1600;
+    file.last_row_offset = 1599;
+    file.rows = 100;
+    file.edition = file.vector_version = 10;
+    flushed.files.push_back(file);
+    auto compacted = flushed;
+    compacted.edition = 12;
+    compacted.compacted_end = 1600;
+    compacted.log_start = 1500;
+    compacted.batch_ids = {8, 11};
+    file.first_offset = file.first_row_offset = 900;
+    file.rows = 90;
+    file.compacted = true;
+    file.edition = file.vector_version = 12;
+    compacted.files = {flushed.files[0], file};
+    return {sample_manifest(), flushed, compacted};
+}
+
+std::string manifest_with_changes() {
+    const auto steps = later_manifests();
+    return encode_manifest(steps[0]) + *encode_manifest_change(steps[0], steps[1]) +
+           *encode_manifest_change(steps[1], steps[2]);
+}
+
+TEST(ManifestTest, ChangesAreReadBehindTheWhole) {
+    const auto text = manifest_with_changes();
+    EXPECT_EQ(text, golden("manifest-v4", text));
+    std::size_t torn_bytes = 1;
+    const auto read = decode_manifest(text, &torn_bytes);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(encode_manifest(*read), encode_manifest(later_manifests()[2]));
+    EXPECT_EQ(torn_bytes, 0u);
+}
+
+// Whatever a crash leaves of the last change: it was not made.
+TEST(ManifestTest, AChangeThatIsTornWasNotMade) {
+    const auto steps = later_manifests();
+    const auto text = manifest_with_changes();
+    const auto last = encode_manifest_change(steps[1], steps[2])->size();
+    for (std::size_t size = text.size() - last; size < text.size(); ++size) {
+        auto torn = text.substr(0, size);
+        for (const char rubbish : {' ', '\0', 'D'}) {
+            std::size_t torn_bytes = 0;
+            const auto read = decode_manifest(torn, &torn_bytes);
+            ASSERT_TRUE(read.has_value()) << size << ": " << read.error().to_text();
+            ASSERT_EQ(encode_manifest(*read), encode_manifest(steps[1])) << size;
+            ASSERT_EQ(torn_bytes, torn.size() - (text.size() - last));
+            torn = text.substr(0, size) + std::string(text.size() - size, rubbish);
+            if (torn == text) break;
+        }
+    }
+}
+
+// Damage of what another change lies behind is told; the last change is there as it was written or not at
+// all.
+TEST(ManifestTest, EverySingleBitFlipInChangesIsFound) {
+    const auto steps = later_manifests();
+    const auto text = manifest_with_changes();
+    const auto last = encode_manifest_change(steps[1], steps[2])->size();
+    const auto first_change = encode_manifest(steps[0]).size();
+    for (std::size_t bit = 0; bit < text.size() * 8; ++bit) {
+        auto damaged = text;
+        damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+        const auto read = decode_manifest(damaged);
+        if (bit / 8 < text.size() - last)
+            ASSERT_TRUE(read.has_error()) << "bit " << bit << ", changes begin at byte " << first_change;
+        else
+            ASSERT_EQ(encode_manifest(*read), encode_manifest(steps[1])) << "bit " << bit;
+    }
+}
+
+TEST(ManifestTest, ChangesThatDoNotFitAreRefused) {
+    const auto steps = later_manifests();
+    const auto whole = encode_manifest(steps[0]);
+    const auto flush = *encode_manifest_change(steps[0], steps[1]);
+    const auto compaction = *encode_manifest_change(steps[1], steps[2]);
+    EXPECT_TRUE(decode_manifest(whole + compaction).has_error());
+    EXPECT_TRUE(decode_manifest(whole + flush + flush).has_error());
+    auto wrong = steps[1];
+    wrong.flushed_end = 1700;
+    EXPECT_TRUE(decode_manifest(whole + *encode_manifest_change(steps[0], wrong)).has_error());
+    auto with_loss = steps[1];
+    with_loss.lost = {{1500, 1600, true}};
+    EXPECT_FALSE(encode_manifest_change(steps[0], with_loss));
 }
 
 TEST(ManifestTest, OfVersion1ItsBatchIdsLieElsewhere) {
@@ -179,18 +279,14 @@ Manifest manifest_with_loss() {
     return manifest;
 }
 
-TEST(ManifestTest, WithLostRecordsItIsOfVersionThree) {
-    const auto path = std::string(DL_GOLDEN_DIR) + "/manifest-v3";
-    const auto text = encode_manifest(manifest_with_loss());
-    if (std::getenv("DL_REGENERATE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << text;
-    const auto golden = posix_file_system().read_all(path);
-    ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
-    EXPECT_EQ(text, *golden);
-    EXPECT_TRUE(text.starts_with("DLMANIFEST 3 "));
-    const auto read = decode_manifest(*golden);
+TEST(ManifestTest, OfVersion3ItHasLostRecords) {
+    const auto read = decode_manifest(golden("manifest-v3"));
     ASSERT_TRUE(read.has_value()) << read.error().to_text();
     EXPECT_EQ(read->lost, manifest_with_loss().lost);
     EXPECT_EQ(read->salvaged_end, 1600);
+    const auto again = decode_manifest(encode_manifest(*read));
+    ASSERT_TRUE(again.has_value()) << again.error().to_text();
+    EXPECT_EQ(again->lost, manifest_with_loss().lost);
 }
 
 TEST(ManifestTest, FilesGoOnBehindLostRecords) {
