@@ -31,6 +31,8 @@ class ParquetRowReader {
                              ChunkGuideCache* guides) const;
 
     const std::string& path() const { return path_; }
+    // Of this reader among all of the process, ever.
+    std::uint64_t id() const { return id_; }
     const ParquetFooter& footer() const { return footer_; }
     // Mapped: to be looked at within with_whole_bytes() only, and compared with checksums.
     std::string_view chunk_bytes(const ParquetChunk& chunk) const {
@@ -62,7 +64,7 @@ class ParquetRowReader {
                                                            ChunkGuideCache* guides,
                                                            std::uint64_t pages_lost) const;
 
-    std::uint64_t id_ = 0;  // of this reader among all of the process
+    std::uint64_t id_ = 0;
     std::string path_;
     SharedBytes bytes_;
     ParquetFooter footer_;

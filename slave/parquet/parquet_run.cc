@@ -5,6 +5,7 @@
 #include "common/base/byte_io.h"
 #include "slave/parquet/parquet_cell.h"
 #include "slave/parquet/parquet_chunk_values.h"
+#include "slave/parquet/parquet_run_windows.h"
 
 namespace dl::slave {
 namespace {
@@ -73,6 +74,8 @@ class GroupReader {
         return numbers;
     }
 
+    std::uint64_t bytes_read() const { return kParquetRunBytes - bytes_left_; }
+
   private:
     const ParquetRowReader& file_;
     std::size_t group_;
@@ -87,16 +90,87 @@ Result<void> check_ascending(const ParquetRowReader& file, const std::vector<Off
                                                    "; the rows of a file ascend by offset");
 }
 
-Result<ParquetRows> read_group(const ParquetRowReader& file, std::size_t group, Offset from,
-                               std::uint32_t max_rows, std::span<const Field> fields) {
-    const auto& first_rows = file.footer().first_rows;
-    if (first_rows[group + 1] - first_rows[group] > kGroupRowsMax)
-        return foreign(file, "a very large row group");
-    GroupReader reader(file, group);
+constexpr std::uint64_t kWindowPlainBytes = ParquetRunWindows::kWindowBytesMax / 2;
+
+// How many rows are decoded for one who reads on, of which the next `wanted` are asked for.
+std::uint32_t window_rows(const ParquetRowReader& file, std::size_t group, std::uint32_t wanted) {
+    const auto& footer = file.footer();
+    std::uint64_t plain_bytes = 0;
+    for (std::size_t column = 0; column < footer.columns.size(); ++column)
+        plain_bytes += footer.chunk(group, column).plain_bytes;
+    const auto rows = footer.first_rows[group + 1] - footer.first_rows[group];
+    const auto row_bytes = plain_bytes / rows + footer.columns.size() * sizeof(std::string_view);
+    const auto fitting = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(kWindowPlainBytes / std::max<std::uint64_t>(row_bytes, 1), kParquetRunRows));
+    return std::max(fitting, wanted);
+}
+
+// The rows from `first` on that have these offsets.
+Result<ParquetRunWindows::Window> decode_window(const ParquetRowReader& file, GroupReader& reader,
+                                                std::size_t group, std::uint64_t pages_lost,
+                                                std::uint32_t first, std::vector<Offset> offsets,
+                                                std::span<const Field> fields) {
+    auto window = std::make_shared<ParquetRunWindow>();
+    const auto count = static_cast<std::uint32_t>(offsets.size());
+    window->reader = file.id();
+    window->pages_lost = pages_lost;
+    window->group = group;
+    window->first = first;
+    window->offsets = std::move(offsets);
+    window->fields.assign(fields.begin(), fields.end());
+    DL_TRY_ASSIGN(window->times_us, reader.numbers(kTimeColumn, first, count));
+    DL_TRY_ASSIGN(window->deletes, reader.values(kDeleteColumn, first, count));
+    for (const auto& field : fields) {
+        const auto name = parquet_field_name(field.id);
+        const auto& known = file.footer().columns;
+        const auto found =
+            std::find_if(known.begin(), known.end(), [&](const auto& column) { return column.name == name; });
+        if (found == known.end() || !parquet_cell_fits(field.type, *found))
+            return foreign(file, "column " + name);
+        DL_TRY_ASSIGN(auto values,
+                      reader.values(static_cast<std::size_t>(found - known.begin()), first, count));
+        window->columns.push_back(std::move(values));
+    }
+    window->bytes =
+        reader.bytes_read() + std::uint64_t{count} * (fields.size() + 2) * sizeof(std::string_view);
+    return ParquetRunWindows::Window(std::move(window));
+}
+
+Result<ParquetRows> rows_of(const ParquetRunWindow& window, std::size_t begin, std::size_t count) {
     ParquetRows rows;
-    if (reader.rows() == 0) return rows;
+    const auto at = static_cast<std::ptrdiff_t>(begin);
+    const auto end = static_cast<std::ptrdiff_t>(begin + count);
+    rows.offsets.assign(window.offsets.begin() + at, window.offsets.begin() + end);
+    rows.append_times_us.assign(window.times_us.begin() + at, window.times_us.begin() + end);
+    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
+    for (const auto& field : window.fields)
+        specs.push_back({field.id, field.type});
+    ColumnBatchBuilder builder(specs);
+    builder.reserve(static_cast<std::uint32_t>(count), 0);
+    for (auto row = begin; row < begin + count; ++row) {
+        for (std::size_t i = 0; i < window.columns.size(); ++i) {
+            const auto value = window.columns[i].values()[row];
+            if (value.data() != nullptr)
+                append_parquet_cell(builder, i, specs[i].type, value);
+            else
+                builder.append_null(i);
+        }
+        const auto is_delete = window.deletes.values()[row];
+        builder.finish_row(is_delete.data() != nullptr && is_delete.front() != 0);
+    }
+    DL_TRY_ASSIGN(rows.batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()),
+                                                  static_cast<std::uint32_t>(count)));
+    return rows;
+}
+
+// The first rows at or behind `from`, their offsets: of the page that begins at or below it, and those that
+// follow.
+struct FoundRows {
+    std::uint32_t first = 0;
+    std::vector<Offset> offsets;
+};
+Result<FoundRows> find_rows(GroupReader& reader, Offset from, std::uint32_t max_rows) {
     DL_TRY_ASSIGN(const auto page, reader.page_with(kOffsetColumn, from));
-    max_rows = std::min(max_rows, kParquetRunRows);
     const auto page_first = static_cast<std::uint32_t>(page.first);
     DL_TRY_ASSIGN(auto offsets,
                   reader.numbers(kOffsetColumn, page_first, static_cast<std::uint32_t>(page.count)));
@@ -109,43 +183,46 @@ Result<ParquetRows> read_group(const ParquetRowReader& file, std::size_t group, 
                                                       static_cast<std::uint32_t>(end - known)));
         offsets.insert(offsets.end(), more.begin(), more.end());
     }
-    DL_TRY(check_ascending(file, offsets));
     const auto begin = std::lower_bound(offsets.begin(), offsets.end(), from);
-    const auto first = page_first + static_cast<std::uint32_t>(begin - offsets.begin());
-    const auto count = std::min(max_rows, reader.rows() - first);
-    if (count == 0) return rows;
-    rows.offsets.assign(begin, begin + count);
-    DL_TRY_ASSIGN(rows.append_times_us, reader.numbers(kTimeColumn, first, count));
-    DL_TRY_ASSIGN(const auto deletes, reader.values(kDeleteColumn, first, count));
+    const auto skipped = static_cast<std::uint32_t>(begin - offsets.begin());
+    const auto count = std::min(max_rows, reader.rows() - (page_first + skipped));
+    offsets.erase(offsets.begin(), begin);
+    offsets.resize(count);
+    return FoundRows{page_first + skipped, std::move(offsets)};
+}
 
-    std::vector<ColumnBatchBuilder::ColumnSpec> specs;
-    std::vector<ParquetChunkValues> columns;
-    for (const auto& field : fields) {
-        const auto name = parquet_field_name(field.id);
-        const auto& known = file.footer().columns;
-        const auto found =
-            std::find_if(known.begin(), known.end(), [&](const auto& column) { return column.name == name; });
-        if (found == known.end() || !parquet_cell_fits(field.type, *found))
-            return foreign(file, "column " + name);
-        specs.push_back({field.id, field.type});
-        DL_TRY_ASSIGN(auto values,
-                      reader.values(static_cast<std::size_t>(found - known.begin()), first, count));
-        columns.push_back(std::move(values));
+Result<ParquetRows> read_group(const ParquetRowReader& file, std::size_t group, std::uint64_t pages_lost,
+                               Offset from, std::uint32_t max_rows, std::span<const Field> fields) {
+    const auto& first_rows = file.footer().first_rows;
+    if (first_rows[group + 1] - first_rows[group] > kGroupRowsMax)
+        return foreign(file, "a very large row group");
+    GroupReader reader(file, group);
+    if (reader.rows() == 0) return ParquetRows{};
+    max_rows = std::min(max_rows, kParquetRunRows);
+    auto& windows = ParquetRunWindows::instance();
+    auto before = windows.find(file.id(), pages_lost, from, fields);
+    if (before != nullptr && before->group != group) before = nullptr;
+    FoundRows found;
+    if (before != nullptr) {
+        const auto& known = before->offsets;
+        const auto begin =
+            static_cast<std::size_t>(std::lower_bound(known.begin(), known.end(), from) - known.begin());
+        found.first = before->first + static_cast<std::uint32_t>(begin);
+        const auto wanted = std::min(max_rows, reader.rows() - found.first);
+        if (wanted == 0) return ParquetRows{};
+        if (known.size() - begin >= wanted) return rows_of(*before, begin, wanted);
+        const auto count = std::min(window_rows(file, group, max_rows), reader.rows() - found.first);
+        DL_TRY_ASSIGN(found.offsets, reader.numbers(kOffsetColumn, found.first, count));
+    } else {
+        DL_TRY_ASSIGN(found, find_rows(reader, from, max_rows));
     }
-    ColumnBatchBuilder builder(specs);
-    builder.reserve(count, 0);
-    for (std::uint32_t row = 0; row < count; ++row) {
-        for (std::size_t i = 0; i < columns.size(); ++i) {
-            const auto value = columns[i].values()[row];
-            if (value.data() != nullptr)
-                append_parquet_cell(builder, i, specs[i].type, value);
-            else
-                builder.append_null(i);
-        }
-        const auto is_delete = deletes.values()[row];
-        builder.finish_row(is_delete.data() != nullptr && is_delete.front() != 0);
-    }
-    DL_TRY_ASSIGN(rows.batch, ColumnBatch::decode(SharedBytes::from_string(builder.encode()), count));
+    if (found.offsets.empty()) return ParquetRows{};
+    DL_TRY(check_ascending(file, found.offsets));
+    const auto count = std::min<std::size_t>(max_rows, found.offsets.size());
+    DL_TRY_ASSIGN(auto window, decode_window(file, reader, group, pages_lost, found.first,
+                                             std::move(found.offsets), fields));
+    auto rows = rows_of(*window, 0, count);
+    if (rows.has_value()) windows.keep(std::move(window), before);
     return rows;
 }
 
@@ -165,8 +242,8 @@ Result<ParquetRows> read_parquet_run(const ParquetRowReader& file, Offset from, 
         group = next;
     }
     for (; group < groups; ++group) {
-        DL_TRY_ASSIGN(auto rows, file.with_whole_bytes([&](std::uint64_t) {
-            return read_group(file, group, from, max_rows, fields);
+        DL_TRY_ASSIGN(auto rows, file.with_whole_bytes([&](std::uint64_t pages_lost) {
+            return read_group(file, group, pages_lost, from, max_rows, fields);
         }));
         if (!rows.offsets.empty()) return rows;
     }

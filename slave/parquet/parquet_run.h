@@ -17,6 +17,7 @@ inline constexpr std::uint64_t kParquetRunBytes = 64u << 20;
 // As read_parquet_rows(): the rows with _offset >= from, ascending, at most `max_rows` and those of one row
 // group; none behind the last one. NOT_SUPPORTED: read_parquet_rows() can. CORRUPT_DATA names file and
 // column; pages are compared with their checksums. Memory: the pages of the rows, at most kParquetRunBytes.
+// Who goes on where the rows ended gets them from decoded ones for a while (parquet_run_windows.h).
 Result<ParquetRows> read_parquet_run(const ParquetRowReader& file, Offset from, std::uint32_t max_rows,
                                      std::span<const Field> fields);
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "slave/parquet/delta_reader.h"
+#include "slave/parquet/parquet_run_windows.h"
 #include "slave/parquet/parquet_writer.h"
 #include "tests/unit/slave/parquet/parquet_test_rows.h"
 
@@ -119,6 +120,69 @@ TEST_P(ParquetRunTest, GivesWhatWasWritten) {
     expect_same(fields, batch, kParquetRowGroupRows, random);
     rewrite_with_duck();
     expect_same(fields, batch, 16'384, random);
+}
+
+// Who goes on where the rows ended sees every row once, whoever else reads the same file meanwhile.
+TEST_P(ParquetRunTest, GivesEveryRowOnceToThoseWhoReadOn) {
+    std::mt19937 random(static_cast<std::uint32_t>(GetParam()) + 5);
+    const auto fields = fields_of_all_types();
+    const auto batch = random_batch(fields, kRows, GetParam(), random);
+    offsets_ = offsets_of(kRows, random);
+    write_own(batch, fields);
+    const auto written = rows_of(batch);
+    const auto reader = *ParquetRowReader::open(posix_file_system(), path_);
+    const std::span<const Field> some(fields.data(), 3);
+    struct Consumer {
+        std::span<const Field> fields;
+        std::uint32_t rows_max;  // of a request
+        std::uint32_t row = 0;
+    };
+    std::vector<Consumer> consumers{
+        {fields, 2000, 0}, {fields, 2000, 0}, {some, 700, 0}, {fields, 20'000, 0}};
+    for (bool more = true; more;) {
+        more = false;
+        for (auto& consumer : consumers) {
+            const auto from = consumer.row == 0 ? 0 : offsets_[consumer.row - 1] + 1;
+            const auto wanted = 1 + static_cast<std::uint32_t>(random() % consumer.rows_max);
+            const auto run = read_parquet_run(*reader, from, wanted, consumer.fields);
+            ASSERT_TRUE(run) << run.error().to_text();
+            ASSERT_EQ(run->offsets.empty(), consumer.row == batch.rows());
+            const auto got = rows_of(run->batch);
+            for (std::uint32_t i = 0; i < run->offsets.size(); ++i, ++consumer.row) {
+                ASSERT_EQ(run->offsets[i], offsets_[consumer.row]);
+                ASSERT_EQ(run->append_times_us[i], time_of(consumer.row));
+                ASSERT_EQ(run->batch.is_delete(i), deleted(consumer.row));
+                const auto& whole = written[consumer.row];
+                ASSERT_TRUE(std::equal(got[i].begin(), got[i].end(), whole.begin())) << consumer.row;
+            }
+            more = more || consumer.row < batch.rows();
+        }
+    }
+    EXPECT_LE(ParquetRunWindows::instance().bytes(), ParquetRunWindows::kBytesMax);
+}
+
+TEST(ParquetRunWindows, TheirMemoryIsBounded) {
+    auto& windows = ParquetRunWindows::instance();
+    const auto make = [](std::uint64_t reader, std::uint64_t bytes) {
+        auto window = std::make_shared<ParquetRunWindow>();
+        window->reader = reader;
+        window->offsets = {10, 12};
+        window->bytes = bytes;
+        return window;
+    };
+    constexpr std::uint64_t kReader = 1ull << 40;
+    windows.keep(make(kReader, ParquetRunWindows::kWindowBytesMax + 1), nullptr);
+    EXPECT_EQ(windows.find(kReader, 0, 10, {}), nullptr);
+    for (std::uint64_t i = 0; i < 20; ++i) {
+        windows.keep(make(kReader + i, ParquetRunWindows::kWindowBytesMax), nullptr);
+        EXPECT_LE(windows.bytes(), ParquetRunWindows::kBytesMax);
+    }
+    EXPECT_EQ(windows.find(kReader, 0, 10, {}), nullptr);
+    EXPECT_NE(windows.find(kReader + 19, 0, 11, {}), nullptr);
+    EXPECT_NE(windows.find(kReader + 19, 0, 13, {}), nullptr) << "goes on behind it";
+    EXPECT_EQ(windows.find(kReader + 19, 0, 14, {}), nullptr);
+    EXPECT_EQ(windows.find(kReader + 19, 0, 9, {}), nullptr);
+    EXPECT_EQ(windows.find(kReader + 19, 1, 10, {}), nullptr) << "a page was lost since";
 }
 
 TEST_P(ParquetRunTest, DamageIsNamedAndNeverReadBeyond) {
