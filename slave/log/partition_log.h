@@ -47,6 +47,8 @@ struct BatchIdEntry {
     Offset first = 0;
     Offset last = 0;
     std::uint64_t sequence = 0;  // as in BatchName
+    SchemaId schema{};           // of its rows
+    std::uint64_t digest = 0;    // of its rows; 0: not known
     BatchName name() const { return {id, sequence}; }
 };
 

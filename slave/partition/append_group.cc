@@ -6,6 +6,7 @@
 #include "common/base/crc32c.h"
 #include "common/record/batch_concat.h"
 #include "slave/index/tail.h"
+#include "slave/partition/batch_digest.h"
 
 namespace dl::slave {
 namespace {
@@ -72,10 +73,25 @@ class Planner {
         }
         if (!*entry) *entry = input_.unapplied->find(name);
         if (*entry) {
-            place.known = *entry;
+            if (auto same = check_same_rows(**entry, requests_[i].request); same.has_error())
+                place.error = std::move(same).error();
+            else
+                place.known = *entry;
             return false;
         }
         if (const auto found = own_ids_.find(name); found != own_ids_.end()) {
+            // Its place is not known yet: the rows themselves are.
+            const auto& first = requests_[found->second].request;
+            const BatchIdEntry known{name.id,
+                                     0,
+                                     Offset{first.batch.rows()} - 1,
+                                     name.sequence,
+                                     first.schema,
+                                     batch_digest(first.body.view())};
+            if (auto same = check_same_rows(known, requests_[i].request); same.has_error()) {
+                place.error = std::move(same).error();
+                return false;
+            }
             place = group_.places[found->second];
             place.duplicate = true;
             return false;

@@ -7,9 +7,15 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/limits.h"
+#include "slave/partition/batch_digest.h"
 
 namespace dl::slave {
 namespace {
+
+Result<AppendAck> answer_of_repeat(const BatchIdEntry& known, const AppendRequest& request) {
+    DL_TRY(check_same_rows(known, request));
+    return AppendAck{known.first, known.last, true};
+}
 
 // Unflushed rows kept in memory: beyond this the drain waits for a flush.
 constexpr std::uint64_t kTailSegmentsMax = 8;
@@ -45,7 +51,7 @@ void answer_without_writing(PartitionCore& core, const std::vector<PendingAppend
             if (known.has_error())
                 answers.push_back(known.error());
             else if (*known && (*known)->last < visible)
-                answers.push_back(AppendAck{(*known)->first, (*known)->last, true});
+                answers.push_back(answer_of_repeat(**known, request));
             else
                 answers.push_back(error);
         }

@@ -55,7 +55,7 @@ Result<void> Applier::apply(WriterExclusion::Hold& hold, std::span<LogBatch> bat
         }
         follow_segments(hold, header.base_offset, segments);
         DL_TRY(tail.append(batch.batch, header.append_time_us, batch.hashes, &missing));
-        if (header.has_batch_id()) hold->batch_ids.add(batch_id_entry(header));
+        if (header.has_batch_id()) hold->batch_ids.add(batch_id_entry(batch));
         DL_CHECK(tail.end_offset() == header.end_offset(), "INV-2 every record of a batch is applied");
     }
     // A segment the log has closed takes nothing more, even when nothing has been written behind it yet.

@@ -10,22 +10,28 @@ namespace dl::slave {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x49424c44;  // "DLBI"
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersionBefore = 2;  // without digests
 constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kBlockHeadBytes = 8;  // CRC-32C of the rest of the block, number of entries
-constexpr std::size_t kEntryBytes = 48;
-constexpr std::size_t kBlockEntries = (kBlockBytes - kBlockHeadBytes) / kEntryBytes;
+constexpr std::size_t kEntryBytes = 56;
+constexpr std::size_t kEntryBytesBefore = 48;
+constexpr std::size_t block_entries(std::size_t entry_bytes) {
+    return (kBlockBytes - kBlockHeadBytes) / entry_bytes;
+}
 constexpr std::size_t kFooterBytes = 64;
 constexpr std::size_t kWriteBytes = 256u << 10;
 
 // Appends one entry to a group that is being read; count 0: what is forgotten of a producer.
-void take_entry(const char* at, BatchGroup& group) {
+void take_entry(const char* at, std::size_t entry_bytes, BatchGroup& group) {
     const auto sequence = load_le<std::uint64_t>(at + 16);
     const auto count = load_le<std::uint32_t>(at + 40);
     if (count == 0)
         group.forgotten = sequence;
     else
-        group.batches.push_back({sequence, load_le<Offset>(at + 24), count, load_le<std::int64_t>(at + 32)});
+        group.batches.push_back({sequence, load_le<Offset>(at + 24), count, load_le<std::int64_t>(at + 32),
+                                 SchemaId{load_le<std::uint32_t>(at + 44)},
+                                 entry_bytes == kEntryBytes ? load_le<std::uint64_t>(at + 48) : 0});
 }
 
 Hash128 id_at(const char* at) {
@@ -42,7 +48,7 @@ Result<std::unique_ptr<BatchIdFileWriter>> BatchIdFileWriter::create(FileSystem&
 }
 
 void BatchIdFileWriter::put(const Hash128& id, const RememberedBatch& batch) {
-    if (block_.size() == kBlockEntries * kEntryBytes) close_block();
+    if (block_.size() == block_entries(kEntryBytes) * kEntryBytes) close_block();
     if (block_.empty()) append_le(firsts_, id.high);
     append_le(block_, id.high);
     append_le(block_, id.low);
@@ -50,7 +56,8 @@ void BatchIdFileWriter::put(const Hash128& id, const RememberedBatch& batch) {
     append_le(block_, batch.first);
     append_le(block_, batch.time_us);
     append_le(block_, batch.count);
-    append_le(block_, std::uint32_t{0});
+    append_le(block_, batch.schema.value);
+    append_le(block_, batch.digest);
     ++entries_;
 }
 
@@ -128,8 +135,10 @@ Result<void> BatchIdFile::load(BatchIdFileOwner owner) {
     DL_TRY_ASSIGN(const auto footer, file->read(bytes_ - kFooterBytes, kFooterBytes));
     ByteReader in(footer.view());
     if (in.read<std::uint32_t>() != kMagic) return corrupt("does not end as a file of batch ids");
-    if (const auto version = in.read<std::uint32_t>(); version != kVersion)
-        return corrupt("has format version " + std::to_string(version) + ", this program knows 1 and 2");
+    const auto version = in.read<std::uint32_t>();
+    if (version != kVersion && version != kVersionBefore)
+        return corrupt("has format version " + std::to_string(version) + ", this program knows 1 to 3");
+    entry_bytes_ = version == kVersion ? kEntryBytes : kEntryBytesBefore;
     const auto table = in.read<std::uint64_t>();
     const auto partition = in.read<std::uint32_t>();
     const auto blocks = in.read<std::uint32_t>();
@@ -146,7 +155,7 @@ Result<void> BatchIdFile::load(BatchIdFileOwner owner) {
     const auto filter_bytes = std::uint64_t{filter_blocks_} * kLineContentBytes;
     const auto block_bytes = std::uint64_t{blocks} * kBlockBytes;
     if (blocks == 0 || filter_blocks_ == 0 || entries_ == 0 ||
-        entries_ > std::uint64_t{blocks} * kBlockEntries ||
+        entries_ > std::uint64_t{blocks} * block_entries(entry_bytes_) ||
         bytes_ != block_bytes + first_bytes + filter_bytes + kFooterBytes)
         return corrupt("its size does not fit its end");
     DL_TRY_ASSIGN(const auto tail, file->read(block_bytes, first_bytes + filter_bytes));
@@ -180,9 +189,9 @@ Result<std::string_view> BatchIdFile::check_block(const SharedBytes& bytes, std:
     const char* at = bytes.view().data();
     const auto entries = load_le<std::uint32_t>(at + 4);
     if (load_le<std::uint32_t>(at) != crc32c(0, at + 4, kBlockBytes - 4) || entries == 0 ||
-        entries > kBlockEntries)
+        entries > block_entries(entry_bytes_))
         return damaged();
-    return bytes.view().substr(kBlockHeadBytes, entries * kEntryBytes);
+    return bytes.view().substr(kBlockHeadBytes, entries * entry_bytes_);
 }
 
 Result<std::optional<BatchGroup>> BatchIdFile::find(const Hash128& id) const {
@@ -197,8 +206,8 @@ Result<std::optional<BatchGroup>> BatchIdFile::find(const Hash128& id) const {
     for (; block < firsts_.size() && firsts_[block] <= id.high; ++block) {
         DL_TRY_ASSIGN(const auto bytes, read_block(block));
         DL_TRY_ASSIGN(const auto entries, check_block(bytes, block));
-        for (std::size_t i = 0; i < entries.size(); i += kEntryBytes)
-            if (id_at(entries.data() + i) == id) take_entry(entries.data() + i, group);
+        for (std::size_t i = 0; i < entries.size(); i += entry_bytes_)
+            if (id_at(entries.data() + i) == id) take_entry(entries.data() + i, entry_bytes_, group);
     }
     if (group.batches.empty()) return std::optional<BatchGroup>();
     return std::optional(std::move(group));
@@ -224,8 +233,8 @@ Result<std::optional<BatchGroup>> BatchIdFile::Cursor::next() {
         if (begun && id != group.id) break;
         begun = true;
         group.id = id;
-        take_entry(entries_.data(), group);
-        entries_.remove_prefix(kEntryBytes);
+        take_entry(entries_.data(), file_.entry_bytes_, group);
+        entries_.remove_prefix(file_.entry_bytes_);
     }
     if (!begun) return std::optional<BatchGroup>();
     if (group.batches.empty()) return file_.corrupt("names a producer without a batch");

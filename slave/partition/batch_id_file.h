@@ -97,6 +97,7 @@ class BatchIdFile {
     const std::string path_;
     const std::uint64_t edition_;
     std::uint64_t entries_ = 0, bytes_ = 0;
+    std::size_t entry_bytes_ = 0;  // of one
     std::int64_t newest_us_ = 0;
     std::uint32_t filter_blocks_ = 0;
     std::string filter_;

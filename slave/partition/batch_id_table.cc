@@ -9,7 +9,8 @@ namespace {
 
 RememberedBatch remembered(const BatchIdEntry& entry, std::int64_t time_us) {
     DL_CHECK(entry.last >= entry.first, "INV-2 a batch has records");
-    return {entry.sequence, entry.first, static_cast<std::uint32_t>(entry.last - entry.first + 1), time_us};
+    return {entry.sequence, entry.first,  static_cast<std::uint32_t>(entry.last - entry.first + 1),
+            time_us,        entry.schema, entry.digest};
 }
 
 std::uint64_t bytes_of(const BatchGroup& group) {
@@ -44,7 +45,7 @@ void BatchGroup::add(const RememberedBatch& batch) {
 }
 
 BatchIdEntry entry_of(const Hash128& id, const RememberedBatch& batch) {
-    return {id, batch.first, batch.first + batch.count - 1, batch.sequence};
+    return {id, batch.first, batch.first + batch.count - 1, batch.sequence, batch.schema, batch.digest};
 }
 
 std::uint64_t BatchIdTable::entries() const {

@@ -17,6 +17,8 @@ struct RememberedBatch {
     Offset first = 0;
     std::uint32_t count = 0;   // records
     std::int64_t time_us = 0;  // when it was applied, on the clock of the window
+    SchemaId schema{};         // of its rows
+    std::uint64_t digest = 0;  // of its rows; 0: not known
 };
 
 // What is remembered under one id: the one batch it names, or the newest ones of the producer it names.

@@ -64,7 +64,9 @@ class SalvagedFiles {
 
     Result<void> add(const StoredBatch& stored) {
         const auto& header = stored.header;
-        if (header.has_batch_id()) ids_.push_back(batch_id_entry(header));
+        if (header.has_batch_id())
+            ids_.push_back(
+                {header.batch_id, header.base_offset, header.end_offset() - 1, header.producer_sequence});
         if (header.end_offset() <= flushed_end_) return {};
         if (header.base_offset < flushed_end_)
             return make_error(ErrorCode::corrupt_data, core_.label() + ": the snapshot files end at offset " +

@@ -12,7 +12,7 @@ namespace dl::slave {
 namespace {
 
 constexpr std::uint64_t kLogReadBytes = 1u << 20;
-constexpr std::uint64_t kBatchIdEntryBytes = 48;
+constexpr std::uint64_t kBatchIdEntryBytes = 56;
 
 class Scrub {
   public:

@@ -1,8 +1,15 @@
 #include "slave/partition/unapplied_batches.h"
 
 #include "common/base/check.h"
+#include "slave/partition/batch_digest.h"
 
 namespace dl::slave {
+
+BatchIdEntry batch_id_entry(const LogBatch& batch) {
+    const auto& header = batch.header;
+    return {header.batch_id,          header.base_offset, header.end_offset() - 1,
+            header.producer_sequence, header.schema,      batch_digest(batch.batch.body().view())};
+}
 
 void UnappliedBatches::push(LogBatch batch) {
     DL_CHECK(empty() || batches_.back().header.end_offset() == batch.header.base_offset,
@@ -10,7 +17,7 @@ void UnappliedBatches::push(LogBatch batch) {
     DL_CHECK(batch.header.count == batch.batch.rows(), "INV-2 every record of a batch has its offset");
     body_bytes_ += batch.batch.body().size();
     if (batch.header.has_batch_id()) {
-        const auto entry = batch_id_entry(batch.header);
+        const auto entry = batch_id_entry(batch);
         ids_.emplace(entry.name(), entry);
     }
     batches_.push_back(std::move(batch));
@@ -27,7 +34,8 @@ std::span<LogBatch> UnappliedBatches::ready(Offset end, std::size_t count_max) {
 
 void UnappliedBatches::forget(LogBatch& batch) {
     body_bytes_ -= batch.batch.body().size();
-    if (batch.header.has_batch_id()) ids_.erase(batch_id_entry(batch.header).name());
+    if (batch.header.has_batch_id())
+        ids_.erase(BatchName{batch.header.batch_id, batch.header.producer_sequence});
     batch = {};
 }
 

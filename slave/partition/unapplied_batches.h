@@ -41,8 +41,7 @@ class UnappliedBatches {
     boost::unordered_flat_map<BatchName, BatchIdEntry, BatchNameHasher> ids_;
 };
 
-inline BatchIdEntry batch_id_entry(const RecordBatchHeader& header) {
-    return {header.batch_id, header.base_offset, header.end_offset() - 1, header.producer_sequence};
-}
+// With a digest of the rows.
+BatchIdEntry batch_id_entry(const LogBatch& batch);
 
 }  // namespace dl::slave

@@ -124,12 +124,12 @@ TEST_F(AcceptLossTest, BatchIdsOfWhatIsThereAreKept) {
     open();
     uptime_us_ += std::chrono::microseconds(std::chrono::minutes(14)).count();
     for (int i = 0; i < 2; ++i) {
-        const auto again = append({{3, "again"}}, in_log);
+        const auto again = append({{3, "in the log"}}, in_log);
         EXPECT_TRUE(again.duplicate);
         EXPECT_EQ(again.first, kept.first);
-        EXPECT_TRUE(append({{1, "again"}}, flushed).duplicate);
-        EXPECT_TRUE(append({{2, "again"}}, producer, 1).duplicate);
-        EXPECT_TRUE(append({{4, "again"}}, producer, 2).duplicate);
+        EXPECT_TRUE(append({{1, "flushed"}}, flushed).duplicate);
+        EXPECT_TRUE(append({{2, "by a producer"}}, producer, 1).duplicate);
+        EXPECT_TRUE(append({{4, "by a producer"}}, producer, 2).duplicate);
         EXPECT_EQ(append({{5, "sent again"}}, lost_id).duplicate, i > 0);
         reopen();
     }

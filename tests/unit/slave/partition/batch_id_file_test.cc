@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <random>
 
@@ -46,19 +47,23 @@ class BatchIdFileTest : public ::testing::Test {
 };
 
 BatchGroup text_id(Hash128 id, Offset first, std::uint32_t count, std::int64_t time) {
-    return {.id = id, .forgotten = 0, .batches = {{0, first, count, time}}};
+    return {
+        .id = id, .forgotten = 0, .batches = {{0, first, count, time, SchemaId{2}, 0xabcdef01u + id.low}}};
 }
 
 std::vector<BatchGroup> sample() {
     BatchGroup producer{.id = {5, 6}, .forgotten = 40, .batches = {}};
     for (std::uint64_t i = 0; i < 32; ++i)
-        producer.batches.push_back({41 + 2 * i, static_cast<Offset>(1000 + i), 3, 70});
+        producer.batches.push_back({41 + 2 * i, static_cast<Offset>(1000 + i), 3, 70, SchemaId{1}, i});
     return {text_id({1, 2}, 10, 5, 50), std::move(producer), text_id({~0ull, 1}, 0, 1, 60)};
 }
 
 TEST_F(BatchIdFileTest, GoldenFile) {
     const auto path = write(sample());
-    const auto golden = files_.read_all(std::string(DL_GOLDEN_DIR) + "/batch-ids-v2");
+    const auto golden_path = std::string(DL_GOLDEN_DIR) + "/batch-ids-v3";
+    if (std::getenv("DL_REGENERATE_GOLDEN") != nullptr)
+        std::filesystem::copy_file(path, golden_path, std::filesystem::copy_options::overwrite_existing);
+    const auto golden = files_.read_all(golden_path);
     ASSERT_TRUE(golden.has_value()) << golden.error().to_text();
     EXPECT_EQ(*files_.read_all(path), *golden);
     put(root_ + "/golden", *golden);
@@ -72,8 +77,26 @@ TEST_F(BatchIdFileTest, GoldenFile) {
     ASSERT_EQ(found->batches.size(), 32u);
     EXPECT_EQ(found->batches[31].sequence, 103u);
     EXPECT_EQ(found->batches[31].first, 1031);
+    EXPECT_EQ(found->batches[31].schema, SchemaId{1});
+    EXPECT_EQ(found->batches[31].digest, 31u);
     EXPECT_EQ((*(*file)->find({1, 2}))->batches[0].count, 5u);
     EXPECT_FALSE((*(*file)->find({1, 3})).has_value());
+}
+
+TEST_F(BatchIdFileTest, OfVersion2ItKnowsNoDigests) {
+    put(root_ + "/golden", *files_.read_all(std::string(DL_GOLDEN_DIR) + "/batch-ids-v2"));
+    const auto file = open(root_ + "/golden");
+    ASSERT_TRUE(file.has_value()) << file.error().to_text();
+    EXPECT_EQ((*file)->entries(), 35u);
+    auto found = *(*file)->find({5, 6});
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->forgotten, 40u);
+    ASSERT_EQ(found->batches.size(), 32u);
+    EXPECT_EQ(found->batches[31].first, 1031);
+    EXPECT_EQ(found->batches[31].digest, 0u);
+    found = *(*file)->find({1, 2});
+    EXPECT_EQ(found->batches[0].count, 5u);
+    EXPECT_EQ(found->batches[0].digest, 0u);
 }
 
 TEST_F(BatchIdFileTest, FindsEachOfManyAndNoOther) {

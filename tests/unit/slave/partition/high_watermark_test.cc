@@ -101,7 +101,7 @@ TEST_F(HighWatermark, ClosedSegmentsAboveItAreNeitherFlushedNorCompacted) {
 
 TEST_F(HighWatermark, ARepeatedBatchIdWaitsForTheFirstOne) {
     auto first = append_uncommitted({{1, "a", false}}, {7, 7});
-    auto repeat = append_later({{1, "other", false}}, {7, 7});
+    auto repeat = append_later({{1, "a", false}}, {7, 7});
     std::this_thread::sleep_for(milliseconds(50));
     EXPECT_FALSE(is_ready(repeat));
     commit(1);
@@ -112,7 +112,7 @@ TEST_F(HighWatermark, ARepeatedBatchIdWaitsForTheFirstOne) {
     EXPECT_EQ(again->first, 0);
     EXPECT_EQ(live().at(1), "a");
     // From the window now.
-    const auto third = append_later({{1, "other", false}}, {7, 7}).get();
+    const auto third = append_later({{1, "a", false}}, {7, 7}).get();
     EXPECT_TRUE(third.has_value() && third->duplicate);
 }
 
