@@ -268,6 +268,13 @@ bool Config::is_set(std::string_view key) const {
     return entry(key).source != "default";
 }
 
+std::vector<Config::Shown> Config::settings() const {
+    std::vector<Shown> settings;
+    for (const auto& [name, found] : entries_)
+        settings.push_back({name, found.value, found.source, found.key.help});
+    return settings;
+}
+
 std::string Config::print() const {
     std::size_t width = 0;
     for (const auto& [name, found] : entries_)

@@ -66,6 +66,11 @@ class Config {
 
     // Every key with value and source ("default", "file:12", "environment", "command line"), one a line.
     std::string print() const;
+    struct Shown {
+        std::string name, value, source, help;
+    };
+    // The same, for those who look at them one by one.
+    std::vector<Shown> settings() const;
     // What is worth a line in the log: keys that are set and have no effect.
     const std::vector<std::string>& notes() const { return notes_; }
 

@@ -13,9 +13,16 @@ std::uint64_t mix(std::uint64_t sum, std::uint64_t value) {
     return sum ^ (sum >> 31);
 }
 
+// What the column was called in an earlier schema.
+const std::string& name_in(SchemaId schema, const Field& field, const TableMeta& table) {
+    for (const auto& former : table.former_names)
+        if (former.field == field.id && former.until > schema) return former.name;
+    return field.name;
+}
+
+// But for the name.
 bool is_same(const Field& a, const Field& b) {
-    return a.id == b.id && a.name == b.name && a.type == b.type && a.not_null == b.not_null &&
-           a.default_text == b.default_text;
+    return a.id == b.id && a.type == b.type && a.not_null == b.not_null && a.default_text == b.default_text;
 }
 
 }  // namespace
@@ -44,7 +51,8 @@ bool descends_from(const TableMeta& newer, const TableMeta& older) {
     return std::all_of(newer.schema.fields.begin(), newer.schema.fields.end(), [&](const Field& field) {
         if (field.id >= older.next_field_id) return true;
         const auto before = older.schema.find(field.id);
-        return before && is_same(field, older.schema.fields[*before]);
+        return before && is_same(field, older.schema.fields[*before]) &&
+               name_in(older.schema.id, field, newer) == older.schema.fields[*before].name;
     });
 }
 

@@ -14,7 +14,8 @@ namespace dl {
 std::uint64_t schema_digest(const TableMeta& table);
 
 // Whether `newer` is `older` after some ALTERs, or the same: columns that `older` has assigned an id to are
-// unchanged or dropped in it, and no dropped one is back. The tables are those of one id and incarnation.
+// unchanged, renamed (as the former names say) or dropped in it, and no dropped one is back. The tables are
+// those of one id and incarnation.
 bool descends_from(const TableMeta& newer, const TableMeta& older);
 
 }  // namespace dl

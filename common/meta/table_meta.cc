@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormatVersion = 3;
+constexpr int kFormatVersion = 4;  // written when a column was renamed, else 3
+constexpr int kFormatWithoutRenames = 3;
 constexpr int kFormatWithoutHistory = 2;
 constexpr int kFormatWithPlacement = 1;
 
@@ -142,20 +143,41 @@ Result<std::vector<std::uint16_t>> slot_map_from_json(const json& tree, std::uin
     return slots;
 }
 
+Result<std::vector<FormerName>> former_names_from_json(const json& tree, const TableMeta& meta) {
+    if (!tree.is_array() || tree.size() > FormerName::kPerTableMax)
+        return corrupt("\"former_names\" is not a list of at most " +
+                       std::to_string(FormerName::kPerTableMax) + " names");
+    std::vector<FormerName> names;
+    for (const auto& entry : tree) {
+        DL_TRY(check_keys(entry, "a former name", {"id", "until", "name"}));
+        FormerName former;
+        DL_TRY_ASSIGN(former.field.value, number<std::uint32_t>(entry, "id"));
+        DL_TRY_ASSIGN(former.until.value, number<std::uint32_t>(entry, "until", meta.schema.id.value));
+        DL_TRY_ASSIGN(former.name, text(entry, "name"));
+        if (!meta.schema.find(former.field)) return corrupt("a former name is of no column");
+        if (!names.empty() && former.until < names.back().until)
+            return corrupt("\"former_names\" are not in the order of their schemas");
+        names.push_back(std::move(former));
+    }
+    return names;
+}
+
 Result<TableMeta> meta_from_tree(const json& tree, LeaderEpochs* epochs) {
     if (!tree.is_object() || !tree.contains("format")) return corrupt("is not an object with a \"format\"");
     const bool placed = tree["format"] == kFormatWithPlacement;
-    const bool with_history = tree["format"] == kFormatVersion;
+    const bool renamed = tree["format"] == kFormatVersion;
+    const bool with_history = renamed || tree["format"] == kFormatWithoutRenames;
     if (!placed && !with_history && tree["format"] != kFormatWithoutHistory)
         return corrupt("format version " + tree["format"].dump().substr(0, 32) +
-                       " is unknown, this program knows 1 to 3");
+                       " is unknown, this program knows 1 to 4");
     // A key of the newest format is needed there and unknown in the older ones.
     const std::string_view hours = with_history ? "history_hours" : "format";
     const std::string_view bytes = with_history ? "history_bytes" : "format";
+    const std::string_view former = renamed ? "former_names" : "format";
     DL_TRY(check_keys(
         tree, "the table",
         {"format", "id", "name", "schema", "partition_count", "copies", "next_field_id", "partition_hash",
-         "index_hash_seed", "slot_map", placed ? "partitions" : "incarnation", hours, bytes}));
+         "index_hash_seed", "slot_map", placed ? "partitions" : "incarnation", hours, bytes, former}));
     TableMeta meta;
     DL_TRY_ASSIGN(meta.id.value, number<std::uint64_t>(tree, "id"));
     if (!placed) {
@@ -183,6 +205,9 @@ Result<TableMeta> meta_from_tree(const json& tree, LeaderEpochs* epochs) {
         DL_TRY_ASSIGN(meta.history.bytes,
                       number<std::uint64_t>(tree, "history_bytes", TableHistory::kBytesMax));
     }
+    if (renamed) {
+        DL_TRY_ASSIGN(meta.former_names, former_names_from_json(tree["former_names"], meta));
+    }
     if (placed) {
         DL_TRY_ASSIGN(auto found, epochs_from_json(tree["partitions"], meta.partition_count));
         if (epochs != nullptr) *epochs = std::move(found);
@@ -207,8 +232,8 @@ std::string table_meta_to_json(const TableMeta& meta) {
         if (field.default_text) entry["default"] = *field.default_text;
         fields.push_back(std::move(entry));
     }
-    const json tree = {
-        {"format", kFormatVersion},
+    json tree = {
+        {"format", meta.former_names.empty() ? kFormatWithoutRenames : kFormatVersion},
         {"id", meta.id.value},
         {"incarnation", meta.incarnation},
         {"name", meta.name},
@@ -222,6 +247,11 @@ std::string table_meta_to_json(const TableMeta& meta) {
         {"slot_map", slot_map_to_json(meta.slot_map)},
         {"history_hours", meta.history.hours},
         {"history_bytes", meta.history.bytes}};
+    if (!meta.former_names.empty()) {
+        auto& former = tree["former_names"] = json::array();
+        for (const auto& one : meta.former_names)
+            former.push_back({{"id", one.field.value}, {"until", one.until.value}, {"name", one.name}});
+    }
     return tree.dump();
 }
 

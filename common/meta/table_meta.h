@@ -25,6 +25,16 @@ struct TableHistory {
     friend bool operator==(const TableHistory&, const TableHistory&) = default;
 };
 
+// What a column was called before. With the others of its table it says what the column was called in every
+// schema, which is how a renamed column is told from another one that has got its id.
+struct FormerName {
+    static constexpr std::size_t kPerTableMax = 1000;
+    FieldId field;
+    SchemaId until;  // the schema that brought the next name
+    std::string name;
+    friend bool operator==(const FormerName&, const FormerName&) = default;
+};
+
 struct TableMeta {
     TableId id;
     // Random; with the id it names this table and no other, whichever catalog made it. 0: not known (format
@@ -40,6 +50,8 @@ struct TableMeta {
     // slot -> partition, kSlotCount entries. Default: slot * partition_count / kSlotCount.
     std::vector<std::uint16_t> slot_map;
     TableHistory history;
+    // Of the columns that are there, by ascending `until`; at most FormerName::kPerTableMax.
+    std::vector<FormerName> former_names;
 
     PartitionId partition_of(std::string_view canonical_key_bytes) const {
         return PartitionId{slot_map[slot_of(dl::partition_hash(canonical_key_bytes))]};

@@ -10,8 +10,8 @@ namespace datalake::cli {
 namespace {
 
 constexpr std::array kCommands = {
-    CommandHelp{"dt", "", "tables"},
-    CommandHelp{"d", "TABLE", "columns of a table"},
+    CommandHelp{"dt", "", "tables and views"},
+    CommandHelp{"d", "[TABLE]", "columns of a table or view; without one all of them"},
     CommandHelp{"l", "[TABLE]", "nodes: where the partitions of the tables are"},
     CommandHelp{"cluster", "", "how the slaves and the copies of partitions are"},
     CommandHelp{"load", "FILE TABLE [key=COLUMN|row_number] [create] [SETTING=VALUE ...]",

@@ -261,8 +261,13 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         auto ran = runner_.run({Statement::Kind::sql, "cluster_status"});
         if (!ran.ok()) return ran.error();
     } else if (command.name == "d") {
-        if (words.size() != 1) return usage("d", "name one table");
-        auto ran = runner_.run({Statement::Kind::sql, "desc " + words[0]});
+        if (words.size() > 1) return usage("d", "name one table, or none for all");
+        auto ran = runner_.run({Statement::Kind::sql, words.empty() ? "show_table" : "desc " + words[0]});
+        // A view has columns too.
+        if (!ran.ok() && !words.empty() && ran.error().code() == ErrorCode::table_not_found) {
+            auto columns = runner_.run({Statement::Kind::sql, "show columns from " + words[0]});
+            if (columns.ok()) ran = std::move(columns);
+        }
         if (!ran.ok()) return ran.error();
     } else if (command.name == "l") {
         std::vector<std::string> names = words;

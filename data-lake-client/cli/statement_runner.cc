@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "data-lake-client/cli/text_width.h"
 #include "data-lake-client/src/client_impl.h"
 #include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
@@ -54,6 +55,30 @@ bool is_select(std::string_view sql) {
     const auto word = sql_first_word(sql);
     return word == "select" || word == "with" || word == "values" || word == "from" || word == "explain" ||
            skip_sql_blanks(sql).starts_with('(');
+}
+
+// With the line breaks as they are, and nothing else that could steer the terminal.
+std::string lines_of(std::string_view text) {
+    std::string out;
+    for (;;) {
+        const auto end = text.find('\n');
+        out += printable(text.substr(0, end));
+        if (end == std::string_view::npos) return out;
+        out += '\n';
+        text.remove_prefix(end + 1);
+    }
+}
+
+// `show create table t`, in a request.
+bool is_show_create(const std::string& json) {
+    const auto sql = json_member(json, "sql");
+    if (!sql) return false;
+    const auto text = sql->text();
+    auto rest = skip_sql_blanks(text);
+    constexpr std::string_view kShow = "show";
+    if (sql_first_word(rest) != kShow) return false;
+    rest.remove_prefix(kShow.size());
+    return sql_first_word(skip_sql_blanks(rest)) == "create";
 }
 
 bool asks_for_meta(const std::string& json) {
@@ -256,6 +281,8 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
     // What options.meta asks for comes behind the rows; a row can look the same, so only the last frame is
     // taken.
     const bool wants_meta = rows_expected && asks_for_meta(json);
+    // Read by people, a statement is shown as it is written rather than as a cell.
+    const bool whole_text = is_for_people() && is_show_create(json);
     std::optional<std::uint64_t> rows_written;
     std::optional<std::string> meta;
     auto kind = client_.execute(json, std::nullopt, [&](ReplyKind reply, std::string&& frame) {
@@ -273,6 +300,12 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
         if (wants_meta && frame.starts_with("{\"meta\":{")) {
             meta = std::move(frame);
             return true;
+        }
+        if (whole_text) {
+            if (const auto text = json_member(frame, "create_statement")) {
+                output_.write(lines_of(text->text()) + ";\n");
+                return true;
+            }
         }
         auto printed = rows_expected
                            ? rows.add(frame)

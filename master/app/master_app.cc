@@ -82,14 +82,20 @@ Result<void> run_master(const MasterConfig& config) {
     UpkeepRouter upkeep(caller);
     PointRouter points(caller);
     RpcFragmentRunner fragments(caller, [&net_pool] { return net_pool.executor(); });
-    DL_TRY_ASSIGN(auto queries, WorkerCoordinator::start(query_workers(config), fragments,
-                                                         std::make_shared<SystemCatalog>(routes)));
+    QueryList running;
+    std::vector<SystemCatalog::Setting> settings;
+    for (const auto& one : config.settings)
+        settings.push_back({one.name, one.value, one.source, one.help});
+    const auto system_tables = std::make_shared<SystemCatalog>(routes, running, std::move(settings));
+    DL_TRY_ASSIGN(auto queries, WorkerCoordinator::start(query_workers(config), fragments, system_tables));
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
     OpenResults open_results(std::size_t{config.queries_max} * OpenResults::kPerSlot);
-    Services services{*catalog, routes,    tables,     appends,    reads,       upkeep, points,
-                      *queries, work_pool, query_pool, work_bytes, query_slots, {},     open_results};
+    Services services{
+        *catalog,           routes,     tables,     appends,     reads, upkeep,       points,  *queries,
+        work_pool,          query_pool, work_bytes, query_slots, {},    open_results, running, &fragments,
+        system_tables.get()};
     services.copies = &copies;
     services.limits.copies_wait = retries.copies_wait;
     services.limits.statement_timeout = config.statement_timeout;

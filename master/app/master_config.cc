@@ -119,6 +119,7 @@ Result<MasterConfig> master_config_from(const Config& config) {
         return make_error(ErrorCode::invalid_value,
                           "master.data.port = '" + listen_on + "' " + address.error().message);
     result.address = address->text();
+    result.settings = config.settings();
     result.data_paths = config.list("master.data.path");
     result.slaves = config.list("slave.nodes");
     result.frame_bytes_max = size("master.frame.bytes.max");

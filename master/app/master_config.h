@@ -35,7 +35,8 @@ struct MasterConfig {
     unsigned queries_max = 0;
     std::size_t query_workers = 0;
     std::string log_level;
-    bool begin_anew = false;  // of the command line
+    bool begin_anew = false;                // of the command line
+    std::vector<Config::Shown> settings;  // all of them, as they were given
 };
 
 // `machine_memory`: machine_memory_bytes(); a default is a share of it.

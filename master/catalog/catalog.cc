@@ -34,15 +34,21 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& directory, boo
     for (auto& table : tables) {
         DL_TRY_ASSIGN(auto placement, catalog->store_->load_placement(table));
         catalog->cache_.put_placement(std::make_shared<const TablePlacement>(std::move(placement)));
-        catalog->cache_.put(std::make_shared<const TableMeta>(std::move(table)));
+        catalog->cache_.put(std::make_shared<const CatalogTable>(std::move(table)));
     }
+    DL_TRY_ASSIGN(auto views, catalog->store_->load_views());
+    for (auto& view : views)
+        catalog->cache_.put_view(std::make_shared<const View>(std::move(view)));
     return catalog;
 }
 
-Result<TablePtr> Catalog::find(std::string_view name) const {
+Result<CatalogTablePtr> Catalog::find(std::string_view name) const {
     if (auto table = cache_.find(name)) return table;  // already lower-case, the usual case
     DL_TRY_ASSIGN(const auto lower, normalize_name("table", name));
     if (auto table = cache_.find(lower)) return table;
+    if (cache_.view(lower) != nullptr)
+        return make_error(ErrorCode::table_not_found,
+                          "'" + lower + "' is a view, which SELECT reads; no table has that name");
     auto text = "table '" + lower + "' does not exist";
     const auto near = nearest_name(lower, cache_.names());
     text += near.empty() ? "; show_table lists the tables" : "; did you mean '" + near + "'?";
@@ -68,15 +74,73 @@ Result<Node> Catalog::register_node(const std::string& address, NodeId known,
     return cache_node(store_->register_node(address, known, incarnation));
 }
 
-Result<TablePtr> Catalog::add_table(TableMeta table, TablePlacement placement) {
+Result<void> Catalog::check_no_view(const std::string& name) const {
+    if (cache_.view(name) == nullptr) return {};
+    return make_error(ErrorCode::table_exists,
+                      "there is a view '" + name + "'; drop it first, or choose another name");
+}
+
+Result<void> Catalog::add_view(View view, bool or_replace) {
     std::lock_guard lock(change_mutex_);
-    auto added = std::make_shared<const TableMeta>(std::move(table));
+    if (cache_.find(view.name) != nullptr)
+        return make_error(ErrorCode::table_exists,
+                          "there is a table '" + view.name + "'; choose another name");
+    if (!or_replace && cache_.view(view.name) != nullptr)
+        return make_error(ErrorCode::table_exists,
+                          "view '" + view.name + "' exists already; create or replace view changes it");
+    auto added = std::make_shared<const View>(std::move(view));
+    DL_TRY(commit_change([&] { return store_->put_view(*added); }));
+    cache_.put_view(std::move(added));
+    return {};
+}
+
+Result<void> Catalog::remove_view(std::string_view name) {
+    std::lock_guard lock(change_mutex_);
+    DL_TRY_ASSIGN(const auto lower, normalize_name("view", name));
+    if (cache_.view(lower) == nullptr) {
+        if (cache_.find(lower) != nullptr)
+            return make_error(ErrorCode::table_not_found,
+                              "'" + lower + "' is a table; drop table removes it");
+        std::vector<std::string> names;
+        for (const auto& view : cache_.views())
+            names.push_back(view->name);
+        const auto near = nearest_name(lower, names);
+        return make_error(
+            ErrorCode::table_not_found,
+            "view '" + lower + "' does not exist" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
+    }
+    DL_TRY(commit_change([&] { return store_->remove_view(lower); }));
+    cache_.remove_view(lower);
+    return {};
+}
+
+Result<CatalogTablePtr> Catalog::add_table(CatalogTable table, TablePlacement placement) {
+    std::lock_guard lock(change_mutex_);
+    DL_TRY(check_no_view(table.name));
+    auto added = std::make_shared<const CatalogTable>(std::move(table));
     auto placed = std::make_shared<TablePlacement>(std::move(placement));
     placed->table = added->id;
     DL_TRY(commit_change([&] { return store_->add_table(*added, *placed); }));
     cache_.put_placement(std::move(placed));
     cache_.put(added);
-    return TablePtr(added);
+    return CatalogTablePtr(added);
+}
+
+Result<CatalogTablePtr> Catalog::replace_table(CatalogTable table, TablePlacement placement,
+                                               Removed& removed) {
+    std::lock_guard lock(change_mutex_);
+    DL_TRY(check_no_view(table.name));
+    auto before = cache_.find(table.name);
+    auto placement_before = before == nullptr ? nullptr : cache_.placement(before->id);
+    auto added = std::make_shared<const CatalogTable>(std::move(table));
+    auto placed = std::make_shared<TablePlacement>(std::move(placement));
+    placed->table = added->id;
+    DL_TRY(commit_change([&] { return store_->add_table(*added, *placed, before.get()); }));
+    cache_.put_placement(std::move(placed));
+    cache_.put(added);
+    if (before != nullptr) cache_.remove(*before);  // its placement: the name is the new one's
+    removed = {std::move(before), std::move(placement_before)};
+    return CatalogTablePtr(added);
 }
 
 Result<PartitionPlacement> Catalog::change_placement(TableId table, PartitionId partition,
@@ -118,19 +182,19 @@ Result<std::vector<Result<PartitionPlacement>>> Catalog::change_placements(
     return results;
 }
 
-Result<TablePtr> Catalog::set_copies(const TableMeta& table, std::uint32_t copies) {
+Result<CatalogTablePtr> Catalog::set_copies(const TableMeta& table, std::uint32_t copies) {
     std::lock_guard lock(change_mutex_);
     const auto known = cache_.find(table.name);
     if (known == nullptr || known->id != table.id)
         return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
-    auto changed = std::make_shared<TableMeta>(*known);
+    auto changed = std::make_shared<CatalogTable>(*known);
     changed->copies = copies;
     DL_TRY(commit_change([&] { return store_->set_copies(table.id, copies); }));
     cache_.put(changed);
-    return TablePtr(std::move(changed));
+    return CatalogTablePtr(std::move(changed));
 }
 
-Result<TablePtr> Catalog::change_schema(TableMeta table) {
+Result<CatalogTablePtr> Catalog::change_schema(CatalogTable table) {
     std::lock_guard lock(change_mutex_);
     const auto known = cache_.find(table.name);
     if (known == nullptr || known->id != table.id)
@@ -138,10 +202,10 @@ Result<TablePtr> Catalog::change_schema(TableMeta table) {
     if (table.schema.id <= known->schema.id || !descends_from(table, *known))
         return make_error(ErrorCode::schema_mismatch, "table '" + table.name + "' was altered meanwhile");
     table.copies = known->copies;  // which set_copies() alone changes
-    auto changed = std::make_shared<const TableMeta>(std::move(table));
+    auto changed = std::make_shared<const CatalogTable>(std::move(table));
     DL_TRY(commit_change([&] { return store_->change_schema(*changed); }));
     cache_.put(changed);
-    return TablePtr(changed);
+    return CatalogTablePtr(changed);
 }
 
 Result<void> Catalog::remove_table(const TableMeta& table) {

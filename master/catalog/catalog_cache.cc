@@ -4,15 +4,15 @@
 
 namespace dl::master {
 
-TablePtr CatalogCache::find(std::string_view name) const {
+CatalogTablePtr CatalogCache::find(std::string_view name) const {
     std::shared_lock lock(mutex_);
     const auto found = tables_.find(name);
     return found == tables_.end() ? nullptr : found->second;
 }
 
-std::vector<TablePtr> CatalogCache::list() const {
+std::vector<CatalogTablePtr> CatalogCache::list() const {
     std::shared_lock lock(mutex_);
-    std::vector<TablePtr> tables;
+    std::vector<CatalogTablePtr> tables;
     tables.reserve(tables_.size());
     for (const auto& [name, table] : tables_)
         tables.push_back(table);
@@ -33,7 +33,7 @@ std::size_t CatalogCache::size() const {
     return tables_.size();
 }
 
-void CatalogCache::put(TablePtr table) {
+void CatalogCache::put(CatalogTablePtr table) {
     std::unique_lock lock(mutex_);
     tables_[table->name] = std::move(table);
     changes_.fetch_add(1, std::memory_order_release);
@@ -45,6 +45,32 @@ void CatalogCache::remove(const TableMeta& table) {
     changes_.fetch_add(1, std::memory_order_release);
     const auto found = tables_.find(table.name);
     if (found != tables_.end() && found->second->id == table.id) tables_.erase(found);
+}
+
+ViewPtr CatalogCache::view(std::string_view name) const {
+    std::shared_lock lock(mutex_);
+    const auto found = views_.find(name);
+    return found == views_.end() ? nullptr : found->second;
+}
+
+std::vector<ViewPtr> CatalogCache::views() const {
+    std::shared_lock lock(mutex_);
+    std::vector<ViewPtr> views;
+    for (const auto& [name, view] : views_)
+        views.push_back(view);
+    return views;
+}
+
+void CatalogCache::put_view(ViewPtr view) {
+    std::unique_lock lock(mutex_);
+    views_[view->name] = std::move(view);
+    views_count_ = views_.size();
+}
+
+void CatalogCache::remove_view(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    views_.erase(name);
+    views_count_ = views_.size();
 }
 
 PlacementPtr CatalogCache::placement(TableId table) const {

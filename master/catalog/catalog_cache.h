@@ -12,24 +12,30 @@
 #include <vector>
 
 #include "common/meta/placement.h"
-#include "common/meta/table_meta.h"
+#include "master/catalog/catalog_table.h"
 #include "master/catalog/node_map.h"
+#include "master/catalog/view.h"
 
 namespace dl::master {
-
-using TablePtr = std::shared_ptr<const TableMeta>;
 
 class CatalogCache {
   public:
     // nullptr when there is none. `name` in lower case.
-    TablePtr find(std::string_view name) const;
+    CatalogTablePtr find(std::string_view name) const;
     // Sorted by name.
-    std::vector<TablePtr> list() const;
+    std::vector<CatalogTablePtr> list() const;
     std::vector<std::string> names() const;
     std::size_t size() const;
-    void put(TablePtr table);
+    void put(CatalogTablePtr table);
     // Only when it is still this table (a new one of the same name stays).
     void remove(const TableMeta& table);
+
+    // nullptr when there is none. `name` in lower case.
+    ViewPtr view(std::string_view name) const;
+    std::vector<ViewPtr> views() const;  // sorted by name
+    bool has_views() const { return views_count_.load(std::memory_order_relaxed) != 0; }
+    void put_view(ViewPtr view);
+    void remove_view(const std::string& name);
 
     // nullptr for a table that is not there (any more).
     PlacementPtr placement(TableId table) const;
@@ -43,7 +49,9 @@ class CatalogCache {
 
   private:
     mutable std::shared_mutex mutex_;
-    std::map<std::string, TablePtr, std::less<>> tables_;
+    std::map<std::string, CatalogTablePtr, std::less<>> tables_;
+    std::map<std::string, ViewPtr, std::less<>> views_;
+    std::atomic<std::size_t> views_count_{0};
     std::map<TableId, PlacementPtr> placements_;
     std::atomic<std::uint64_t> changes_{0};
     std::atomic<bool> any_copies_{false};

@@ -13,6 +13,11 @@
 
 namespace dl::master {
 
+// As SQLite's integers hold it.
+inline std::int64_t catalog_id(TableId table) {
+    return static_cast<std::int64_t>(table.value);
+}
+
 std::string encode_catalog_slot_map(const std::vector<std::uint16_t>& slots);
 Result<std::vector<std::uint16_t>> decode_catalog_slot_map(const std::string& bytes,
                                                            std::uint32_t partition_count);

@@ -11,7 +11,8 @@
 namespace dl::master {
 namespace {
 
-constexpr std::int64_t kFormatVersion = 3;
+constexpr std::int64_t kFormatVersion = 4;
+constexpr std::int64_t kFormatWithoutDeclarations = 3;
 constexpr std::int64_t kFormatWithoutHistory = 2;
 constexpr std::int64_t kFormatWithAddresses = 1;
 
@@ -50,6 +51,18 @@ ALTER TABLE tables ADD COLUMN history_hours INTEGER NOT NULL DEFAULT 72;
 ALTER TABLE tables ADD COLUMN history_bytes INTEGER NOT NULL DEFAULT 0;
 )";
 
+// What format 4 brought: what columns were declared as, DEFAULTs that changed, names
+// that columns had, and views.
+constexpr const char* kDeclarations = R"(
+ALTER TABLE fields ADD COLUMN declared TEXT;
+ALTER TABLE fields ADD COLUMN has_new_default INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE fields ADD COLUMN new_default TEXT;
+CREATE TABLE former_names(
+  table_id INTEGER NOT NULL REFERENCES tables(id) ON DELETE CASCADE, until_schema INTEGER NOT NULL,
+  field_id INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(table_id, until_schema, field_id)) WITHOUT ROWID;
+CREATE TABLE views(name TEXT PRIMARY KEY, columns TEXT NOT NULL, sql TEXT NOT NULL) WITHOUT ROWID;
+)";
+
 // Format 1 named slaves by their addresses: each becomes a node that has yet to register.
 constexpr const char* kFromAddresses = R"(
 INSERT INTO nodes(address, incarnation, displaced)
@@ -66,6 +79,11 @@ DROP TABLE followers;
 DROP TABLE old_drops;
 )";
 
+Result<void> set_newest_format(SqliteDatabase& database) {
+    const auto set = "PRAGMA user_version = " + std::to_string(kFormatVersion);
+    return database.execute(set.c_str());
+}
+
 Result<void> set_cluster_id(SqliteDatabase& database) {
     DL_TRY_ASSIGN(auto insert, database.prepare("INSERT INTO cluster VALUES('cluster_id', ?)"));
     insert.bind(1, new_cluster_id());
@@ -80,8 +98,9 @@ Result<void> make_catalog(const std::string& path) {
         DL_TRY(database.execute(kTables));
         DL_TRY(database.execute(kNodesAndPlacements));
         DL_TRY(database.execute(kHistory));
+        DL_TRY(database.execute(kDeclarations));
         DL_TRY(set_cluster_id(database));
-        DL_TRY(database.execute("PRAGMA user_version = 3"));
+        DL_TRY(set_newest_format(database));
         DL_TRY(transaction.commit());
     }
     return posix_file_system().sync_file(path);
@@ -169,15 +188,16 @@ Result<void> upgrade_catalog(SqliteDatabase& database) {
     DL_TRY(quick_check(database));
     DL_TRY_ASSIGN(const auto version, format_of(database));
     if (version == kFormatVersion) return {};
-    if (version != kFormatWithAddresses && version != kFormatWithoutHistory)
+    if (version < kFormatWithAddresses || version > kFormatVersion)
         return make_error(ErrorCode::corrupt_data,
                           "the catalog has format version " + std::to_string(version) +
                               ", this program knows versions up to " + std::to_string(kFormatVersion) +
                               "; start the version of the program that wrote it");
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database));
     if (version == kFormatWithAddresses) DL_TRY(name_nodes(database));
-    DL_TRY(database.execute(kHistory));
-    DL_TRY(database.execute("PRAGMA user_version = 3"));
+    if (version <= kFormatWithoutHistory) DL_TRY(database.execute(kHistory));
+    if (version <= kFormatWithoutDeclarations) DL_TRY(database.execute(kDeclarations));
+    DL_TRY(set_newest_format(database));
     return transaction.commit();
 }
 

@@ -12,9 +12,11 @@
 #include "common/base/error.h"
 #include "common/meta/placement.h"
 #include "common/meta/table_meta.h"
+#include "master/catalog/catalog_table.h"
 #include "master/catalog/directory_lock.h"
 #include "master/catalog/node_map.h"
 #include "master/catalog/sqlite_database.h"
+#include "master/catalog/view.h"
 
 namespace dl::master {
 
@@ -42,7 +44,7 @@ class CatalogStore {
     static Result<std::unique_ptr<CatalogStore>> open(const std::string& directory, bool begin_anew = false);
 
     Result<std::string> cluster_id();
-    Result<std::vector<TableMeta>> load_tables();
+    Result<std::vector<CatalogTable>> load_tables();
     Result<TablePlacement> load_placement(const TableMeta& table);
 
     Result<NodeMap> load_nodes();
@@ -58,8 +60,10 @@ class CatalogStore {
     Result<TableId> reserve_table(const std::vector<NodeId>& nodes, std::uint64_t incarnation);
     // The next table id will be above this one.
     Result<void> skip_table_ids(TableId highest);
-    // TABLE_EXISTS when the name is taken.
-    Result<void> add_table(const TableMeta& table, const TablePlacement& placement);
+    // TABLE_EXISTS when the name is taken, but by `replaced` (or null), which goes in the same transaction as
+    // remove_table() would have it.
+    Result<void> add_table(const CatalogTable& table, const TablePlacement& placement,
+                           const TableMeta* replaced = nullptr);
     // Compare-and-set: `next` gets version expected_version + 1. STALE_VERSION when the stored version is
     // another one (somebody else changed it), TABLE_NOT_FOUND, PARTITION_NOT_FOUND; INVALID_REQUEST for what
     // check_placement_change() refuses.
@@ -70,20 +74,28 @@ class CatalogStore {
     Result<std::vector<Result<PartitionPlacement>>> change_placements(std::vector<PlacementChange> changes);
     // How many copies the table is to have; its placements follow. TABLE_NOT_FOUND when it is gone.
     Result<void> set_copies(TableId table, std::uint32_t copies);
-    // A newer schema: new fields appear, missing ones are marked dropped. SCHEMA_MISMATCH when the stored
+    // A newer schema: new fields appear, missing ones are marked dropped, others get their new names and what
+    // the master keeps of them; the history is that of `table`. SCHEMA_MISMATCH when the stored
     // schema is as new (somebody else changed it), TABLE_NOT_FOUND when it is gone.
-    Result<void> change_schema(const TableMeta& table);
+    Result<void> change_schema(const CatalogTable& table);
     // Removes the table and queues its drop on every node that holds a part of it.
     Result<void> remove_table(const TableMeta& table);
+
+    Result<std::vector<View>> load_views();
+    Result<void> put_view(const View& view);  // in place of the one of its name
+    Result<void> remove_view(const std::string& name);
 
     Result<std::vector<PendingDrop>> pending_drops();
     Result<void> finish_drop(const PendingDrop& drop);
 
   private:
     CatalogStore(DirectoryLock lock, SqliteDatabase database);
-    Result<void> insert_fields(const TableMeta& table);
+    Result<void> take_out(const TableMeta& table);
+    Result<void> put_fields(const CatalogTable& table);
+    Result<void> put_former_names(const TableMeta& table);
+    Result<void> load_former_names(TableMeta& table);
     Result<void> queue_drops(TableId table, const std::vector<NodeId>& nodes, std::uint64_t incarnation);
-    Result<void> load_fields(TableMeta& table, FieldId key);
+    Result<void> load_fields(CatalogTable& table, FieldId key);
     Result<std::vector<PartitionPlacement>> read_placements(TableId table);
     Result<NodeMap> read_nodes();
     Result<PartitionPlacement> put_placement(SqliteStatement& find, SqliteStatement& update,

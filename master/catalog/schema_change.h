@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/meta/table_meta.h"
+#include "master/catalog/catalog_table.h"
 
 namespace dl::master {
 
@@ -34,14 +34,19 @@ struct TableDefinition {
 // Lower-cased, checked table: schema 1, field ids 1.., default slot map, random hash seed given by the
 // caller; without id and placements. INVALID_REQUEST, INVALID_VALUE, COLUMN_EXISTS, COLUMN_NOT_FOUND,
 // LIMIT_EXCEEDED name what is wrong.
-Result<TableMeta> build_table(const TableDefinition& definition, std::uint64_t index_hash_seed);
+Result<CatalogTable> build_table(const TableDefinition& definition, std::uint64_t index_hash_seed);
 // The table with one more column, schema id + 1. A NOT NULL column needs a default: existing rows would
 // violate it.
-Result<TableMeta> with_column(const TableMeta& table, const ColumnDefinition& column);
+Result<CatalogTable> with_column(const CatalogTable& table, const ColumnDefinition& column);
 // The table without the column, schema id + 1. The key cannot be dropped.
-Result<TableMeta> without_column(const TableMeta& table, std::string_view column);
+Result<CatalogTable> without_column(const CatalogTable& table, std::string_view column);
+
+// Position of a column as written; COLUMN_NOT_FOUND names the nearest.
+Result<std::size_t> column_position(const TableMeta& table, std::string_view column);
 
 // Canonical form of a value's text for `type` (value_text.h).
 Result<std::string> canonical_text(DataType type, std::string_view text);
+// And held to what the type says beyond the stored one.
+Result<std::string> canonical_text(const DeclaredType& type, std::string_view text);
 
 }  // namespace dl::master

@@ -6,9 +6,9 @@
 namespace dl::master {
 namespace {
 
-TablePtr with_id(const std::vector<TablePtr>& tables, TableId id) {
-    const auto found =
-        std::find_if(tables.begin(), tables.end(), [&](const TablePtr& table) { return table->id == id; });
+CatalogTablePtr with_id(const std::vector<CatalogTablePtr>& tables, TableId id) {
+    const auto found = std::find_if(tables.begin(), tables.end(),
+                                    [&](const CatalogTablePtr& table) { return table->id == id; });
     return found == tables.end() ? nullptr : *found;
 }
 
@@ -21,7 +21,7 @@ bool is_same(const TableMeta& known, const HeldTable& held) {
 }  // namespace
 
 Result<std::map<TableId, std::uint64_t>> adopt_tables(const std::vector<HeldTable>& held,
-                                                      const std::vector<TablePtr>& known,
+                                                      const std::vector<CatalogTablePtr>& known,
                                                       const std::set<TableId>& dropped) {
     std::map<TableId, std::uint64_t> adopted;
     for (const auto& table : held) {
@@ -41,7 +41,8 @@ Result<std::map<TableId, std::uint64_t>> adopt_tables(const std::vector<HeldTabl
     return adopted;
 }
 
-std::vector<HeldTable> orphans_of(const std::vector<HeldTable>& held, const std::vector<TablePtr>& known,
+std::vector<HeldTable> orphans_of(const std::vector<HeldTable>& held,
+                                  const std::vector<CatalogTablePtr>& known,
                                   const std::set<TableId>& expected) {
     std::vector<HeldTable> orphans;
     for (const auto& table : held) {

@@ -26,12 +26,13 @@ struct HeldTable {
 // the same number, name, key and hash seed, or is one of `dropped`, which it has yet to delete. Then the
 // incarnations its tables get. UNAVAILABLE names the first table that does not fit, and what to do.
 Result<std::map<TableId, std::uint64_t>> adopt_tables(const std::vector<HeldTable>& held,
-                                                      const std::vector<TablePtr>& known,
+                                                      const std::vector<CatalogTablePtr>& known,
                                                       const std::set<TableId>& dropped);
 
 // The tables on a slave that the catalog does not know: neither by number and incarnation nor as `expected`,
 // which are dropped or created at the moment.
-std::vector<HeldTable> orphans_of(const std::vector<HeldTable>& held, const std::vector<TablePtr>& known,
+std::vector<HeldTable> orphans_of(const std::vector<HeldTable>& held,
+                                  const std::vector<CatalogTablePtr>& known,
                                   const std::set<TableId>& expected);
 
 // How an orphan is named in statements: 16 hex digits.

@@ -34,6 +34,11 @@ Result<void> take_over_schema(Catalog& catalog, const TableMeta& held) {
     auto adopted = known;
     adopted.schema = held.schema;
     adopted.next_field_id = held.next_field_id;
+    adopted.history = held.history;
+    adopted.former_names = held.former_names;
+    const auto is_gone = [&](const auto& kept) { return !held.schema.find(kept.first); };
+    std::erase_if(adopted.declared, is_gone);
+    std::erase_if(adopted.new_defaults, is_gone);
     auto changed = catalog.change_schema(std::move(adopted));
     if (changed.has_error() && changed.error().code != ErrorCode::schema_mismatch)
         return std::move(changed).error();
@@ -109,11 +114,14 @@ asio::awaitable<Result<void>> agree_on_schema(Tellers with, std::string name, rp
 
 }  // namespace
 
-Result<TableManager::Planned> TableManager::plan(const TableDefinition& definition) const {
+Result<TableManager::Planned> TableManager::plan(const TableDefinition& definition, bool replace) const {
     Planned planned;
     DL_TRY_ASSIGN(planned.table, build_table(definition, new_incarnation()));
     planned.table.incarnation = new_incarnation();
-    if (catalog_.tables().find(planned.table.name))
+    // Before anything is made on the slaves; the catalog looks once more.
+    if (catalog_.tables().view(planned.table.name) != nullptr)
+        return make_error(ErrorCode::table_exists, "there is a view '" + planned.table.name + "'");
+    if (!replace && catalog_.tables().find(planned.table.name))
         return make_error(ErrorCode::table_exists, "table '" + planned.table.name + "' exists already");
     std::vector<NodeId> nodes;
     for (const auto& address : routes_.slaves().nodes()) {
@@ -186,11 +194,12 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
     co_return Result<void>();
 }
 
-asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definition, rpc::Deadline deadline) {
+asio::awaitable<Result<CatalogTablePtr>> TableManager::create(TableDefinition definition,
+                                                              rpc::Deadline deadline, bool replace) {
     // Slaves not heard of yet are asked who they are before partitions are placed on them.
     co_await nodes_.greet_unknown(std::min(deadline, steady_clock::now() + retries_.slave_wait));
-    auto reserve = [this, definition = std::move(definition)]() -> Result<Planned> {
-        DL_TRY_ASSIGN(auto planned, plan(definition));
+    auto reserve = [this, definition = std::move(definition), replace]() -> Result<Planned> {
+        DL_TRY_ASSIGN(auto planned, plan(definition, replace));
         // Before the drops are queued nothing may clean them up, so the lock spans both.
         std::lock_guard lock(mutex_);
         DL_TRY_ASSIGN(planned.table.id,
@@ -210,8 +219,10 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
         log_warn(kComponent, "create failed", {{"table", table->name}, {"error", on_slaves.error()}});
         co_return std::move(on_slaves).error();
     }
-    auto commit = [this, planned]() -> Result<TablePtr> {
-        auto added = catalog_.add_table(planned->table, planned->placement);
+    const auto removed = std::make_shared<Catalog::Removed>();
+    auto commit = [this, planned, replace, removed]() -> Result<CatalogTablePtr> {
+        auto added = replace ? catalog_.replace_table(planned->table, planned->placement, *removed)
+                             : catalog_.add_table(planned->table, planned->placement);
         std::lock_guard lock(mutex_);
         in_creation_.erase(planned->table.id);
         return added;
@@ -230,12 +241,13 @@ asio::awaitable<Result<TablePtr>> TableManager::create(TableDefinition definitio
             co_await copies_->announce(table->id,
                                        std::min(deadline, steady_clock::now() + kAnnouncePatience));
     }
+    if (removed->table != nullptr) co_await remove_from_slaves(*removed, deadline);
     co_return added;
 }
 
-asio::awaitable<Result<TablePtr>> TableManager::set_copies(std::string name, std::uint32_t copies,
-                                                           rpc::Deadline deadline) {
-    auto set = [this, name = std::move(name), copies]() -> Result<TablePtr> {
+asio::awaitable<Result<CatalogTablePtr>> TableManager::set_copies(std::string name, std::uint32_t copies,
+                                                                  rpc::Deadline deadline) {
+    auto set = [this, name = std::move(name), copies]() -> Result<CatalogTablePtr> {
         DL_TRY_ASSIGN(const auto table, catalog_.find(name));
         const auto slaves = routes_.slaves().nodes().size();
         if (copies > slaves)
@@ -257,12 +269,8 @@ asio::awaitable<Result<TablePtr>> TableManager::set_copies(std::string name, std
 
 asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline deadline,
                                                  std::optional<TableId> only) {
-    struct Removed {
-        TablePtr table;
-        PlacementPtr placement;
-    };
-    auto remove = [this, name = std::move(name), only]() -> Result<Removed> {
-        Removed removed;
+    auto remove = [this, name = std::move(name), only]() -> Result<Catalog::Removed> {
+        Catalog::Removed removed;
         DL_TRY_ASSIGN(removed.table, catalog_.find(name));
         if (only && removed.table->id != *only)
             return make_error(ErrorCode::table_not_found, "table '" + name + "' was dropped meanwhile");
@@ -272,12 +280,17 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
     };
     auto removed = co_await run_on(work_, remove);
     if (removed.has_error()) co_return std::move(removed).error();
-    const auto table = removed->table;
+    co_await remove_from_slaves(std::move(*removed), deadline);
+    co_return Result<void>();
+}
+
+asio::awaitable<void> TableManager::remove_from_slaves(Catalog::Removed removed, rpc::Deadline deadline) {
+    const auto table = removed.table;
     log_info(kComponent, "dropped", {{"table", table->name}, {"id", table->id.value}});
     std::erase_if(*agreed_.lock(), [&](const auto& agreed) { return agreed.first == table->id; });
     const auto until = std::min(deadline, steady_clock::now() + kDropPatience);
     std::vector<Task> tasks;
-    const auto nodes = removed->placement == nullptr ? std::vector<NodeId>() : nodes_of(*removed->placement);
+    const auto nodes = removed.placement == nullptr ? std::vector<NodeId>() : nodes_of(*removed.placement);
     for (const auto node : nodes) {
         tasks.emplace_back([this, table, node, until]() -> asio::awaitable<void> {
             const PendingDrop pending{table->id, node, table->incarnation};
@@ -285,7 +298,6 @@ asio::awaitable<Result<void>> TableManager::drop(std::string name, rpc::Deadline
         });
     }
     co_await run_all(std::move(tasks));
-    co_return Result<void>();
 }
 
 asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline deadline) {
@@ -305,11 +317,11 @@ asio::awaitable<bool> TableManager::carry_out(PendingDrop drop, rpc::Deadline de
     co_return true;
 }
 
-asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change change,
-                                                      rpc::Deadline deadline) {
+asio::awaitable<Result<CatalogTablePtr>> TableManager::alter(std::string name, Change change,
+                                                             rpc::Deadline deadline) {
     const Tellers with{catalog_, routes_, work_, agreed_};
     DL_CO_TRY(co_await agree_on_schema(with, name, deadline));
-    auto commit = [this, name = std::move(name), change = std::move(change)]() -> Result<TablePtr> {
+    auto commit = [this, name = std::move(name), change = std::move(change)]() -> Result<CatalogTablePtr> {
         for (int attempt = 1;; ++attempt) {
             DL_TRY_ASSIGN(auto table, catalog_.find(name));
             DL_TRY_ASSIGN(auto changed, change(*table));
@@ -334,23 +346,7 @@ asio::awaitable<Result<TablePtr>> TableManager::alter(std::string name, Change c
         });
     }
     co_await run_all(std::move(tasks));
-    co_return TablePtr(table);
-}
-
-asio::awaitable<Result<TablePtr>> TableManager::add_column(std::string name, ColumnDefinition column,
-                                                           rpc::Deadline deadline) {
-    Change change = [column = std::move(column)](const TableMeta& table) {
-        return with_column(table, column);
-    };
-    co_return co_await alter(std::move(name), std::move(change), deadline);
-}
-
-asio::awaitable<Result<TablePtr>> TableManager::drop_column(std::string name, std::string column,
-                                                            rpc::Deadline deadline) {
-    Change change = [column = std::move(column)](const TableMeta& table) {
-        return without_column(table, column);
-    };
-    co_return co_await alter(std::move(name), std::move(change), deadline);
+    co_return CatalogTablePtr(table);
 }
 
 asio::awaitable<void> TableManager::retry_drops(NodeId node, rpc::Deadline deadline) {
@@ -374,44 +370,6 @@ asio::awaitable<void> TableManager::retry_drops(NodeId node, rpc::Deadline deadl
         const bool carried_out = co_await carry_out(drop, deadline);
         if (!carried_out) co_return;
     }
-}
-
-asio::awaitable<Result<std::vector<TableManager::Orphan>>> TableManager::orphans(rpc::Deadline deadline) {
-    std::vector<Orphan> found;
-    for (const auto& address : routes_.slaves().nodes()) {
-        DL_CO_TRY_ASSIGN(auto greeted, co_await nodes_.greet(address, deadline));
-        DL_CO_TRY_ASSIGN(auto held, co_await nodes_.inventory(address, deadline));
-        auto list = [this] { return catalog_.pending_drops(); };
-        DL_CO_TRY_ASSIGN(auto drops, co_await run_on(work_, list));
-        // Of a table that is created at the moment there is a drop too.
-        std::set<TableId> expected;
-        for (const auto& drop : drops)
-            if (drop.node == greeted.node.id) expected.insert(drop.table);
-        for (auto& table : orphans_of(held, catalog_.tables().list(), expected))
-            found.push_back({orphan_name(table.incarnation), address, std::move(table)});
-    }
-    co_return found;
-}
-
-asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::Deadline deadline) {
-    DL_CO_TRY_ASSIGN(auto found, co_await orphans(deadline));
-    bool any = false;
-    for (const auto& orphan : found) {
-        if (orphan.name != name) continue;
-        any = true;
-        auto slave = routes_.slaves().client(orphan.slave);
-        if (slave.has_error()) co_return std::move(slave).error();
-        const auto request = rpc::encode(
-            rpc::DropTableRequest{{orphan.table.id, orphan.table.name, orphan.table.incarnation}});
-        auto dropped = co_await (*slave)->call(rpc::Method::drop_table, request, {}, deadline);
-        if (dropped.has_error()) co_return std::move(dropped).error();
-        log_info(kComponent, "orphan dropped",
-                 {{"orphan", name}, {"table", orphan.table.name}, {"slave", orphan.slave}});
-    }
-    if (!any)
-        co_return make_error(ErrorCode::not_found,
-                             "no slave holds an orphan '" + name + "'; show orphans lists them");
-    co_return Result<void>();
 }
 
 asio::awaitable<void> TableManager::catch_up(NodeId node, rpc::Deadline deadline) {

@@ -5,8 +5,11 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -36,19 +39,22 @@ class TableManager {
 
     // How many copies the partitions of a table are to have; what is needed for it is done in the background.
     // UNAVAILABLE when there are fewer slaves.
-    boost::asio::awaitable<Result<TablePtr>> set_copies(std::string name, std::uint32_t copies,
-                                                        rpc::Deadline deadline);
+    boost::asio::awaitable<Result<CatalogTablePtr>> set_copies(std::string name, std::uint32_t copies,
+                                                               rpc::Deadline deadline);
 
     // With as many of the copies asked for as there are slaves, unless a min_in_sync was given. TABLE_EXISTS;
     // UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible then.
-    boost::asio::awaitable<Result<TablePtr>> create(TableDefinition definition, rpc::Deadline deadline);
+    // `replace`: the table of that name, if there is one, goes in the moment in which the new one comes.
+    boost::asio::awaitable<Result<CatalogTablePtr>> create(TableDefinition definition, rpc::Deadline deadline,
+                                                           bool replace = false);
     // `only`: when the table of that name is this one; else TABLE_NOT_FOUND.
     boost::asio::awaitable<Result<void>> drop(std::string name, rpc::Deadline deadline,
                                               std::optional<TableId> only = {});
-    boost::asio::awaitable<Result<TablePtr>> add_column(std::string name, ColumnDefinition column,
-                                                        rpc::Deadline deadline);
-    boost::asio::awaitable<Result<TablePtr>> drop_column(std::string name, std::string column,
-                                                         rpc::Deadline deadline);
+    using Change = std::function<Result<CatalogTable>(const CatalogTable&)>;
+    // Changes the table of that name; `change` is pure and may be called again when another change came
+    // first. The slaves are told once the catalog has it. UNAVAILABLE: a slave of the table is away.
+    boost::asio::awaitable<Result<CatalogTablePtr>> alter(std::string name, Change change,
+                                                          rpc::Deadline deadline);
 
     // A table on a slave that the catalog does not know.
     struct Orphan {
@@ -58,6 +64,9 @@ class TableManager {
     };
     // UNAVAILABLE names a slave that cannot be asked.
     boost::asio::awaitable<Result<std::vector<Orphan>>> orphans(rpc::Deadline deadline);
+    // Bytes of each table on the slaves; nullopt for one of which a slave is away.
+    boost::asio::awaitable<std::map<TableId, std::optional<std::uint64_t>>> bytes_held(
+        rpc::Deadline deadline);
     // Removes an orphan from all slaves. NOT_FOUND when there is none of that name.
     boost::asio::awaitable<Result<void>> drop_orphan(std::string name, rpc::Deadline deadline);
 
@@ -72,15 +81,14 @@ class TableManager {
     using AgreedSchemas = Synchronized<std::set<std::pair<TableId, NodeId>>>;
 
   private:
-    using Change = std::function<Result<TableMeta>(const TableMeta&)>;
-    boost::asio::awaitable<Result<TablePtr>> alter(std::string name, Change change, rpc::Deadline deadline);
     struct Planned {
-        TableMeta table;
+        CatalogTable table;
         TablePlacement placement;
     };
     boost::asio::awaitable<Result<void>> create_on_slaves(const Planned& planned, rpc::Deadline deadline);
     boost::asio::awaitable<bool> carry_out(PendingDrop drop, rpc::Deadline deadline);
-    Result<Planned> plan(const TableDefinition& definition) const;
+    Result<Planned> plan(const TableDefinition& definition, bool replace) const;
+    boost::asio::awaitable<void> remove_from_slaves(Catalog::Removed removed, rpc::Deadline deadline);
 
     Catalog& catalog_;
     const RouteTable& routes_;

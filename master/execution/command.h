@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "master/catalog/column_change.h"
 #include "master/catalog/schema_change.h"
 #include "master/execution/row_source.h"
 #include "master/routing/batch_id.h"
@@ -25,6 +26,7 @@ namespace dl::master {
 struct CreateTable {
     TableDefinition definition;
     bool if_not_exists = false;
+    bool or_replace = false;
 };
 struct DropTable {
     std::string table;
@@ -54,14 +56,27 @@ struct ElectUnclean {
     std::string node;  // its address, or its number
     bool confirmed = false;
 };
+struct ChangeColumn {
+    AlterColumnStatement statement;
+};
+struct ChangeHistory {
+    std::string table;
+    HistoryChange change;
+};
 struct DescribeTable {
     std::string table;
+};
+struct CreateView {
+    CreateViewStatement statement;
+};
+struct DropView {
+    DropViewStatement statement;
 };
 // A row for each column.
 struct ShowColumns {
     std::string table;
 };
-// The statement that would make the table.
+// The statement that would make the table or view.
 struct ShowCreate {
     std::string table;
 };
@@ -102,6 +117,12 @@ struct Query {
     CutOptions cut;
     SqlParameters params = {};
 };
+// EXPLAIN ANALYZE
+struct ExplainAnalyze {
+    Query query;  // without those words
+};
+// Tables with rows and bytes.
+struct ListSizes {};
 // INSERT ... SELECT
 struct InsertSelected {
     std::string table;
@@ -157,10 +178,11 @@ struct AcceptLoss {
 
 struct Command {
     using Body =
-        std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, DescribeTable, ShowColumns,
-                     ShowCreate, ListTables, ListOrphans, DropOrphan, MaxOffsets, ListOffsets, AppendRows,
-                     InsertSelected, DeleteRows, Query, DescribeStatement, StreamRead, CompressTable,
-                     CheckTable, AcceptLoss, SetCopies, ClusterStatus, ElectUnclean>;
+        std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, ChangeColumn,
+                     ChangeHistory, DescribeTable, ShowColumns, ShowCreate, ListTables, ListOrphans,
+                     DropOrphan, MaxOffsets, ListOffsets, AppendRows, InsertSelected, DeleteRows, Query,
+                     DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss, CreateView,
+                     DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus, ElectUnclean>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

@@ -20,6 +20,8 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
 CommandRun run(Services& services, CommandContext& context, DropTable command);
 CommandRun run(Services& services, CommandContext& context, AddColumn command);
 CommandRun run(Services& services, CommandContext& context, DropColumn command);
+CommandRun run(Services& services, CommandContext& context, ChangeColumn command);
+CommandRun run(Services& services, CommandContext& context, ChangeHistory command);
 CommandRun run(Services& services, CommandContext& context, DescribeTable command);
 CommandRun run(Services& services, CommandContext& context, ShowColumns command);
 CommandRun run(Services& services, CommandContext& context, ShowCreate command);
@@ -40,11 +42,19 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command);
 CommandRun run(Services& services, CommandContext& context, SetCopies command);
 CommandRun run(Services& services, CommandContext& context, ClusterStatus command);
 CommandRun run(Services& services, CommandContext& context, ElectUnclean command);
+CommandRun run(Services& services, CommandContext& context, CreateView command);
+CommandRun run(Services& services, CommandContext& context, DropView command);
+CommandRun run(Services& services, CommandContext& context, ExplainAnalyze command);
+CommandRun run(Services& services, CommandContext& context, ListSizes command);
 
 // Of a SELECT that runs, for commands that work with its rows themselves. A result of a command that is slow
 // to take them is never ended in favour of others.
 boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> open_rows(Services& services,
                                                                      CommandContext& context, Query query);
+// The statement with the values that a PIVOT without IN finds in the rows; any other as it is. They are of a
+// cut of their own.
+boost::asio::awaitable<Result<std::string>> with_pivot_values(Services& services, CommandContext& context,
+                                                              Query query);
 // What a SELECT gives and takes, without running it; no two columns of one name.
 boost::asio::awaitable<Result<StatementShape>> shape_of_select(Services& services, CommandContext& context,
                                                                std::string sql, SqlParameters params);

@@ -1,6 +1,8 @@
 // What the catalog knows: one table, or the names of all.
+#include <algorithm>
 #include <utility>
 
+#include "common/duck/parquet_file.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
 #include "master/execution/system_catalog.h"
@@ -14,20 +16,50 @@ CommandRun run(Services& services, CommandContext&, DescribeTable command) {
     co_return reply_with(std::move(description));
 }
 
+namespace {
+
+// nullptr when it is no view.
+ViewPtr view_named(const Services& services, const std::string& name) {
+    const auto folded = normalize_name("view", name);
+    return folded.has_value() ? services.catalog.tables().view(*folded) : nullptr;
+}
+
+}  // namespace
+
 CommandRun run(Services& services, CommandContext& context, ShowColumns command) {
+    if (const auto view = view_named(services, command.table)) {
+        auto sql = "SELECT * FROM " + sql_identifier(view->name);
+        SqlParameters none;
+        DL_CO_TRY_ASSIGN(const auto shape,
+                         co_await shape_of_select(services, context, std::move(sql), std::move(none)));
+        ListedTexts columns{{"column_name", "column_type", "null", "key", "default"}, {}};
+        for (const auto& column : shape.columns)
+            columns.rows.push_back(
+                {column.name,
+                 column.type ? std::optional<std::string>(type_name(*column.type)) : std::nullopt, "YES",
+                 std::nullopt, std::nullopt});
+        DL_CO_TRY_ASSIGN(auto listed, listed_texts(services, context, columns));
+        co_return reply_with(std::move(listed));
+    }
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
     ListedTexts listed{{"column_name", "column_type", "null", "key", "default"}, {}};
     for (const auto& field : table->schema.fields) {
         const bool is_key = field.id == table->schema.key().id;
-        listed.rows.push_back({field.name, type_name(field.type), is_key || field.not_null ? "NO" : "YES",
+        listed.rows.push_back({field.name, table->type_text(field), is_key || field.not_null ? "NO" : "YES",
                                is_key ? std::optional<std::string>("PRI") : std::nullopt,
-                               field.default_text});
+                               table->default_of(field)});
     }
     DL_CO_TRY_ASSIGN(auto rows, listed_texts(services, context, listed));
     co_return reply_with(std::move(rows));
 }
 
 CommandRun run(Services& services, CommandContext& context, ShowCreate command) {
+    if (const auto view = view_named(services, command.table)) {
+        ListedTexts statement{{"view_name", "create_statement"}, {}};
+        statement.rows.push_back({view->name, create_statement(*view)});
+        DL_CO_TRY_ASSIGN(auto listed, listed_texts(services, context, statement));
+        co_return reply_with(std::move(listed));
+    }
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
     ListedTexts listed{{"table_name", "create_statement"}, {}};
     listed.rows.push_back({table->name, create_statement(*table)});
@@ -37,6 +69,9 @@ CommandRun run(Services& services, CommandContext& context, ShowCreate command) 
 
 CommandRun run(Services& services, CommandContext&, ListTables) {
     TableNames names{services.catalog.tables().names()};
+    for (const auto& view : services.catalog.tables().views())
+        names.names.push_back(view->name);
+    std::sort(names.names.begin(), names.names.end());
     co_return reply_with(std::move(names));
 }
 

@@ -16,8 +16,9 @@ constexpr std::string_view kComponent = "master.command";
 
 Result<void> type_rows(const Catalog& catalog, AppendRows& append) {
     DL_TRY_ASSIGN(const auto name, append.source->table());
-    DL_TRY_ASSIGN(append.rows.table, catalog.find(name));
-    DL_TRY_ASSIGN(auto batch, append.source->read(*append.rows.table));
+    DL_TRY_ASSIGN(const auto table, catalog.find(name));
+    DL_TRY_ASSIGN(auto batch, append.source->read(*table));
+    append.rows.table = table;
     append.rows.batch = std::make_shared<const PartitionedBatch>(std::move(batch));
     append.source.reset();
     return {};

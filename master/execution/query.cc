@@ -6,6 +6,8 @@
 
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
+#include "common/base/ascii.h"
+#include "common/duck/sql_limits.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/replanning.h"
 #include "master/sql/point_plan.h"
@@ -72,6 +74,7 @@ using Rows = asio::awaitable<Result<std::unique_ptr<RowCursor>>>;
 
 // `results`: among which it counts.
 Rows rows_on_query_pool(Services& services, CommandContext& context, Query command, OpenResults* results) {
+    auto running = services.running.add(context.principal.address, command.sql);
     DL_CO_TRY(co_await wait_for_cut(services, context, command));
     DL_CO_TRY_ASSIGN(auto slot, co_await take_slot(services, context));
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
@@ -93,7 +96,8 @@ Rows rows_on_query_pool(Services& services, CommandContext& context, Query comma
         rows = co_await run_on(services.query_pool, next);
     }
     net::YieldingSlot yielding(services.query_slots, std::move(slot));
-    RowCursor::Place place{services.query_pool, std::move(yielding), kManyRows, results, context.deadline};
+    RowCursor::Place place{services.query_pool, std::move(yielding), kManyRows, results,
+                           context.deadline,    std::move(running)};
     co_return std::make_unique<RowCursor>(std::move(*rows), context.cancel, std::move(place));
 }
 
@@ -105,6 +109,9 @@ Rows open_rows(Services& services, CommandContext& context, Query query) {
 
 CommandRun run(Services& services, CommandContext& context, Query command) {
     context.client.cancel_when_client_leaves();
+    if (ascii_lowercase(skip_sql_blanks(command.sql).substr(0, 5)) == "pivot") {
+        DL_CO_TRY_ASSIGN(command.sql, co_await with_pivot_values(services, context, command));
+    }
     const auto bound = command.params.empty() ? std::string() : point_text(command);
     const auto& sql = command.params.empty() ? command.sql : bound;
     const auto leader_of = [&routes = services.routes](const TableMeta& table, PartitionId partition) {

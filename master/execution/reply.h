@@ -29,7 +29,7 @@ struct RowsAppended {
 };
 
 struct TableDescription {
-    TablePtr table;
+    CatalogTablePtr table;
     TableRoutes routes;
 };
 

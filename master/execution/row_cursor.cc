@@ -56,7 +56,8 @@ RowCursor::RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCa
       state_(std::make_shared<State>()),
       bytes_(place.bytes),
       deadline_(place.deadline),
-      slot_(std::move(place.slot)) {
+      slot_(std::move(place.slot)),
+      running_(std::move(place.running)) {
     state_->columns = query->columns();
     make_names_unique(state_->columns);
     state_->offsets = query->offsets();

@@ -15,6 +15,7 @@
 #include "common/async/worker_pool.h"
 #include "common/net/yielding_slot.h"
 #include "master/execution/open_results.h"
+#include "master/execution/query_list.h"
 #include "master/sql/query_coordinator.h"
 
 namespace dl::master {
@@ -38,6 +39,7 @@ class RowCursor {
         std::size_t bytes;               // of all its rows, as far as they are known to be few
         OpenResults* results = nullptr;  // that it counts among; may end it: OVERLOADED
         std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+        QueryList::Entry running = {};  // as which it is shown while it is open
     };
     // `query` does not block when Place::bytes is small. `cancel` is that of the command.
     RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCancel> cancel, Place place);
@@ -63,6 +65,7 @@ class RowCursor {
     const std::size_t bytes_;
     const std::chrono::steady_clock::time_point deadline_;
     net::YieldingSlot slot_;
+    const QueryList::Entry running_;
     OpenResults::Entry open_;
 };
 

@@ -16,7 +16,7 @@ class RowSource {
     virtual Result<std::string> table() = 0;
     // All rows, checked whole, typed and split by partition; by PartitionedBatchBuilder, which has the one
     // set of rules for values. Once, behind table(); from any thread.
-    virtual Result<PartitionedBatch> read(const TableMeta& table) = 0;
+    virtual Result<PartitionedBatch> read(const CatalogTable& table) = 0;
 };
 
 // Rows that are ready to be sent.

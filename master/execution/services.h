@@ -10,6 +10,7 @@
 #include "master/control/copy_control.h"
 #include "master/control/table_manager.h"
 #include "master/execution/open_results.h"
+#include "master/execution/query_list.h"
 #include "master/routing/append_router.h"
 #include "master/routing/point_router.h"
 #include "master/routing/read_router.h"
@@ -40,6 +41,10 @@ struct Services {
     net::ByteBudget& query_slots;
     CommandLimits limits;
     OpenResults& open_results;
+    QueryList& running;
+    // What `queries` works with; null in tests without slaves.
+    FragmentRunner* fragments = nullptr;
+    const SystemTables* system_tables = nullptr;
     const CopyControl* copies = nullptr;  // none: no slave is asked how it is
 };
 

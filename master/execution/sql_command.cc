@@ -21,6 +21,7 @@ ColumnDefinition definition_of(DdlColumn column) {
 CreateTable create_table(CreateTableStatement sql) {
     CreateTable create;
     create.if_not_exists = sql.if_not_exists;
+    create.or_replace = sql.or_replace;
     create.definition.name = std::move(sql.table);
     create.definition.partitions = sql.partitions;
     create.definition.copies = sql.extra_copies + 1;
@@ -40,6 +41,7 @@ TableDefinition definition_of(CreateTableAsStatement& sql) {
     definition.partitions = sql.table.partitions;
     definition.copies = sql.table.extra_copies + 1;
     definition.min_in_sync = sql.table.min_in_sync;
+    definition.history = sql.table.history;
     return definition;
 }
 
@@ -49,6 +51,7 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
     using Body = Command::Body;
     DL_TRY_ASSIGN(auto parsed, parse_sql_statement(sql));
     const bool takes_params = std::holds_alternative<SelectStatement>(parsed) ||
+                              std::holds_alternative<ExplainAnalyzeStatement>(parsed) ||
                               std::holds_alternative<InsertStatement>(parsed) ||
                               std::holds_alternative<InsertSelectStatement>(parsed) ||
                               std::holds_alternative<DeleteStatement>(parsed);
@@ -89,6 +92,12 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(
                 ElectUnclean{std::move(said.table), said.partition, std::move(said.node), said.confirmed});
         },
+        [](AlterColumnStatement& said) { return Body(ChangeColumn{std::move(said)}); },
+        [](AlterHistoryStatement& said) {
+            return Body(ChangeHistory{std::move(said.table), {said.hours, said.bytes}});
+        },
+        [](CreateViewStatement& said) { return Body(CreateView{std::move(said)}); },
+        [](DropViewStatement& said) { return Body(DropView{std::move(said)}); },
         [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
         [](ShowColumnsStatement& said) { return Body(ShowColumns{std::move(said.table)}); },
         [](ShowCreateStatement& said) { return Body(ShowCreate{std::move(said.table)}); },
@@ -107,6 +116,11 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         },
         [](AcceptLossStatement& said) {
             return Body(AcceptLoss{std::move(said.table), said.partition});
+        },
+        [](ShowSizesStatement&) { return Body(ListSizes{}); },
+        [&](ExplainAnalyzeStatement& said) {
+            Query query{std::move(said.sql), std::move(options.cut), std::move(options.params)};
+            return Body(ExplainAnalyze{std::move(query)});
         },
         [&](SelectStatement& said) {
             return Body(Query{std::move(said.sql), std::move(options.cut), std::move(options.params)});

@@ -101,7 +101,7 @@ class InsertRows final : public RowSource {
 
     Result<std::string> table() override { return statement_.table; }
 
-    Result<PartitionedBatch> read(const TableMeta& table) override {
+    Result<PartitionedBatch> read(const CatalogTable& table) override {
         DL_TRY_ASSIGN(const auto shape, shape_of(statement_, table));
         DL_TRY(check_parameter_count(shape.parameters.size(), params_.size()));
         auto bytes = input_bytes_;
@@ -134,7 +134,7 @@ class DeleteRows final : public RowSource {
 
     Result<std::string> table() override { return statement_.table; }
 
-    Result<PartitionedBatch> read(const TableMeta& table) override {
+    Result<PartitionedBatch> read(const CatalogTable& table) override {
         DL_TRY_ASSIGN(const auto shape, shape_of(statement_, table));
         DL_TRY(check_parameter_count(shape.parameters.size(), params_.size()));
         auto bytes = input_bytes_;
@@ -190,7 +190,7 @@ std::shared_ptr<RowSource> rows_of(DeleteStatement statement, SqlParameters para
     return std::make_shared<DeleteRows>(std::move(statement), std::move(params), input_bytes);
 }
 
-Result<StatementShape> shape_of(const InsertStatement& statement, const TableMeta& table) {
+Result<StatementShape> shape_of(const InsertStatement& statement, const CatalogTable& table) {
     DL_TRY_ASSIGN(const auto builder, PartitionedBatchBuilder::create(table, 0));
     DL_TRY_ASSIGN(const auto columns, columns_of(statement.columns, table, builder));
     ParameterList parameters;
@@ -204,7 +204,7 @@ Result<StatementShape> shape_of(const InsertStatement& statement, const TableMet
     return shape;
 }
 
-Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table) {
+Result<StatementShape> shape_of(const DeleteStatement& statement, const CatalogTable& table) {
     ParameterList parameters;
     for (const auto& value : statement.keys)
         parameters.add(value, table.schema.key().type);

@@ -24,7 +24,7 @@ Result<std::vector<std::uint32_t>> columns_of(const std::vector<std::string>& na
 bool is_by_key(const DeleteStatement& statement, const TableMeta& table);
 
 // Types of the parameters: each that of the column it is first given to.
-Result<StatementShape> shape_of(const InsertStatement& statement, const TableMeta& table);
-Result<StatementShape> shape_of(const DeleteStatement& statement, const TableMeta& table);  // by key
+Result<StatementShape> shape_of(const InsertStatement& statement, const CatalogTable& table);
+Result<StatementShape> shape_of(const DeleteStatement& statement, const CatalogTable& table);  // by key
 
 }  // namespace dl::master

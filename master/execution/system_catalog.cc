@@ -1,9 +1,11 @@
 #include "master/execution/system_catalog.h"
 
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "common/duck/parquet_file.h"
+#include "master/sql/view_expansion.h"
 
 namespace dl::master {
 namespace {
@@ -19,6 +21,14 @@ Json text_or_null(const std::optional<std::string>& text) {
     return text ? Json(*text) : Json();
 }
 
+// Of varchar(n) and char(n).
+Json length_of(const CatalogTable& table, const Field& field) {
+    const auto found = table.declared.find(field.id);
+    const bool counts =
+        found != table.declared.end() && found->second.check.kind == ColumnCheck::Kind::characters;
+    return counts ? Json(found->second.check.most) : Json();
+}
+
 SystemTable information_tables(const CatalogCache& catalog) {
     Json rows = Json::array();
     for (const auto& table : catalog.list())
@@ -26,6 +36,11 @@ SystemTable information_tables(const CatalogCache& catalog) {
                         {"table_schema", "main"},
                         {"table_name", table->name},
                         {"table_type", "BASE TABLE"}});
+    for (const auto& view : catalog.views())
+        rows.push_back({{"table_catalog", "datalake"},
+                        {"table_schema", "main"},
+                        {"table_name", view->name},
+                        {"table_type", "VIEW"}});
     return made_of({{"table_catalog", "VARCHAR"},
                     {"table_schema", "VARCHAR"},
                     {"table_name", "VARCHAR"},
@@ -45,9 +60,10 @@ SystemTable information_columns(const CatalogCache& catalog) {
                             {"table_name", table->name},
                             {"column_name", field.name},
                             {"ordinal_position", ++position},
-                            {"column_default", text_or_null(field.default_text)},
+                            {"column_default", text_or_null(table->default_of(field))},
                             {"is_nullable", required ? "NO" : "YES"},
                             {"data_type", type_name(field.type)},
+                            {"character_maximum_length", length_of(*table, field)},
                             {"numeric_precision", is_decimal ? Json(field.type.precision) : Json()},
                             {"numeric_scale", is_decimal ? Json(field.type.scale) : Json()}});
         }
@@ -60,9 +76,37 @@ SystemTable information_columns(const CatalogCache& catalog) {
                     {"column_default", "VARCHAR"},
                     {"is_nullable", "VARCHAR"},
                     {"data_type", "VARCHAR"},
+                    {"character_maximum_length", "BIGINT"},
                     {"numeric_precision", "INTEGER"},
                     {"numeric_scale", "INTEGER"}},
                    rows);
+}
+
+SystemTable information_views(const CatalogCache& catalog) {
+    Json rows = Json::array();
+    for (const auto& view : catalog.views())
+        rows.push_back({{"table_catalog", "datalake"},
+                        {"table_schema", "main"},
+                        {"table_name", view->name},
+                        {"view_definition", view->sql},
+                        {"create_statement", create_statement(*view)}});
+    return made_of({{"table_catalog", "VARCHAR"},
+                    {"table_schema", "VARCHAR"},
+                    {"table_name", "VARCHAR"},
+                    {"view_definition", "VARCHAR"},
+                    {"create_statement", "VARCHAR"}},
+                   rows);
+}
+
+Json view_row(const View& view) {
+    return {{"name", view.name}, {"columns", Json(view.columns).dump()}, {"sql", view.sql}};
+}
+
+SystemTable system_views(const CatalogCache& catalog) {
+    Json rows = Json::array();
+    for (const auto& view : catalog.views())
+        rows.push_back(view_row(*view));
+    return made_of({{"name", "VARCHAR"}, {"columns", "VARCHAR"}, {"sql", "VARCHAR"}}, rows);
 }
 
 SystemTable information_schemata(const CatalogCache&) {
@@ -101,14 +145,16 @@ SystemTable columns(const RouteTable& routes) {
                             {"position", ++position},
                             {"name", field.name},
                             {"type", type_name(field.type)},
+                            {"declared_type", table->type_text(field)},
                             {"is_major_key", field.id == table->schema.key().id},
                             {"not_null", field.not_null},
-                            {"default", text_or_null(field.default_text)}});
+                            {"default", text_or_null(table->default_of(field))}});
     }
     return made_of({{"table", "VARCHAR"},
                     {"position", "INTEGER"},
                     {"name", "VARCHAR"},
                     {"type", "VARCHAR"},
+                    {"declared_type", "VARCHAR"},
                     {"is_major_key", "BOOLEAN"},
                     {"not_null", "BOOLEAN"},
                     {"default", "VARCHAR"}},
@@ -164,6 +210,38 @@ SystemTable nodes(const RouteTable& routes) {
         rows);
 }
 
+SystemTable queries(const QueryList& list) {
+    Json rows = Json::array();
+    const auto now = std::chrono::system_clock::now();
+    for (const auto& query : list.running()) {
+        const auto us =
+            std::chrono::duration_cast<std::chrono::microseconds>(query.started.time_since_epoch());
+        std::string started;
+        append_timestamp(started, us.count());
+        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - query.started);
+        rows.push_back({{"query", query.id},
+                        {"client", query.client},
+                        {"started", started},
+                        {"ms", ms.count()},
+                        {"sql", query.sql}});
+    }
+    return made_of({{"query", "BIGINT"},
+                    {"client", "VARCHAR"},
+                    {"started", "TIMESTAMP"},
+                    {"ms", "BIGINT"},
+                    {"sql", "VARCHAR"}},
+                   rows);
+}
+
+SystemTable settings(const std::vector<SystemCatalog::Setting>& all) {
+    Json rows = Json::array();
+    for (const auto& one : all)
+        rows.push_back(
+            {{"name", one.name}, {"value", one.value}, {"source", one.source}, {"description", one.help}});
+    return made_of(
+        {{"name", "VARCHAR"}, {"value", "VARCHAR"}, {"source", "VARCHAR"}, {"description", "VARCHAR"}}, rows);
+}
+
 // Quoted where it has to be.
 std::string name_text(const std::string& name) {
     bool plain = !name.empty() && (name[0] < '0' || name[0] > '9');
@@ -178,32 +256,49 @@ Result<SystemTable> SystemCatalog::read(const std::string& schema, const std::st
     if (schema == "information_schema") {
         if (table == "tables") return information_tables(routes_.catalog());
         if (table == "columns") return information_columns(routes_.catalog());
+        if (table == "views") return information_views(routes_.catalog());
         if (table == "schemata") return information_schemata(routes_.catalog());
         return make_error(ErrorCode::table_not_found,
                           "there is no information_schema." + table +
-                              "; there are information_schema.tables, .columns and .schemata");
+                              "; there are information_schema.tables, .columns, .views and .schemata");
     }
     if (table == "tables") return tables(routes_);
     if (table == "columns") return columns(routes_);
     if (table == "partitions") return partitions(routes_);
     if (table == "nodes") return nodes(routes_);
+    if (table == "views") return system_views(routes_.catalog());
+    if (table == "queries") return queries(queries_);
+    if (table == "settings") return settings(settings_);
     return make_error(
         ErrorCode::table_not_found,
-        "there is no system." + table + "; there are system.tables, .columns, .partitions and .nodes");
+        "there is no system." + table +
+            "; there are system.tables, .columns, .partitions, .nodes, .views, .queries and .settings");
 }
 
-std::string create_statement(const TableMeta& table) {
+std::string view_rows(const std::string& rows, const View& view) {
+    auto list = Json::parse(rows, nullptr, false);
+    if (!list.is_array()) list = Json::array();
+    std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& row) { return row["name"] == view.name; });
+    list.push_back(view_row(view));
+    return list.dump();
+}
+
+std::string create_statement(const CatalogTable& table) {
     std::string sql = "create table " + name_text(table.name) + " (";
     for (const auto& field : table.schema.fields) {
         sql += sql.back() == '(' ? "\n  " : ",\n  ";
-        sql += name_text(field.name) + ' ' + type_name(field.type);
+        sql += name_text(field.name) + ' ' + table.type_text(field);
         const bool is_key = field.id == table.schema.key().id;
         if (is_key) sql += " primary key";
         if (field.not_null && !is_key) sql += " not null";
-        if (field.default_text) sql += " default " + sql_literal(*field.default_text);
+        const auto& default_text = table.default_of(field);
+        if (default_text) sql += " default " + sql_literal(*default_text);
     }
     sql += "\n) partition.number = " + std::to_string(table.partition_count);
     if (table.copies > 1) sql += ", replicas.number = " + std::to_string(table.copies - 1);
+    if (table.history.hours != TableHistory::kHoursDefault)
+        sql += ", history.hours = " + std::to_string(table.history.hours);
+    if (table.history.bytes != 0) sql += ", history.bytes = " + std::to_string(table.history.bytes);
     return sql;
 }
 

@@ -14,6 +14,7 @@
 #include "master/execution/command_runs.h"
 #include "master/execution/sql_rows.h"
 #include "master/sql/ddl_token.h"
+#include "master/sql/error_translation.h"
 
 namespace dl::master {
 namespace {
@@ -45,7 +46,8 @@ Result<Reply> reply_of(Result<void> ended, RowsAppended written) {
                       text + ": " + error.to_text());
 }
 
-Result<std::vector<std::uint32_t>> targets_of(const std::vector<std::string>& names, const TableMeta& table) {
+Result<std::vector<std::uint32_t>> targets_of(const std::vector<std::string>& names,
+                                              const CatalogTable& table) {
     DL_TRY_ASSIGN(const auto builder, PartitionedBatchBuilder::create(table, 0));
     DL_TRY_ASSIGN(auto targets, columns_of(names, table, builder));
     std::set<std::uint32_t> seen;
@@ -81,7 +83,7 @@ Result<void> check_parentheses(const std::string& condition) {
 
 }  // namespace
 
-asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& context, TablePtr table,
+asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& context, CatalogTablePtr table,
                                          std::vector<std::uint32_t> targets, bool deletes, Query query,
                                          RowsAppended& written) {
     context.client.cancel_when_client_leaves();
@@ -190,10 +192,21 @@ Result<void> settle_delete(const TableLookup& lookup, Command::Body& body) {
     return {};
 }
 
+namespace {
+
+// What stands before the condition in the SELECT.
+std::string keys_query_head(const TableMeta& table) {
+    return "SELECT " + sql_identifier(table.schema.key().name) + " FROM " + sql_identifier(table.name) +
+           " WHERE (";
+}
+
+}  // namespace
+
 Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta& table) {
     DL_TRY(check_parentheses(statement.condition));
-    auto sql = "SELECT " + sql_identifier(table.schema.key().name) + " FROM " + sql_identifier(table.name);
-    if (!statement.condition.empty()) sql += " WHERE (" + statement.condition + "\n)";
+    if (statement.condition.empty())
+        return "SELECT " + sql_identifier(table.schema.key().name) + " FROM " + sql_identifier(table.name);
+    auto sql = keys_query_head(table) + statement.condition + "\n)";
     return sql;
 }
 
@@ -202,10 +215,13 @@ CommandRun run(Services& services, CommandContext& context, DeleteRows command) 
     Query query;
     DL_CO_TRY_ASSIGN(query.sql, keys_query(command.statement, *table));
     query.params = std::move(command.params);
+    const auto head = keys_query_head(*table);
+    const auto sent = "DELETE FROM " + command.statement.table + " WHERE ";
     std::vector<std::uint32_t> targets{static_cast<std::uint32_t>(table->schema.key_index)};
     RowsAppended written;
     auto ended = co_await write_rows(services, context, std::move(table), std::move(targets), true,
                                      std::move(query), written);
+    if (ended.has_error()) ended = with_quote_of(std::move(ended).error(), head, sent);
     co_return reply_of(std::move(ended), std::move(written));
 }
 

@@ -18,9 +18,9 @@ namespace dl::master {
 
 // Writes all rows of `query` into columns `targets` of `table`, or deletes rows whose keys they are.
 // `written` is what was written also when it ends early.
-boost::asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& context, TablePtr table,
-                                                std::vector<std::uint32_t> targets, bool deletes, Query query,
-                                                RowsAppended& written);
+boost::asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& context,
+                                                CatalogTablePtr table, std::vector<std::uint32_t> targets,
+                                                bool deletes, Query query, RowsAppended& written);
 
 // The SELECT of the keys of the rows that a DELETE means. SYNTAX_ERROR when its condition ends early.
 Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta& table);
@@ -30,7 +30,7 @@ Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta
 class SelectedRowSink final : public RowSink {
   public:
     // Column i of the rows is for column `targets[i]` of the table.
-    SelectedRowSink(TablePtr table, std::vector<std::uint32_t> targets, bool deletes,
+    SelectedRowSink(CatalogTablePtr table, std::vector<std::uint32_t> targets, bool deletes,
                     std::uint64_t rows_before)
         : table_(std::move(table)),
           targets_(std::move(targets)),
@@ -45,7 +45,7 @@ class SelectedRowSink final : public RowSink {
   private:
     bool put(std::uint32_t target, const ColumnView& values, std::uint32_t row);
 
-    const TablePtr table_;
+    const CatalogTablePtr table_;
     const std::vector<std::uint32_t> targets_;
     const bool deletes_;
     const std::uint64_t rows_before_;  // of earlier batches, for messages

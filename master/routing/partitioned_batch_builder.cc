@@ -20,7 +20,7 @@ std::vector<ColumnBatchBuilder::ColumnSpec> specs_of(const Schema& schema) {
 
 }  // namespace
 
-PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes,
+PartitionedBatchBuilder::PartitionedBatchBuilder(const master::CatalogTable& table, std::size_t input_bytes,
                                                  std::size_t staged_bytes_max)
     : table_(&table),
       staged_(specs_of(table.schema)),
@@ -28,9 +28,13 @@ PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::si
       staged_bytes_max_(staged_bytes_max) {
     const auto& fields = table.schema.fields;
     stamps_.resize(fields.size());
+    if (!table.declared.empty()) null_stamps_.resize(fields.size());
     for (std::size_t i = 0; i < fields.size(); ++i) {
         const bool is_key = i == table.schema.key_index;
-        columns_.push_back({fields[i].type, is_key || fields[i].not_null, !is_key && fields[i].default_text});
+        columns_.push_back(
+            {fields[i].type, is_key || fields[i].not_null, !is_key && table.default_of(fields[i])});
+        if (const auto declared = table.declared.find(fields[i].id); declared != table.declared.end())
+            declared_.emplace_back(static_cast<std::uint32_t>(i), &declared->second);
         by_name_.emplace(fields[i].name, static_cast<std::uint32_t>(i));
         const std::size_t width = physical_width(physical_type(fields[i].type));
         fixed_bytes_per_row_ += width != 0 ? width : 4;
@@ -39,7 +43,7 @@ PartitionedBatchBuilder::PartitionedBatchBuilder(const TableMeta& table, std::si
     by_name_.emplace("_crud_type", kCrud);
 }
 
-Result<PartitionedBatchBuilder> PartitionedBatchBuilder::create(const TableMeta& table,
+Result<PartitionedBatchBuilder> PartitionedBatchBuilder::create(const master::CatalogTable& table,
                                                                 std::size_t input_bytes,
                                                                 std::size_t staged_bytes_max) {
     PartitionedBatchBuilder builder(table, input_bytes, staged_bytes_max);
@@ -53,7 +57,7 @@ Result<void> PartitionedBatchBuilder::parse_defaults() {
         const auto& field = table_->schema.fields[i];
         if (!columns_[i].has_default) {
             row.append_null(i);
-        } else if (const auto parsed = append_parsed_text(row, i, field.type, *field.default_text);
+        } else if (const auto parsed = append_parsed_text(row, i, field.type, *table_->default_of(field));
                    parsed.has_error()) {
             return parsed.error().in("the DEFAULT of column " + quoted_value(field.name) + " of table " +
                                      quoted_value(table_->name));
@@ -178,6 +182,7 @@ bool PartitionedBatchBuilder::put_boolean(std::uint32_t column, bool value) {
 bool PartitionedBatchBuilder::put_null(std::uint32_t column) {
     if (!mark_given(column)) return false;
     if (columns_[column].required) required_nulls_.push_back(column);
+    if (!null_stamps_.empty()) null_stamps_[column] = stamp_;
     staged_.append_null(column);
     return true;
 }
@@ -230,10 +235,22 @@ bool PartitionedBatchBuilder::check_required_nulls(bool is_delete) {
     return true;
 }
 
+// Of the values given: defaults were checked when they were set.
+bool PartitionedBatchBuilder::check_declared(bool is_delete) {
+    if (is_delete) return true;
+    for (const auto& [column, declared] : declared_) {
+        if (stamps_[column] != stamp_ || null_stamps_[column] == stamp_) continue;
+        if (auto complaint = master::complaint_of(*declared, staged_.values(column), staged_.rows()))
+            return fail_value(column, make_error(ErrorCode::invalid_value, std::move(*complaint)));
+    }
+    return true;
+}
+
 bool PartitionedBatchBuilder::finish_row(bool is_delete) {
     if (!within_limit()) return false;
     if (given_ != columns_.size() && !fill_absent(is_delete)) return false;
     if (!required_nulls_.empty() && !check_required_nulls(is_delete)) return false;
+    if (!declared_.empty() && !check_declared(is_delete)) return false;
     if (refused_.count != 0) row_in_input_.push_back(input_rows_ - 1);
     staged_.finish_row(is_delete);
     return true;

@@ -15,6 +15,7 @@
 
 #include "common/base/limits.h"
 #include "common/types/value_scan.h"
+#include "master/catalog/catalog_table.h"
 #include "master/routing/partitioned_batch.h"
 
 namespace dl {
@@ -28,8 +29,11 @@ class PartitionedBatchBuilder {
     // DEFAULT of the table is not a value of its column. `table` must outlive the builder. `staged_bytes_max`
     // bounds what the rows take as columns: a few bytes of a row may mean many of DEFAULTs and NULLs.
     static Result<PartitionedBatchBuilder> create(
-        const TableMeta& table, std::size_t input_bytes,
+        const master::CatalogTable& table, std::size_t input_bytes,
         std::size_t staged_bytes_max = limits::record_batch_bytes_max);
+
+    static Result<PartitionedBatchBuilder> create(master::CatalogTable&& table, std::size_t input_bytes,
+                                                  std::size_t staged_bytes_max = 0) = delete;
 
     // Column of a name as written (any case), or kCrud; COLUMN_NOT_FOUND names the table.
     Result<std::uint32_t> resolve(std::string_view name) const;
@@ -110,7 +114,8 @@ class PartitionedBatchBuilder {
         bool required = false;  // the key, or NOT NULL
         bool has_default = false;
     };
-    PartitionedBatchBuilder(const TableMeta& table, std::size_t input_bytes, std::size_t staged_bytes_max);
+    PartitionedBatchBuilder(const master::CatalogTable& table, std::size_t input_bytes,
+                            std::size_t staged_bytes_max);
     Result<void> parse_defaults();
     bool mark_given(std::uint32_t column) {
         if (stamps_[column] == stamp_) [[unlikely]]
@@ -124,12 +129,14 @@ class PartitionedBatchBuilder {
     bool put_any_text(std::uint32_t column, std::string_view text);
     bool fill_absent(bool is_delete);
     bool check_required_nulls(bool is_delete);
+    bool check_declared(bool is_delete);
     bool within_limit();
     std::string row_text() const;
     void refuse_row(std::uint64_t input_row, Error error);
 
-    const TableMeta* table_;
+    const master::CatalogTable* table_;
     std::vector<Column> columns_;
+    std::vector<std::pair<std::uint32_t, const master::DeclaredType*>> declared_;  // columns that say more
     ColumnBatchBuilder staged_;
     ColumnBatch defaults_;  // one row
     struct Hasher {
@@ -140,6 +147,7 @@ class PartitionedBatchBuilder {
     std::vector<std::uint64_t> stamps_;  // == stamp_: given in the current row
     std::uint64_t stamp_ = 0;
     std::size_t given_ = 0;
+    std::vector<std::uint64_t> null_stamps_;     // == stamp_: NULL in the current row
     std::vector<std::uint32_t> required_nulls_;  // of the current row
     std::optional<TimestampUnit> timestamp_unit_;
     std::size_t input_bytes_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -54,6 +55,21 @@ class DdlCursor {
         return fail(std::string("'") + symbol + "'");
     }
     Result<std::string> name(std::string_view what);
+
+    // A whole number, quoted or not.
+    template <class T>
+    Result<T> count(T min, T max) {
+        const auto& token = current();
+        T value = 0;
+        const auto range = std::to_string(min) + ".." + std::to_string(max);
+        if (token.kind != Kind::number && token.kind != Kind::string) return fail("a number within " + range);
+        const char* end = token.text.data() + token.text.size();
+        const auto [stop, error] = std::from_chars(token.text.data(), end, value);
+        if (error != std::errc() || stop != end || value < min || value > max)
+            return fail("a number within " + range);
+        advance();
+        return value;
+    }
 
     // Nothing but a ';' may follow.
     template <class Statement>

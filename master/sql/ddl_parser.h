@@ -3,6 +3,8 @@
 // their first word and passed on whole: the query gate reads them.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/base/error.h"
@@ -11,5 +13,7 @@
 namespace dl::master {
 
 Result<SqlStatement> parse_sql_statement(std::string_view sql);
+// What stands behind `explain analyze`; nullopt for any other statement.
+std::optional<std::string> analyzed_select(std::string_view sql);
 
 }  // namespace dl::master

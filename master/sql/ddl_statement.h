@@ -23,6 +23,7 @@ struct DdlColumn {
 struct CreateTableStatement {
     std::string table;
     bool if_not_exists = false;
+    bool or_replace = false;
     std::vector<DdlColumn> columns;  // exactly one is the primary key
     std::uint32_t partitions = 1;
     std::uint32_t extra_copies = 0;
@@ -54,11 +55,31 @@ struct ElectUncleanStatement {
     std::string node;  // its address, or its number
     bool confirmed = false;
 };
+struct RenameTo {
+    std::string name;
+};
+struct SetDefault {
+    std::optional<std::string> text;  // none: without a default
+};
+struct SetType {
+    std::string type;
+};
+struct AlterColumnStatement {
+    std::string table;
+    std::string column;
+    std::variant<RenameTo, SetDefault, SetType> change;
+};
+struct AlterHistoryStatement {
+    std::string table;
+    std::optional<std::uint32_t> hours;
+    std::optional<std::uint64_t> bytes;
+};
 struct DescStatement {
     std::string table;
 };
 struct ShowTablesStatement {};
 struct ShowOrphansStatement {};
+struct ShowSizesStatement {};
 struct DropOrphanStatement {
     std::string orphan;  // as show orphans names it
 };
@@ -82,6 +103,11 @@ struct AcceptLossStatement {
 };
 struct SelectStatement {
     std::string sql;  // the whole statement
+};
+
+// EXPLAIN ANALYZE
+struct ExplainAnalyzeStatement {
+    std::string sql;  // the SELECT
 };
 
 // A value as it is written; what it means its column decides.
@@ -120,15 +146,28 @@ struct ShowColumnsStatement {
     std::string table;
 };
 struct ShowCreateStatement {
-    std::string table;
+    std::string table;  // or view
+};
+
+struct CreateViewStatement {
+    std::string name;
+    bool or_replace = false;
+    bool if_not_exists = false;
+    std::vector<std::string> columns;  // empty: those of the SELECT
+    std::string sql;                   // one SELECT
+};
+struct DropViewStatement {
+    std::string name;
+    bool if_exists = false;
 };
 
 using SqlStatement =
     std::variant<CreateTableStatement, CreateTableAsStatement, DropTableStatement, AlterAddStatement,
-                 AlterDropStatement, DescStatement, ShowTablesStatement, ShowColumnsStatement,
-                 ShowCreateStatement, ShowOffsetsStatement, ShowOrphansStatement, DropOrphanStatement,
-                 MaxOffsetStatement, CompressStatement, CheckStatement, AcceptLossStatement, SelectStatement,
-                 InsertStatement, InsertSelectStatement, DeleteStatement, AlterCopiesStatement,
-                 ClusterStatusStatement, ElectUncleanStatement>;
+                 AlterDropStatement, AlterColumnStatement, AlterHistoryStatement, DescStatement,
+                 ShowTablesStatement, ShowColumnsStatement, ShowCreateStatement, ShowOffsetsStatement,
+                 ShowOrphansStatement, DropOrphanStatement, MaxOffsetStatement, CompressStatement,
+                 CheckStatement, AcceptLossStatement, SelectStatement, InsertStatement, InsertSelectStatement,
+                 DeleteStatement, CreateViewStatement, DropViewStatement, ExplainAnalyzeStatement,
+                 ShowSizesStatement, AlterCopiesStatement, ClusterStatusStatement, ElectUncleanStatement>;
 
 }  // namespace dl::master

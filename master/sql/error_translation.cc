@@ -85,4 +85,22 @@ Error translated_error(Error error, std::string_view sent, const std::vector<Fra
     return error;
 }
 
+Error with_quote_of(Error error, std::string_view written, std::string_view sent) {
+    const auto quote = quote_in(error.message);
+    if (!quote || !quote->text.starts_with(written)) return error;
+    const auto at = static_cast<std::size_t>(quote->text.data() - error.message.data());
+    error.message.replace(at, written.size(), sent);
+    // The marker stands below, behind blanks.
+    const auto line_end = error.message.find('\n', at);
+    if (line_end == std::string::npos) return error;
+    const auto mark = error.message.find_first_not_of(' ', line_end + 1);
+    if (mark == std::string::npos || error.message[mark] != '^') return error;
+    const auto blanks = mark - line_end - 1;
+    if (sent.size() >= written.size())
+        error.message.insert(line_end + 1, sent.size() - written.size(), ' ');
+    else
+        error.message.erase(line_end + 1, std::min(blanks, written.size() - sent.size()));
+    return error;
+}
+
 }  // namespace dl::master

@@ -12,4 +12,8 @@ namespace dl::master {
 // those of what is read in their place.
 Error translated_error(Error error, std::string_view sent, const std::vector<Fragment>& fragments);
 
+// Of a statement that began with `written` where `sent` stood in that of the user: a quote of its first line
+// is made one of the user's.
+Error with_quote_of(Error error, std::string_view written, std::string_view sent);
+
 }  // namespace dl::master

@@ -9,6 +9,28 @@ namespace dl::master {
 
 namespace {
 
+// `(VALUES ...) AS valueslist` is how the engine writes a VALUES that it has named so itself, and reads as
+// one more SELECT * around it: the VALUES inside, or null.
+const Json* values_inside(const Json& table) {
+    const auto is = [](const Json& object, const char* key, std::string_view value) {
+        const auto found = object.find(key);
+        return found != object.end() && found->is_string() && found->get<std::string_view>() == value;
+    };
+    if (!is(table, "type", "SUBQUERY") || !is(table, "alias", "valueslist") || table.size() != 3)
+        return nullptr;
+    const auto subquery = table.find("subquery");
+    if (subquery == table.end() || subquery->size() != 1 || !subquery->contains("node")) return nullptr;
+    const auto& node = (*subquery)["node"];
+    static const Json kAll = Json::parse(R"([{"class":"STAR","exclude_list":[],"type":"STAR"}])");
+    // aggregate_handling, cte_map, from_table, select_list, type
+    if (node.size() != 5 || !is(node, "type", "SELECT_NODE") || !node.contains("select_list") ||
+        node["select_list"] != kAll || !node.contains("from_table") || !node.contains("cte_map") ||
+        !node["cte_map"].empty())
+        return nullptr;
+    const auto& from = node["from_table"];
+    return is(from, "type", "EXPRESSION_LIST") && is(from, "alias", "valueslist") ? &from : nullptr;
+}
+
 // How the same tree looks whether it was parsed or made here.
 Json without_places(const Json& tree) {
     if (tree.is_array()) {
@@ -24,6 +46,7 @@ Json without_places(const Json& tree) {
         if (key == "query_location" || key == "is_operator" || key == "is_implicit") continue;
         copy[key] = without_places(value);
     }
+    if (const auto* values = values_inside(copy)) return Json(*values);
     return copy;
 }
 

@@ -29,6 +29,9 @@ struct QueryOptions {
     std::chrono::steady_clock::time_point deadline;
     CutOptions cut;
     SqlParameters params;
+    // In the place of the coordinator's own, for one statement. Both outlive it and what it gives.
+    FragmentRunner* runner = nullptr;
+    const SystemTables* system_tables = nullptr;
 };
 
 // Rows of a running query. One thread pulls. Destroying it stops what still runs and unpins every slave. The

@@ -73,6 +73,25 @@ Result<SqlLiteral> RowStatementParser::parameter() {
     return value;
 }
 
+Result<std::vector<SqlLiteral>> RowStatementParser::row() {
+    DL_TRY(expect_symbol('('));
+    std::vector<SqlLiteral> values;
+    do {
+        DL_TRY_ASSIGN(auto value, row_literal());
+        values.push_back(std::move(value));
+    } while (accept_symbol(','));
+    DL_TRY(expect_symbol(')'));
+    return values;
+}
+
+bool RowStatementParser::is_expression_here() const {
+    for (const char symbol : {'+', '-', '*', '/', '%', '|', ':', '('})
+        if (current().is_symbol(symbol)) return true;
+    for (const char* word : {"case", "interval", "current_timestamp", "current_date"})
+        if (current().is_word(word)) return true;
+    return current().kind == Kind::word && ahead(1).is_symbol('(');
+}
+
 Result<SqlStatement> RowStatementParser::insert() {
     DL_TRY(expect("into"));
     InsertStatement statement;
@@ -89,15 +108,18 @@ Result<SqlStatement> RowStatementParser::insert() {
             return SqlStatement(InsertSelectStatement{
                 std::move(statement.table), std::move(statement.columns), std::string(take_rest())});
     if (!current().is_word("values")) return fail("", {"values", "select"});
+    const auto values_at = at_;
     advance();
     do {
-        DL_TRY(expect_symbol('('));
-        std::vector<SqlLiteral> row;
-        do {
-            DL_TRY_ASSIGN(auto value, row_literal());
-            row.push_back(std::move(value));
-        } while (accept_symbol(','));
-        DL_TRY(expect_symbol(')'));
+        auto values = row();
+        if (values.has_error() && is_expression_here()) {
+            // The engine computes them: the rows of a SELECT like any other.
+            at_ = values_at;
+            return SqlStatement(InsertSelectStatement{
+                std::move(statement.table), std::move(statement.columns), std::string(take_rest())});
+        }
+        if (values.has_error()) return std::move(values).error();
+        auto& row = *values;
         if (!statement.columns.empty() && row.size() != statement.columns.size())
             return make_error(ErrorCode::syntax_error,
                               "row " + std::to_string(statement.rows.size()) + " has " +

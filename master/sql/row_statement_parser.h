@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "common/base/error.h"
 #include "master/sql/ddl_cursor.h"
@@ -23,6 +24,10 @@ class RowStatementParser : public DdlCursor {
   private:
     // Values of rows: unquoted words other than the constants are a forgotten quote.
     Result<SqlLiteral> row_literal();
+    // The values of one row in parentheses.
+    Result<std::vector<SqlLiteral>> row();
+    // What stands where a value was expected begins or goes on an expression.
+    bool is_expression_here() const;
     Result<SqlLiteral> key_literal();
     Result<SqlLiteral> parameter();  // `$1`
     // Of a DELETE by its major key alone: `key = value` or `key in (...)`; false when it is something else.

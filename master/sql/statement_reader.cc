@@ -5,6 +5,9 @@
 
 #include "common/duck/sql_names.h"
 #include "master/sql/key_lookup.h"
+#include "master/sql/macros.h"
+#include "master/sql/quoted_names.h"
+#include "master/sql/view_expansion.h"
 
 namespace dl::master {
 
@@ -63,14 +66,31 @@ Result<QueryTables> StatementReader::tables_of(std::string_view sql, const Table
     return std::move(parsed.tables);
 }
 
-// Tables of the system become their rows, and names are folded, first.
+// Views are looked for when a name is that of no table: most statements name none.
 Result<ParsedStatement> StatementReader::parse(std::string_view sql, const TableLookup& lookup,
                                                bool parameters_allowed) const {
+    std::string quoted;
+    if (has_backticks(sql)) sql = quoted = with_double_quotes(sql);
+    auto parsed = parse_tables(sql, lookup, parameters_allowed);
+    const bool unknown = parsed.has_error() && parsed.error().code == ErrorCode::table_not_found;
+    if (!unknown || system_tables_ == nullptr) return parsed;
+    DL_TRY_ASSIGN(const auto views, views_of(*system_tables_));
+    const auto has_table = [&lookup](const std::string& name) { return lookup(name).has_value(); };
+    DL_TRY_ASSIGN(const auto expanded, with_views(*database_, sql, views, has_table));
+    if (!expanded) return parsed;
+    return parse_tables(*expanded, lookup, parameters_allowed);
+}
+
+// Tables of the system become their rows, macros their expressions, and names are folded, first.
+Result<ParsedStatement> StatementReader::parse_tables(std::string_view sql, const TableLookup& lookup,
+                                                      bool parameters_allowed) const {
     std::optional<std::string> with_system;
     if (system_tables_ != nullptr && may_name_system_table(sql)) {
         DL_TRY_ASSIGN(with_system, with_system_rows(*database_, sql, *system_tables_));
         if (with_system) sql = *with_system;
     }
+    DL_TRY_ASSIGN(const auto without_macros, with_macros(*database_, sql));
+    if (without_macros) sql = *without_macros;
     std::string folded;
     if (has_names_to_fold(sql)) {
         DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));

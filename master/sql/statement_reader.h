@@ -1,5 +1,6 @@
-// Reads a SELECT before it is planned: tables of the system become their rows, names are folded, the engine
-// parses, the gate looks at what it found. Blocking: query pool only. Thread-safe.
+// Reads a SELECT before it is planned: views become their SELECTs, tables of the system their rows, functions
+// of other systems expressions of the engine's, names are folded, the engine parses, the gate looks at what
+// it found. Blocking: query pool only. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -41,6 +42,8 @@ class StatementReader {
                                   bool parameters_allowed) const;
 
   private:
+    Result<ParsedStatement> parse_tables(std::string_view sql, const TableLookup& lookup,
+                                         bool parameters_allowed) const;
     Result<ParsedStatement> parse_as_written(std::string_view sql, const TableLookup& lookup,
                                              bool parameters_allowed) const;
     Result<std::string> with_names_as_stored(std::string_view sql, const TableLookup& lookup) const;

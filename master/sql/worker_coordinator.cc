@@ -59,8 +59,10 @@ class Statement {
         : cancel_(std::move(cancel)),
           lookup_(lookup),
           run_(*shared.host, cancel_, nullptr, partition_hash(sql)),
-          calls_({shared.runner, lookup_, shared.system_tables.get(), shared.texts}, options.deadline,
-                 *cancel_, run_) {}
+          calls_({options.runner != nullptr ? *options.runner : shared.runner, lookup_,
+                  options.system_tables != nullptr ? options.system_tables : shared.system_tables.get(),
+                  shared.texts},
+                 options.deadline, *cancel_, run_) {}
     ~Statement() { run_.end(); }
 
     // Gives back what comes before the rows.
@@ -255,8 +257,8 @@ class Coordinator final : public WorkerCoordinator {
         if (const auto why = cancel->reason())
             return told_error(make_error(*why, "the query was stopped before it began"), *cancel, sent);
         const FragmentCall call{options.deadline, cancel};
-        auto whole =
-            shared_.runner.pin_and_query(plan.pins.front(), sent, {{name, tables.at(name)->id}}, call);
+        auto& runner = options.runner != nullptr ? *options.runner : shared_.runner;
+        auto whole = runner.pin_and_query(plan.pins.front(), sent, {{name, tables.at(name)->id}}, call);
         if (!whole) return told_error(whole.error(), *cancel, sent);
         ResultCut cut;
         cut.note(tables, whole->cut);

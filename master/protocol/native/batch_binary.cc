@@ -155,7 +155,7 @@ Result<std::string> binary_batch_table(std::string_view plain) {
     return std::string(name);
 }
 
-Result<PartitionedBatch> parse_binary_batch(std::string_view plain, const TableMeta& table) {
+Result<PartitionedBatch> parse_binary_batch(std::string_view plain, const master::CatalogTable& table) {
     ByteReader in(plain);
     DL_TRY_ASSIGN(const auto head, read_head(in));
     if (head.rows == 0) return empty_batch(in);

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "master/catalog/catalog_table.h"
 #include "master/routing/partitioned_batch.h"
 
 namespace dl {
@@ -17,6 +18,6 @@ std::size_t snappy_plain_bytes(std::string_view compressed);
 Result<std::string> binary_batch_table(std::string_view plain);
 // NULL (`/~|`) in a column with a DEFAULT means the DEFAULT here. Refuses anything that does not parse
 // exactly to its end.
-Result<PartitionedBatch> parse_binary_batch(std::string_view plain, const TableMeta& table);
+Result<PartitionedBatch> parse_binary_batch(std::string_view plain, const master::CatalogTable& table);
 
 }  // namespace dl

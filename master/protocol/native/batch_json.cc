@@ -119,7 +119,7 @@ class JsonRowsReader {
 
 }  // namespace
 
-Result<PartitionedBatch> parse_json_rows(const JsonRequest& request, const TableMeta& table) {
+Result<PartitionedBatch> parse_json_rows(const JsonRequest& request, const master::CatalogTable& table) {
     const auto& document = request.document();
     const auto& tape = document.tape;
     DL_TRY_ASSIGN(auto builder, PartitionedBatchBuilder::create(table, tape.text_bytes()));

@@ -9,6 +9,7 @@
 #include "master/execution/sql_command.h"
 #include "master/protocol/native/batch_binary.h"
 #include "master/protocol/native/batch_json.h"
+#include "master/sql/ddl_parser.h"
 
 namespace dl::master {
 namespace {
@@ -27,7 +28,7 @@ class JsonRows final : public RowSource {
   public:
     explicit JsonRows(JsonRequest request) : request_(std::move(request)) {}
     Result<std::string> table() override { return request_.table_name(); }
-    Result<PartitionedBatch> read(const TableMeta& table) override {
+    Result<PartitionedBatch> read(const CatalogTable& table) override {
         return parse_json_rows(request_, table);
     }
 
@@ -43,7 +44,7 @@ class BinaryRows final : public RowSource {
         compressed_ = SharedBytes();
         return binary_batch_table(plain_);
     }
-    Result<PartitionedBatch> read(const TableMeta& table) override {
+    Result<PartitionedBatch> read(const CatalogTable& table) override {
         return parse_binary_batch(plain_, table);
     }
 
@@ -120,6 +121,10 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
         case Kind::query:
             if (options.describe)
                 return Body(DescribeStatement{SelectStatement{request.text()}, options.params});
+            if (auto analyzed = analyzed_select(request.text())) {
+                Query query{std::move(*analyzed), {options.min_offsets, options.as_of}, options.params};
+                return Body(ExplainAnalyze{std::move(query)});
+            }
             return Body(Query{request.text(), {options.min_offsets, options.as_of}, options.params});
         case Kind::stream_read:
             return Body(stream_read(request.stream_read(), options));

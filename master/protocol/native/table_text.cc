@@ -12,17 +12,18 @@ void append_member(std::string& out, std::string_view key, std::string_view text
     append_json_string(out, text);
 }
 
-std::string column_json(const Schema& schema, std::size_t position) {
-    const auto& field = schema.fields[position];
-    const bool has_default = field.default_text.has_value();
+std::string column_json(const CatalogTable& table, std::size_t position) {
+    const auto& field = table.schema.fields[position];
+    const auto& default_text = table.default_of(field);
+    const bool has_default = default_text.has_value();
     std::string out = "{";
     append_member(out, "datatype", type_name(field.type));
     append_member(out, "column_config",
-                  position == schema.key_index ? "PRIMARY_KEY"
-                  : field.not_null             ? "NOT_NULL"
-                  : has_default                ? "DEFAULT"
-                                               : "NULL");
-    if (has_default) append_member(out, "default_value", *field.default_text);
+                  position == table.schema.key_index ? "PRIMARY_KEY"
+                  : field.not_null                   ? "NOT_NULL"
+                  : has_default                      ? "DEFAULT"
+                                                     : "NULL");
+    if (has_default) append_member(out, "default_value", *default_text);
     return out + '}';
 }
 
@@ -43,18 +44,18 @@ std::string partition_address_json(const TableMeta& table, const TableRoutes& ro
     return out + '}';
 }
 
-std::string desc_json(const TableMeta& table, const TableRoutes& routes) {
+std::string desc_json(const CatalogTable& table, const TableRoutes& routes) {
     std::string out = "{";
     append_member(out, "table_name", table.name);
     append_member(out, "major_key", table.schema.key().name);
     append_member(out, "partition_number", std::to_string(table.partition_count));
     append_member(out, "partition_address", partition_address_json(table, routes));
     for (std::size_t i = 0; i < table.schema.fields.size(); ++i)
-        append_member(out, table.schema.fields[i].name, column_json(table.schema, i));
+        append_member(out, table.schema.fields[i].name, column_json(table, i));
     return out + '}';
 }
 
-std::string metadata_json(const TableMeta& table, const TableRoutes& routes) {
+std::string metadata_json(const CatalogTable& table, const TableRoutes& routes) {
     std::string out = "{";
     append_member(out, "table_name", table.name);
     std::string types = "{";

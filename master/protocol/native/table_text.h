@@ -11,8 +11,8 @@ namespace dl::master {
 // {"0":[{"address":"host:port","info":"Leader"},...],...}
 std::string partition_address_json(const TableMeta& table, const TableRoutes& routes);
 // The flat object of desc: all values strings, no key but the columns and the four fixed ones.
-std::string desc_json(const TableMeta& table, const TableRoutes& routes);
+std::string desc_json(const CatalogTable& table, const TableRoutes& routes);
 // The object of metadata.
-std::string metadata_json(const TableMeta& table, const TableRoutes& routes);
+std::string metadata_json(const CatalogTable& table, const TableRoutes& routes);
 
 }  // namespace dl::master

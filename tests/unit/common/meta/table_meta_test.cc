@@ -51,6 +51,24 @@ TEST(TableMetaJson, RoundTripAndGolden) {
     EXPECT_EQ(read->history, (TableHistory{24, 5'000'000'000}));
 }
 
+TEST(TableMetaJson, NamesThatColumnsHadAreFormat4) {
+    auto meta = sample();
+    meta.former_names = {{FieldId{2}, SchemaId{2}, "title"}, {FieldId{2}, SchemaId{3}, "label"}};
+    const auto text = table_meta_to_json(meta);
+    EXPECT_EQ(text, golden("table-meta-v4.json"));
+    const auto read = table_meta_from_json(text);
+    ASSERT_TRUE(read.has_value()) << read.error().to_text();
+    EXPECT_EQ(read->former_names, meta.former_names);
+    for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+             {"\"id\":2,\"name\":\"title\"", "\"id\":3,\"name\":\"title\""},  // no such column
+             {"\"until\":2", "\"until\":4"},                                  // not yet
+             {"\"until\":2},", "\"until\":3},{\"id\":2,\"name\":\"x\",\"until\":2},"},
+             {"\"name\":\"title\"", "\"nam\":\"title\""},
+             {"\"format\":4", "\"format\":3"},
+             {"\"format\":4", "\"format\":5"}})
+        EXPECT_TRUE(table_meta_from_json(replaced(text, from, to)).has_error()) << to;
+}
+
 TEST(TableMetaJson, Format2HadNoHistory) {
     const auto read = table_meta_from_json(golden("table-meta-v2.json"));
     ASSERT_TRUE(read.has_value()) << read.error().to_text();

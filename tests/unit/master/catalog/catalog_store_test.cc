@@ -8,6 +8,7 @@
 
 #include "common/meta/schema_lineage.h"
 #include "master/catalog/catalog.h"
+#include "master/catalog/column_change.h"
 #include "master/catalog/schema_change.h"
 
 namespace dl::master {
@@ -23,7 +24,7 @@ class CatalogStoreTest : public ::testing::Test {
     }
     void TearDown() override { std::filesystem::remove_all(directory_); }
 
-    static TableMeta make_table(const std::string& name, TableId id) {
+    static CatalogTable make_table(const std::string& name, TableId id) {
         TableDefinition definition;
         definition.name = name;
         definition.columns = {
@@ -289,6 +290,8 @@ TEST_F(CatalogStoreTest, TablesOfFormat2GetTheHistoryOfNewOnes) {
         auto database = SqliteDatabase::open(directory_ + "/catalog.db").value();
         for (const auto* change :
              {"INSERT INTO tables VALUES(7,'old',1,1,2,1,1,'xxh3-64',5,zeroblob(8192),9,24,1000)",
+              "ALTER TABLE fields DROP COLUMN declared", "ALTER TABLE fields DROP COLUMN has_new_default",
+              "ALTER TABLE fields DROP COLUMN new_default", "DROP TABLE former_names", "DROP TABLE views",
               "INSERT INTO fields VALUES(7,1,0,'id','int',1,NULL,1,NULL)",
               "ALTER TABLE tables DROP COLUMN history_bytes", "ALTER TABLE tables DROP COLUMN history_hours",
               "PRAGMA user_version = 2"})
@@ -301,6 +304,107 @@ TEST_F(CatalogStoreTest, TablesOfFormat2GetTheHistoryOfNewOnes) {
         EXPECT_EQ((*tables)[0].name, "old");
         EXPECT_EQ((*tables)[0].history, TableHistory{});
     }
+}
+
+// tests/golden/catalog-v3.tar.gz and catalog-v4.tar.gz: catalog.db as programs of that time wrote it.
+TEST_F(CatalogStoreTest, CatalogsOfEarlierFormatsAreBroughtUpToDateInOneTransaction) {
+    for (const char* name : {"catalog-v3", "catalog-v4"}) {
+        std::filesystem::remove_all(directory_);
+        std::filesystem::create_directories(directory_);
+        const auto unpack =
+            std::string("tar -xzf ") + DL_GOLDEN_DIR + "/" + name + ".tar.gz -C " + directory_;
+        ASSERT_EQ(std::system(unpack.c_str()), 0);
+        for (int opened = 0; opened < 2; ++opened) {
+            auto catalog = Catalog::open(directory_);
+            ASSERT_TRUE(catalog.has_value()) << name << catalog.error().to_text();
+            const auto table = (*catalog)->find("t").value();
+            EXPECT_EQ(table->history, (TableHistory{24, 1000})) << name;
+            ASSERT_EQ(table->schema.fields.size(), 3u) << name;
+            const bool is_new = std::string_view(name) == "catalog-v4";
+            EXPECT_EQ(table->schema.fields[1].name, is_new ? "label" : "a") << name;
+            EXPECT_EQ(table->type_text(table->schema.fields[1]), is_new ? "varchar(20)" : "string") << name;
+            EXPECT_EQ(table->default_of(table->schema.fields[2]), is_new ? "8" : "7") << name;
+            EXPECT_EQ(table->schema.fields[2].default_text, "7") << name;
+            EXPECT_EQ(table->former_names.size(), is_new ? 1u : 0u) << name;
+            EXPECT_EQ((*catalog)->tables().views().size(), is_new ? 1u : 0u) << name;
+            ASSERT_TRUE((*catalog)->add_view({"w", {}, "select 1"}, true).has_value()) << name;
+            ASSERT_TRUE((*catalog)->remove_view("W").has_value()) << name;
+        }
+    }
+}
+
+TEST_F(CatalogStoreTest, WhatTheMasterAloneKeepsOfColumnsComesBack) {
+    CatalogTable changed;
+    {
+        auto catalog = Catalog::open(directory_).value();
+        TableDefinition definition;
+        definition.name = "t";
+        definition.columns = {
+            {"id", "int", false, {}}, {"a", "varchar(5)", false, "x"}, {"n", "smallint", false, "1"}};
+        definition.major_key = "id";
+        auto table = build_table(definition, 1).value();
+        table.id = catalog->reserve_table({kA}, 5).value();
+        table.incarnation = 9;
+        TablePlacement placement;
+        placement.partitions = {placed_on(kA)};
+        ASSERT_TRUE(catalog->add_table(table, placement).has_value());
+        changed = with_renamed_column(table, "a", "label").value();
+        changed = with_new_default(changed, "label", "y").value();
+        changed = with_new_default(changed, "n", std::nullopt).value();
+        changed = with_new_type(changed, "n", "int").value();
+        changed = with_history(changed, {5, 6}).value();
+        const auto stored = catalog->change_schema(changed);
+        ASSERT_TRUE(stored.has_value()) << stored.error().to_text();
+    }
+    const auto catalog = Catalog::open(directory_).value();
+    const auto table = catalog->find("t").value();
+    EXPECT_EQ(table_meta_to_json(*table), table_meta_to_json(changed));
+    EXPECT_EQ(table->declared, changed.declared);
+    EXPECT_EQ(table->new_defaults, changed.new_defaults);
+    EXPECT_EQ(table->declared.size(), 1u);
+}
+
+TEST_F(CatalogStoreTest, ATableTakesThePlaceOfAnotherInOneStep) {
+    auto catalog = Catalog::open(directory_).value();
+    const auto first = make_table("t", catalog->reserve_table({kA}, 5).value());
+    Catalog::Removed removed;
+    ASSERT_TRUE(catalog->replace_table(first, make_placement(), removed).has_value());
+    EXPECT_EQ(removed.table, nullptr);
+    auto second = make_table("t", catalog->reserve_table({kA}, 6).value());
+    second.incarnation = 77;
+    ASSERT_TRUE(catalog->replace_table(second, make_placement(), removed).has_value());
+    ASSERT_NE(removed.table, nullptr);
+    EXPECT_EQ(removed.table->id, first.id);
+    EXPECT_EQ(catalog->find("t").value()->id, second.id);
+    EXPECT_NE(catalog->tables().placement(second.id), nullptr);
+    EXPECT_EQ(catalog->tables().placement(first.id), nullptr);
+    // The slaves have yet to be told.
+    EXPECT_EQ(
+        catalog->pending_drops().value(),
+        (std::vector<PendingDrop>{{first.id, kA, first.incarnation}, {first.id, kB, first.incarnation}}));
+    catalog.reset();
+    EXPECT_EQ(Catalog::open(directory_).value()->find("t").value()->id, second.id);
+}
+
+TEST_F(CatalogStoreTest, TablesAndViewsShareTheirNames) {
+    auto catalog = Catalog::open(directory_).value();
+    ASSERT_TRUE(catalog->add_view({"v", {"a"}, "select 1"}, false).has_value());
+    EXPECT_EQ(catalog->add_view({"v", {}, "select 2"}, false).error().code, ErrorCode::table_exists);
+    ASSERT_TRUE(catalog->add_view({"v", {"b"}, "select 2"}, true).has_value());
+    const auto taken =
+        catalog->add_table(make_table("v", catalog->reserve_table({kA}, 5).value()), make_placement());
+    EXPECT_EQ(taken.error().code, ErrorCode::table_exists);
+    EXPECT_NE(catalog->find("V").error().message.find("is a view"), std::string::npos);
+    ASSERT_TRUE(catalog->add_table(make_table("t", catalog->reserve_table({kA}, 5).value()), make_placement())
+                    .has_value());
+    EXPECT_EQ(catalog->add_view({"t", {}, "select 1"}, true).error().code, ErrorCode::table_exists);
+    EXPECT_NE(catalog->remove_view("t").error().message.find("is a table"), std::string::npos);
+    catalog.reset();
+    catalog = Catalog::open(directory_).value();
+    ASSERT_NE(catalog->tables().view("v"), nullptr);
+    EXPECT_EQ(*catalog->tables().view("v"), (View{"v", {"b"}, "select 2"}));
+    ASSERT_TRUE(catalog->remove_view("v").has_value());
+    EXPECT_EQ(catalog->remove_view("v").error().code, ErrorCode::table_not_found);
 }
 
 TEST_F(CatalogStoreTest, ANewerFormatIsRefusedByName) {

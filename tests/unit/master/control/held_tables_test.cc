@@ -5,8 +5,8 @@
 namespace dl::master {
 namespace {
 
-TablePtr known_table(std::uint64_t id, const std::string& name, std::uint64_t incarnation) {
-    auto table = std::make_shared<TableMeta>();
+CatalogTablePtr known_table(std::uint64_t id, const std::string& name, std::uint64_t incarnation) {
+    auto table = std::make_shared<CatalogTable>();
     table->id = TableId{id};
     table->name = name;
     table->incarnation = incarnation;
@@ -22,7 +22,7 @@ HeldTable held_table(std::uint64_t id, const std::string& name, std::uint64_t in
     return {TableId{id}, incarnation, name, "id", 100 + id, 1, 5, 50};
 }
 
-const std::vector<TablePtr> kKnown = {known_table(1, "a", 11), known_table(2, "b", 22)};
+const std::vector<CatalogTablePtr> kKnown = {known_table(1, "a", 11), known_table(2, "b", 22)};
 
 TEST(HeldTables, ASlaveOfTheLastReleaseIsAdoptedByTheCatalogThatFits) {
     EXPECT_EQ(adopt_tables({held_table(1, "a"), held_table(2, "b")}, kKnown, {}).value(),

@@ -67,7 +67,8 @@ class MasterFixture : public ::testing::Test {
                                                         work_bytes_,
                                                         query_slots_,
                                                         {},
-                                                        open_results_});
+                                                        open_results_,
+                                                        running_});
         ServerOptions options;
         options.address = "127.0.0.1:0";
         options.session.frame_bytes_max = 1u << 20;
@@ -118,6 +119,7 @@ class MasterFixture : public ::testing::Test {
     net::ByteBudget work_bytes_{1u << 30};
     net::ByteBudget query_slots_{2};
     OpenResults open_results_{4};
+    QueryList running_;
     std::unique_ptr<Services> services_;
     std::unique_ptr<MasterServer> server_;
 };

@@ -182,13 +182,93 @@ TEST(DdlParser, Alter) {
     EXPECT_EQ(parsed<ShowColumnsStatement>("show columns from t;").table, "t");
     EXPECT_EQ(parsed<ShowCreateStatement>("SHOW CREATE TABLE \"T x\"").table, "T x");
     expect_refused("show columns", "expected from");
-    expect_refused("show create view v", "expected table");
+    EXPECT_EQ(parsed<ShowCreateStatement>("show create view v").table, "v");
+    expect_refused("show create index i", "expected table");
     parsed<SelectStatement>("unpivot t on a, b");
     parsed<SelectStatement>("pivot t on a");
     expect_refused("alter table t ad c int", "did you mean 'add'");
     expect_refused("alter table t add c", "a type");
     expect_refused("alter table t add c int default", "a default value");
-    expect_refused("alter table t rename to x", "add, drop, orop");
+    expect_refused("alter table t frob x", "add, drop, orop");
+}
+
+TEST(DdlParser, TypesOfSeveralWords) {
+    const auto s = parsed<CreateTableStatement>(
+        "create table t(id bigint primary key, a double precision not null, b character varying(20) default "
+        "'x', c timestamp(3) with time zone, d timestamp with time zone, e time without time zone, f "
+        "varchar(max)) with partition.number = 2");
+    std::vector<std::string> types;
+    for (const auto& column : s.columns)
+        types.push_back(column.type);
+    EXPECT_EQ(types, (std::vector<std::string>{"bigint", "double precision", "character varying(20)",
+                                               "timestamp(3) with time zone", "timestamp with time zone",
+                                               "time without time zone", "varchar(max)"}));
+    EXPECT_TRUE(s.columns[1].not_null);
+    EXPECT_EQ(s.partitions, 2u);
+    for (const char* type : {"int unsigned", "int[]", "int[3]", "enum('a', 'b')", "struct(a int, b text)",
+                             "interval", "hugeint", "map(text, int)"})
+        expect_refused("create table t(id int primary key, a " + std::string(type) + " not null)",
+                       "the nearest is");
+    expect_refused("create table t(id int primary key, a varchar(20)", "')'");
+    EXPECT_EQ(parsed<AlterAddStatement>("alter table t add column c varchar(3)").column.name, "c");
+    EXPECT_EQ(parsed<AlterAddStatement>("alter table t add column double precision").column.name, "column");
+    EXPECT_EQ(parsed<AlterAddStatement>("alter table t add column smallint smallint").column.name,
+              "smallint");
+    expect_refused("alter table t add column c strin", "did you mean 'string'?");
+}
+
+TEST(DdlParser, AlterColumnsAndHistory) {
+    auto rename = parsed<AlterColumnStatement>("alter table t rename column \"A b\" to c;");
+    EXPECT_EQ(rename.column, "A b");
+    EXPECT_EQ(std::get<RenameTo>(rename.change).name, "c");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t rename a to b").column, "a");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t rename column to b").column, "column");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t rename column column to b").column, "column");
+    expect_refused("alter table t rename to x", "a table keeps its name");
+    expect_refused("alter table t rename a", "expected to");
+    auto set = parsed<AlterColumnStatement>("alter table t alter column a set default 'x y'");
+    EXPECT_EQ(std::get<SetDefault>(set.change).text, "x y");
+    set = parsed<AlterColumnStatement>("alter table t alter a set default null");
+    EXPECT_FALSE(std::get<SetDefault>(set.change).text);
+    set = parsed<AlterColumnStatement>("alter table t alter a drop default;");
+    EXPECT_FALSE(std::get<SetDefault>(set.change).text);
+    for (const char* sql : {"alter table t alter a type varchar(20)", "alter table t modify a varchar(20)",
+                            "alter table t alter column a set data type varchar(20)",
+                            "alter table t modify column a varchar(20)"}) {
+        const auto type = parsed<AlterColumnStatement>(sql);
+        EXPECT_EQ(type.column, "a") << sql;
+        EXPECT_EQ(std::get<SetType>(type.change).type, "varchar(20)") << sql;
+    }
+    expect_refused("alter table t alter a set not null", "not null default");
+    expect_refused("alter table t alter a", "set default");
+    const auto history =
+        parsed<AlterHistoryStatement>("alter table t set history.hours = 5, history.bytes=7");
+    EXPECT_EQ(history.hours, 5u);
+    EXPECT_EQ(history.bytes, 7u);
+    EXPECT_FALSE(parsed<AlterHistoryStatement>("alter table t set (history.hours = '5')").bytes);
+    expect_refused("alter table t set history.hours = 5, history.hours = 6", "only once");
+    expect_refused("alter table t set history.hours = 876001", "0..876000");
+    expect_refused("alter table t set partition.number = 5", "stay as the table was made");
+}
+
+TEST(DdlParser, Views) {
+    const auto v = parsed<CreateViewStatement>(
+        "create or replace view V(a, \"B c\") as with x as (select 1) "
+        "select * from x;");
+    EXPECT_EQ(v.name, "V");
+    EXPECT_TRUE(v.or_replace);
+    EXPECT_EQ(v.columns, (std::vector<std::string>{"a", "B c"}));
+    EXPECT_EQ(v.sql, "with x as (select 1) select * from x");
+    EXPECT_TRUE(parsed<CreateViewStatement>("create view if not exists v as select 1").if_not_exists);
+    EXPECT_EQ(parsed<DropViewStatement>("drop view v;").name, "v");
+    EXPECT_TRUE(parsed<DropViewStatement>("drop view if exists v").if_exists);
+    EXPECT_EQ(parsed<DropTableStatement>("drop view").table, "view");
+    EXPECT_TRUE(parsed<CreateTableStatement>("create or replace table t(id int primary key)").or_replace);
+    expect_refused("create or replace view if not exists v as select 1", "or replace");
+    expect_refused("create view v as drop table t", "expected select");
+    expect_refused("create view v", "expected as");
+    expect_refused("create or view v as select 1", "expected replace");
+    expect_refused("create or replace table t primary key(id) as select 1 as id", "drop table if exists t");
 }
 
 TEST(DdlParser, OneWordStatements) {
@@ -241,6 +321,11 @@ TEST(DdlParser, Insert) {
     EXPECT_TRUE(parsed<InsertStatement>("insert into t values (1)").columns.empty());
     expect_refused("insert into t (a, b) values (1)", "row 0 has 1 values for 2 columns");
     expect_refused("insert into t values (abc)", "a value");
+    // The engine computes what is no plain value.
+    for (const char* row : {"(1, now())", "(1 + 2, 'a')", "(-(1), 'a')", "(1, 'a' || 'b')", "(1, '2'::int)",
+                            "(1, (select 2))", "(1, case when true then 1 end)"})
+        EXPECT_EQ(parsed<InsertSelectStatement>("insert into t values (0, 'x'), " + std::string(row)).sql,
+                  "values (0, 'x'), " + std::string(row));
     expect_refused("insert into t values (1", "')'");
     const auto select =
         parsed<InsertSelectStatement>("insert into t (id, b) select a, ';' from u where x > 1 ; ");

@@ -250,7 +250,7 @@ TEST(BatchJson, AKeyThatIsTooLongIsLeftOutWithItsRow) {
 
 // A few bytes a row must not become gigabytes of columns.
 TEST(PartitionedBatchBuilder, DefaultsAndWideRowsAreBounded) {
-    const auto rows_until_refused = [](const TableMeta& table) {
+    const auto rows_until_refused = [](const master::CatalogTable& table) {
         auto builder = *PartitionedBatchBuilder::create(table, 1000, 1 << 20);
         for (int row = 0; row < 100'000; ++row) {
             builder.begin_row();

@@ -1,0 +1,42 @@
+// Statements that make, change and remove tables: CREATE, ALTER, DROP TABLE.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/error.h"
+#include "master/sql/copies_statement_parser.h"
+
+namespace dl::master {
+
+class TableStatementParser : public CopiesStatementParser {
+  public:
+    using CopiesStatementParser::CopiesStatementParser;
+
+  protected:
+    // Behind the word that names them; create_table() behind CREATE [OR REPLACE].
+    Result<SqlStatement> create_table(bool or_replace);
+    Result<SqlStatement> alter_table();
+    Result<SqlStatement> drop_table();
+    // `if not exists` after `words` words, which are then skipped too.
+    bool accept_if_not_exists(std::size_t words);
+
+  private:
+    Result<SqlStatement> create_as(CreateTableStatement table, bool in_parentheses);
+    Result<DdlColumn> column_definition();
+    // A type of one word or several, as it is written. INVALID_VALUE: parse_declared_type().
+    Result<std::string> type();
+    Result<void> create_options(CreateTableStatement& statement);
+    Result<void> create_option(std::size_t option, CreateTableStatement& statement);
+    Result<SqlStatement> alter_add(std::string table);
+    Result<SqlStatement> alter_drop(std::string table);
+    Result<SqlStatement> alter_rename(std::string table);
+    Result<SqlStatement> alter_column(std::string table);
+    Result<SqlStatement> alter_history(std::string table);
+    // `column` is a word of the statement rather than the name of a column.
+    bool accept_column();
+    Result<void> added_column_rest(DdlColumn& column);
+    Result<void> raw_default(DdlColumn& column);
+};
+
+}  // namespace dl::master
