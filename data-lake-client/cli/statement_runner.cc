@@ -321,7 +321,7 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
     if (failed) return *failed;
     if (rows_expected) {
         writer->end();
-        print_count(rows.rows());
+        if (!whole_text) print_count(rows.rows());
         if (meta && is_for_people()) output_.write(*meta + "\n");
         if (meta && !is_for_people()) std::fputs((*meta + "\n").c_str(), stderr);
     } else if (counts_rows || *kind == ReplyKind::done) {

@@ -113,7 +113,8 @@ class Walker {
         const auto alone = SelectAst::parse(database_, view.sql);
         if (alone.has_error()) return alone.error().in("view '" + view.name + "'");
         auto body = "(" + view.sql + "\n)";
-        if (!view.columns.empty()) body = "(SELECT * FROM " + body + " AS q" + column_list(view) + ")";
+        if (!view.columns.empty())
+            body = "(SELECT * FROM " + body + " AS " + sql_identifier(view.name) + column_list(view) + ")";
         auto parsed = SelectAst::parse(database_, "SELECT * FROM " + body + " AS q");
         if (parsed.has_error()) return std::move(parsed).error().in("view '" + view.name + "'");
         auto subquery = std::move(parsed->tree()["statements"][0]["node"]["from_table"]);

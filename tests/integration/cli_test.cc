@@ -50,6 +50,23 @@ TEST_F(CliTest, StatementsFormatsAndExitCodes) {
     EXPECT_EQ(run_program(client_ + "--nonsense").status, 2);
 }
 
+TEST_F(CliTest, StatementsThatMakeTablesAndViewsAreShownAsTheyAreWritten) {
+    const auto script = write("script.sql",
+                              "create table t(id int primary key, name varchar(9) default 'a\x1b[31m');\n"
+                              "create view v as select id\nfrom t;\n"
+                              "show create table t;\nshow create view v;\n\\d\n\\d v\n\\d t\n");
+    auto run = run_program(client_ + "-f " + script);
+    EXPECT_EQ(run.status, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("create table t (\n  id int primary key,\n  name varchar(9) default "
+                                      "'a\\x1b[31m'\n) partition.number = 1;\n"));
+    EXPECT_THAT(run.output, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(run.output, HasSubstr("create view \"v\" as\nselect id\nfrom t;\n"));
+    for (const char* shown : {"table_name", "column_name", "column", "(2 rows"})
+        EXPECT_THAT(run.output, HasSubstr(shown));
+    run = run_program(client_ + "--format ndjson -c 'show create table t'");
+    EXPECT_THAT(run.output, HasSubstr("{\"table_name\":\"t\",\"create_statement\":\"create table t (\\n"));
+}
+
 TEST_F(CliTest, StandardInputFilesAndJsonOverSeveralLines) {
     const auto script = write("script.sql",
                               "create table t(id int primary key, v string);\n{\n  \"batch_insert\": {\n    "

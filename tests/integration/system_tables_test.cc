@@ -90,7 +90,7 @@ TEST_F(SystemTablesTest, ColumnsAreNotCalledByTheRows) {
 
 TEST_F(SystemTablesTest, WhatIsNotThereIsNamed) {
     EXPECT_THAT(error("select * from system.nosuch"), HasSubstr("there are system.tables"));
-    EXPECT_THAT(error("select * from information_schema.views"),
+    EXPECT_THAT(error("select * from information_schema.routines"),
                 HasSubstr("information_schema.tables, .columns"));
     EXPECT_THAT(error("select nosuch from system.tables"), HasSubstr("nosuch"));
     EXPECT_THAT(error("select * from other.tables"), HasSubstr("NOT_SUPPORTED"));

@@ -18,7 +18,7 @@ class ViewsTest : public ClusterTest, public ::testing::WithParamInterface<int> 
     void SetUp() override {
         start({.slaves = GetParam()});
         auto client = connect();
-        must(client, sql("create table t(id int primary key, g string, v int, at timestamp) "
+        must(client, sql("create table t(id int primary key, g string, v int, ts timestamp) "
                          "partition.number = 6"));
         auto data = json::array();
         for (int i = 0; i < 40; ++i) {
@@ -29,7 +29,7 @@ class ViewsTest : public ClusterTest, public ::testing::WithParamInterface<int> 
                                   : i % 3 == 1 ? "b"
                                                : "c"},
                             {"v", i},
-                            {"at", at}});
+                            {"ts", at}});
         }
         must(client, json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump());
     }
@@ -88,7 +88,8 @@ TEST_P(ViewsTest, ViewsAreKeptListedAndRemoved) {
     must_fail(client, sql("create view w as select nope from t"), "QUERY_ERROR");
     must_fail(client, sql("create view w as select * from read_csv('/etc/passwd')"), "NOT_SUPPORTED");
     must_fail(client, sql("create view w as select * from w"), "INVALID_REQUEST");
-    must_fail(client, sql("create view w(a, b) as select 1"), "INVALID_REQUEST");
+    must_fail(client, sql("create view w(a, b) as select 1"), "QUERY_ERROR");
+    must_fail(client, sql("create view w(a) as select 1, 2"), "INVALID_REQUEST");
     must_fail(client, sql("create or replace view v as select * from (select * from v)"), "INVALID_REQUEST");
     for (int i = 0; i < GetParam(); ++i)
         cluster().slave(i).stop();
@@ -119,30 +120,30 @@ TEST_P(ViewsTest, ViewsAreKeptListedAndRemoved) {
 TEST_P(ViewsTest, FunctionsOfOtherSystemsAnswerAlikeEverywhere) {
     tail_and_files([&] {
         EXPECT_EQ(
-            answer("select toStartOfHour(at) as h, count(*) as n, last(g, id) as l, first(v, id) as f from t "
-                   "where toStartOfDay(at) = timestamp '2024-01-02' group by h order by h limit 2"),
+            answer("select toStartOfHour(ts) as h, count(*) as n, last(g, id) as l, first(v, id) as f from t "
+                   "where toStartOfDay(ts) = timestamp '2024-01-02' group by h order by h limit 2"),
             "{\"h\":\"2024-01-02 00:00:00\",\"n\":2,\"l\":\"a\",\"f\":20}\n"
             "{\"h\":\"2024-01-02 01:00:00\",\"n\":2,\"l\":\"b\",\"f\":21}");
         EXPECT_EQ(
-            answer("select to_char(at, 'YYYY/MM/DD HH24:MI') as c, date_format(at, '%d.%m. %H:%i:%s') as d, "
-                   "unix_timestamp(at) as u, iff(v > 5, 'high', 'low') as s from t where id = 7"),
+            answer("select to_char(ts, 'YYYY/MM/DD HH24:MI') as c, date_format(ts, '%d.%m. %H:%i:%s') as d, "
+                   "unix_timestamp(ts) as u, iff(v > 5, 'high', 'low') as s from t where id = 7"),
             "{\"c\":\"2024/01/01 07:59\",\"d\":\"01.01. 07:59:57\",\"u\":1704095997,\"s\":\"high\"}");
         EXPECT_EQ(
             answer("select iff(v % 2 = 0, 'even', 'odd') as p, sum(v) as n from t group by 1 order by 1"),
             "{\"p\":\"even\",\"n\":380}\n{\"p\":\"odd\",\"n\":400}");
-        EXPECT_EQ(answer("select toStartOfMinute(at) from t where id = 3"),
-                  "{\"tostartofminute(\\\"at\\\")\":\"2024-01-01 03:59:00\"}");
+        EXPECT_EQ(answer("select toStartOfMinute(ts) from t where id = 3"),
+                  "{\"tostartofminute(ts)\":\"2024-01-01 03:59:00\"}");
     });
     auto client = connect();
     EXPECT_THAT(must_fail(client,
-                          query("select time_bucket_gapfill(interval 1 hour, at) as b, avg(v) from t "
+                          query("select time_bucket_gapfill(interval 1 hour, ts) as b, avg(v) from t "
                                 "group by b"),
                           "NOT_SUPPORTED"),
                 HasSubstr("generate_series"));
     // And that way works.
     EXPECT_EQ(
         answer("select count(*) as n, count(v) as m from generate_series(timestamp '2024-01-01', timestamp "
-               "'2024-01-02', interval 1 hour) s(b) left join (select time_bucket(interval 1 hour, at) as b, "
+               "'2024-01-02', interval 1 hour) s(b) left join (select time_bucket(interval 1 hour, ts) as b, "
                "avg(v) as v from t group by 1) using (b)"),
         "{\"n\":25,\"m\":11}");
 }
@@ -150,7 +151,7 @@ TEST_P(ViewsTest, FunctionsOfOtherSystemsAnswerAlikeEverywhere) {
 TEST_P(ViewsTest, PivotsSeriesAndBackticks) {
     tail_and_files([&] {
         EXPECT_EQ(answer("pivot (select g, v % 2 as p, v from t) on g using sum(v) group by p order by p"),
-                  "{\"p\":0,\"a\":126,\"b\":130,\"c\":124}\n{\"p\":1,\"a\":147,\"b\":117,\"c\":136}");
+                  "{\"p\":0,\"a\":126,\"b\":114,\"c\":140}\n{\"p\":1,\"a\":147,\"b\":133,\"c\":120}");
         EXPECT_EQ(
             answer("pivot (select g, v % 2 as p, v from t) on g in ('a') using sum(v) group by p order by p"),
             "{\"p\":0,\"a\":126}\n{\"p\":1,\"a\":147}");
@@ -160,7 +161,7 @@ TEST_P(ViewsTest, PivotsSeriesAndBackticks) {
                      "'2024-02-01', interval 1 day)))"),
               "{\"n\":32}");
     auto client = connect();
-    must(client, sql("create table `odd``name`(id int primary key)"));
+    must(client, sql("create table `größe`(`länge` int primary key)"));
     must_fail(client, query("pivot t on nope"), "QUERY_ERROR");
     must_fail(client, query("pivot t on id in"), "SYNTAX_ERROR");
 }
@@ -198,7 +199,7 @@ TEST_P(ViewsTest, ExplainAnalyzeTellsRowsAndTimesOfEachNode) {
         }
     }
     must_fail(client, query("explain analyze select nope from t"), "QUERY_ERROR");
-    must_fail(client, query("explain analyze drop table t"), "SYNTAX_ERROR");
+    must_fail(client, query("explain analyze drop table t"), "NOT_SUPPORTED");
 }
 
 TEST_P(ViewsTest, WhatTheMasterTellsOfItself) {
@@ -228,10 +229,10 @@ TEST_P(ViewsTest, WhatTheMasterTellsOfItself) {
 
 TEST_P(ViewsTest, RowsOfExpressionsAndErrorsOfDeletes) {
     auto client = connect();
-    must(client, sql("insert into t (id, v, at) values (100, 2 * 3, now()), (101, abs(-4), timestamp "
+    must(client, sql("insert into t (id, v, ts) values (100, 2 * 3, now()), (101, abs(-4), timestamp "
                      "'2024-01-01' + interval 1 day)"));
     EXPECT_EQ(answer("select v from t where id = 100"), "{\"v\":6}");
-    EXPECT_EQ(answer("select at from t where id = 101"), "{\"at\":\"2024-01-02 00:00:00\"}");
+    EXPECT_EQ(answer("select ts from t where id = 101"), "{\"ts\":\"2024-01-02 00:00:00\"}");
     must_fail(client, sql("insert into t (id, v) values (102, nope(3))"), "NOT_SUPPORTED");
     for (const char* condition : {"nope = 3", "v > 'x'::int"}) {
         const auto text =

@@ -44,7 +44,7 @@ TEST_F(ViewExpansionTest, AViewIsItsSelectInParentheses) {
 
 TEST_F(ViewExpansionTest, ItsColumnsCanHaveOtherNames) {
     view("v", "select id, 7 from t", {"a", "b"});
-    EXPECT_THAT(expanded("select b from v"), HasSubstr("AS q(a, b)"));
+    EXPECT_THAT(expanded("select b from v"), HasSubstr("AS v(a, b)"));
     EXPECT_THAT(expanded("select y from v as x(y, z)"), HasSubstr("AS x(y, z)"));
 }
 
