@@ -144,7 +144,7 @@ TEST_F(QueryTest, EverythingButASelectOnOurTablesIsRefused) {
                              "select * from query('select 1')",
                              "select getvariable('x')",
                              "select * from duckdb_settings()",
-                             "select * from information_schema.views",
+                             "select * from information_schema.routines",
                              "select * from sqlite_master",
                              "select current_setting('memory_limit')",
                              "select getenv('HOME')",
