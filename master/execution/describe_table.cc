@@ -6,6 +6,7 @@
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
 #include "master/execution/system_catalog.h"
+#include "master/sql/view_expansion.h"
 
 namespace dl::master {
 CommandRun run(Services& services, CommandContext&, DescribeTable command) {
