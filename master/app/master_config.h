@@ -35,7 +35,7 @@ struct MasterConfig {
     unsigned queries_max = 0;
     std::size_t query_workers = 0;
     std::string log_level;
-    bool begin_anew = false;                // of the command line
+    bool begin_anew = false;              // of the command line
     std::vector<Config::Shown> settings;  // all of them, as they were given
 };
 

@@ -1,8 +1,8 @@
 // JSON rows on a tape -> PartitionedBatch. See docs/protocol.md, sections 2 and 4, for what is refused.
 #pragma once
 
-#include "master/protocol/native/json_request.h"
 #include "master/catalog/catalog_table.h"
+#include "master/protocol/native/json_request.h"
 #include "master/routing/partitioned_batch.h"
 
 namespace dl {
