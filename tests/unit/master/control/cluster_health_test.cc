@@ -12,7 +12,7 @@ constexpr NodeId kA{1}, kB{2};
 class ClusterHealthTest : public ::testing::Test {
   protected:
     void put(std::vector<PartitionPlacement> partitions, std::uint32_t copies = 2) {
-        auto meta = std::make_shared<TableMeta>();
+        auto meta = std::make_shared<CatalogTable>();
         meta->id = TableId{1};
         meta->name = "t";
         meta->copies = copies;

@@ -19,7 +19,7 @@ class Tables {
         cache_.put_nodes(nodes);
     }
     void add(std::uint64_t id, std::uint32_t partitions, std::uint32_t copies) {
-        TableMeta meta;
+        CatalogTable meta;
         meta.id = TableId{id};
         meta.incarnation = id * 10;
         meta.name = "t" + std::to_string(id);
@@ -30,7 +30,7 @@ class Tables {
         placement.partitions =
             plan_copies({kA, kB, kC}, {}, {}, partitions, {copies, default_min_in_sync(copies)}).value();
         cache_.put_placement(std::make_shared<const TablePlacement>(placement));
-        cache_.put(std::make_shared<const TableMeta>(meta));
+        cache_.put(std::make_shared<const CatalogTable>(meta));
     }
     // As the catalog does it.
     void apply(const Decisions& decided) {
@@ -51,7 +51,7 @@ class Tables {
     void want_copies(std::uint64_t id, std::uint32_t copies) {
         auto meta = *cache_.find("t" + std::to_string(id));
         meta.copies = copies;
-        cache_.put(std::make_shared<const TableMeta>(meta));
+        cache_.put(std::make_shared<const CatalogTable>(meta));
     }
     void drop(std::uint64_t id) { cache_.remove(*cache_.find("t" + std::to_string(id))); }
     std::vector<PartitionPlacement> of(std::uint64_t id) const {

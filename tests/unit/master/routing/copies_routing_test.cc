@@ -107,7 +107,7 @@ class CopiesRoutingTest : public ::testing::Test {
     }
     void TearDown() override { pool_.stop(); }
     void place(std::vector<NodeId> replicas) {
-        auto meta = std::make_shared<TableMeta>();
+        auto meta = std::make_shared<CatalogTable>();
         meta->id = TableId{1};
         meta->name = "t";
         meta->schema.id = SchemaId{1};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "master/sql/query_planner.h"
+#include "master/sql/system_tables.h"
 #include "master/sql/worker_coordinator.h"
 #include "tests/unit/common/duck/duck_test_support.h"
 
@@ -176,6 +177,16 @@ class FakeSlaves : public FragmentRunner {
   private:
     std::shared_ptr<DuckDatabase> database_ = open_database();
     std::map<std::string, std::map<std::string, std::vector<ScanUnit>>> rows_;
+};
+
+// Of a catalog without views.
+class NoViews final : public SystemTables {
+  public:
+    Result<SystemTable> read(const std::string& schema, const std::string& table) const override {
+        if (schema != "system" || table != "views")
+            return make_error(ErrorCode::table_not_found, "no table " + schema + "." + table);
+        return SystemTable{{{"name", "VARCHAR"}, {"columns", "VARCHAR"}, {"sql", "VARCHAR"}}, "[]"};
+    }
 };
 
 class CoordinatorFixture : public ::testing::Test {

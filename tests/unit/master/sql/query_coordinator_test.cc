@@ -31,7 +31,7 @@ class QueryCoordinatorTest : public CoordinatorFixture, public ::testing::WithPa
             coordinator_ = QueryCoordinator::create(open_database(), slaves_);
             return;
         }
-        auto workers = WorkerCoordinator::start(worker_settings(), slaves_);
+        auto workers = WorkerCoordinator::start(worker_settings(), slaves_, std::make_shared<NoViews>());
         EXPECT_TRUE(workers) << workers.error().to_text();
         if (workers) coordinator_ = std::move(*workers);
     }
