@@ -6,6 +6,7 @@
 #include "common/async/run_on.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
+#include "master/execution/replanning.h"
 #include "master/sql/measured_runner.h"
 
 namespace dl::master {
@@ -103,12 +104,20 @@ CommandRun run(Services& services, CommandContext& context, ExplainAnalyze comma
     context.client.cancel_when_client_leaves();
     DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
     QueryOptions options{context.deadline, std::move(command.query.cut), std::move(command.query.params)};
-    auto work = [&services, sql = std::move(command.query.sql), options = std::move(options),
-                 cancel = context.cancel] {
+    const auto work = [&services, sql = std::move(command.query.sql), options = std::move(options),
+                       cancel = context.cancel] {
         return guarded([&] { return measure(services, sql, options, cancel); });
     };
-    auto measured = co_await run_on(services.query_pool, work);
-    if (measured.has_error()) co_return query_stopped(*context.cancel, std::move(measured).error());
+    // None of its rows was told yet: what breaks in the middle is measured anew.
+    Replanning replanning(services, context);
+    auto begin = work;
+    auto measured = co_await run_on(services.query_pool, begin);
+    while (measured.has_error()) {
+        const bool again = co_await replanning.goes_on(measured.error());
+        if (!again) co_return query_stopped(*context.cancel, Replanning::told(std::move(measured).error()));
+        auto next = work;
+        measured = co_await run_on(services.query_pool, next);
+    }
     DL_CO_TRY_ASSIGN(auto rows, rows_of(services, context, *measured));
     co_return reply_with(std::move(rows));
 }
