@@ -293,8 +293,7 @@ void Fetcher::end_refill(const std::shared_ptr<Replica>& replica, const Result<v
         auto& one = found->second;
         one.refilled = false;
         one.changed = true;
-        // The replica is told of its new partition within a second or so.
-        one.not_before = steady_clock::now() + (refilled.has_error() ? kRefillPause : milliseconds(100));
+        one.not_before = steady_clock::now() + (refilled.has_error() ? kRefillPause : milliseconds(0));
     }
     ended_changed_.notify_all();
 }

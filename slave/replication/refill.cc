@@ -173,7 +173,11 @@ asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::sh
     Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place));
     auto copied = co_await refilling.run();
     if (copied.has_error()) co_return std::move(copied).error();
-    auto finish = [to, ref] { return to.store->finish_refill(ref.table, ref.incarnation, ref.partition); };
+    auto finish = [to, ref, replica] {
+        auto made = to.store->finish_refill(ref.table, ref.incarnation, ref.partition);
+        to.bind(*replica);
+        return made;
+    };
     auto finished = co_await run_on(*to.work, finish);
     if (finished.has_error()) co_return std::move(finished).error();
     const auto ms =

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,8 @@ struct RefillTarget {
     CopyStore* store = nullptr;
     WorkerPool* work = nullptr;  // what blocks
     IoBudget* budget = nullptr;  // nullptr: no limit
+    // The replica gets the partition that was made; on `work`.
+    std::function<void(Replica&)> bind;
     // Ended early when it is set.
     const std::atomic<bool>* stop = nullptr;
 };

@@ -184,6 +184,7 @@ void ReplicaSet::follow() {
                 refilled.store = &store_;
                 refilled.work = &work_;
                 refilled.budget = options_.refill_budget;
+                refilled.bind = [this](Replica& replica) { bind(replica); };
                 refilled.stop = &stopping_;
                 fetcher = std::make_shared<Fetcher>(executors_(), std::move(who), address->second,
                                                     options_.fetch, refilled);

@@ -2,8 +2,10 @@
 // random, for as long as DL_CRASH_SECONDS says (default 10), from DL_CRASH_SEED.
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -72,6 +74,63 @@ TEST_P(FailoverTest, NothingAcknowledgedIsLostOrSeenTwice) {
     EXPECT_GT(load.acknowledged_batches(), 10u);
     EXPECT_EQ(load.verify(false, trouble.master || trouble.hold), "");
 }
+
+// A slave that comes back without its disk, dies once more while it is filled, at the point named, and is
+// then the only one there is to read from.
+class RefillTest : public ClusterTest, public ::testing::WithParamInterface<const char*> {
+  protected:
+    bool all_well() {
+        auto client = cluster().connect();
+        const auto reply = client.request(R"({"sql":"cluster_status"})");
+        return reply.ok() && !reply.frames.empty() && reply.frames[0].find("\"well\"") != std::string::npos;
+    }
+};
+
+TEST_P(RefillTest, AnEmptySlaveIsFilledAgain) {
+    start({.slaves = 3,
+           .slave_properties = {{"slave.file.segment.bytes", "65536"}, {"slave.stop.grace.ms", "500"}}});
+    Workload load(cluster().port(), {.writers = 2, .partitions = 3, .copies = 3, .keys_per_writer = 300});
+    load.create_table();
+    load.run_some(400);
+    {
+        auto client = cluster().connect();
+        ASSERT_TRUE(client.request(R"({"compress_table":"w"})").ok());
+    }
+    load.run_some(40);
+    auto& empty = cluster().slave(1);
+    empty.kill_hard();
+    std::filesystem::remove_all(cluster().slave_data(1));
+    const std::string point = GetParam();
+    if (!point.empty()) {
+        empty.environment()["DL_FAILPOINT"] = point + ":kill:1";
+        empty.start();
+        ASSERT_TRUE(wait_until(seconds(60),
+                               [&] {
+                                   load.run_some(2);
+                                   return !empty.alive();
+                               }))
+            << "it never came to " << point;
+        empty.environment().erase("DL_FAILPOINT");
+    }
+    cluster().start();
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return all_well(); }));
+    load.run_some(20);
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return all_well(); }));
+    cluster().slave(0).stop();
+    cluster().slave(2).stop();
+    cluster().wait_serving("w");
+    EXPECT_EQ(load.verify(true), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Copies, RefillTest,
+                         ::testing::Values("", "refill.between-renames", "refill.before-remove",
+                                           "follow.between-append-and-sync", "follow.before-report"),
+                         [](const auto& param_info) {
+                             std::string name = param_info.param;
+                             for (auto& c : name)
+                                 if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+                             return name.empty() ? std::string("undisturbed") : name;
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Copies, FailoverTest,
                          ::testing::Values(Trouble{"kills", true, false, false, false, false},
