@@ -113,6 +113,10 @@ TEST_P(RefillTest, AnEmptySlaveIsFilledAgain) {
         empty.environment().erase("DL_FAILPOINT");
     }
     cluster().start();
+    // The master has yet to hear that there is another slave now.
+    if (point.empty()) {
+        ASSERT_TRUE(wait_until(seconds(60), [&] { return !all_well(); }));
+    }
     ASSERT_TRUE(wait_until(seconds(60), [&] { return all_well(); }));
     load.run_some(20);
     ASSERT_TRUE(wait_until(seconds(60), [&] { return all_well(); }));
