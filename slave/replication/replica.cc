@@ -131,7 +131,7 @@ Result<void> Replica::check_writable() const {
 }
 
 void Replica::appended(Offset end) {
-    std::map<NodeId, Listener> listeners;
+    std::shared_ptr<const Listeners> listeners;
     {
         const std::lock_guard lock(mutex_);
         if (!tracker_) return;
@@ -142,7 +142,7 @@ void Replica::appended(Offset end) {
 }
 
 Offset Replica::synced(Offset end) {
-    std::map<NodeId, Listener> listeners;
+    std::shared_ptr<const Listeners> listeners;
     Offset committed = 0;
     {
         const std::lock_guard lock(mutex_);
@@ -168,14 +168,22 @@ Result<void> Replica::check_serving(Offset visible_end) const {
     return not_leading("it has just become leader, and the other copies have not said yet what they have");
 }
 
-void Replica::tell(bool records, const std::map<NodeId, Listener>& listeners) const {
-    for (const auto& [node, one] : listeners)
+void Replica::tell(bool records, const std::shared_ptr<const Listeners>& listeners) {
+    if (listeners == nullptr) return;
+    for (const auto& [node, one] : *listeners)
         if (const auto listener = one.listener.lock()) listener->has_news(one.slot, records);
 }
 
 void Replica::listen(NodeId follower, std::weak_ptr<ReplicaListener> listener, std::size_t slot) {
     const std::lock_guard lock(mutex_);
-    listeners_[follower] = {std::move(listener), slot};
+    const auto known = listeners_ == nullptr ? Listeners::const_iterator() : listeners_->find(follower);
+    if (listeners_ != nullptr && known != listeners_->end() && known->second.slot == slot &&
+        !known->second.listener.owner_before(listener) && !listener.owner_before(known->second.listener))
+        return;  // with every fetch
+    auto next =
+        listeners_ == nullptr ? std::make_shared<Listeners>() : std::make_shared<Listeners>(*listeners_);
+    (*next)[follower] = {std::move(listener), slot};
+    listeners_ = std::move(next);
 }
 
 Result<Replica::Answer> Replica::report(NodeId follower, const Position& position) {
@@ -185,7 +193,7 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
     const auto& log = copy.log();
     Answer answer;
     Offset before = 0;
-    std::map<NodeId, Listener> listeners;
+    std::shared_ptr<const Listeners> listeners;
     {
         const std::lock_guard lock(mutex_);
         if (!tracker_ || assignment_.leader_epoch != position.epoch)
@@ -333,21 +341,6 @@ Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vect
 bool Replica::post(std::function<void()> work) const {
     const auto partition = this->partition();
     return partition != nullptr && partition->copy()->post(std::move(work));
-}
-
-Replica::Status Replica::status() const {
-    Status status;
-    std::shared_ptr<Partition> partition;
-    {
-        const std::lock_guard lock(mutex_);
-        status.assignment = assignment_;
-        if (tracker_) status.followers = tracker_->followers();
-        if (opened_) partition = opened_->partition;
-    }
-    if (partition == nullptr) return status;
-    status.part = partition->copy()->part();
-    status.ends = partition->copy()->ends();
-    return status;
 }
 
 }  // namespace dl::slave

@@ -91,14 +91,6 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // The storage pool of its disk; false: it has none at the moment.
     bool post(std::function<void()> work) const;
 
-    struct Status {
-        rpc::ReplicaAssignment assignment;
-        CopyPart part = CopyPart::none;
-        PartitionCopy::Ends ends;
-        std::map<NodeId, CommitTracker::Follower> followers;  // of a leader
-    };
-    Status status() const;
-
   private:
     struct Listener {
         std::weak_ptr<ReplicaListener> listener;
@@ -106,7 +98,8 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     };
     std::shared_ptr<Partition> partition() const;
     void take_part(const rpc::ReplicaAssignment& assignment, const CopyStore::Opened& opened);
-    void tell(bool records, const std::map<NodeId, Listener>& listeners) const;
+    using Listeners = std::map<NodeId, Listener>;
+    static void tell(bool records, const std::shared_ptr<const Listeners>& listeners);
     Error not_leading(const std::string& why) const;
 
     const rpc::ReplicaRef ref_;
@@ -117,7 +110,9 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     std::optional<CopyStore::Opened> opened_;
     std::optional<CommitTracker> tracker_;  // it leads
     bool resigns_ = false;                  // it was to lead in an epoch of an earlier life
-    std::map<NodeId, Listener> listeners_;
+    // Replaced, never changed: a group that is written takes it along without a copy. nullptr: nobody
+    // listens.
+    std::shared_ptr<const Listeners> listeners_;
     std::map<NodeId, std::unique_ptr<RetentionHold>> holds_;
 };
 

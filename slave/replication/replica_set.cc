@@ -240,13 +240,4 @@ void ReplicaSet::stop() {
         fetcher->wait_until_ended();
 }
 
-std::vector<Replica::Status> ReplicaSet::status() const {
-    std::vector<Replica::Status> all;
-    const std::shared_lock lock(mutex_);
-    all.reserve(replicas_.size());
-    for (const auto& [ref, replica] : replicas_)
-        all.push_back(replica->status());
-    return all;
-}
-
 }  // namespace dl::slave

@@ -67,8 +67,6 @@ class ReplicaSet {
     // Ends all fetches; blocks. Not from a thread of the executors.
     void stop();
 
-    std::vector<Replica::Status> status() const;
-
   private:
     void bind(Replica& replica);
     void follow();
