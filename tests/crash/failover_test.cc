@@ -4,12 +4,12 @@
 
 #include <cctype>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <random>
 #include <thread>
 
 #include "tests/support/cluster_fixture.h"
+#include "tests/support/environment.h"
 #include "tests/support/workload.h"
 
 namespace dl::test {
@@ -17,11 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 struct Trouble {
     const char* name;
