@@ -53,6 +53,7 @@ using DuckValue = Owned<duckdb_value, duckdb_destroy_value>;
 using ClientContext = Owned<duckdb_client_context, duckdb_destroy_client_context>;
 using TableFunction = Owned<duckdb_table_function, duckdb_destroy_table_function>;
 using ScalarFunction = Owned<duckdb_scalar_function, duckdb_destroy_scalar_function>;
+using CastFunction = Owned<duckdb_cast_function, duckdb_destroy_cast_function>;
 using Expression = Owned<duckdb_expression, duckdb_destroy_expression>;
 using ErrorData = Owned<duckdb_error_data, duckdb_destroy_error_data>;
 

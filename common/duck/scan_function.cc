@@ -7,6 +7,7 @@
 #include "common/duck/duck_registry.h"
 #include "common/duck/duck_types.h"
 #include "common/duck/row_alive_function.h"
+#include "common/duck/timestamp_cast.h"
 
 namespace dl::duck {
 
@@ -458,6 +459,7 @@ Result<void> register_functions(duckdb_connection connection, HandleRegistry* re
         return make_error(ErrorCode::internal, "DuckDB refused the table function dl_scan");
     }
     DL_TRY(register_average(connection));
+    DL_TRY(register_timestamp_cast(connection));
     return register_row_alive(connection, registry);
 }
 

@@ -172,6 +172,9 @@ constexpr int kAllowed[] = {
     SCMP_SYS(sendmsg),
     SCMP_SYS(recvmsg),
     SCMP_SYS(recvfrom),
+    // How sanitizers and unwinders find out whether memory can be read.
+    SCMP_SYS(pipe),
+    SCMP_SYS(pipe2),
 };
 
 Result<void> close_calls() {

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/io/lock_wait.h"
+
 namespace dl::master {
 
 Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
@@ -31,7 +33,11 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
         return make_error(ErrorCode::io_error,
                           "cannot open the lock file " + path + ": " + std::strerror(errno));
     DirectoryLock lock(fd, used_before);
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const auto locked = wait_for_lock([fd]() -> Result<void> {
+        if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return {};
+        return make_error(ErrorCode::unavailable, std::strerror(errno));
+    });
+    if (locked.has_error()) {
         char holder[32] = {};
         const auto size = ::pread(fd, holder, sizeof holder - 1, 0);
         std::string text = "the data directory " + directory + " is in use by another master";

@@ -1,7 +1,9 @@
 #include "master/execution/sql_rows.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "common/duck/point_select.h"
 #include "common/types/value_text.h"
 #include "master/routing/partitioned_batch_builder.h"
 
@@ -179,7 +181,15 @@ Result<std::vector<std::uint32_t>> columns_of(const std::vector<std::string>& na
 bool is_by_key(const DeleteStatement& statement, const TableMeta& table) {
     if (statement.keys.empty()) return false;
     const auto column = normalize_name("column", statement.column);
-    return column.has_value() && *column == table.schema.key().name;
+    if (!column.has_value() || *column != table.schema.key().name) return false;
+    // The condition means what it means in a SELECT. A literal that is not the exact text of a key (a zone,
+    // digits beyond the scale, another type) is compared by the SQL engine, which finds the rows.
+    return std::all_of(statement.keys.begin(), statement.keys.end(), [&](const SqlLiteral& key) {
+        if (key.kind == SqlLiteral::Kind::parameter) return true;
+        const bool quoted = key.kind == SqlLiteral::Kind::text;
+        if (!quoted && key.kind != SqlLiteral::Kind::number) return false;
+        return exact_key_text({quoted, key.text}, table.schema.key().type).has_value();
+    });
 }
 
 std::shared_ptr<RowSource> rows_of(InsertStatement statement, SqlParameters params, std::size_t input_bytes) {

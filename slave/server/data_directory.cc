@@ -6,6 +6,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/io/lock_wait.h"
 #include "common/io/sealed_text.h"
 #include "slave/partition/partition.h"
 #include "slave/server/epochs_file.h"
@@ -49,7 +50,7 @@ Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, co
     }
     if (auto created = files.create_directories(path + "/tables"); created.has_error())
         return created.error().in("data directory " + path + " (slave.data)");
-    auto lock = files.lock(path + "/LOCK");
+    auto lock = wait_for_lock([&] { return files.lock(path + "/LOCK"); });
     if (lock.has_error()) {
         if (lock.error().code == ErrorCode::unavailable)
             return make_error(ErrorCode::unavailable,

@@ -47,6 +47,42 @@ TEST_F(WriteSelectedTest, ValuesOfAllTypesArriveAsTheyWere) {
     EXPECT_THAT(lines("select count(*) as c from u"), ElementsAre(R"({"c":6})"));
 }
 
+// A DELETE takes exactly the rows that a SELECT with its condition shows, whatever the key and however the
+// literal is written.
+TEST_F(WriteSelectedTest, DeleteMeansWhatSelectShows) {
+    struct Case {
+        const char* type;
+        const char* values;  // of the key
+        std::vector<const char*> conditions;
+    };
+    const Case cases[] = {
+        {"timestamp",
+         "'2024-07-01T12:00:00+02:00'), ('2024-07-01 12:00:00'",
+         {"k = '2024-07-01T12:00:00+02:00'", "k in ('2024-07-01 12:00:00+02', '2020-01-01 00:00:00')",
+          "k < '2024-07-01T12:30:00+02:00'", "k = '2024-07-01'", "k = timestamp '2024-07-01 12:00:00Z'"}},
+        {"decimal(5,2)",
+         "1.01), (1.5",
+         {"k = 1.005", "k = 1.01", "k = '1.01'", "k in (1.500, 7)", "k = 1.5e0"}},
+        {"binary", "'aGk='), ('YUdrPQ=='", {"k = 'aGk='", "k = 'hi'", "k = from_base64('aGk=')"}},
+        {"int", "1), (2", {"k = '1'", "k = 1.5", "k in (1.0, 99999999999)", "k = 02", "k = null"}},
+        {"string", "'1'), ('a'", {"k = 'a '", "k = '1'", "k = 'A'"}},
+        {"date",
+         "'2024-07-01'), ('2024-07-02'",
+         {"k = '2024-7-1'", "k = '2024-07-01'", "k = date '2024-07-02'"}},
+    };
+    for (const auto& [type, values, conditions] : cases)
+        for (const std::string condition : conditions) {
+            must(*client_, sql("create or replace table x (k " + std::string(type) +
+                               " primary key, v int default '1') partition.number = 3"));
+            must(*client_, sql("insert into x (k) values (" + std::string(values) + ")"));
+            const auto shown = lines("select k from x where " + condition);
+            const auto rest = lines("select k from x where (" + condition + ") is not true order by k");
+            must(*client_, sql("delete from x where " + condition));
+            EXPECT_EQ(lines("select k from x order by k"), rest) << type << ": " << condition;
+            EXPECT_EQ(shown.size() + rest.size(), 2u);
+        }
+}
+
 TEST_F(WriteSelectedTest, ValuesOfOtherTypesAreConvertedExactlyOrRefused) {
     EXPECT_EQ(written("insert into t (id, v, d, device, n) select 4, 5, 6, 7, 8.0"), 1u);
     EXPECT_THAT(lines("select id, v, d, device, n from t where id = 4"),

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "common/meta/schema_lineage.h"
 #include "master/catalog/catalog.h"
@@ -281,6 +282,17 @@ TEST_F(CatalogStoreTest, ASecondMasterIsRefused) {
     EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
     store.reset();
     EXPECT_TRUE(CatalogStore::open(directory_).has_value());
+}
+
+// A predecessor killed with -9 holds the lock until the kernel has closed its files.
+TEST_F(CatalogStoreTest, AnOpenWaitsForAPredecessorThatIsEnding) {
+    auto ending = CatalogStore::open(directory_).value();
+    std::thread end([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        ending.reset();
+    });
+    EXPECT_FALSE(CatalogStore::open(directory_).has_error());
+    end.join();
 }
 
 TEST_F(CatalogStoreTest, TablesOfFormat2GetTheHistoryOfNewOnes) {

@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "common/io/file_system.h"
 #include "common/record/record_batch.h"
 #include "common/rpc/messages/append_messages.h"
 #include "common/rpc/messages/node_messages.h"
@@ -246,6 +248,19 @@ TEST_F(SlaveNodeTest, ASecondInstanceOnTheSameDataIsRefused) {
     EXPECT_EQ(second.error().code, ErrorCode::unavailable);
     EXPECT_NE(second.error().message.find("is in use by another slave"), std::string::npos)
         << second.error().message;
+}
+
+// A predecessor killed with -9 holds the lock until the kernel has given back what it had mapped.
+TEST_F(SlaveNodeTest, AStartWaitsForAPredecessorThatIsEnding) {
+    auto ending = DataDirectory::open(posix_file_system(), root_).value();
+    std::thread end([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        ending.reset();
+    });
+    start();
+    end.join();
+    create(1, 1);
+    EXPECT_EQ(append(1, 0, 0, 10), "0-9");
 }
 
 // What a crash leaves in the middle of creating or dropping is never seen as data; it is removed when nothing
