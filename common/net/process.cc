@@ -4,7 +4,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <thread>
 
 #include "common/base/log.h"
 
@@ -45,48 +48,58 @@ void stop_at_next_signal(asio::signal_set& signals) {
 
 }  // namespace
 
-struct SignalHandler::State : std::enable_shared_from_this<SignalHandler::State> {
-    State(asio::any_io_executor executor, std::function<void()> on_first, std::function<void()> on_second)
-        : signals(std::move(executor), SIGTERM, SIGINT),
+struct SignalHandler::State {
+    State(std::function<void()> on_first, std::chrono::milliseconds limit, std::function<void()> on_second)
+        : signals(context, SIGTERM, SIGINT),
+          end(context),
           graceful(std::move(on_first)),
+          ends_within(limit),
           forced(std::move(on_second)) {}
 
+    asio::io_context context{1};
     asio::signal_set signals;
+    asio::steady_timer end;
     std::function<void()> graceful;
+    std::chrono::milliseconds ends_within;
     std::function<void()> forced;
     int received = 0;
+    std::thread thread;
 
     void wait() {
-        signals.async_wait([self = shared_from_this()](const boost::system::error_code& error, int number) {
+        signals.async_wait([this](const boost::system::error_code& error, int number) {
             if (error) return;
-            ++self->received;
-            const char* name = number == SIGTERM ? "SIGTERM" : "SIGINT";
-            if (self->received == 1) {
-                log_info("process", "stopping; once more stops at once", {{"signal", name}});
-                if (!self->forced) {
-                    stop_at_next_signal(self->signals);
-                    self->graceful();
-                    return;
-                }
-                self->graceful();
-            } else {
-                self->forced();
+            if (++received > 1) {
+                forced();
+                return wait();
             }
-            self->wait();
+            log_info("process", "stopping; once more stops at once",
+                     {{"signal", number == SIGTERM ? "SIGTERM" : "SIGINT"}});
+            end.expires_after(ends_within);
+            end.async_wait([](const boost::system::error_code& stopped) {
+                if (stopped) return;
+                log_error("process", "has not come to its end in time; exits as it is");
+                _exit(1);
+            });
+            if (forced)
+                wait();
+            else
+                stop_at_next_signal(signals);
+            graceful();
         });
     }
 };
 
-SignalHandler::SignalHandler(asio::any_io_executor executor, std::function<void()> graceful,
+SignalHandler::SignalHandler(std::function<void()> graceful, std::chrono::milliseconds ends_within,
                              std::function<void()> forced)
-    : state_(std::make_shared<State>(std::move(executor), std::move(graceful), std::move(forced))) {
+    : state_(std::make_unique<State>(std::move(graceful), ends_within, std::move(forced))) {
     signal(SIGPIPE, SIG_IGN);
     state_->wait();
+    state_->thread = std::thread([state = state_.get()] { state->context.run(); });
 }
 
 SignalHandler::~SignalHandler() {
-    boost::system::error_code ignored;
-    state_->signals.cancel(ignored);
+    state_->context.stop();
+    state_->thread.join();
 }
 
 }  // namespace dl::net

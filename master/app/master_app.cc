@@ -102,7 +102,8 @@ Result<void> run_master(const MasterConfig& config) {
     services.limits.compress_timeout = config.compress_timeout;
 
     std::promise<void> stop_asked;
-    net::SignalHandler signals(net_pool.executor_of(0), [&stop_asked] { stop_asked.set_value(); });
+    const net::SignalHandler signals([&stop_asked] { stop_asked.set_value(); },
+                                     config.shutdown_grace + net::kCloseTime);
     HealthMonitor health(slaves, nodes, tables);
     DL_TRY_ASSIGN(auto server, MasterServer::start(net_pool, services, server_options(config)));
     health.start(net_pool.executor());

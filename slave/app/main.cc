@@ -29,10 +29,11 @@ int run(const dl::Config& config) {
     }
     std::promise<void> asked_to_stop;
     {
-        dl::net::SignalHandler signals((*node)->net_pool().executor_of(0),
-                                       [&] { asked_to_stop.set_value(); });
+        const dl::net::SignalHandler signals([&] { asked_to_stop.set_value(); },
+                                             settings.stop_grace + dl::net::kCloseTime);
         asked_to_stop.get_future().wait();
         (*node)->stop();
+        node->reset();
     }
     return 0;
 }

@@ -14,6 +14,7 @@ constexpr auto kProgressInterval = std::chrono::milliseconds(500);
 // One request's compactions, one partition after the other, so that requests take turns on the compaction
 // pool. Goes on to its end when the peer has gone.
 struct Compaction : std::enable_shared_from_this<Compaction> {
+    rpc::TableRef table;
     FoundPartitions partitions;
     std::mutex mutex;
     std::size_t at = 0;       // under way
@@ -56,6 +57,7 @@ Result<std::shared_ptr<Compaction>> parse(const TableRegistry& tables, std::stri
     DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::CompressRequest>(json));
     auto compaction = std::make_shared<Compaction>();
     DL_TRY_ASSIGN(compaction->partitions, find_partitions(tables, request.table, request.partitions));
+    compaction->table = request.table;
     return compaction;
 }
 
@@ -75,7 +77,9 @@ rpc::RpcHandler make_compress_handler(HandlerContext& context) {
             auto written = co_await call.send_data(std::string_view(progress));
             DL_CO_TRY(std::move(written));
         }
-        if (compaction->error) co_return *compaction->error;
+        if (compaction->error)
+            co_return unless_dropped(*context.tables, compaction->table.id, compaction->table.name,
+                                     *compaction->error);
         co_return compaction->progress_json();
     };
 }

@@ -4,6 +4,7 @@
 #include "common/net/yielding_slot.h"
 #include "slave/handlers/handlers.h"
 #include "slave/handlers/pin_target.h"
+#include "slave/handlers/request_target.h"
 
 namespace dl::slave {
 namespace {
@@ -149,7 +150,13 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
 rpc::RpcHandler make_query_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
         DL_CO_TRY_ASSIGN(auto target, find_target(context, call.json(), call.attachment()));
-        co_return co_await run_query(context, call, std::move(target));
+        const auto names = target.statement.names;
+        auto ran = co_await run_query(context, call, std::move(target));
+        if (!ran.has_error()) co_return ran;
+        auto error = std::move(ran).error();
+        for (const auto& [name, table] : names)
+            error = unless_dropped(*context.tables, table, name, std::move(error));
+        co_return error;
     };
 }
 

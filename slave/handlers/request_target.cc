@@ -47,6 +47,12 @@ Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::
     return found;
 }
 
+Error unless_dropped(const TableRegistry& tables, TableId table, const std::string& name, Error error) {
+    const auto found = tables.table(table);
+    if (!found.has_error() || found.error().code != ErrorCode::table_not_found) return error;
+    return make_error(ErrorCode::table_not_found, "table '" + name + "' was dropped meanwhile");
+}
+
 Result<void> check_position(const std::string& table, PartitionId id, const Partition& partition,
                             Offset offset) {
     const Offset end = partition.end_offset();

@@ -24,6 +24,10 @@ using FoundPartitions = std::vector<std::pair<PartitionId, std::shared_ptr<Parti
 Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::TableRef& table,
                                         const std::vector<PartitionId>& ids);
 
+// What to answer in place of `error`, met by a request that ran while its table was dropped: TABLE_NOT_FOUND.
+// The error itself when the table is still there.
+Error unless_dropped(const TableRegistry& tables, TableId table, const std::string& name, Error error);
+
 // OFFSET_OUT_OF_RANGE when a position of a reader lies beyond the end of the partition.
 Result<void> check_position(const std::string& table, PartitionId id, const Partition& partition,
                             Offset offset);

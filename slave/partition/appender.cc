@@ -376,6 +376,9 @@ void Appender::close() {
     {
         auto hold = core_.exclusion.for_commit();
         left.swap(hold->unanswered);
+        // The gate holds the partition, too.
+        closed_ = true;
+        if (core_.part() != CopyPart::alone) core_.set_part(hold, CopyPart::none, nullptr);
     }
     for (auto& group : left) {
         for (auto& place : group.places)

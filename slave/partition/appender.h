@@ -99,6 +99,7 @@ class Appender {
 
     Synchronized<Queue> queue_;
     std::condition_variable idle_;
+    bool closed_ = false;  // with the exclusion held
 
     std::shared_ptr<DiskReserve> disk_;
     std::atomic<Offset> commit_wanted_{0};

@@ -44,7 +44,7 @@ void Appender::set_part(CopyPart part, LeaderEpoch epoch, std::shared_ptr<Commit
     std::deque<UnansweredGroup> left;
     {
         auto hold = core_.exclusion.for_commit();
-        if (epoch < core_.epoch()) return;
+        if (closed_ || epoch < core_.epoch()) return;
         core_.set_epoch(hold, epoch);
         core_.set_part(hold, part, std::move(gate));
         if (part == CopyPart::none || part == CopyPart::follower) left.swap(hold->unanswered);

@@ -144,9 +144,6 @@ SlaveNode::~SlaveNode() {
 std::uint16_t SlaveNode::port() const {
     return parts_->server->port();
 }
-net::NetPool& SlaveNode::net_pool() {
-    return parts_->net;
-}
 
 Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& settings,
                                                     const std::string& version) {

@@ -20,7 +20,6 @@ class SlaveNode {
     // Idempotent.
     void stop();
     std::uint16_t port() const;
-    net::NetPool& net_pool();
 
   private:
     struct Parts;

@@ -49,7 +49,9 @@ SnapshotFile::~SnapshotFile() {
     for (const auto& name :
          {info_.parquet_name(), info_.index_name(), info_.vector_name(last_vector_version_.load())}) {
         // What cannot be removed now is garbage that the next start removes.
-        if (const auto removed = files_.remove(directory_ + "/" + name); removed.has_error())
+        const auto removed = files_.remove(directory_ + "/" + name);
+        // Not there: its table was dropped, with all of its files.
+        if (removed.has_error() && removed.error().code != ErrorCode::not_found)
             spdlog::warn("snapshot: a replaced file stays until the next start: {}",
                          removed.error().to_text());
     }

@@ -1,6 +1,7 @@
 #include "slave/stream/record_waiter.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/async/async_event.h"
 
@@ -17,6 +18,13 @@ std::uint64_t available_records(const std::vector<WaitPosition>& positions) {
 }
 
 namespace {
+
+constexpr Offset kLastOffset = std::numeric_limits<Offset>::max();
+
+// Positions come from outside and may be as high as a number can be.
+Offset beyond_of(Offset from, Offset records) {
+    return from > kLastOffset - records ? kLastOffset : from + records;
+}
 
 bool any_passed(const std::vector<std::shared_ptr<WaitList>>& ends) {
     return std::any_of(ends.begin(), ends.end(), [](const auto& end) { return end->end() > 0; });
@@ -49,12 +57,12 @@ boost::asio::awaitable<std::uint64_t> wait_for_records(std::vector<WaitPosition>
         for (std::size_t i = 0; i < positions.size(); ++i) {
             // One partition alone has to bring all that is missing; of several each may bring the first.
             const auto step = positions.size() == 1 ? missing : 1;
-            const auto beyond = std::max(offsets[i], positions[i].from) + step - 1;
+            const auto beyond = beyond_of(std::max(offsets[i], positions[i].from), step - 1);
             subscriptions.push_back(positions[i].partition->notify_beyond(beyond, [event] { event->set(); }));
         }
         const bool woken = co_await event->wait(deadline);
         subscriptions.clear();
-        if (!woken) co_return available_records(positions);
+        if (!woken || std::chrono::steady_clock::now() >= deadline) co_return available_records(positions);
     }
 }
 
@@ -70,7 +78,8 @@ boost::asio::awaitable<bool> wait_for_offsets(std::vector<WaitPosition> position
             subscriptions.push_back(
                 position.partition->notify_beyond(position.from - 1, [event] { event->set(); }));
             const bool woken = co_await event->wait(deadline);
-            if (!woken) co_return false;
+            if (!woken || std::chrono::steady_clock::now() >= deadline)
+                co_return position.partition->end_offset() >= position.from;
         }
     }
     co_return true;

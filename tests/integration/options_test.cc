@@ -223,6 +223,28 @@ TEST_F(OptionsTest, LongPollWaitsForMinRows) {
     EXPECT_GE(records, 8u);
 }
 
+// A slave has a thread or two for all its connections: one that goes round with such a read is one that is
+// gone.
+TEST_F(OptionsTest, APositionAtTheEndOfAllNumbersWaitsLikeAnyOther) {
+    auto client = connect();
+    must(client, batch(0, 10));
+    for (const char* min_rows : {"1", "2", "5", "9223372036854775807"})
+        for (
+            const char* positions :
+            {R"([{"patition_code":0,"offset":9223372036854775807}])",
+             R"([{"patition_code":0,"offset":9223372036854775806},{"patition_code":1,"offset":9223372036854775807}])"}) {
+            const auto started = steady_clock::now();
+            const auto reply =
+                must(client, with_options(R"({"stream_read":{"table_name":"t","patition_mess":)" +
+                                              std::string(positions) + R"(,"read_count":10}})",
+                                          R"({"max_wait_ms":200,"min_rows":)" + std::string(min_rows) + "}"));
+            EXPECT_TRUE(reply.frames.empty());
+            EXPECT_LT(steady_clock::now() - started, milliseconds(20'000)) << min_rows << ' ' << positions;
+        }
+    must(client, batch(10, 20));
+    EXPECT_EQ(value(client, "select count(*) from t"), 20);
+}
+
 TEST_F(OptionsTest, UnknownOptionsAndWrongTypesAreRefused) {
     auto client = connect();
     EXPECT_THAT(must_fail(client, with_options(query("select 1"), R"({"timout_ms":5})"), "INVALID_REQUEST"),

@@ -311,22 +311,28 @@ TEST_F(ConnectionTest, ConnectFailsInTimeAndSaysWhy) {
 }
 
 TEST(Signals, FirstIsGracefulSecondForced) {
-    NetPool pool("net", 1);
     std::atomic<int> graceful{0}, forced{0};
-    {
-        SignalHandler handler(
-            pool.executor_of(0), [&] { ++graceful; }, [&] { ++forced; });
-        ::kill(::getpid(), SIGTERM);
-        for (int i = 0; i < 5000 && graceful == 0; ++i)
-            std::this_thread::sleep_for(2ms);
-        EXPECT_EQ(graceful, 1);
-        EXPECT_EQ(forced, 0);
-        ::kill(::getpid(), SIGINT);
-        for (int i = 0; i < 5000 && forced == 0; ++i)
-            std::this_thread::sleep_for(2ms);
-        EXPECT_EQ(forced, 1);
-    }
-    pool.stop();
+    const SignalHandler handler([&] { ++graceful; }, 60s, [&] { ++forced; });
+    ::kill(::getpid(), SIGTERM);
+    for (int i = 0; i < 5000 && graceful == 0; ++i)
+        std::this_thread::sleep_for(2ms);
+    EXPECT_EQ(graceful, 1);
+    EXPECT_EQ(forced, 0);
+    ::kill(::getpid(), SIGINT);
+    for (int i = 0; i < 5000 && forced == 0; ++i)
+        std::this_thread::sleep_for(2ms);
+    EXPECT_EQ(forced, 1);
+}
+
+TEST(SignalsDeathTest, AProcessThatDoesNotComeToItsEndIsEnded) {
+    ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+    EXPECT_EXIT(
+        {
+            const SignalHandler handler([] {}, 200ms);
+            ::kill(::getpid(), SIGTERM);
+            std::this_thread::sleep_for(60s);
+        },
+        ::testing::ExitedWithCode(1), "has not come to its end in time");
 }
 
 }  // namespace

@@ -179,5 +179,29 @@ TEST_F(PartitionEpoch, IsNeverOlderThanTheLogAfterARestart) {
     EXPECT_EQ(live().size(), 2u);
 }
 
+// Who decides what is committed knows the partition, and the partition knows who decides.
+TEST_F(HighWatermark, AClosedPartitionIsGivenBackWithItsGate) {
+    struct Gate final : CommitGate {
+        std::shared_ptr<Partition> partition;
+        Result<void> check_writable() const override { return {}; }
+        void appended(Offset) override {}
+        Offset synced(Offset end) override { return end; }
+        Result<void> check_serving(Offset) const override { return {}; }
+    };
+    auto gate = std::make_shared<Gate>();
+    gate->partition = partition_;
+    const std::weak_ptr<Gate> held = gate;
+    partition_->copy()->set_part(CopyPart::leader, LeaderEpoch{1}, gate);
+    gate.reset();
+    EXPECT_FALSE(held.expired());
+    partition_->close();
+    EXPECT_TRUE(held.expired());
+    auto late = std::make_shared<Gate>();
+    late->partition = partition_;
+    const std::weak_ptr<Gate> late_held = late;
+    partition_->copy()->set_part(CopyPart::leader, LeaderEpoch{2}, std::move(late));
+    EXPECT_TRUE(late_held.expired());
+}
+
 }  // namespace
 }  // namespace dl::slave
