@@ -12,8 +12,8 @@ namespace dl::master::testing {
 class FakeCoordinator final : public QueryCoordinator {
   public:
     std::uint64_t rows = 3;
-    std::atomic<int> hanging{0}, cancelled{0};  // so far
-    std::chrono::milliseconds deaf_for{0};      // how long a hanging query goes on once it is cancelled
+    std::atomic<int> hanging{0}, cancelled{0}, opened{0};  // so far
+    std::chrono::milliseconds deaf_for{0};  // how long a hanging query goes on once it is cancelled
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions&,
@@ -30,6 +30,7 @@ class FakeCoordinator final : public QueryCoordinator {
             ++cancelled;
             return make_error(*cancel->reason(), "the query was cancelled");
         }
+        ++opened;
         return std::unique_ptr<QueryStream>(std::make_unique<Stream>(rows));
     }
 
