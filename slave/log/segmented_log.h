@@ -46,6 +46,7 @@ class SegmentedLog final : public PartitionLog {
     // Where to begin reading: a batch at a known position, and how far the segment reaches.
     struct Place {
         std::shared_ptr<LogSegment> segment;
+        Offset first_offset = 0;  // of the segment, whose index is not read without the lock
         IndexEntry entry;
         std::uint64_t end_position = 0;
         Offset end_offset = 0;

@@ -65,7 +65,7 @@ std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset) const {
     const auto& segment = *(behind - 1);
     const auto& index = segment->index;
     if (offset >= index.end_offset) return std::nullopt;
-    Place place{segment, index.at_or_before(offset), index.bytes, index.end_offset};
+    Place place{segment, index.first_offset, index.at_or_before(offset), index.bytes, index.end_offset};
     DL_CHECK(place.entry.offset <= offset && place.entry.position < place.end_position,
              "a read begins at or before what is asked for");
     if (!segment->closed && !recent_.empty() && recent_.front().offset <= offset) {
@@ -81,11 +81,12 @@ std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset) const {
 Result<std::shared_ptr<ReadableFile>> SegmentedLog::reader_of(const Place& place) const {
     if (auto open = place.segment->reader.get(); open != nullptr) return open;
     DL_TRY_ASSIGN(auto opened, open_segment_file(files_, place.segment->path,
-                                                 {identity_.table, identity_.partition,
-                                                  place.segment->index.first_offset}));
-    // Under the lock, so that nothing is put back into one that was emptied because its file is another now.
+                                                 {identity_.table, identity_.partition, place.first_offset}));
+    // Under the lock, so that nothing is put back into one that was emptied because its file is another now:
+    // a packed one that was opened before truncate_from() wrote it out does not have what is appended since.
     const std::lock_guard guard(mutex_);
-    if (std::find(segments_.begin(), segments_.end(), place.segment) != segments_.end())
+    if (opened.packed == place.segment->packed &&
+        std::find(segments_.begin(), segments_.end(), place.segment) != segments_.end())
         place.segment->reader.put(opened.file);
     return std::move(opened.file);
 }
@@ -172,7 +173,8 @@ Result<Offset> SegmentedLog::offset_for_time(std::int64_t time_us) const {
             for (const auto& segment : segments_) {
                 const auto& index = segment->index;
                 if (index.entries.empty() || index.newest_time_us < time_us) continue;
-                places.push_back({segment, index.at_or_before_time(time_us), index.bytes, index.end_offset});
+                places.push_back({segment, index.first_offset, index.at_or_before_time(time_us), index.bytes,
+                                  index.end_offset});
                 if (segment->closed) break;
             }
         }

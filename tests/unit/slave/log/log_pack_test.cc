@@ -1,8 +1,10 @@
 // Closed segments as packed files: read as before, from any place, also while they are being packed; damage
 // is never data.
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "slave/log/log_seal.h"
 #include "tests/unit/slave/log/log_fixture.h"
@@ -207,6 +209,67 @@ TEST(LogPack, ReadersGoOnWhileSegmentsArePackedAndRemoved) {
     for (auto& reader : readers)
         reader.join();
     EXPECT_EQ(log.first_offset(), kept_from);
+}
+
+// Files, and what happens right after one of them was opened for reading, once.
+class WatchedFiles final : public FileSystem {
+  public:
+    explicit WatchedFiles(FileSystem& files) : files_(files) {}
+    std::function<void()> after_open;
+
+    Result<std::shared_ptr<ReadableFile>> open_read(const std::string& path) override {
+        auto opened = files_.open_read(path);
+        if (const auto what = std::exchange(after_open, nullptr)) what();
+        return opened;
+    }
+    Result<std::unique_ptr<WritableFile>> open_append(const std::string& path, bool create_new) override {
+        return files_.open_append(path, create_new);
+    }
+    Result<std::string> read_all(const std::string& path) override { return files_.read_all(path); }
+    Result<void> replace_atomically(const std::string& path, std::string_view content) override {
+        return files_.replace_atomically(path, content);
+    }
+    Result<void> sync_file(const std::string& path) override { return files_.sync_file(path); }
+    Result<void> sync_directory(const std::string& path) override { return files_.sync_directory(path); }
+    Result<void> create_directories(const std::string& path) override {
+        return files_.create_directories(path);
+    }
+    Result<std::vector<std::string>> list(const std::string& path) override { return files_.list(path); }
+    Result<bool> exists(const std::string& path) override { return files_.exists(path); }
+    Result<std::uint64_t> file_size(const std::string& path) override { return files_.file_size(path); }
+    Result<void> rename(const std::string& from, const std::string& to) override {
+        return files_.rename(from, to);
+    }
+    Result<void> remove(const std::string& path) override { return files_.remove(path); }
+    Result<void> remove_tree(const std::string& path) override { return files_.remove_tree(path); }
+    Result<std::uint64_t> free_bytes(const std::string& path) override { return files_.free_bytes(path); }
+    Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return files_.lock(path); }
+
+  private:
+    FileSystem& files_;
+};
+
+// A reader has opened the packed file when its end is cut off: what it holds is not the segment's file any
+// more, and has the records that are gone where the new ones are.
+TEST(LogPack, AReaderOfThePackedFileKeepsNothingOverACut) {
+    SimFileSystem disk;
+    WatchedFiles files(disk);
+    auto opened = open_log(files);
+    ASSERT_NO_FATAL_FAILURE(fill(*opened.log, 9, 6));
+    const auto before = everything(*opened.log);
+    const auto segments = opened.log->segments();
+    ASSERT_OK(opened.log->pack(0, segments[3].end_offset));
+    files.after_open = [&] {
+        ASSERT_OK(opened.log->truncate_from(segments[2].first_offset, LeaderEpoch{9}));
+    };
+    const auto read = opened.log->read(0, segments[0].end_offset, 50'000);
+    ASSERT_OK(read);
+    EXPECT_EQ(opened.log->end_offset(), segments[2].first_offset);
+    ASSERT_OK(append_and_sync(*opened.log, make_batch("behind the cut")));
+    const auto now = everything(*opened.log);
+    ASSERT_EQ(now.size(), 2 * 6 + 1u);
+    EXPECT_EQ(now.back(), "behind the cut");
+    EXPECT_TRUE(std::equal(now.begin(), now.end() - 1, before.begin()));
 }
 
 // The end of a log may be cut within what is packed, and what lay behind may be gone.
