@@ -31,6 +31,8 @@ std::uint64_t schema_digest(const TableMeta& table) {
     auto sum = mix(0, table.schema.id.value);
     sum = mix(sum, table.next_field_id.value);
     sum = mix(sum, table.schema.key().id.value);
+    sum = mix(sum, table.index_hash_seed);
+    sum = mix(sum, table.partition_count);
     for (const auto& field : table.schema.fields) {
         sum = mix(sum, field.id.value);
         sum = mix(sum, partition_hash(field.name));
@@ -46,7 +48,8 @@ std::uint64_t schema_digest(const TableMeta& table) {
 bool descends_from(const TableMeta& newer, const TableMeta& older) {
     if (newer.schema.id == older.schema.id) return schema_digest(newer) == schema_digest(older);
     if (newer.schema.id < older.schema.id || newer.next_field_id < older.next_field_id ||
-        newer.schema.key().id != older.schema.key().id)
+        newer.schema.key().id != older.schema.key().id || newer.index_hash_seed != older.index_hash_seed ||
+        newer.partition_count != older.partition_count)
         return false;
     return std::all_of(newer.schema.fields.begin(), newer.schema.fields.end(), [&](const Field& field) {
         if (field.id >= older.next_field_id) return true;

@@ -9,13 +9,14 @@
 
 namespace dl {
 
-// Of everything a schema means: its number, the next field's, the key, and of each column its id, name, type,
-// NOT NULL and default. Never 0. Not stored anywhere.
+// Of everything a schema means: its number, the next field's, the key, of each column its id, name, type, NOT
+// NULL and default, and what never changes: the hash seed of the indexes and the number of partitions. Never
+// 0. Not stored anywhere: nodes compare it in requests, so all of a cluster have to compute the same.
 std::uint64_t schema_digest(const TableMeta& table);
 
 // Whether `newer` is `older` after some ALTERs, or the same: columns that `older` has assigned an id to are
-// unchanged, renamed (as the former names say) or dropped in it, and no dropped one is back. The tables are
-// those of one id and incarnation.
+// unchanged, renamed (as the former names say) or dropped in it, and no dropped one is back; the hash seed
+// and the number of partitions are the same. The tables are those of one id and incarnation.
 bool descends_from(const TableMeta& newer, const TableMeta& older);
 
 }  // namespace dl

@@ -18,6 +18,7 @@ Result<std::shared_ptr<const TableMeta>> find_table(const TableRegistry& tables,
         return found.error().in("table '" + table.name + "'");
     if (found.has_error()) return named(std::move(found).error(), table);
     DL_TRY(check_incarnation(**found, table.incarnation, table.name));
+    if (table.schema_digest != 0) DL_TRY(tables.check_schema(table.id, table.schema, table.schema_digest));
     return found;
 }
 

@@ -1,6 +1,7 @@
 // The tables and partitions that requests name. Errors name them as users do, never by their ids:
-// TABLE_NOT_FOUND, CORRUPT_DATA for another incarnation of the table, PARTITION_NOT_FOUND, or why a partition
-// could not be opened.
+// TABLE_NOT_FOUND, CORRUPT_DATA for another incarnation of the table or another schema of the same number,
+// SCHEMA_MISMATCH for one that is no longer known, PARTITION_NOT_FOUND, or why a partition could not be
+// opened.
 #pragma once
 
 #include <memory>
@@ -32,7 +33,7 @@ Error unless_dropped(const TableRegistry& tables, TableId table, const std::stri
 Result<void> check_position(const std::string& table, PartitionId id, const Partition& partition,
                             Offset offset);
 
-// SCHEMA_MISMATCH when `schema` is newer than what is known here.
+// SCHEMA_MISMATCH when `schema` is newer than what is known here. The digest is find_table()'s part.
 Result<void> check_schema(const TableMeta& table, SchemaId schema, std::string_view what);
 
 }  // namespace dl::slave

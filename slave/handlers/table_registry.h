@@ -39,6 +39,11 @@ class TableRegistry {
     // All partitions of the table on this node, by id; empty for an unknown table.
     virtual std::vector<PartitionEntry> partitions(TableId table) const = 0;
     virtual std::size_t table_count() const = 0;
+    // Whether the schema of that number and digest (schema_digest()) is one of the table's: the one here, or
+    // one it has had here since the start. Newer ones pass, and so do tables that are not here. CORRUPT_DATA
+    // as of foreign_schema() when it is another one, SCHEMA_MISMATCH when it is older than what is
+    // remembered.
+    virtual Result<void> check_schema(TableId table, SchemaId schema, std::uint64_t digest) const = 0;
     // All tables here, by id.
     virtual std::vector<HeldTable> held() const = 0;
     // The highest table id that anything here belongs to, served or not; 0: nothing is here.
@@ -52,7 +57,8 @@ class TableRegistry {
                                 const StopCheck& stop) = 0;
     // Epochs of partitions that are not here are ignored too, and those of partitions with copies elsewhere,
     // which are told otherwise (slave/replication/).
-    // Another incarnation than the one here is an error, as in check_incarnation().
+    // Another incarnation than the one here is an error, as in check_incarnation(), and a schema of another
+    // line, as in foreign_schema().
     virtual Result<void> update(const TableMeta& table, const LeaderEpochs& epochs) = 0;
     virtual Result<void> drop(TableId table, std::uint64_t incarnation) = 0;
     // What a partition has lost that does not serve because acknowledged records are gone from its log. With
@@ -68,5 +74,7 @@ class TableRegistry {
 // CORRUPT_DATA when a request is for a table that only has the number in common with the one here: catalog
 // and slave do not fit together.
 Result<void> check_incarnation(const TableMeta& here, std::uint64_t asked, std::string_view name);
+// CORRUPT_DATA: the schema here and the master's have gone different ways.
+Error foreign_schema(const TableMeta& here);
 
 }  // namespace dl::slave

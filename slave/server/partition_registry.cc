@@ -70,7 +70,7 @@ Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t thre
         left_out_ = std::move(scan.left_out);
         for (auto& [id, table] : scan.tables) {
             auto& entry = tables_[id];
-            entry.meta = std::move(table.meta);
+            entry.describe(std::move(table.meta));
             entry.epochs = std::move(table.epochs);
             for (auto& [partition, failure] : table.failed) {
                 auto& slot = entry.slots[partition];
@@ -244,6 +244,25 @@ std::vector<PartitionEntry> PartitionRegistry::partitions(TableId table) const {
         entries.push_back(std::move(entry));
     }
     return entries;
+}
+
+Result<void> PartitionRegistry::check_schema(TableId id, SchemaId schema, std::uint64_t digest) const {
+    std::shared_lock lock(mutex_);
+    const auto found = tables_.find(id);
+    if (found == tables_.end()) return {};  // dropped meanwhile: whoever asks next is told
+    const auto& table = found->second;
+    switch (table.schemas.look_up(schema, digest)) {
+        case SchemaHistory::Known::other:
+            return foreign_schema(*table.meta);
+        case SchemaHistory::Known::forgotten:
+            return make_error(ErrorCode::schema_mismatch,
+                              "table '" + table.meta->name +
+                                  "' was altered since the statement was planned; repeat the statement");
+        case SchemaHistory::Known::here:
+        case SchemaHistory::Known::newer:
+            return {};
+    }
+    return {};
 }
 
 std::size_t PartitionRegistry::table_count() const {

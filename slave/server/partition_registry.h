@@ -22,6 +22,7 @@
 #include "slave/replication/copy_store.h"
 #include "slave/server/data_directory.h"
 #include "slave/server/retry_thread.h"
+#include "slave/server/schema_history.h"
 #include "slave/server/table_scan.h"
 
 namespace dl::slave {
@@ -70,6 +71,7 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     Result<std::shared_ptr<Partition>> partition(TableId table, PartitionId id) const override;
     std::vector<PartitionEntry> partitions(TableId table) const override;
     std::size_t table_count() const override;
+    Result<void> check_schema(TableId table, SchemaId schema, std::uint64_t digest) const override;
     std::vector<HeldTable> held() const override;
     TableId highest_table() const override;
     Result<void> create(const TableMeta& table, const LeaderEpochs& partitions, bool replicated,
@@ -94,8 +96,13 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     };
     struct Table {
         std::shared_ptr<const TableMeta> meta;
-        StoredEpochs epochs;  // as stored
+        SchemaHistory schemas;  // the newest is of meta
+        StoredEpochs epochs;    // as stored
         std::map<PartitionId, Slot> slots;
+        void describe(std::shared_ptr<const TableMeta> newer) {
+            meta = std::move(newer);
+            schemas.put(*meta);
+        }
     };
     // While it lives nobody else changes the table.
     class Change {

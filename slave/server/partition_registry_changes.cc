@@ -12,15 +12,6 @@ namespace {
 constexpr auto kComponent = "slave.registry";
 constexpr std::size_t kCreateThreads = 8;
 
-Error foreign_schema(const TableMeta& here) {
-    return make_error(
-        ErrorCode::corrupt_data,
-        "the slave holds other columns of table '" + here.name +
-            "' than the master's catalog: the table was altered by a master on another copy of the catalog; "
-            "nothing was done. Stop the wrong master and start the one whose catalog fits the slaves "
-            "(master.data.path), or drop the table and create it anew");
-}
-
 }  // namespace
 
 PartitionRegistry::Change::Change(PartitionRegistry& registry, TableId table)
@@ -115,7 +106,7 @@ Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const Table
     }
     std::unique_lock lock(mutex_);
     auto& entry = tables_[meta->id];
-    if (!entry.meta) entry.meta = meta;
+    if (!entry.meta) entry.describe(meta);
     entry.epochs = stored;
     entry.slots.merge(made.slots);
     return ended;
@@ -205,7 +196,7 @@ Result<void> PartitionRegistry::update_changing(const TableMeta& table, const Le
     {
         std::unique_lock lock(mutex_);
         auto& entry = tables_[table.id];
-        entry.meta = meta;
+        entry.describe(meta);
         entry.epochs = stored_epochs;
     }
     for (const auto& [id, partition] : partitions) {
@@ -273,7 +264,7 @@ Result<void> PartitionRegistry::adopt(TableId id, std::uint64_t incarnation) {
         if (described) DL_TRY(directory->write_table(*adopted, epochs(id)));
     }
     std::unique_lock lock(mutex_);
-    tables_[id].meta = std::move(adopted);
+    tables_[id].describe(std::move(adopted));
     return {};
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/meta/schema_lineage.h"
 #include "common/rpc/messages/message_codec.h"
 
 namespace dl::rpc {
@@ -18,16 +19,22 @@ struct TableRef {
     TableId id;
     std::string name;
     std::uint64_t incarnation = 0;  // 0, or absent: of a table that was never given one
+    // What the sender takes its schema to be (schema_digest()), so that a number never stands for two of
+    // them. 0: it does not say; a drop does not.
+    SchemaId schema;
+    std::uint64_t schema_digest = 0;
     // Members of the request itself.
     template <class Self, class Visitor>
     static void members(Self& m, Visitor& v) {
         v("table_id", m.id);
         v.maybe("incarnation", m.incarnation);
         v.maybe("table", m.name, at_most(limits::name_bytes_max));
+        v.maybe("table_schema", m.schema);
+        v.maybe("table_digest", m.schema_digest);
     }
 };
 inline TableRef table_ref(const TableMeta& table) {
-    return {table.id, table.name, table.incarnation};
+    return {table.id, table.name, table.incarnation, table.schema.id, schema_digest(table)};
 }
 
 // An empty reply.

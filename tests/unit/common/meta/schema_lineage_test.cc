@@ -25,11 +25,14 @@ TableMeta with(TableMeta table, const std::function<void(TableMeta&)>& change) {
 TEST(SchemaLineage, TheDigestIsOfEverythingThatASchemaMeans) {
     const auto table = make_table();
     EXPECT_EQ(schema_digest(table), schema_digest(make_table()));
+    EXPECT_EQ(schema_digest(table), 7704976778389256745u) << "nodes of one cluster compute the same";
     std::set<std::uint64_t> digests = {schema_digest(table)};
     const std::vector<std::function<void(TableMeta&)>> changes = {
         [](TableMeta& t) { t.schema.id = SchemaId{4}; },
         [](TableMeta& t) { t.next_field_id = FieldId{5}; },
         [](TableMeta& t) { t.schema.key_index = 1; },
+        [](TableMeta& t) { t.index_hash_seed = 1; },
+        [](TableMeta& t) { t.partition_count = 2; },
         [](TableMeta& t) { t.schema.fields[1].id = FieldId{2}; },
         [](TableMeta& t) { t.schema.fields[1].name = "w"; },
         [](TableMeta& t) { t.schema.fields[1].type.kind = TypeKind::binary; },
@@ -69,7 +72,8 @@ TEST(SchemaLineage, ASchemaDescendsFromThoseItKeepsTheColumnsOf) {
              [](TableMeta& t) { t.schema.fields.back().default_text = "0"; },
              [](TableMeta& t) { t.schema.fields.back().not_null = true; },
              [](TableMeta& t) { t.schema.fields.back().id = FieldId{4}; },  // dropped there
-             [](TableMeta& t) { t.next_field_id = FieldId{5}; }}) {
+             [](TableMeta& t) { t.next_field_id = FieldId{5}; }, [](TableMeta& t) { t.index_hash_seed = 8; },
+             [](TableMeta& t) { t.partition_count = 2; }}) {
         auto other = with(added, change);
         EXPECT_FALSE(descends_from(other, added));  // of one number
         other.schema.id = SchemaId{7};

@@ -270,6 +270,7 @@ class FakeRegistry final : public TableRegistry {
     }
     std::vector<PartitionEntry> partitions(TableId) const override { return {}; }
     std::size_t table_count() const override { return tables_.size(); }
+    Result<void> check_schema(TableId, SchemaId, std::uint64_t) const override { return {}; }
     std::vector<HeldTable> held() const override {
         std::lock_guard lock(mutex_);
         std::vector<HeldTable> all;

@@ -344,5 +344,49 @@ TEST_F(PartitionRegistryTest, PartitionsThatWereMissingAreMadeInSeveralTries) {
     registry.close();
 }
 
+// The table after another ALTER ADD.
+TableMeta with_column(TableMeta table, const std::string& name) {
+    table.schema.id = SchemaId{table.schema.id.value + 1};
+    Field field;
+    field.id = table.next_field_id;
+    field.name = name;
+    field.type.kind = TypeKind::int32;
+    table.next_field_id = FieldId{field.id.value + 1};
+    table.schema.fields.push_back(std::move(field));
+    return table;
+}
+
+TEST_F(PartitionRegistryTest, ASchemaNumberNeverStandsForTwoSchemas) {
+    const auto first = make_table(1, 1);
+    const auto salary = with_column(first, "salary");
+    const auto age = with_column(first, "age");
+    const auto age_city = with_column(age, "city");
+    auto reseeded = salary;
+    reseeded.index_hash_seed = 9;
+    const auto check = [](const PartitionRegistry& registry, const TableMeta& asked) {
+        const auto checked = registry.check_schema(TableId{1}, asked.schema.id, schema_digest(asked));
+        return checked.has_value() ? std::string("ok") : std::string(error_code_name(checked.error().code));
+    };
+    {
+        auto node = start();
+        auto& registry = *node->registry;
+        ASSERT_TRUE(registry.create(first, partitions(1), false, kGoOn).has_value());
+        ASSERT_TRUE(registry.update(salary, {}).has_value());
+        EXPECT_EQ(check(registry, salary), "ok");
+        EXPECT_EQ(check(registry, first), "ok") << "planned before the ALTER";
+        EXPECT_EQ(check(registry, age), "CORRUPT_DATA");
+        EXPECT_EQ(check(registry, reseeded), "CORRUPT_DATA");
+        EXPECT_EQ(check(registry, age_city), "ok") << "newer: the sender is told that it is not known";
+        EXPECT_EQ(registry.update(reseeded, {}).error().code, ErrorCode::corrupt_data);
+        EXPECT_EQ(registry.create(age, partitions(1), false, kGoOn).error().code, ErrorCode::corrupt_data);
+        registry.close();
+    }
+    auto node = start();
+    EXPECT_EQ(check(*node->registry, first), "SCHEMA_MISMATCH") << "not remembered over a start";
+    EXPECT_EQ(check(*node->registry, salary), "ok");
+    EXPECT_EQ(check(*node->registry, age), "CORRUPT_DATA");
+    node->registry->close();
+}
+
 }  // namespace
 }  // namespace dl::slave

@@ -14,6 +14,7 @@
 #include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/read_messages.h"
+#include "common/rpc/messages/upkeep_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/query/query_worker.h"
 #include "slave/server/data_directory.h"
@@ -311,6 +312,56 @@ TEST_F(SlaveNodeTest, SchemaUpdatesReachEveryDirectoryAndSurvive) {
     }
     start();
     EXPECT_EQ(append(1, 0, 0, 1), "0-0");
+}
+
+// A master on another copy of the catalog has altered the table its own way: number and incarnation are those
+// of the table here.
+TEST_F(SlaveNodeTest, ATableOfAnotherSchemaIsRefusedByNameInEveryRequest) {
+    start();
+    create(1, 1);
+    EXPECT_EQ(append(1, 0, 0, 3), "0-2");
+    auto other = make_table(1, 1);
+    other.schema.fields[1].name = "city";
+    const auto asked = rpc::table_ref(other);
+    const std::vector<PartitionId> all = {PartitionId{0}};
+    const std::vector<rpc::PartitionPosition> positions = {{PartitionId{0}, LeaderEpoch{1}, 0}};
+    const auto body = make_body(0, 1);
+    rpc::AppendRequest append_one;
+    append_one.table = asked;
+    append_one.schema = SchemaId{1};
+    append_one.partitions.push_back({PartitionId{0}, LeaderEpoch{1}, 1,
+                                     static_cast<std::uint32_t>(body.size()),
+                                     crc32c(0, body.data(), body.size())});
+    rpc::PinTable pinned;
+    pinned.table = asked;
+    pinned.schema = SchemaId{1};
+    pinned.partitions.push_back({PartitionId{0}, LeaderEpoch{1}, {}, {}});
+    const rpc::CreateTableRequest create_again{cluster_, other, {{PartitionId{0}, LeaderEpoch{1}}}};
+    const std::vector<std::pair<Method, std::string>> requests = {
+        {Method::create_table, rpc::encode(create_again)},
+        {Method::update_table, rpc::encode(rpc::UpdateTableRequest{other, {}})},
+        {Method::read, rpc::encode(rpc::ReadRequest{asked, SchemaId{1}, positions, 10, "rows", 1000})},
+        {Method::wait, rpc::encode(rpc::WaitRequest{asked, positions, 1, 10})},
+        {Method::offsets, rpc::encode(rpc::OffsetsRequest{asked, {{PartitionId{0}, LeaderEpoch{1}}}})},
+        {Method::pin, rpc::encode(rpc::PinRequest{{pinned}, 1000})},
+        {Method::compress, rpc::encode(rpc::CompressRequest{asked, all})},
+        {Method::stats, rpc::encode(rpc::StatsRequest{asked, all})},
+        {Method::check, rpc::encode(rpc::CheckRequest{asked, all, false, 1000})},
+    };
+    for (const auto& [method, request] : requests)
+        EXPECT_TRUE(
+            text_of(method, request).starts_with("CORRUPT_DATA: the slave holds other columns of table 't1'"))
+            << static_cast<int>(method) << ": " << text_of(method, request);
+    EXPECT_TRUE(text_of(Method::append, rpc::encode(append_one), {SharedBytes::from_string(body)})
+                    .starts_with("CORRUPT_DATA: the slave holds other columns of table 't1'"));
+    EXPECT_EQ(offsets(1, {0}), "0:0-3") << "nothing was done";
+    append_one.table = rpc::table_ref(make_table(1, 1));
+    EXPECT_NE(text_of(Method::append, rpc::encode(append_one), {SharedBytes::from_string(body)})
+                  .find("\"first\":3"),
+              std::string::npos);
+    // Whoever drops it needs no schema.
+    EXPECT_EQ(text_of(Method::drop_table, rpc::encode(rpc::DropTableRequest{{TableId{1}, "t1", 1001}})),
+              "{}");
 }
 
 // An epoch says who may write: told once it is never forgotten and never lowered, with or without a new
