@@ -41,7 +41,8 @@ if(DL_SANITIZE STREQUAL "address")
   add_link_options(-fsanitize=address,undefined)
 elseif(DL_SANITIZE STREQUAL "thread")
   # Asio's fenced block uses a fence TSan cannot follow; with it off Asio uses plain atomics instead.
-  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer -g1 -Wno-tsan)
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer -g1 -Wno-tsan
+                      $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
   add_link_options(-fsanitize=thread)
 endif()
