@@ -344,18 +344,6 @@ TEST_F(PartitionRegistryTest, PartitionsThatWereMissingAreMadeInSeveralTries) {
     registry.close();
 }
 
-// The table after another ALTER ADD.
-TableMeta with_column(TableMeta table, const std::string& name) {
-    table.schema.id = SchemaId{table.schema.id.value + 1};
-    Field field;
-    field.id = table.next_field_id;
-    field.name = name;
-    field.type.kind = TypeKind::int32;
-    table.next_field_id = FieldId{field.id.value + 1};
-    table.schema.fields.push_back(std::move(field));
-    return table;
-}
-
 TEST_F(PartitionRegistryTest, ASchemaNumberNeverStandsForTwoSchemas) {
     const auto first = make_table(1, 1);
     const auto salary = with_column(first, "salary");
