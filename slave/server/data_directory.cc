@@ -31,6 +31,33 @@ std::optional<T> parse_name(std::string_view name, char prefix) {
     return number;
 }
 
+// Its name, and those of the directories above it that are not there yet, outlive a power failure.
+Result<void> create_durably(FileSystem& files, const std::string& path) {
+    std::vector<std::string> parents;
+    for (std::string part = path;;) {
+        DL_TRY_ASSIGN(const bool there, files.exists(part));
+        if (there) break;
+        const auto slash = part.rfind('/');
+        const auto parent = slash == std::string::npos ? std::string(".")
+                            : slash == 0               ? "/"
+                                                       : part.substr(0, slash);
+        parents.push_back(parent);
+        if (slash == std::string::npos || slash == 0) break;
+        part = parent;
+    }
+    DL_TRY(files.create_directories(path));
+    for (const auto& parent : parents)
+        DL_TRY(files.sync_directory(parent));
+    return {};
+}
+
+// The same of what an earlier start may have made and not come to sync. It may be in a directory that was
+// made by others and cannot be opened: then it is theirs.
+void make_name_durable(FileSystem& files, const std::string& path) {
+    const auto slash = path.rfind('/');
+    (void)files.sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, const std::string& path) {
@@ -48,8 +75,9 @@ Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, co
                                   " (slave.data) is the data directory of a master; give the slave one of "
                                   "its own");
     }
-    if (auto created = files.create_directories(path + "/tables"); created.has_error())
+    if (auto created = create_durably(files, path + "/tables"); created.has_error())
         return created.error().in("data directory " + path + " (slave.data)");
+    make_name_durable(files, path);
     auto lock = wait_for_lock([&] { return files.lock(path + "/LOCK"); });
     if (lock.has_error()) {
         if (lock.error().code == ErrorCode::unavailable)
