@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/base/planted_fault.h"
 #include "master/control/placement_planner.h"
 
 namespace dl::master {
@@ -77,6 +78,9 @@ Nodes in_order(const PartitionPlacement& placement, const Nodes& members) {
 
 // INV-10: of in_sync, else of eligible, else nobody.
 std::optional<NodeId> electable(const PartitionPlacement& placement, const NodeStates& nodes) {
+    if (DL_PLANTED("elect-out-of-sync"))
+        for (const auto node : placement.replicas)
+            if (!contains(placement.in_sync, node) && can_lead(node, nodes)) return node;
     for (const auto* members : {&placement.in_sync, &placement.eligible})
         for (const auto node : in_order(placement, *members))
             if (can_lead(node, nodes)) return node;

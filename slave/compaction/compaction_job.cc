@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
+#include "common/base/planted_fault.h"
 #include "common/duck/parquet_file.h"
 #include "slave/parquet/parquet_writer.h"
 
@@ -122,6 +123,7 @@ std::shared_ptr<const DeleteVector> CompactionOutput::vector_of(const File& outp
         const FileEntry* entry = current.find(inputs[i].file->info().stem());
         DL_CHECK(entry != nullptr, "the inputs of a compaction stay until it is committed");
         if (output.group.carried_over) return entry->dead;
+        if (DL_PLANTED("compaction-without-new-marks")) entry = &inputs[i];
         for (const auto row : entry->dead->rows_since(DeleteVector(entry->dead->rows())))
             if (kept[i].test(row)) dead.set(base + kept[i].rank(row));
         base += kept[i].count();

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/limits.h"
+#include "common/base/planted_fault.h"
 #include "slave/partition/batch_digest.h"
 
 namespace dl::slave {
@@ -244,7 +245,7 @@ Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& req
             hold->progress.appended(log.end_offset());
             // Followers fetch and sync it while it is synced here.
             if (const auto gate = core_.gate()) gate->appended(log.end_offset());
-            written = log.sync();
+            if (!DL_PLANTED("acknowledge-before-sync")) written = log.sync();
         }
         if (written.has_error()) {
             hold->progress.truncated(begin);

@@ -6,12 +6,13 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
+#include "common/base/planted_fault.h"
 #include "slave/partition/appender.h"
 
 namespace dl::slave {
 
 Offset Appender::committed_at(Offset end) const {
-    if (core_.part() == CopyPart::alone) return end;
+    if (core_.part() == CopyPart::alone || DL_PLANTED("apply-above-high-watermark")) return end;
     const auto gate = core_.gate();
     const Offset told = std::min(commit_wanted_.load(std::memory_order_acquire), end);
     return gate == nullptr ? told : std::max(told, gate->synced(end));
@@ -47,6 +48,7 @@ void Appender::set_part(CopyPart part, LeaderEpoch epoch, std::shared_ptr<Commit
         if (closed_ || epoch < core_.epoch()) return;
         core_.set_epoch(hold, epoch);
         core_.set_part(hold, part, std::move(gate));
+        if (part == CopyPart::leader && DL_PLANTED("forget-batch-ids")) hold->batch_ids = BatchIdWindow();
         if (part == CopyPart::none || part == CopyPart::follower) left.swap(hold->unanswered);
         outcome = apply(hold, committed_at(core_.progress().synced_end()));
     }
@@ -66,6 +68,7 @@ void Appender::set_part(CopyPart part, LeaderEpoch epoch, std::shared_ptr<Commit
 
 Result<void> Appender::check_follows(LeaderEpoch epoch) const {
     if (core_.part() == CopyPart::follower && core_.epoch() == epoch) return {};
+    if (DL_PLANTED("skip-epoch-check")) return {};
     return make_error(ErrorCode::not_leader,
                       core_.label() + " does not follow in leader epoch " + std::to_string(epoch.value));
 }
@@ -104,7 +107,7 @@ Result<void> Appender::write_given(WriterExclusion::Hold& hold, const std::vecto
     if (!written.has_error()) {
         hold->progress.appended(log.end_offset());
         DL_FAILPOINT("follow.between-append-and-sync");
-        written = log.sync();
+        if (!DL_PLANTED("count-unsynced-end")) written = log.sync();
     }
     if (written.has_error()) {
         if (!log.failed() && log.end_offset() == begin) return written.error();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "common/base/planted_fault.h"
 
 namespace dl::slave {
 namespace {
@@ -90,6 +91,8 @@ void Replica::take_part(const rpc::ReplicaAssignment& assignment, const CopyStor
     if (assignment.leader != context_.self || !is_copy) {
         const bool follows = is_copy && assignment.leader != NodeId{};
         copy.set_part(follows ? CopyPart::follower : CopyPart::none, epoch, nullptr);
+        if (follows && DL_PLANTED("cut-at-high-watermark"))
+            (void)copy.cut(epoch, copy.ends().high_watermark, epoch);
         return;
     }
     // From here on nothing is appended.
