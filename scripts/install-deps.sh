@@ -19,7 +19,7 @@ packages=(
   libsnappy-dev liblz4-dev libzstd-dev zlib1g-dev libxxhash-dev libisal-dev libroaring-dev libedit-dev libutf8proc-dev libsqlite3-dev libjemalloc-dev libseccomp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-extra_packages=(clang libclang-rt-14-dev strace fiu-utils default-jdk-headless maven)
+extra_packages=(clang libclang-rt-14-dev strace fiu-utils iproute2 nftables default-jdk-headless maven)
 duckdb_library=duckdb-2.0.0/lib/libduckdb_java.so_linux_amd64
 duckdb_library_sha256=001983f177ea4e6e4e19a58e77417411d0c2924d0cbbd01f3e901a9f3d2f37c7
 duckdb_header=duckdb-2.0.0/include/duckdb.h

@@ -2,7 +2,8 @@
 # Installs what is missing, builds with crash points, checks layers, format and docs, and runs the tests.
 #
 #   scripts/test.sh                    unit, integration, quick start and the short crash tests
-#   scripts/test.sh --label REGEX      only tests whose label matches (unit, integration, crash, chaos, quickstart, interop)
+#   scripts/test.sh --label REGEX      only tests whose label matches (unit, sim, integration, crash, chaos,
+#                                      netchaos, quickstart, interop)
 #   scripts/test.sh --asan | --tsan    with AddressSanitizer + UBSan, or ThreadSanitizer
 #   scripts/test.sh --no-deps          does not look for missing packages
 #   scripts/test.sh ... -- ARG...      the rest goes to ctest, e.g. -- -R Wire --repeat until-fail:10
@@ -40,4 +41,6 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:allocator_ma
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$repo/tests/support/tsan.supp:halt_on_error=1:second_deadlock_stack=1}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$repo/tests/support/lsan.supp:print_suppressions=0}
+# Minutes a run: those of tests/netchaos are asked for.
+(($#)) || [[ -n $label ]] || set -- --label-exclude '^netchaos$'
 ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "${DL_JOBS:-$(nproc)}" ${label:+-L "$label"} "$@"
