@@ -65,6 +65,14 @@ std::span<const CommandHelp> command_list() {
     return kCommands;
 }
 
+Error usage_error(std::string_view command, std::string_view why) {
+    std::string text = "\\" + std::string(command) + ": " + std::string(why);
+    for (const auto& help : command_list())
+        if (help.name == command)
+            text += "; usage: \\" + std::string(command) + " " + std::string(help.arguments);
+    return Error(ErrorCode::invalid_argument, std::move(text));
+}
+
 Result<Command> parse_command(std::string_view line) {
     auto words = split(line);
     if (!words.ok()) return words.error();

@@ -27,4 +27,7 @@ struct Command {
 // unknown one.
 Result<Command> parse_command(std::string_view line);
 
+// INVALID_ARGUMENT: what is wrong with a command, and how it is used.
+Error usage_error(std::string_view command, std::string_view why);
+
 }  // namespace datalake::cli

@@ -5,44 +5,20 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <cstring>
+#include <cstdlib>
 
 #include "data-lake-client/cli/line_editor.h"
-#include "data-lake-client/cli/load/load_settings.h"
 #include "data-lake-client/cli/load/new_file.h"
-#include "data-lake-client/cli/progress.h"
-#include "data-lake-client/cli/tail_since.h"
 #include "data-lake-client/src/statement.h"
 
 namespace datalake::cli {
 namespace {
 
-constexpr std::size_t kRefusedShown = 10;
-
-Error usage(std::string_view command, std::string_view why) {
-    std::string text = "\\" + std::string(command) + ": " + std::string(why);
-    for (const auto& help : command_list())
-        if (help.name == command)
-            text += "; usage: \\" + std::string(command) + " " + std::string(help.arguments);
-    return Error(ErrorCode::invalid_argument, std::move(text));
-}
-
-template <class T>
-Result<void> read_number(std::string_view command, const std::string& name, const std::string& text, T least,
-                         T& out) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (error == std::errc() && end == text.data() + text.size() && out >= least) return {};
-    return usage(command, name + " must be a number from " + std::to_string(least) + " on, not " + text);
-}
-
 // What a command that is on or off is to be: `on`, `off`, or the other way.
 Result<bool> switched(std::string_view command, const std::vector<std::string>& words, bool now) {
     if (words.empty()) return !now;
     if (words.size() == 1 && (words[0] == "on" || words[0] == "off")) return words[0] == "on";
-    return usage(command, "it is on or off, not " + words[0]);
+    return usage_error(command, "it is on or off, not " + words[0]);
 }
 
 std::size_t terminal_columns() {
@@ -112,10 +88,8 @@ Shell::Next Shell::run(const Statement& statement) {
     } else {
         InterruptAction cancel(interrupts_, [this] { client_.cancel(); });
         done = runner_.run(statement);
-        if (statement.kind == Statement::Kind::sql) {
-            const auto verb = sql_first_word(statement.text);
-            if (verb == "select" || verb == "with") last_query_ = statement.text;
-        }
+        // What failed is remembered as well: \save must not write the rows of a query before it.
+        if (only_reads(statement) || runner_.gave_rows()) last_query_ = statement;
         forget_names();
     }
     if (done.ok()) return next;
@@ -261,7 +235,7 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         auto ran = runner_.run({Statement::Kind::sql, "cluster_status"});
         if (!ran.ok()) return ran.error();
     } else if (command.name == "d") {
-        if (words.size() > 1) return usage("d", "name one table, or none for all");
+        if (words.size() > 1) return usage_error("d", "name one table, or none for all");
         auto ran = runner_.run({Statement::Kind::sql, words.empty() ? "show_table" : "desc " + words[0]});
         // A view has columns too.
         if (!ran.ok() && !words.empty() && ran.error().code() == ErrorCode::table_not_found) {
@@ -300,11 +274,11 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
             output_.write(fmt::format("The format is {}.\n", output_format_name(settings_.format)));
         } else {
             const auto format = output_format_from_name(words[0]);
-            if (!format) return usage("format", "there is no format " + words[0]);
+            if (!format) return usage_error("format", "there is no format " + words[0]);
             settings_.format = *format;
         }
     } else if (command.name == "save") {
-        if (words.size() != 1) return usage("save", "name one file");
+        if (words.size() != 1) return usage_error("save", "name one file");
         if (auto saved = save(words[0]); !saved.ok()) return saved.error();
     } else if (command.name == "tail") {
         if (auto tailed = tail(command); !tailed.ok()) return tailed.error();
@@ -315,7 +289,11 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
 }
 
 Result<void> Shell::save(const std::string& file) {
-    if (last_query_.empty()) return usage("save", "there was no query yet");
+    if (!last_query_) return usage_error("save", "there was no query yet");
+    if (!only_reads(*last_query_))
+        return usage_error("save",
+                           "the last rows came from a statement that may change something, which is not run "
+                           "again; run a query first");
     const auto dot = file.rfind('.');
     const auto format =
         dot == std::string::npos ? std::nullopt : output_format_from_name(file.substr(dot + 1));
@@ -323,171 +301,23 @@ Result<void> Shell::save(const std::string& file) {
                            ? std::optional(OutputFormat::ndjson)
                            : format;
     if (!lines || *lines == OutputFormat::table || *lines == OutputFormat::vertical)
-        return usage("save", "the name must end in .csv, .json, .ndjson or .jsonl");
+        return usage_error("save", "the name must end in .csv, .json, .ndjson or .jsonl");
     NewFile out;
     if (auto opened = out.open(file); !opened.ok()) return opened;
-    Result<std::uint64_t> rows = 0;
+    PrintSettings settings = settings_;
+    settings.format = *lines;
+    settings.quiet = true;
+    settings.progress = false;
+    std::uint64_t rows = 0;
     {
         Output output(out.file());
-        rows = runner_.write_query(last_query_, *lines, output);
+        StatementRunner writer(client_, settings, output);
+        if (auto written = writer.run(*last_query_); !written.ok()) return written;
+        rows = writer.rows_printed();
     }
-    if (!rows.ok()) return rows.error();
     if (auto finished = out.finish(); !finished.ok()) return finished;
-    output_.write(fmt::format("{} rows in {}\n", *rows, file));
+    output_.write(fmt::format("{} rows in {}\n", rows, file));
     return {};
-}
-
-Result<void> Shell::tail(const Command& command) {
-    if (command.arguments.size() != 1) return usage("tail", "name one table");
-    ConsumerOptions options;
-    options.start = ConsumerOptions::Start::end;
-    options.read_count = 10'000;
-    std::uint64_t left = ~std::uint64_t{0};
-    std::int64_t offset = -1;
-    for (const auto& [name, value] : command.settings) {
-        if (name == "count") {
-            if (auto read = read_number<std::uint64_t>("tail", "count", value, 1, left); !read.ok())
-                return read;
-        } else if (name == "from" && value == "beginning") {
-            options.start = ConsumerOptions::Start::beginning;
-        } else if (name == "from" && value != "end") {
-            if (auto read =
-                    read_number<std::int64_t>("tail", "from (beginning, end or an offset)", value, 0, offset);
-                !read.ok())
-                return read;
-        } else if (name == "since") {
-            auto since = tail_since(value, std::chrono::duration_cast<std::chrono::microseconds>(
-                                               std::chrono::system_clock::now().time_since_epoch())
-                                               .count());
-            if (!since.ok()) return usage("tail", since.error().message());
-            options.start = ConsumerOptions::Start::time;
-            options.since = std::move(*since);
-        } else if (name != "from") {
-            return usage("tail", "there is no --" + name);
-        }
-    }
-    if (command.settings.contains("from") && command.settings.contains("since"))
-        return usage("tail", "--from and --since both say where to begin; give one");
-    if (offset >= 0) {
-        auto table = client_.describe(command.arguments[0]);
-        if (!table.ok()) return table.error();
-        for (const auto& [partition, info] : table->partitions)
-            options.positions[partition] = offset;
-    }
-    auto consumer = client_.consume(command.arguments[0], options);
-    if (!consumer.ok()) return consumer.error();
-    InterruptAction cancel(interrupts_, [&] { consumer->cancel(); });
-    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
-    RecordPrinter printer(*writer);
-    bool any = false;
-    if (settings_.style.terminal && !settings_.quiet) {
-        output_.write("waiting for records, Ctrl-C ends\n");
-        output_.flush();
-    }
-    while (left > 0 && !interrupts_.take() && !interrupts_.terminated()) {
-        auto batches = consumer->poll(std::chrono::seconds(5));
-        if (!batches.ok()) {
-            if (batches.error().code() == ErrorCode::cancelled) break;
-            return batches.error();
-        }
-        for (const auto& [partition, range] : consumer->compacted())
-            fmt::print(
-                stderr,
-                "NOTE: partition {}: offsets {} to {} are older than the history of the table, only the "
-                "newest record of each key is left of them\n",
-                partition, range.first, range.second);
-        for (const auto& batch : *batches)
-            left -= printer.print(batch, left);
-        if (batches->empty()) continue;
-        any = true;
-        writer->flush();
-        if (!output_.flush()) return Error(ErrorCode::io_error, "the output cannot be written");
-    }
-    if (any) writer->end();
-    return {};
-}
-
-Result<void> Shell::load(const Command& command) {
-    if (command.arguments.size() < 2) return usage("load", "name a file and a table");
-    LoadOptions options;
-    options.files = {command.arguments[0]};
-    options.table = command.arguments[1];
-    for (std::size_t i = 2; i < command.arguments.size(); ++i)
-        if (auto set = set_load_option(options, command.arguments[i], ""); !set.ok())
-            return usage("load", "what is " + command.arguments[i] + "?");
-    for (const auto& [name, value] : command.settings)
-        if (auto set = set_load_option(options, name, value); !set.ok())
-            return usage("load", set.error().message());
-    return load(options);
-}
-
-void Shell::print_preview(const LoadOptions& options, const LoadPreview& preview) {
-    std::string text =
-        fmt::format("{} {} (\n", options.create ? "would create table" : "table", options.table);
-    for (std::size_t i = 0; i < preview.columns.size(); ++i)
-        text += fmt::format("  {} {}{}\n", preview.columns[i].first, preview.columns[i].second,
-                            i + 1 < preview.columns.size() ? "," : "");
-    output_.write(text + ")\n");
-    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
-    std::vector<std::string> names;
-    for (const auto& [name, type] : preview.columns)
-        names.push_back(name);
-    writer->begin(std::move(names));
-    for (const auto& row : preview.rows) {
-        std::vector<Cell> cells;
-        for (const auto& value : row)
-            cells.push_back(value ? text_cell(*value) : Cell{});
-        writer->row(cells);
-    }
-    writer->end();
-    output_.flush();
-}
-
-Result<void> Shell::load(const LoadOptions& options) {
-    auto client_options = client_options_;
-    client_options.retry_for = std::chrono::seconds(60);
-    Loader loader(client_.address(), client_options, options);
-    InterruptAction cancel(interrupts_, [&] { loader.cancel(); });
-    Progress progress(::isatty(STDERR_FILENO) == 1 && !settings_.quiet);
-    LoadResult result;
-    auto done = loader.run(result, [&](const LoadProgress& now) {
-        progress.update(options.create ? (now.looking ? "types" : "rows") : "", now.fraction, now.rows);
-    });
-    progress.clear();
-    forget_names();
-    std::string text;
-    for (const auto& note : result.notes)
-        text += "NOTE: " + note + "\n";
-    for (std::size_t i = 0; i < std::min(result.refused.size(), kRefusedShown); ++i)
-        text += "refused: " + result.refused[i].message() + "\n";
-    if (result.refused.size() > kRefusedShown)
-        text += fmt::format("and {} more{}\n", result.refused.size() - kRefusedShown,
-                            options.rejects_file.empty() ? "; --rejects FILE has them all" : "");
-    std::fwrite(text.data(), 1, text.size(), stderr);
-    partly_loaded_ = !result.removed && result.rows_loaded > 0;
-    if (done.ok() && options.dry_run) {
-        print_preview(options, result.preview);
-    } else if (!settings_.quiet && (done.ok() || result.rows_loaded > 0)) {
-        const double rate = result.seconds > 0 ? static_cast<double>(result.rows_loaded) / result.seconds : 0;
-        output_.write(fmt::format(
-            "{} rows into {}, {} refused, {}, {} rows/s\n", format_count(result.rows_loaded), options.table,
-            format_count(result.refused.size()), format_seconds(result.seconds), format_rate(rate)));
-        output_.flush();
-    }
-    if (!done.ok()) return done;
-    if (!result.refused.empty())
-        return Error(ErrorCode::partial,
-                     fmt::format("{} of {} rows were refused", result.refused.size(), result.rows_read));
-    return {};
-}
-
-int Shell::run_load(const LoadOptions& options) {
-    auto done = load(options);
-    if (done.ok()) return kExitOk;
-    const auto text = error_text(done.error(), client_.address());
-    std::fwrite(text.data(), 1, text.size(), stderr);
-    if (partly_loaded_) return kExitPartlyLoaded;
-    return done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
 }
 
 }  // namespace datalake::cli

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <istream>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,7 @@ class Shell {
     PrintSettings settings_;
     OutputFormat format_before_x_ = OutputFormat::table;
     StatementRunner runner_;
-    std::string last_query_;
+    std::optional<Statement> last_query_;  // that gave rows, or was to give them
     int exit_code_ = kExitOk;
     bool partly_loaded_ = false;  // by the last load
     // For completion.

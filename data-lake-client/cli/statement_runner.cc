@@ -2,60 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 
+#include "data-lake-client/cli/json_rows.h"
 #include "data-lake-client/cli/text_width.h"
-#include "data-lake-client/src/client_impl.h"
-#include "data-lake-client/src/consumer_impl.h"
 #include "data-lake-client/src/json_text.h"
 #include "data-lake-client/src/statement.h"
 
 namespace datalake::cli {
 namespace {
-
-Cell json_cell(const JsonSlice& value) {
-    return {cell_kind(value.kind), value.kind == JsonKind::null ? std::string() : value.text()};
-}
-
-Error unexpected(std::string_view what) {
-    return Error(ErrorCode::protocol_error, "a frame of the reply is not " + std::string(what));
-}
-
-// Frames that are JSON objects, as rows.
-class JsonRows {
-  public:
-    explicit JsonRows(ResultWriter& writer) : writer_(writer) {}
-    Result<void> add(const std::string& frame) {
-        JsonReader reader(frame);
-        reader.enter();
-        std::vector<std::string> names;
-        cells_.clear();
-        while (reader.next()) {
-            if (!begun_) names.push_back(reader.key());
-            cells_.push_back(json_cell(reader.value()));
-        }
-        if (reader.failed()) return unexpected("a JSON object");
-        if (!begun_) writer_.begin(std::move(names));
-        begun_ = true;
-        writer_.row(cells_);
-        ++rows_;
-        return {};
-    }
-    std::uint64_t rows() const { return rows_; }
-
-  private:
-    ResultWriter& writer_;
-    bool begun_ = false;
-    std::uint64_t rows_ = 0;
-    std::vector<Cell> cells_;
-};
-
-bool is_select(std::string_view sql) {
-    const auto word = sql_first_word(sql);
-    return word == "select" || word == "with" || word == "values" || word == "from" || word == "explain" ||
-           skip_sql_blanks(sql).starts_with('(');
-}
 
 // With the line breaks as they are, and nothing else that could steer the terminal.
 std::string lines_of(std::string_view text) {
@@ -67,6 +25,24 @@ std::string lines_of(std::string_view text) {
         out += '\n';
         text.remove_prefix(end + 1);
     }
+}
+
+enum class ReplyForm : std::uint8_t { rows, names, one_object };
+
+// What the frames of a reply are when it is neither that of DESC nor that of max_offset: rows, unless the
+// statement is one of the few whose reply is something else (the meta of a write, how far a compaction is).
+ReplyForm reply_form(const StatementTraits& traits) {
+    if (traits.one_frame) return ReplyForm::names;
+    constexpr std::array<std::string_view, 5> kStatements = {"metadata", "create", "insert", "batch_insert",
+                                                             "compress_table"};
+    constexpr std::array<std::string_view, 8> kWords = {"insert", "delete", "truncate", "create",
+                                                        "drop",   "alter",  "compress", "compress_table"};
+    const auto among = [](const auto& words, const std::string& word) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    };
+    const bool object =
+        traits.name == "sql" ? among(kWords, traits.sql_verb) : among(kStatements, traits.name);
+    return object ? ReplyForm::one_object : ReplyForm::rows;
 }
 
 // `show create table t`, in a request.
@@ -90,12 +66,9 @@ bool asks_for_meta(const std::string& json) {
 }  // namespace
 
 bool only_reads(const Statement& statement) {
-    if (statement.kind == Statement::Kind::sql) return is_select(statement.text);
+    if (statement.kind == Statement::Kind::sql) return only_reads_sql(statement.text);
     if (statement.kind != Statement::Kind::json) return false;
-    for (const char* name : {"query", "stream_read", "metadata"})
-        if (json_member(statement.text, name)) return true;
-    const auto sql = json_member(statement.text, "sql");
-    return sql && is_select(sql->text());
+    return statement_traits(statement.text).read_only;
 }
 
 std::string format_elapsed(std::chrono::nanoseconds elapsed) {
@@ -174,10 +147,12 @@ void StatementRunner::print_count(std::uint64_t rows) {
 
 Result<void> StatementRunner::run(const Statement& statement) {
     start_ = std::chrono::steady_clock::now();
+    gave_rows_ = false;
+    rows_printed_ = 0;
     Result<void> done;
     if (statement.kind == Statement::Kind::json) {
         done = run_json(statement.text);
-    } else if (is_select(statement.text)) {
+    } else if (is_query_sql(statement.text)) {
         done = run_select(statement.text);
     } else {
         std::string json = "{\"sql\":";
@@ -193,9 +168,9 @@ Result<void> StatementRunner::run(const Statement& statement) {
     return done;
 }
 
-Result<std::uint64_t> StatementRunner::write_query(std::string_view select, OutputFormat format,
-                                                   Output& output) {
-    auto writer = ResultWriter::make(format, settings_.style, output);
+Result<std::uint64_t> StatementRunner::write_query(std::string_view select) {
+    const auto format = settings_.format;
+    auto writer = ResultWriter::make(format, settings_.style, output_);
     auto rows = client_.query(select, {.meta = true});
     if (!rows.ok()) return rows.error();
     bool begun = false;
@@ -247,8 +222,10 @@ std::vector<std::string> StatementRunner::names_of(std::string_view select) {
 }
 
 Result<void> StatementRunner::run_select(std::string_view text) {
-    auto rows = write_query(text, settings_.format, output_);
+    auto rows = write_query(text);
     if (!rows.ok()) return rows.error();
+    gave_rows_ = true;
+    rows_printed_ = *rows;
     print_count(*rows);
     return {};
 }
@@ -270,10 +247,8 @@ bool StatementRunner::draw_progress(Progress& progress, const std::string& frame
 Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows) {
     const auto traits = statement_traits(json);
     if (traits.name == "stream_read") return run_stream_read(json);
-    const bool rows_expected = traits.name == "query" || traits.sql_verb == "select" ||
-                               traits.sql_verb == "with" || traits.sql_verb == "show" ||
-                               traits.sql_verb == "summarize" || traits.name == "check_table" ||
-                               traits.sql_verb == "check" || traits.sql_verb == "check_table";
+    const auto form = reply_form(traits);
+    const bool rows_expected = form == ReplyForm::rows;
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
     JsonRows rows(*writer);
     std::optional<Error> failed;
@@ -307,7 +282,7 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
                 return true;
             }
         }
-        auto printed = rows_expected
+        auto printed = rows_expected && reply == ReplyKind::frames
                            ? rows.add(frame)
                            : print_reply(reply, traits.one_frame ? "show_table" : traits.name, frame);
         if (!printed.ok()) failed = printed.error();
@@ -319,7 +294,12 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
         return kind.error();
     }
     if (failed) return *failed;
-    if (rows_expected) {
+    // The meta of a write is no result.
+    gave_rows_ =
+        rows.rows() > 0 || (gave_rows_ && (form != ReplyForm::one_object || traits.name == "metadata"));
+    rows_printed_ += rows.rows();
+    // What changes something may answer with rows or with its success alone.
+    if (rows_expected && (*kind == ReplyKind::frames || (*kind == ReplyKind::done && traits.read_only))) {
         writer->end();
         if (!whole_text) print_count(rows.rows());
         if (meta && is_for_people()) output_.write(*meta + "\n");
@@ -328,134 +308,6 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
         print_done(rows_written);
     }
     return {};
-}
-
-Result<void> StatementRunner::run_stream_read(const std::string& json) {
-    std::string format = "rows";
-    if (const auto options = json_member(json, "options"))
-        if (const auto named = json_member(options->raw, "format")) format = named->text();
-    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
-    RecordPrinter records(*writer);
-    JsonRows json_rows(*writer);
-    std::shared_ptr<const StreamSchema> schema;
-    std::uint64_t count = 0;
-    std::optional<Error> failed;
-    auto kind = client_.execute(json, std::nullopt, [&](ReplyKind, std::string&& frame) {
-        if (format == "json") {
-            auto added = json_rows.add(frame);
-            if (!added.ok()) failed = added.error();
-            count = json_rows.rows();
-            return !failed;
-        }
-        if (format == "columnar" && !schema) {
-            auto parsed = parse_columnar_schema(frame);
-            if (!parsed.ok()) return failed = parsed.error(), false;
-            schema = *parsed;
-            return true;
-        }
-        if (frame.starts_with("{\"meta\"")) return true;
-        auto batch =
-            format == "columnar" ? decode_columnar_batch(schema, std::move(frame)) : decode_rows_batch(frame);
-        if (!batch.ok()) return failed = batch.error(), false;
-        count += records.print(*batch);
-        return true;
-    });
-    if (!kind.ok()) {
-        writer->flush();
-        return kind.error();
-    }
-    if (failed) return *failed;
-    writer->end();
-    print_count(count);
-    return {};
-}
-
-Result<void> StatementRunner::print_reply(ReplyKind kind, const std::string& name, const std::string& frame) {
-    if (kind == ReplyKind::describe) {
-        auto table = parse_describe(frame);
-        if (!table.ok()) return table.error();
-        print_table_info(*table);
-        return {};
-    }
-    if (kind == ReplyKind::max_offset) {
-        auto offsets = parse_offsets(frame);
-        if (!offsets.ok()) return offsets.error();
-        std::vector<std::vector<Cell>> rows;
-        for (const auto& [partition, offset] : *offsets)
-            rows.push_back({number_cell(partition), number_cell(offset)});
-        print_rows({"partition", "max_offset"}, rows, true);
-        return {};
-    }
-    std::vector<std::vector<Cell>> rows;
-    JsonReader reader(frame);
-    reader.enter();
-    if (name == "show_table") {
-        while (reader.next())
-            rows.push_back({json_cell(reader.value())});
-        if (reader.failed()) return unexpected("a list of tables");
-        print_rows({"table_name"}, rows, true);
-        return {};
-    }
-    // metadata, and the meta frame of a write: one object, a line per member.
-    std::string_view object = frame;
-    const auto meta = json_member(frame, "meta");
-    if (meta && meta->kind == JsonKind::object) object = meta->raw;
-    JsonReader members(object);
-    members.enter();
-    while (members.next())
-        rows.push_back({text_cell(members.key()), json_cell(members.value())});
-    if (members.failed()) return unexpected("a JSON object");
-    if (is_for_people()) {
-        print_rows({"name", "value"}, rows, false);
-        if (name == "metadata") print_count(1);
-        return {};
-    }
-    std::vector<std::string> names;
-    std::vector<Cell> cells;
-    for (auto& row : rows) {
-        names.push_back(row[0].text);
-        cells.push_back(row[1]);
-    }
-    print_rows(names, {cells}, false);
-    return {};
-}
-
-void StatementRunner::print_rows(const std::vector<std::string>& columns,
-                                 const std::vector<std::vector<Cell>>& rows, bool counted) {
-    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
-    writer->begin(columns);
-    for (const auto& row : rows)
-        writer->row(row);
-    writer->end();
-    if (counted) print_count(rows.size());
-}
-
-void StatementRunner::print_table_info(const TableInfo& table) {
-    std::vector<std::vector<Cell>> rows;
-    for (const auto& column : table.columns) {
-        auto config = column.config == "NULL" ? std::string() : column.config;
-        rows.push_back({text_cell(column.name), text_cell(column.type), text_cell(std::move(config)),
-                        column.default_value ? text_cell(*column.default_value) : Cell{}});
-    }
-    if (is_for_people() && !settings_.quiet)
-        output_.write("table " + table.name + ", key " + table.key + ", " +
-                      std::to_string(table.partitions.size()) +
-                      (table.partitions.size() == 1 ? " partition\n" : " partitions\n"));
-    print_rows({"column", "type", "config", "default"}, rows, true);
-}
-
-void StatementRunner::print_nodes(const std::vector<TableInfo>& tables) {
-    std::vector<std::vector<Cell>> rows;
-    for (const auto& table : tables)
-        for (const auto& [partition, info] : table.partitions) {
-            std::string followers;
-            for (const auto& follower : info.followers)
-                followers += (followers.empty() ? "" : " ") + follower;
-            rows.push_back({text_cell(table.name), number_cell(partition),
-                            info.leader.empty() ? Cell{} : text_cell(info.leader), text_cell(followers)});
-        }
-    start_ = std::chrono::steady_clock::now();
-    print_rows({"table_name", "partition", "leader", "followers"}, rows, false);
 }
 
 }  // namespace datalake::cli

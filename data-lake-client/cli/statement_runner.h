@@ -31,8 +31,9 @@ class StatementRunner {
 
     // Output is flushed; an error is for the caller to print.
     Result<void> run(const Statement& statement);
-    // A select into another output, without row count.
-    Result<std::uint64_t> write_query(std::string_view select, OutputFormat format, Output& output);
+    // Of the last run(): whether its reply was rows (none are rows, too) and how many.
+    bool gave_rows() const { return gave_rows_; }
+    std::uint64_t rows_printed() const { return rows_printed_; }
     // Prints a table the client itself made; a row count when `counted`.
     void print_rows(const std::vector<std::string>& columns, const std::vector<std::vector<Cell>>& rows,
                     bool counted);
@@ -42,6 +43,7 @@ class StatementRunner {
 
   private:
     std::vector<std::string> names_of(std::string_view select);
+    Result<std::uint64_t> write_query(std::string_view select);
     Result<void> run_select(std::string_view text);
     // `counts_rows`: its meta frame is asked for, to say how many rows were written.
     Result<void> run_json(const std::string& json, bool counts_rows = false);
@@ -61,6 +63,8 @@ class StatementRunner {
     PrintSettings& settings_;
     Output& output_;
     std::chrono::steady_clock::time_point start_{};
+    bool gave_rows_ = false;
+    std::uint64_t rows_printed_ = 0;
 };
 
 // "12.3 ms", "4.2 s".

@@ -1,5 +1,6 @@
 #include "data-lake-client/src/statement.h"
 
+#include <algorithm>
 #include <array>
 
 #include "common/base/ascii.h"
@@ -22,9 +23,10 @@ std::string lower_word(std::string_view text) {
     return word;
 }
 
-constexpr std::array<std::string_view, 11> kReadingVerbs = {"select",     "with",    "desc",     "describe",
-                                                            "show_table", "show",    "values",   "from",
-                                                            "max_offset", "explain", "summarize"};
+constexpr std::array<std::string_view, 8> kQueryWords = {"select",  "with",  "values",  "from",
+                                                         "explain", "pivot", "unpivot", "summarize"};
+constexpr std::array<std::string_view, 6> kOtherReadingWords = {"desc", "describe",   "show_table",
+                                                                "show", "max_offset", "cluster_status"};
 
 }  // namespace
 
@@ -53,6 +55,18 @@ std::string sql_first_word(std::string_view sql) {
         if (second == "tables" || second == "table") return "show_table";
     }
     return word;
+}
+
+bool is_query_sql(std::string_view sql) {
+    const auto word = sql_first_word(sql);
+    return std::find(kQueryWords.begin(), kQueryWords.end(), word) != kQueryWords.end() ||
+           skip_sql_blanks(sql).starts_with('(');
+}
+
+bool only_reads_sql(std::string_view sql) {
+    const auto word = sql_first_word(sql);
+    return is_query_sql(sql) ||
+           std::find(kOtherReadingWords.begin(), kOtherReadingWords.end(), word) != kOtherReadingWords.end();
 }
 
 StatementTraits statement_traits(std::string_view json) {
@@ -84,8 +98,7 @@ StatementTraits statement_traits(std::string_view json) {
         if (key == "sql" && value.kind == JsonKind::string) {
             traits.sql_verb = sql_first_word(value.text());
             traits.one_frame = traits.sql_verb == "show_table";
-            for (const auto verb : kReadingVerbs)
-                if (traits.sql_verb == verb) traits.read_only = true;
+            if (only_reads_sql(value.text())) traits.read_only = true;
         }
     }
     return traits;

@@ -16,6 +16,12 @@ struct StatementTraits {
     bool has_batch_id = false;
 };
 
+// What the `query` statement takes: SELECT and every other way to write a query (WITH, FROM, VALUES, PIVOT,
+// SUMMARIZE, EXPLAIN, an opening bracket).
+bool is_query_sql(std::string_view sql);
+// The same, and DESC, SHOW, max_offset, cluster_status: what may be sent again, whatever became of it.
+bool only_reads_sql(std::string_view sql);
+
 StatementTraits statement_traits(std::string_view json);
 // Text without leading blanks and comments (`--`, `/* */`).
 std::string_view skip_sql_blanks(std::string_view sql);

@@ -1,0 +1,94 @@
+// \tail (shell.h).
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+
+#include "data-lake-client/cli/shell.h"
+#include "data-lake-client/cli/tail_since.h"
+
+namespace datalake::cli {
+namespace {
+
+template <class T>
+Result<void> read_number(std::string_view command, const std::string& name, const std::string& text, T least,
+                         T& out) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error == std::errc() && end == text.data() + text.size() && out >= least) return {};
+    return usage_error(command,
+                       name + " must be a number from " + std::to_string(least) + " on, not " + text);
+}
+
+}  // namespace
+
+Result<void> Shell::tail(const Command& command) {
+    if (command.arguments.size() != 1) return usage_error("tail", "name one table");
+    ConsumerOptions options;
+    options.start = ConsumerOptions::Start::end;
+    options.read_count = 10'000;
+    std::uint64_t left = ~std::uint64_t{0};
+    std::int64_t offset = -1;
+    for (const auto& [name, value] : command.settings) {
+        if (name == "count") {
+            if (auto read = read_number<std::uint64_t>("tail", "count", value, 1, left); !read.ok())
+                return read;
+        } else if (name == "from" && value == "beginning") {
+            options.start = ConsumerOptions::Start::beginning;
+        } else if (name == "from" && value != "end") {
+            if (auto read =
+                    read_number<std::int64_t>("tail", "from (beginning, end or an offset)", value, 0, offset);
+                !read.ok())
+                return read;
+        } else if (name == "since") {
+            auto since = tail_since(value, std::chrono::duration_cast<std::chrono::microseconds>(
+                                               std::chrono::system_clock::now().time_since_epoch())
+                                               .count());
+            if (!since.ok()) return usage_error("tail", since.error().message());
+            options.start = ConsumerOptions::Start::time;
+            options.since = std::move(*since);
+        } else if (name != "from") {
+            return usage_error("tail", "there is no --" + name);
+        }
+    }
+    if (command.settings.contains("from") && command.settings.contains("since"))
+        return usage_error("tail", "--from and --since both say where to begin; give one");
+    if (offset >= 0) {
+        auto table = client_.describe(command.arguments[0]);
+        if (!table.ok()) return table.error();
+        for (const auto& [partition, info] : table->partitions)
+            options.positions[partition] = offset;
+    }
+    auto consumer = client_.consume(command.arguments[0], options);
+    if (!consumer.ok()) return consumer.error();
+    InterruptAction cancel(interrupts_, [&] { consumer->cancel(); });
+    auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
+    RecordPrinter printer(*writer);
+    bool any = false;
+    if (settings_.style.terminal && !settings_.quiet) {
+        output_.write("waiting for records, Ctrl-C ends\n");
+        output_.flush();
+    }
+    while (left > 0 && !interrupts_.take() && !interrupts_.terminated()) {
+        auto batches = consumer->poll(std::chrono::seconds(5));
+        if (!batches.ok()) {
+            if (batches.error().code() == ErrorCode::cancelled) break;
+            return batches.error();
+        }
+        for (const auto& [partition, range] : consumer->compacted())
+            fmt::print(
+                stderr,
+                "NOTE: partition {}: offsets {} to {} are older than the history of the table, only the "
+                "newest record of each key is left of them\n",
+                partition, range.first, range.second);
+        for (const auto& batch : *batches)
+            left -= printer.print(batch, left);
+        if (batches->empty()) continue;
+        any = true;
+        writer->flush();
+        if (!output_.flush()) return Error(ErrorCode::io_error, "the output cannot be written");
+    }
+    if (any) writer->end();
+    return {};
+}
+
+}  // namespace datalake::cli

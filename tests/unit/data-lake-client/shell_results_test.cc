@@ -1,0 +1,121 @@
+// What the prompt makes of replies that are rows, and which of them \save writes.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "data-lake-client/cli/interrupt.h"
+#include "data-lake-client/cli/shell.h"
+#include "tests/unit/data-lake-client/fake_server.h"
+
+namespace datalake::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Answers every statement with two rows, {"n": number of the statement, "k": 1} and {..., "k": 2}; a delete
+// or insert with its meta, `alter` with its success alone.
+class ShellResults : public testing::Test {
+  protected:
+    ShellResults()
+        : server([this](test::FakePeer& peer, int) {
+              while (auto request = peer.read_frame()) {
+                  std::string text;
+                  {
+                      std::lock_guard lock(mutex);
+                      asked.push_back(*request);
+                      text = "{\"n\":" + std::to_string(asked.size());
+                  }
+                  const auto is = [&](const char* word) { return request->find(word) != std::string::npos; };
+                  if (is("delete from") || is("insert into")) {
+                      if (is("\"meta\":true")) peer.frame(R"({"meta":{"offsets":{"0":[4,6]},"rows":3}})");
+                  } else if (is("show_table")) {
+                      peer.frame(R"(["a","b"])");
+                      continue;
+                  } else if (!is("alter")) {
+                      peer.frame(text + ",\"k\":1}");
+                      peer.frame(text + ",\"k\":2}");
+                  }
+                  peer.done();
+              }
+          }),
+          client(std::move(*Client::connect(server.address(), {}))),
+          folder(std::filesystem::path(testing::TempDir()) / ("dl_shell_" + std::to_string(::getpid()))) {
+        std::filesystem::create_directories(folder);
+    }
+    ~ShellResults() override { std::filesystem::remove_all(folder); }
+
+    std::string run(const std::vector<std::string>& statements, OutputFormat format = OutputFormat::csv,
+                    int code = kExitOk) {
+        CommandLine line;
+        line.format = format;
+        Shell shell(client, {}, line, interrupts);
+        testing::internal::CaptureStdout();
+        testing::internal::CaptureStderr();
+        EXPECT_EQ(shell.run_statements(statements), code);
+        errors = testing::internal::GetCapturedStderr();
+        return testing::internal::GetCapturedStdout();
+    }
+    std::string path(const std::string& name) const { return (folder / name).string(); }
+    static std::string text(const std::string& path) {
+        std::ifstream in(path);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+
+    std::mutex mutex;
+    std::vector<std::string> asked;
+    test::FakeServer server;
+    Client client;
+    Interrupts interrupts;
+    std::filesystem::path folder;
+    std::string errors;
+};
+
+// Whatever word a statement begins with, its rows are one result.
+TEST_F(ShellResults, RowsAreOneResult) {
+    for (const char* statement :
+         {"pivot t on a using sum(b)", "UNPIVOT t ON a", "cluster_status", "show sizes", "show offsets t",
+          "summarize t", "from t limit 2", "values (1), (2)", "elect unclean table t partition 0 node 'n:1'",
+          "check t", R"({"query":"pivot t on a"})", R"({"sql":"cluster_status"})", R"({"check_table":"t"})",
+          R"({"sql":"unpivot t on a"})", R"({"sql":"a word of a later server"})"}) {
+        asked.clear();
+        EXPECT_EQ(run({statement}), "n,k\n1,1\n1,2\n") << statement;
+        asked.clear();
+        EXPECT_EQ(run({statement}, OutputFormat::json), "[\n  {\"n\":1,\"k\":1},\n  {\"n\":1,\"k\":2}\n]\n")
+            << statement;
+    }
+    EXPECT_THAT(run({"cluster_status"}, OutputFormat::table), HasSubstr("(2 rows, "));
+    EXPECT_THAT(run({"alter table t set copies = 2"}, OutputFormat::table), HasSubstr("OK ("));
+    EXPECT_THAT(run({R"({"sql":"delete from t","options":{"meta":true}})"}), HasSubstr("offsets,rows\n"))
+        << "the meta as it came";
+}
+
+// The last statement that gave rows is the one that is saved, whatever it is.
+TEST_F(ShellResults, SaveWritesTheLastResult) {
+    const auto file = path("p.csv");
+    for (const char* statement :
+         {"pivot t on a using sum(b)", "from t limit 1", "values (1)", "summarize t", "cluster_status",
+          "(select 1)", "explain select 1", R"({"query":"select 2"})"}) {
+        asked.clear();
+        const auto printed = run({"select 1", statement, "insert into t values (1)", "\\save " + file});
+        EXPECT_THAT(printed, HasSubstr("2 rows in " + file)) << statement;
+        ASSERT_EQ(asked.size(), 4u);
+        EXPECT_EQ(asked[3], asked[1]) << statement;
+        EXPECT_EQ(text(file), "n,k\n4,1\n4,2\n") << statement;
+        EXPECT_THAT(run({statement, "\\save " + file}), HasSubstr("2 rows in")) << "no SELECT before it";
+    }
+    run({"select 1", "show_table", "\\save " + file});
+    EXPECT_EQ(text(file), "table_name\na\nb\n");
+    asked.clear();
+    run({"select 1", "elect unclean table t partition 0 node 'n:1'", "\\save " + file}, OutputFormat::csv,
+        kExitStatementFailed);
+    EXPECT_EQ(asked.size(), 2u) << "not done twice";
+    EXPECT_THAT(errors, HasSubstr("is not run again"));
+    run({"insert into t values (1)", "\\save " + file}, OutputFormat::csv, kExitStatementFailed);
+    EXPECT_THAT(errors, HasSubstr("there was no query yet"));
+}
+
+}  // namespace
+}  // namespace datalake::cli
