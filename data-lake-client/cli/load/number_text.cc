@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "common/base/ascii.h"
 #include "common/types/value_scan.h"
 
 namespace datalake::cli {
@@ -152,6 +153,17 @@ std::optional<std::string_view> plain_number(std::string_view text, const TextOp
         scratch += rest;
     }
     return std::string_view(scratch);
+}
+
+std::optional<std::string_view> special_number(std::string_view text) {
+    constexpr std::size_t kLongest = 9;  // -infinity
+    if (text.size() < 3 || text.size() > kLongest) return std::nullopt;
+    const bool minus = text[0] == '-';
+    const bool sign = minus || text[0] == '+';
+    const auto word = dl::ascii_lowercase(text.substr(sign ? 1 : 0));
+    if (word == "nan") return sign ? std::nullopt : std::optional<std::string_view>("nan");
+    if (word != "inf" && word != "infinity") return std::nullopt;
+    return minus ? "-inf" : "inf";
 }
 
 bool double_keeps(std::string_view text, const NumberShape& shape) {

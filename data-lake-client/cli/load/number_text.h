@@ -30,6 +30,9 @@ bool number_shape(std::string_view text, NumberShape& shape);
 std::optional<std::string_view> plain_number(std::string_view text, const TextOptions& options,
                                              std::string& scratch);
 
+// "nan", "inf" or "-inf" for what is no finite number as files have it: NaN, Infinity, +Inf, in any case.
+std::optional<std::string_view> special_number(std::string_view text);
+
 // Whether the nearest double (float) gives the number back when it is printed with as many digits. False for
 // what is not a finite number.
 bool double_keeps(std::string_view text, const NumberShape& shape);

@@ -47,8 +47,11 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
         seen_ |= what;
         if (surprise_.empty()) surprise_ = text;
     };
-    if (written_by_hand && (text == "nan" || text == "inf" || text == "-inf" || text == "-0"))
+    if (special_number(text)) {
+        if (!written_by_hand) seen_ |= kFraction;  // JSON has it for doubles only
         return see_surprise(kSpecial);
+    }
+    if (written_by_hand && text == "-0") return see_surprise(kSpecial);
     if (!plain || !number_shape(*plain, shape)) {
         seen_ |= kOther;
         return;

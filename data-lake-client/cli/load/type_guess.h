@@ -5,8 +5,8 @@
 //   numbers with fractions  double when it gives all digits back; decimal(p,s) when not, or when the numbers
 //   end
 //                           in zeros and all have the same scale (12.50), or for a key; else string
-//                           nan, inf, -inf and -0 beside fractions are such of doubles; 1e5 may be an article
-//                           number
+//                           nan, inf, -inf (NaN, Infinity, in any case) and -0 beside fractions are such of
+//                           doubles, and those in JSON always; 1e5 may be an article number
 //   booleans                true and false, in lower case
 //   dates, timestamps       ISO 8601 (or the formats of the options); not both in one column
 #pragma once
@@ -41,7 +41,7 @@ class TypeGuess {
         kTimestamp = 16,  // without a zone
         kZonedTimestamp = 32,
         kOther = 64,
-        kSpecial = 128,       // nan, inf, -inf, -0: as doubles are printed
+        kSpecial = 128,       // NaN, Infinity, -inf, -0: as doubles are printed
         kBareExponent = 256,  // 1e5
     };
     void see_number(std::string_view text, bool written_by_hand, const TextOptions& options);

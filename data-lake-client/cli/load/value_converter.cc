@@ -86,8 +86,8 @@ bool ValueConverter::whole(const Field& field, std::string& scratch, std::string
 bool ValueConverter::floating(const Field& field, std::string& scratch, std::string_view& out,
                               std::string& reason) const {
     const auto text = trimmed(field.text);
-    if (text == "nan" || text == "inf" || text == "-inf") {
-        out = text;
+    if (const auto special = special_number(text)) {
+        out = *special;
         return true;
     }
     const auto plain = plain_number(field.text, separators(field), scratch);

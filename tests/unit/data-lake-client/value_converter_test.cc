@@ -51,6 +51,24 @@ TEST(ValueConverter, FloatingNumbersKeepTheirDigits) {
         EXPECT_TRUE(refused("float", text)) << text;
 }
 
+// As they are written by pandas, PostgreSQL, Java and Go; the number is the same.
+TEST(ValueConverter, WhatIsNoFiniteNumber) {
+    for (const auto kind : {FieldKind::text, FieldKind::number}) {
+        for (const auto* type : {"double", "float"}) {
+            for (const auto* text : {"NaN", "nan", "NAN"})
+                EXPECT_EQ(converted(type, text, {}, kind), "nan") << text;
+            for (const auto* text : {"Infinity", "inf", "INF", "+Inf", "infinity", "+Infinity"})
+                EXPECT_EQ(converted(type, text, {}, kind), "inf") << text;
+            for (const auto* text : {"-Infinity", "-inf", "-Inf", "-INFINITY"})
+                EXPECT_EQ(converted(type, text, {}, kind), "-inf") << text;
+            for (const auto* text : {"NaN1", "na", "Infinit", "--inf", "-NaN", "1e999"})
+                EXPECT_TRUE(refused(type, text, {}, kind)) << text;
+        }
+        for (const auto* type : {"int", "long", "decimal(5,2)", "timestamp", "boolean"})
+            EXPECT_TRUE(refused(type, "NaN", {}, kind)) << type;
+    }
+}
+
 TEST(ValueConverter, DecimalsAreNeverRounded) {
     EXPECT_EQ(converted("decimal(10,2)", "12.50"), "12.50");
     EXPECT_EQ(converted("decimal(10,2)", "12.5000"), "12.5000");
@@ -173,7 +191,16 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
         EXPECT_EQ(guessed({word, "1.50", "2.25"}), "string") << "digits that a double does not keep";
         EXPECT_EQ(guessed({word, "1.5"}, true), "string") << "a key";
     }
-    EXPECT_EQ(guessed({"NaN", "1.5"}), "string") << "another spelling would not come back";
+    for (const auto* word : {"NaN", "Infinity", "-Infinity", "+Inf", "INF", "-infinity"}) {
+        EXPECT_EQ(guessed({word, "1.5", "2"}), "double") << word;
+        EXPECT_EQ(guessed({word, "1"}), "string") << word << ", and no fraction beside it";
+        EXPECT_EQ(guessed({word, "1"}, false, {}, FieldKind::number), "double") << word << " of JSON";
+        EXPECT_EQ(guessed({word}, false, {}, FieldKind::number), "double") << word;
+        EXPECT_EQ(guessed({word, "1.5"}, true), "string") << "a key";
+    }
+    EXPECT_EQ(guessed({"NaN", "123456789012345678901"}, false, {}, FieldKind::number), "string");
+    EXPECT_EQ(guessed({"-NaN", "1.5"}), "string");
+    EXPECT_EQ(guessed({"Infinite", "1.5"}), "string");
     EXPECT_EQ(guessed({"1e5", "1.5"}), "string");
     EXPECT_EQ(guessed({"1", "x"}), "string");
     EXPECT_EQ(guessed({"1", ""}), "string") << "an empty text is not nothing";
