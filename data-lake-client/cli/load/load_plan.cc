@@ -157,9 +157,12 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
         });
         const auto surprise = guesses[column].surprise();
         if (types_.back() == "string" && !surprise.empty() && !is_key && !chosen)
-            result.notes.push_back("column " + name + " is a string because of " +
-                                   dl::quoted_value(surprise) + ", which is no plain number; --types " +
-                                   name + ":double takes it as one");
+            result.notes.push_back(
+                "column " + name + " is a string because of " + dl::quoted_value(surprise) +
+                (guesses[column].surprises_by_zeros()
+                     ? ", whose zeros would not come back beside the other numbers; --types "
+                     : ", which is no plain number; --types ") +
+                name + ":" + guesses[column].roomy_type() + " takes it as one");
     }
     return {};
 }

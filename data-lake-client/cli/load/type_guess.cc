@@ -82,7 +82,10 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
     scale_min_ = std::min(scale_min_, scale);
     scale_max_ = std::max(scale_max_, scale);
     if (written_by_hand && shape.fraction == "0") point_zero_ = true;
-    if (written_by_hand && shape.fraction.back() == '0' && shape.fraction != "0") ends_in_zeros_ = true;
+    if (written_by_hand && shape.fraction.back() == '0' && shape.fraction != "0" && !ends_in_zeros_) {
+        ends_in_zeros_ = true;
+        zeros_text_ = text;
+    }
 }
 
 void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const TextOptions& options) {
@@ -135,6 +138,18 @@ void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions&
     }
 }
 
+bool TypeGuess::scales_differ(bool is_key) const {
+    const bool zeros = ends_in_zeros_ || (is_key && point_zero_);
+    const bool whole = (seen_ & kWhole) != 0 && (is_key || ends_in_zeros_);
+    return zeros && (scale_min_ != scale_max_ || whole);
+}
+
+std::string TypeGuess::roomy_type() const {
+    const auto precision = whole_digits_ + scale_max_;
+    if (!surprises_by_zeros() || !plain_ || precision > kDecimalDigitsMax) return "double";
+    return "decimal(" + std::to_string(precision) + "," + std::to_string(scale_max_) + ")";
+}
+
 std::string TypeGuess::number_type(bool is_key) const {
     const auto decimal = [](unsigned whole, unsigned scale) -> std::string {
         const auto precision = std::max(whole + scale, 1u);
@@ -143,10 +158,7 @@ std::string TypeGuess::number_type(bool is_key) const {
     };
     if ((seen_ & kFraction) == 0) return long_ ? "long" : decimal(whole_digits_, 0);
     if (double_ && !ends_in_zeros_ && !is_key) return "double";
-    // Numbers that end in zeros are told apart by them when some have fewer: 1.1 and 1.10.
-    const bool mixed = scale_min_ != scale_max_ || (is_key && (seen_ & kWhole) != 0);
-    const bool texts_differ = ends_in_zeros_ || (is_key && point_zero_);
-    if (!plain_ || (texts_differ && mixed)) return "string";
+    if (!plain_ || scales_differ(is_key)) return "string";
     return decimal(whole_digits_, scale_max_);
 }
 

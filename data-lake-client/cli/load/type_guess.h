@@ -3,8 +3,8 @@
 //
 //   whole numbers           long; too wide for it: decimal(p,0), then string
 //   numbers with fractions  double when it gives all digits back; decimal(p,s) when not, or when the numbers
-//   end
-//                           in zeros and all have the same scale (12.50), or for a key; else string
+//                           end in zeros and all have the same scale (12.50), whole ones have none, or for a
+//                           key; else string
 //                           nan, inf, -inf (NaN, Infinity, in any case) and -0 beside fractions are such of
 //                           doubles, and those in JSON always; 1e5 may be an article number
 //   booleans                true and false, in lower case
@@ -25,12 +25,17 @@ class TypeGuess {
     void see(const Field& field, bool numbers_in_text, const TextOptions& options);
     // Of a key no floating type is made.
     std::string type(bool is_key) const;
-    // The first text because of which a column of numbers is a string: 1e5, nan and the like. Empty: there is
-    // none.
+    // The first text because of which a column of numbers is a string: 1e5, NaN and the like, or one that
+    // ends in zeros beside numbers of another scale. Empty: there is none.
     std::string surprise() const {
         const bool numbers = (seen_ & (kWhole | kFraction)) != 0 && (seen_ & kOther) == 0;
-        return numbers ? surprise_ : std::string();
+        if (!numbers) return "";
+        return surprise_.empty() && scales_differ(false) ? zeros_text_ : surprise_;
     }
+    // It is one for its zeros.
+    bool surprises_by_zeros() const { return surprise_.empty(); }
+    // What would take all values as numbers.
+    std::string roomy_type() const;
 
   private:
     enum Seen : std::uint16_t {
@@ -47,9 +52,12 @@ class TypeGuess {
     void see_number(std::string_view text, bool written_by_hand, const TextOptions& options);
     void see_text(std::string_view text, bool numbers_in_text, const TextOptions& options);
     std::string number_type(bool is_key) const;
+    // Numbers that end in zeros are told apart by them when some have fewer: 1.1 and 1.10, 1 and 1.000.
+    bool scales_differ(bool is_key) const;
 
     std::uint16_t seen_ = 0;
     std::string surprise_;        // a number that is no plain one, the first
+    std::string zeros_text_;      // the first whose fraction ends in zeros, when one does
     bool long_ = true;            // all whole numbers fit
     bool double_ = true;          // all numbers come back from a double
     bool plain_ = true;           // no exponents

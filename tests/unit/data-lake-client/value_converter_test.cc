@@ -173,7 +173,9 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"1e-05", "0.5"}, true), "string");
     EXPECT_EQ(guessed({"0.5", "1.0", "-3.25", "7"}), "double");
     EXPECT_EQ(guessed({"0.5", "1.25"}, true), "decimal(3,2)");
-    EXPECT_EQ(guessed({"12.50", "3", "7.25"}), "decimal(4,2)");
+    EXPECT_EQ(guessed({"12.50", "7.25"}), "decimal(4,2)");
+    EXPECT_EQ(guessed({"12.50", "3", "7.25"}), "string") << "3.00 is not what is written";
+    EXPECT_EQ(guessed({"10", "1.000"}), "string");
     EXPECT_EQ(guessed({"1.0", "1"}, true), "string") << "two keys, not one";
     EXPECT_EQ(guessed({"1.0", "2.5"}, true), "decimal(2,1)");
     EXPECT_EQ(guessed({"1.9", "1.10"}), "string") << "versions";
@@ -227,6 +229,23 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"1.5"}, false, options), "string");
     EXPECT_EQ(guessed({"18446744073709551615"}, false, {}, FieldKind::number), "decimal(20,0)");
     EXPECT_EQ(guessed({"1.50", "1e3"}, false, {}, FieldKind::number), "double");
+}
+
+// Why a column of numbers is a string is said, whatever the reason.
+TEST(TypeGuess, ASurpriseIsNamed) {
+    const auto surprise = [](std::initializer_list<const char*> texts) {
+        TypeGuess guess;
+        for (const char* text : texts)
+            guess.see({text, FieldKind::text}, true, {});
+        return guess.surprise();
+    };
+    EXPECT_EQ(surprise({"1", "NaN"}), "NaN");
+    EXPECT_EQ(surprise({"1", "Infinity", "2"}), "Infinity");
+    EXPECT_EQ(surprise({"1.5", "1e5"}), "1e5");
+    EXPECT_EQ(surprise({"10", "1.000"}), "1.000");
+    EXPECT_EQ(surprise({"1.9", "1.10"}), "1.10");
+    EXPECT_EQ(surprise({"1", "x"}), "");
+    EXPECT_EQ(surprise({"NaN", "none"}), "");
 }
 
 }  // namespace
