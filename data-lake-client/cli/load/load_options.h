@@ -37,7 +37,10 @@ struct CsvOptions {
 struct LoadOptions {
     std::vector<std::string> files;  // paths, patterns, directories; "-" is the standard input
     std::string table;
-    std::string key;               // column, "row_number" or "row_number:COLUMN" (COLUMN is `id` by default)
+    std::string key;  // column, "row_number" or "row_number:COLUMN" (COLUMN is `id` by default)
+    // The number of the first row when the key is the row number. Absent: 1, and a table with rows that have
+    // such keys is refused.
+    std::optional<std::uint64_t> row_number_from;
     bool create = false;           // makes the table, types from the files
     std::uint32_t partitions = 4;  // of a created table
     std::uint32_t batch_rows = 20'000;

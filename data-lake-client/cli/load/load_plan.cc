@@ -327,6 +327,7 @@ void Loader::finish_plan(const FileSet& files, LoadResult& result) {
         if (options_.create || files.format() == FileFormat::json || !columns_.file_name(i).empty())
             sent_.push_back(i);
         converters_.emplace_back(data_types_[i], options_.text);
+        if (!row_number_ && columns_.name(i) == key_) key_column_ = i;
         if (!options_.create && !columns_.file_name(i).empty() &&
             dl::ascii_lowercase(columns_.file_name(i)) != columns_.name(i))
             result.notes.push_back("column \"" + columns_.file_name(i) + "\" of the file is column " +

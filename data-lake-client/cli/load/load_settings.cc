@@ -16,6 +16,9 @@ namespace {
 constexpr std::array kSettings = {
     LoadSetting{"table", "NAME", "the table to load into"},
     LoadSetting{"key", "COLUMN", "key: a column, row_number, or row_number:COLUMN (COLUMN is id by default)"},
+    LoadSetting{
+        "row-number-from", "N",
+        "with key row_number: the number of the first row (1); needed for a table that has such keys"},
     LoadSetting{"create", "", "create the table; types follow from all values of the files"},
     LoadSetting{"types", "COLUMN:TYPE,...", "with --create: these types instead of what was found"},
     LoadSetting{"dry-run", "", "load nothing; show columns, types and the first rows"},
@@ -188,6 +191,11 @@ Result<void> set_load_option(LoadOptions& options, std::string_view given_name, 
         options.table = value;
     } else if (name == "key") {
         options.key = value;
+    } else if (name == "row-number-from") {
+        std::uint64_t first = 0;
+        auto read = read_number<std::uint64_t>(name, value, 0, std::uint64_t{1} << 62, first);
+        if (read.ok()) options.row_number_from = first;
+        return read;
     } else if (name == "create") {
         options.create = true;
     } else if (name == "dry-run") {

@@ -6,7 +6,6 @@
 #include <deque>
 #include <thread>
 
-#include "common/types/value_text.h"
 #include "data-lake-client/cli/load/load_batch.h"
 #include "data-lake-client/cli/load/row_source.h"
 
@@ -15,68 +14,13 @@ namespace {
 
 constexpr std::size_t kBatchBytesMax = 16u << 20;  // wide rows: smaller batches
 constexpr std::uint32_t kConnectionsMax = 16;
-constexpr std::size_t kPreviewRows = 10;
 constexpr std::uint64_t kRowsBetweenLooks = 4096;  // at the clock and for a cancel
-
-bool is_row_error(const Error& error) {
-    return error.code() == ErrorCode::invalid_value || error.code() == ErrorCode::limit_exceeded;
-}
 
 Error cancelled_error() {
     return Error(ErrorCode::cancelled, "the load was cancelled");
 }
 
 }  // namespace
-
-std::optional<std::uint32_t> row_named_in(std::string_view message, std::uint32_t rows) {
-    const auto at = message.find("row ");
-    if (at == std::string_view::npos) return std::nullopt;
-    std::uint64_t number = 0;
-    std::size_t digits = 0;
-    for (auto i = at + 4; i < message.size() && message[i] >= '0' && message[i] <= '9' && digits < 10;
-         ++i, ++digits)
-        number = number * 10 + static_cast<std::uint64_t>(message[i] - '0');
-    if (digits == 0 || number >= rows) return std::nullopt;
-    return static_cast<std::uint32_t>(number);
-}
-
-Result<void> send_splitting(const SendRange& send, std::uint32_t first, std::uint32_t end,
-                            std::uint64_t& loaded, std::vector<BatchRefusal>& refused,
-                            const std::function<bool()>& refused_room) {
-    // Ranges still to send, the next one last.
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges{{first, end}};
-    while (!ranges.empty()) {
-        const auto [from, to] = ranges.back();
-        ranges.pop_back();
-        if (from >= to) continue;
-        auto sent = send(from, to);
-        if (sent.ok()) {
-            loaded += to - from;
-            continue;
-        }
-        if (!is_row_error(sent.error())) return sent;
-        if (to - from == 1) {
-            refused.push_back({from, sent.error()});
-            if (!refused_room())
-                return Error(ErrorCode::limit_exceeded,
-                             "too many rows were refused, the last one with " + sent.error().to_text());
-            continue;
-        }
-        // The row that is named is tried alone: when it is good after all, halves are tried next.
-        const auto named = row_named_in(sent.error().message(), to - from);
-        if (named) {
-            const auto bad = from + *named;
-            ranges.push_back({bad + 1, to});
-            ranges.push_back({bad, bad + 1});
-            ranges.push_back({from, bad});
-        } else {
-            const auto middle = from + (to - from) / 2;
-            ranges.push_back({middle, to});
-            ranges.push_back({from, middle});
-        }
-    }
-    return {};
-}
 
 Loader::Loader(std::string address, Options client_options, LoadOptions options)
     : address_(std::move(address)), client_options_(client_options), options_(std::move(options)) {}
@@ -161,70 +105,6 @@ double Loader::done(const FileSet& files, std::size_t file, const RowSource* sou
     const double here = part >= 0 ? part * static_cast<double>(files.files()[file].bytes)
                                   : static_cast<double>(std::min(read_.done, files.files()[file].bytes));
     return (static_cast<double>(before) + here) / static_cast<double>(total);
-}
-
-// As the file has it; of a Parquet row its values as JSON.
-std::string Loader::text_of(const SourceRow& row) const {
-    if (!row.text.empty()) return std::string(row.text);
-    std::string out;
-    for (std::size_t column = 0; column < row.fields.size(); ++column) {
-        const auto& field = row.fields[column];
-        if (field.kind == FieldKind::absent) continue;
-        out += out.empty() ? "{" : ",";
-        dl::append_json_string(out, columns_.name(column));
-        out += ':';
-        if (field.kind == FieldKind::null)
-            out += "null";
-        else
-            dl::append_json_string(out, field.text);
-    }
-    return out.empty() ? out : out + "}";
-}
-
-// The row into the batch, or why not. Nothing of a row that is refused stays in the batch.
-bool Loader::convert(const SourceRow& row, std::uint64_t number, LoadBatch& batch, const RowOrigin& origin,
-                     RowProblem& problem) {
-    if (!row.problem.reason.empty()) {
-        problem = row.problem;
-        return false;
-    }
-    if (!row.unknown_field.empty() && !options_.skip_unknown_fields) {
-        problem = {
-            row.unknown_field, std::nullopt,
-            "table " + options_.table + " has no such column; --unknown-fields skip leaves such fields out"};
-        return false;
-    }
-    auto operation = Operation::insert;
-    if (row.crud.kind == FieldKind::text && row.crud.text == "delete") {
-        operation = Operation::remove;
-    } else if (row.crud.kind != FieldKind::absent &&
-               !(row.crud.kind == FieldKind::text && row.crud.text == "insert")) {
-        problem = {"crud", std::string(row.crud.text), "neither insert nor delete"};
-        return false;
-    }
-    if (row_number_) batch.put(std::to_string(number));
-    for (const auto column : sent_) {
-        const auto& field = row.fields[column];
-        if (field.kind == FieldKind::absent) {
-            batch.put_absent();
-        } else if (field.kind == FieldKind::null) {
-            if (operation == Operation::remove)
-                batch.put_absent();
-            else
-                batch.put_null();
-        } else {
-            std::string_view out;
-            if (!converters_[column].convert(field, scratch_, out, problem.reason)) {
-                problem.column = columns_.name(column);
-                problem.value = std::string(field.text);
-                batch.give_up_row();
-                return false;
-            }
-            batch.put(out);
-        }
-    }
-    batch.finish(operation, origin, row.text);
-    return true;
 }
 
 Result<void> Loader::read_files(const FileSet& files, Shared& shared, LoadResult& result,
@@ -346,44 +226,6 @@ Result<void> Loader::load_rows(const FileSet& files, std::vector<Client>& client
     return read;
 }
 
-Result<void> Loader::fill_preview(const FileSet& files, LoadResult& result) {
-    if (row_number_) result.preview.columns.emplace_back(row_number_column_, "long");
-    for (const auto column : sent_)
-        result.preview.columns.emplace_back(columns_.name(column), types_[column]);
-    SourceRow row;
-    for (const auto& file : files.files()) {
-        auto source = open(files, file, false, nullptr);
-        if (!source.ok()) return source.error();
-        while (result.preview.rows.size() < kPreviewRows) {
-            auto more = (*source)->next(row);
-            if (!more.ok()) return more.error();
-            if (!*more) break;
-            const auto number = ++result.rows_read;
-            LoadBatch probe(options_.table, std::vector<std::string>(result.preview.columns.size(), "c"),
-                            std::vector<bool>(result.preview.columns.size()));
-            RowProblem problem;
-            const RowOrigin origin{0, row.line, number};
-            if (!convert(row, number, probe, origin, problem)) {
-                result.refused.push_back({origin, file.name, std::move(problem), ""});
-                continue;
-            }
-            auto& texts = result.preview.rows.emplace_back();
-            if (row_number_) texts.emplace_back(std::to_string(number));
-            for (const auto column : sent_) {
-                const auto& field = row.fields[column];
-                std::string_view out;
-                std::string reason;
-                if (field.kind == FieldKind::absent || field.kind == FieldKind::null ||
-                    !converters_[column].convert(field, scratch_, out, reason))
-                    texts.emplace_back();
-                else
-                    texts.emplace_back(out);
-            }
-        }
-    }
-    return {};
-}
-
 Result<void> Loader::run(LoadResult& result, const Progress& on_progress) {
     const auto start = std::chrono::steady_clock::now();
     const auto seconds = [&] {
@@ -411,6 +253,8 @@ Result<void> Loader::run(LoadResult& result, const Progress& on_progress) {
     } else if (!options_.key.empty()) {
         key_ = table_column_name(options_.key);
     }
+    if (options_.row_number_from && !row_number_)
+        return Error(ErrorCode::invalid_argument, "--row-number-from goes with --key row_number");
     if (options_.create)
         if (auto looked = look(files, on_progress, result); !looked.ok()) return looked;
 
@@ -424,8 +268,10 @@ Result<void> Loader::run(LoadResult& result, const Progress& on_progress) {
     if (!options_.create || !options_.dry_run) {
         if (auto connected = connect(); !connected.ok()) return connected;
     }
-    if (!options_.create)
+    if (!options_.create) {
         if (auto described = describe_table(clients[0]); !described.ok()) return described;
+        if (auto checked = check_numbers(clients[0]); !checked.ok()) return checked;
+    }
     if (auto checked = check_headers(files, result); !checked.ok()) return checked;
     finish_plan(files, result);
     if (options_.dry_run) {
@@ -440,6 +286,7 @@ Result<void> Loader::run(LoadResult& result, const Progress& on_progress) {
     if (options_.create)
         if (auto created = create_table(clients[0], result); !created.ok()) return created;
     auto loaded = load_rows(files, clients, result, on_progress);
+    note_repeated_keys(clients.size(), result);
     if (loaded.ok() && result.rows_loaded == 0 && !result.refused.empty())
         loaded = Error(ErrorCode::invalid_value,
                        "every row was refused, the first one: " + result.refused[0].message());

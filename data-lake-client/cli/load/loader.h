@@ -18,6 +18,7 @@
 #include "data-lake-client/cli/load/load_columns.h"
 #include "data-lake-client/cli/load/load_options.h"
 #include "data-lake-client/cli/load/refused_row.h"
+#include "data-lake-client/cli/load/repeated_keys.h"
 #include "data-lake-client/cli/load/value_converter.h"
 #include "datalake/client.h"
 
@@ -81,6 +82,10 @@ class Loader {
     Result<void> apply_types();
     Result<void> create_table(Client& client, LoadResult& result);
     Result<void> describe_table(Client& client);
+    // Refuses to number rows as rows of the table are.
+    Result<void> check_numbers(Client& client);
+    // Of rows that replaced each other.
+    void note_repeated_keys(std::size_t connections, LoadResult& result) const;
     Result<void> check_headers(const FileSet& files, LoadResult& result);
     void finish_plan(const FileSet& files, LoadResult& result);
     Result<std::unique_ptr<RowSource>> open(const FileSet& files, const LoadFile& file, bool creating,
@@ -101,6 +106,10 @@ class Loader {
     const LoadOptions options_;
 
     // The plan.
+    std::optional<std::size_t> key_column_;  // of columns_, when the files have the key
+    std::string key_text_;                   // of the row that is converted
+    RepeatedKeys repeated_keys_;
+    bool deletes_ = false;  // a row of the files is one
     bool row_number_ = false;
     std::string row_number_column_;
     std::string key_;

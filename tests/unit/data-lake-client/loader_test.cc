@@ -133,6 +133,11 @@ class FakeTable {
                 std::lock_guard lock(mutex);
                 created = *request;
                 peer.done();
+            } else if (request->find("\"query\"") != std::string::npos) {
+                std::lock_guard lock(mutex);
+                asked = *request;
+                peer.frame("{\"last\":" + last_key + "}");
+                peer.done();
             } else if (request->find("desc") != std::string::npos) {
                 peer.coded(-3,
                            R"({"id":"{\"datatype\":\"long\",\"column_config\":\"PRIMARY_KEY\"}",)"
@@ -145,6 +150,8 @@ class FakeTable {
     }
     std::mutex mutex;
     std::string created;
+    std::string asked;
+    std::string last_key = "null";
     std::map<std::string, std::string> rows;
     int batches = 0;
 
@@ -224,6 +231,64 @@ TEST_F(Loading, RowNumberKeyCreatesAndUsesTwoConnections) {
     EXPECT_EQ(table.rows.size(), 300u);
     EXPECT_EQ(table.rows.count("300"), 1u);
     EXPECT_EQ(server.connections(), 2);
+}
+
+// Rows of an earlier file are not replaced because the rows of this one are numbered alike.
+TEST_F(Loading, RowNumbersDoNotReplaceRowsByChance) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    const auto run = [&](std::optional<std::uint64_t> from) {
+        LoadOptions options{.files = {file("day2.csv", "age\n7\n8\n")}, .table = "t", .key = "row_number"};
+        options.row_number_from = from;
+        Loader loader(server.address(), {}, options);
+        LoadResult result;
+        auto done = loader.run(result, [](const LoadProgress&) {});
+        return done.ok() ? std::string() : done.error().message();
+    };
+    EXPECT_EQ(run({}), "") << "an empty table";
+    EXPECT_EQ(table.rows.count("1"), 1u);
+    EXPECT_NE(table.asked.find("select max(\\\"id\\\") as last from \\\"t\\\""), std::string::npos)
+        << table.asked;
+    table.rows.clear();
+    table.last_key = "2";
+    const auto refusal = run({});
+    EXPECT_NE(refusal.find("--row-number-from 3 goes on behind them"), std::string::npos) << refusal;
+    EXPECT_TRUE(table.rows.empty());
+    EXPECT_EQ(run(3), "");
+    EXPECT_EQ(table.rows, (std::map<std::string, std::string>{{"3", "7"}, {"4", "8"}}));
+    EXPECT_EQ(run(1), "") << "replaces, as asked for";
+    table.last_key = "\"x9\"";
+    EXPECT_NE(run({}).find("keys up to \"x9\""), std::string::npos);
+    table.last_key = "0";
+    EXPECT_EQ(run({}), "") << "no key that is a number of a row";
+}
+
+TEST_F(Loading, RowsOfOneKeyAreCounted) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    const auto notes = [&](const std::string& csv) {
+        Loader loader(server.address(), {}, {.files = {file("t.csv", csv)}, .table = "t"});
+        LoadResult result;
+        auto done = loader.run(result, [](const LoadProgress&) {});
+        EXPECT_TRUE(done.ok());
+        std::string all;
+        for (const auto& note : result.notes)
+            all += note + "\n";
+        return all;
+    };
+    EXPECT_EQ(notes("id,age\n1,2\n2,2\n3,2\n"), "");
+    EXPECT_EQ(notes("id,age\n1,2\n2,3\n1,4\n"),
+              "1 row has a key that a row before has, too; the last row of each key is the one that stays\n");
+    EXPECT_EQ(notes("id,age\n1,2\n1.0,3\n1e0,4\n2,x\n2,5\n").substr(0, 15), "2 rows have a k")
+        << "as they are stored";
+    EXPECT_EQ(notes("id,age,crud\n1,2,insert\n1,,delete\n1,4,insert\n"), "")
+        << "changes, one after the other";
+    RepeatedKeys keys;
+    for (int round = 0; round < 2; ++round)
+        for (int i = 0; i < 100'000; ++i)
+            keys.see(std::to_string(i));
+    EXPECT_EQ(keys.rows(), 100'000u);
+    EXPECT_TRUE(keys.complete());
 }
 
 TEST_F(Loading, RefusesWhatCannotWork) {
