@@ -16,8 +16,10 @@ constexpr std::array kCommands = {
     CommandHelp{"cluster", "", "how the slaves and the copies of partitions are"},
     CommandHelp{"load", "FILE TABLE [key=COLUMN|row_number] [create] [SETTING=VALUE ...]",
                 "load CSV, JSON or Parquet; the settings are those of --load (--help lists them)"},
-    CommandHelp{"tail", "TABLE [--from beginning|end|OFFSET | --since TIME|15m|2h|3d] [--count N]",
-                "follow the records of a table, until Ctrl-C"},
+    CommandHelp{
+        "tail",
+        "TABLE [--from beginning|end|OFFSET | --since TIME|15m|2h|3d] [--partition N[,N]] [--count N]",
+        "follow the records of a table, until Ctrl-C"},
     CommandHelp{"save", "FILE", "run the last query again and write its rows to FILE (.csv .json .ndjson)"},
     CommandHelp{"format", "[table|json|csv|ndjson|vertical]", "how results are printed"},
     CommandHelp{"x", "[on|off]", "one column per line; without a word the other way"},

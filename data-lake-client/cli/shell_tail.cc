@@ -1,6 +1,7 @@
 // \tail (shell.h).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 
@@ -17,6 +18,44 @@ Result<void> read_number(std::string_view command, const std::string& name, cons
     if (error == std::errc() && end == text.data() + text.size() && out >= least) return {};
     return usage_error(command,
                        name + " must be a number from " + std::to_string(least) + " on, not " + text);
+}
+
+// "3" or "0,2".
+Result<void> read_partitions(const std::string& text, std::vector<std::uint32_t>& out) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const auto end = std::min(text.find(',', begin), text.size());
+        std::uint32_t partition = 0;
+        auto read = read_number<std::uint32_t>("tail", "partition (one, or several with commas between them)",
+                                               text.substr(begin, end - begin), 0, partition);
+        if (!read.ok()) return read;
+        if (std::find(out.begin(), out.end(), partition) == out.end()) out.push_back(partition);
+        begin = end + 1;
+    }
+    return {};
+}
+
+// One offset for all partitions: those that do not reach it yet begin at their end. A partition that is named
+// is taken at the word.
+Result<Positions> begin_at(Client& client, const std::string& table, std::int64_t offset,
+                           const std::vector<std::uint32_t>& named) {
+    Positions positions;
+    for (const auto partition : named)
+        positions[partition] = offset;
+    if (!named.empty()) return positions;
+    auto offsets = client.offsets(table);
+    if (!offsets.ok()) return offsets.error();
+    for (const auto& [partition, there] : offsets->partitions)
+        positions[partition] = std::min(offset, there.last + 1);
+    return positions;
+}
+
+// A view has no log.
+Error of_tail(const Error& error) {
+    if (error.code() != ErrorCode::table_not_found || error.message().find("is a view") == std::string::npos)
+        return error;
+    return Error(error.code(),
+                 error.message() + "; \\tail follows the records of a table: name one that it reads",
+                 error.outcome());
 }
 
 }  // namespace
@@ -46,6 +85,8 @@ Result<void> Shell::tail(const Command& command) {
             if (!since.ok()) return usage_error("tail", since.error().message());
             options.start = ConsumerOptions::Start::time;
             options.since = std::move(*since);
+        } else if (name == "partition") {
+            if (auto read = read_partitions(value, options.partitions); !read.ok()) return read;
         } else if (name != "from") {
             return usage_error("tail", "there is no --" + name);
         }
@@ -53,13 +94,12 @@ Result<void> Shell::tail(const Command& command) {
     if (command.settings.contains("from") && command.settings.contains("since"))
         return usage_error("tail", "--from and --since both say where to begin; give one");
     if (offset >= 0) {
-        auto table = client_.describe(command.arguments[0]);
-        if (!table.ok()) return table.error();
-        for (const auto& [partition, info] : table->partitions)
-            options.positions[partition] = offset;
+        auto begin = begin_at(client_, command.arguments[0], offset, options.partitions);
+        if (!begin.ok()) return of_tail(begin.error());
+        options.positions = std::move(*begin);
     }
     auto consumer = client_.consume(command.arguments[0], options);
-    if (!consumer.ok()) return consumer.error();
+    if (!consumer.ok()) return of_tail(consumer.error());
     InterruptAction cancel(interrupts_, [&] { consumer->cancel(); });
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
     RecordPrinter printer(*writer);
