@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "data-lake-client/cli/load/csv_escapes.h"
+
 namespace datalake::cli {
 namespace {
 
@@ -48,7 +50,7 @@ CsvReader::CsvReader(std::unique_ptr<ByteSource> bytes, const CsvDialect& dialec
     : bytes_(std::move(bytes)), dialect_(dialect) {
     quotes_ = dialect.quote.has_value();
     quote_ = dialect.quote.value_or('"');
-    escape_ = dialect.escape.value_or(quote_);
+    escape_ = dialect.backslash ? '\\' : dialect.escape.value_or(quote_);
 }
 
 Result<std::unique_ptr<CsvReader>> CsvReader::open(std::unique_ptr<ByteSource> bytes, CsvDialect dialect) {
@@ -121,6 +123,8 @@ Result<void> CsvReader::start() {
     auto stop = first_line_end();
     if (!stop.ok()) return stop.error();
     cr_lines_ = *stop != end_ && **stop == '\r' && (*stop + 1 == end_ || (*stop)[1] != '\n');
+    if (dialect_.skip_lines == 0)
+        if (auto taken = take_separator_line(); !taken.ok()) return taken;
     for (std::uint64_t skipped = 0; skipped < dialect_.skip_lines;) {
         bool found = false;
         auto more = skip_line(found);
@@ -183,7 +187,8 @@ CsvReader::Parsed CsvReader::parse_quoted(const char*& at, CsvRecord& record) {
         if (stop + 1 == end_ && !ended_) return Parsed::more;
         const char following = stop + 1 < end_ ? stop[1] : '\0';
         const bool has_following = stop + 1 < end_;
-        if (*stop == escape_ && has_following && (following == quote_ || following == escape_)) {
+        if (*stop == escape_ && has_following &&
+            (dialect_.backslash || following == quote_ || following == escape_)) {
             escaped = true;
             stop += 2;
             continue;
@@ -197,22 +202,53 @@ CsvReader::Parsed CsvReader::parse_quoted(const char*& at, CsvRecord& record) {
     return Parsed::complete;
 }
 
+CsvReader::Parsed CsvReader::find_end(const char* at, const char*& stop, bool& escapes) {
+    stop = special_.next(at, end_);
+    for (;;) {
+        if (dialect_.backslash) {
+            // The special byte may be behind a backslash.
+            const auto* escape =
+                static_cast<const char*>(std::memchr(at, escape_, static_cast<std::size_t>(stop - at)));
+            if (escape != nullptr) {
+                if (escape + 1 == end_) {
+                    if (!ended_) return Parsed::more;
+                    problem_ = "a backslash with nothing behind it at the end of the file";
+                    return Parsed::broken;
+                }
+                escapes = true;
+                at = escape + 2;
+                if (at > stop) stop = special_.next(at, end_);
+                continue;
+            }
+        }
+        // A CR alone is part of the text in a file whose lines do not end with it.
+        if (stop == end_ || *stop != '\r' || cr_lines_) return Parsed::complete;
+        if (stop + 1 == end_) {
+            if (ended_) ++stop;
+            return Parsed::complete;
+        }
+        if (stop[1] == '\n') return Parsed::complete;
+        at = stop + 1;
+        stop = special_.next(at, end_);
+    }
+}
+
 CsvReader::Parsed CsvReader::parse(CsvRecord& record) {
     record.fields.clear();
     escaped_.clear();
-    bool quoted_in_record = false;
+    bool lines_within = false;  // a field may have line ends in it
     const char* at = at_;
     for (;;) {
         bool quoted = false;
         if (quotes_ && at < end_ && *at == quote_) {
             if (const auto parsed = parse_quoted(at, record); parsed != Parsed::complete) return parsed;
-            quoted = quoted_in_record = true;
+            quoted = lines_within = true;
         } else {
-            const char* stop = special_.next(at, end_);
-            // A CR alone is part of the text in a file whose lines do not end with it.
-            while (stop < end_ && *stop == '\r' && !cr_lines_ && stop + 1 < end_ && stop[1] != '\n')
-                stop = special_.next(stop + 1, end_);
-            if (stop < end_ && *stop == '\r' && !cr_lines_ && stop + 1 == end_ && ended_) ++stop;
+            const char* stop = at;
+            bool escapes = false;
+            if (const auto parsed = find_end(at, stop, escapes); parsed != Parsed::complete) return parsed;
+            if (escapes) escaped_.push_back(record.fields.size());
+            lines_within = lines_within || escapes;
             record.fields.push_back({{at, static_cast<std::size_t>(stop - at)}, false});
             at = stop;
         }
@@ -244,11 +280,23 @@ CsvReader::Parsed CsvReader::parse(CsvRecord& record) {
         return Parsed::broken;
     }
     extra_lines_ = 0;
-    if (quoted_in_record) {
+    if (lines_within) {
         const char mark = cr_lines_ ? '\r' : '\n';
         extra_lines_ = static_cast<std::uint64_t>(std::count(at_, text_end_, mark));
     }
     return Parsed::complete;
+}
+
+Result<void> CsvReader::take_separator_line() {
+    auto stop = first_line_end();
+    if (!stop.ok()) return stop.error();
+    std::string_view line(at_, static_cast<std::size_t>(*stop - at_));
+    if (line.size() == 7 && line.front() == '"' && line.back() == '"') line = line.substr(1, 5);
+    if (line.size() != 5 || !(line.starts_with("sep=") || line.starts_with("SEP="))) return {};
+    if (!dialect_.delimiter) dialect_.delimiter = line[4];
+    bool found = false;
+    auto skipped = skip_line(found);
+    return skipped.ok() ? Result<void>() : Result<void>(skipped.error());
 }
 
 void CsvReader::broken(CsvRecord& record) {
@@ -265,8 +313,15 @@ void CsvReader::unescape(CsvRecord& record) {
     scratch_.clear();
     scratch_.reserve(static_cast<std::size_t>(text_end_ - at_));
     for (const auto index : escaped_) {
-        auto& text = record.fields[index].text;
+        auto& field = record.fields[index];
+        auto& text = field.text;
         const auto begin = scratch_.size();
+        if (dialect_.backslash) {
+            field.null = !field.quoted && text == "\\N";
+            if (!field.null) append_unescaped(scratch_, text);
+            text = std::string_view(scratch_).substr(begin);
+            continue;
+        }
         for (std::size_t i = 0; i < text.size(); ++i) {
             if (text[i] == escape_ && i + 1 < text.size() &&
                 (text[i + 1] == quote_ || text[i + 1] == escape_))
@@ -313,6 +368,13 @@ Result<bool> CsvReader::next(CsvRecord& record) {
                 continue;
             }
             broken(record);
+        }
+        // How COPY says that there is no more.
+        if (dialect_.backslash && std::string_view(at_, static_cast<std::size_t>(text_end_ - at_)) == "\\.") {
+            at_ = next_;
+            next_ = nullptr;
+            line_ += 1;
+            continue;
         }
         if (!escaped_.empty()) unescape(record);
         record.line = line_;

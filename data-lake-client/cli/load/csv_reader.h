@@ -1,5 +1,6 @@
 // CSV by RFC 4180, with what people have: LF, CRLF or CR, quotes within unquoted fields kept as they are,
-// lines of comment. Bytes to fields; what a field means is not known here. One thread.
+// lines of comment, Excel's line sep=; in front, backslash escapes where they are asked for. Bytes to fields;
+// what a field means is not known here. One thread.
 //
 // A record that breaks the form (text behind a closing quote, a quote that is never closed) costs its first
 // line: reading goes on with the next one.
@@ -20,6 +21,8 @@ struct CsvDialect {
     std::optional<char> delimiter;  // absent: the first of , tab ; | that the first line has
     std::optional<char> quote = '"';
     std::optional<char> escape;  // absent: the quote
+    // Backslash escapes of csv_escapes.h, in quotes and outside of them; then `escape` means nothing.
+    bool backslash = false;
     char comment = '\0';
     std::uint64_t skip_lines = 0;
 };
@@ -27,6 +30,7 @@ struct CsvDialect {
 struct CsvField {
     std::string_view text;
     bool quoted = false;
+    bool null = false;  // written as \N, where that is one
 };
 
 struct CsvRecord {
@@ -70,10 +74,14 @@ class CsvReader {
     Result<void> refill();
     Result<bool> skip_line(bool& found);
     Parsed parse(CsvRecord& record);
+    // Of a field without quotes: where it ends.
+    Parsed find_end(const char* at, const char*& stop, bool& escapes);
     Parsed parse_quoted(const char*& at, CsvRecord& record);
     void unescape(CsvRecord& record);
     Result<const char*> first_line_end();
     Result<void> choose_delimiter();
+    // The line `sep=;` that Excel writes in front.
+    Result<void> take_separator_line();
     const char* line_end(const char* from) const;
     void broken(CsvRecord& record);
 

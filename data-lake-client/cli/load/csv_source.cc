@@ -20,11 +20,13 @@ std::string fields_text(std::size_t count) {
 Result<std::unique_ptr<CsvSource>> CsvSource::open(const std::string& name, std::unique_ptr<ByteSource> bytes,
                                                    const LoadOptions& options, FileFormat format,
                                                    LoadColumns& columns, bool creating) {
-    CsvDialect dialect{.delimiter = options.csv.delimiter,
-                       .quote = options.csv.quote,
-                       .escape = options.csv.escape,
-                       .comment = options.csv.comment,
-                       .skip_lines = options.csv.skip};
+    CsvDialect dialect{
+        .delimiter = options.csv.delimiter,
+        .quote = options.csv.backslash && !options.csv.quote_given ? std::nullopt : options.csv.quote,
+        .escape = options.csv.escape,
+        .backslash = options.csv.backslash,
+        .comment = options.csv.comment,
+        .skip_lines = options.csv.skip};
     if (!dialect.delimiter && format == FileFormat::tsv) dialect.delimiter = '\t';
     auto reader = CsvReader::open(std::move(bytes), dialect);
     if (!reader.ok()) return reader.error();
@@ -93,7 +95,7 @@ bool CsvSource::has(std::size_t column) const {
 }
 
 bool CsvSource::is_null(std::string_view text) const {
-    if (options_.null_texts.empty()) return text.empty();
+    if (options_.null_texts.empty()) return text.empty() && !options_.backslash;
     for (const auto& null_text : options_.null_texts)
         if (text == null_text) return true;
     return false;
@@ -132,7 +134,8 @@ Result<bool> CsvSource::next(SourceRow& row) {
         Field field{{}, FieldKind::null};
         if (i < count) {
             const auto& written = record_.fields[i];
-            if (written.quoted || !is_null(written.text)) field = {written.text, FieldKind::text};
+            if (!written.null && (written.quoted || !is_null(written.text)))
+                field = {written.text, FieldKind::text};
         }
         (target < 0 ? row.crud : row.fields[static_cast<std::size_t>(target)]) = field;
     }

@@ -45,7 +45,7 @@ bool Loader::convert(const SourceRow& row, std::uint64_t number, LoadBatch& batc
     auto operation = Operation::insert;
     if (row.crud.kind == FieldKind::text && row.crud.text == "delete") {
         operation = Operation::remove;
-    } else if (row.crud.kind != FieldKind::absent &&
+    } else if (row.crud.kind != FieldKind::absent && row.crud.kind != FieldKind::null &&
                !(row.crud.kind == FieldKind::text && row.crud.text == "insert")) {
         problem = {"crud", std::string(row.crud.text), "neither insert nor delete"};
         return false;

@@ -26,7 +26,10 @@ struct CsvOptions {
     std::optional<char> delimiter;  // absent: by the header line
     bool header = true;
     std::optional<char> quote = '"';
+    bool quote_given = false;
     std::optional<char> escape;  // absent: the quote
+    // Escapes of csv_escapes.h; \N is NULL, an empty field is a text, and there are no quotes unless given.
+    bool backslash = false;
     // Unquoted fields that are NULL; none: the empty ones.
     std::vector<std::string> null_texts;
     char comment = '\0';     // lines that begin with it are left out

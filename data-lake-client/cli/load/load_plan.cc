@@ -6,6 +6,7 @@
 #include "common/types/schema.h"
 #include "common/types/value_text.h"
 #include "data-lake-client/cli/load/csv_source.h"
+#include "data-lake-client/cli/load/declared_type.h"
 #include "data-lake-client/cli/load/json_source.h"
 #include "data-lake-client/cli/load/loader.h"
 #include "data-lake-client/cli/load/parquet_source.h"
@@ -224,10 +225,10 @@ Result<void> Loader::apply_types() {
         if (!found) return wrong("--types: the files have no column " + name);
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const auto type = dl::parse_type(types_[i]);
-        if (type.has_error()) return wrong("column " + columns_.name(i) + ": " + type.error().message);
+        const auto type = stored_type(types_[i]);
+        if (!type.ok()) return wrong("column " + columns_.name(i) + ": " + type.error().message());
         data_types_.push_back(*type);
-        types_[i] = dl::type_name(*type);
+        if (!is_declared_type(types_[i])) types_[i] = dl::type_name(*type);
     }
     defaults_.assign(columns_.size(), false);
     return {};

@@ -8,6 +8,7 @@
 
 #include "common/base/ascii.h"
 #include "common/types/data_type.h"
+#include "data-lake-client/cli/load/declared_type.h"
 #include "data-lake-client/cli/load/time_format.h"
 
 namespace datalake::cli {
@@ -36,6 +37,9 @@ constexpr std::array kSettings = {
                 "between the fields of CSV: a character, or tab (told by the first line)"},
     LoadSetting{"quote", "CHAR", "around fields of CSV (\"); nothing: there are no quotes"},
     LoadSetting{"escape", "CHAR", "before a quote within quotes (the quote)"},
+    LoadSetting{"backslash", "",
+                "CSV as COPY of PostgreSQL (text) and OUTFILE of MySQL write it: \\t, \\n, \\\\ and the "
+                "like, \\N for NULL, no quotes"},
     LoadSetting{"null", "TEXT",
                 "an unquoted field of CSV that is NULL (nothing); may be given several times"},
     LoadSetting{"skip", "N", "lines of CSV in front of the column names"},
@@ -98,9 +102,11 @@ Result<void> read_types(const std::string& text, std::vector<std::pair<std::stri
         const auto part = text.substr(begin, end - begin);
         const auto colon = part.find(':');
         if (colon == 0 || colon == std::string::npos) return wrong("types", "COLUMN:TYPE,...", text);
-        const auto type = dl::parse_type(part.substr(colon + 1));
-        if (type.has_error()) return Error(ErrorCode::invalid_argument, "types: " + type.error().message);
-        out.emplace_back(part.substr(0, colon), dl::type_name(*type));
+        auto name = part.substr(colon + 1);
+        const auto type = stored_type(name);
+        if (!type.ok()) return Error(ErrorCode::invalid_argument, "types: " + type.error().message());
+        out.emplace_back(part.substr(0, colon),
+                         is_declared_type(name) ? dl::ascii_lowercase(name) : dl::type_name(*type));
         begin = end + 1;
     }
     return {};
@@ -115,6 +121,7 @@ Result<void> set_csv_option(LoadOptions& options, std::string_view name, const s
         if (read.ok()) csv.delimiter = one;
         return read;
     }
+    if (name == "quote") csv.quote_given = true;
     if (name == "quote" && value.empty()) {
         csv.quote.reset();
         return {};
@@ -131,6 +138,8 @@ Result<void> set_csv_option(LoadOptions& options, std::string_view name, const s
                                           csv.skip);
     if (name == "pad") {
         csv.pad = true;
+    } else if (name == "backslash") {
+        csv.backslash = true;
     } else if (name == "header") {
         csv.header = value.empty() || value == "true";
     } else if (name == "no-header") {

@@ -100,6 +100,8 @@ void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const Text
     }
     if (begins_like_a_date(text)) {
         std::int32_t days = 0;
+        std::string scratch;
+        if (options.timestamp_format.empty()) text = with_zone_attached(text, scratch);
         if (text.size() == 10 && options.date_format.empty() && dl::scan_date(text, days)) {
             seen_ |= kDate;
         } else if (text.size() > 10 && options.timestamp_format.empty() && !finer_than_microseconds(text) &&

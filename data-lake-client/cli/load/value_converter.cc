@@ -19,6 +19,17 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::string_view with_zone_attached(std::string_view text, std::string& scratch) {
+    constexpr std::size_t kTimeEnd = 16;  // of YYYY-MM-DD HH:MM, which comes first
+    const auto blank = text.rfind(' ');
+    if (blank == std::string_view::npos || blank < kTimeEnd) return text;
+    auto zone = text.substr(blank + 1);
+    if (zone == "UTC") zone = "Z";
+    if (zone != "Z" && !zone.starts_with('+') && !zone.starts_with('-')) return text;
+    scratch.assign(text.substr(0, blank)).append(zone);
+    return scratch;
+}
+
 bool finer_than_microseconds(std::string_view timestamp) {
     const auto point = timestamp.find('.');
     if (point == std::string_view::npos) return false;
@@ -135,7 +146,8 @@ bool ValueConverter::boolean(const Field& field, std::string_view& out, std::str
 bool ValueConverter::timestamp(const Field& field, std::string& scratch, std::string_view& out,
                                std::string& reason) const {
     std::int64_t value_us = 0;
-    const auto text = trimmed(field.text);
+    auto text = trimmed(field.text);
+    if (options_.timestamp_format.empty()) text = with_zone_attached(text, scratch);
     if (field.kind == FieldKind::text && !options_.timestamp_format.empty()) {
         if (scan_time(text, options_.timestamp_format, value_us)) {
             scratch.clear();

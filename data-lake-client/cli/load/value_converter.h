@@ -34,6 +34,10 @@ class ValueConverter {
     TextOptions options_;
 };
 
+// The zone directly behind the time, as ISO 8601 has it: `12:00:00 UTC` (BigQuery) is `12:00:00Z`, `12:00
+// +0100` is `12:00+0100`. `text` itself when no zone stands behind a blank; else a view of `scratch`.
+std::string_view with_zone_attached(std::string_view text, std::string& scratch);
+
 // More than six digits of a fraction of a second that are not all zero.
 bool finer_than_microseconds(std::string_view timestamp);
 

@@ -50,7 +50,9 @@ Read read(const std::string& text, const CsvDialect& dialect = {}, std::size_t s
         }
         auto& row = out.rows.emplace_back();
         for (const auto& field : record.fields)
-            row.push_back(field.quoted ? "<" + std::string(field.text) + ">" : std::string(field.text));
+            row.push_back(field.null     ? "~"
+                          : field.quoted ? "<" + std::string(field.text) + ">"
+                                         : std::string(field.text));
         out.lines.push_back(record.line);
     }
 }
@@ -167,6 +169,44 @@ TEST(CsvReader, BytesBroughtToUtf8) {
     EXPECT_EQ(all("\xfe\xff\0i\0d\xd8\x3d\xde\x00"s, ""), "id😀");
     EXPECT_EQ(all("i\0\x00\xd8x\0"s, "utf-16"), "i\xffx") << "half a pair is marked";
     EXPECT_FALSE(bytes_of("x", "klingon").ok());
+}
+
+// What COPY (text) of PostgreSQL and OUTFILE of MySQL write, wherever a read ends.
+TEST(CsvReader, BackslashEscapes) {
+    const std::string text =
+        "a\\tb\t\\N\tx\\\\y\n"
+        "1\\\n2\t\\\\N\t\\\t3\n"
+        "\"q\t\tC:\\\\new\\r\\n\n"
+        "\\.\n"
+        "\\0\\Z\\b\t\\Nx\tlast";
+    for (const std::size_t step : {1u, 2u, 3u, 7u, 1000u}) {
+        const auto all = read(text, {.delimiter = '\t', .quote = std::nullopt, .backslash = true}, step);
+        EXPECT_TRUE(all.problems.empty()) << step;
+        EXPECT_EQ(all.rows, (Rows{{"a\tb", "~", "x\\y"},
+                                  {"1\n2", "\\N", "\t3"},
+                                  {"\"q", "", "C:\\new\r\n"},
+                                  {std::string("\0\x1a\b", 3), "Nx", "last"}}))
+            << step;
+        EXPECT_EQ(all.lines, (std::vector<std::uint64_t>{1, 2, 4, 6})) << step;
+    }
+    const auto quoted = read("\"a\\\"b\\tc\",\"\\N\"\n", {.delimiter = ',', .backslash = true});
+    EXPECT_EQ(quoted.rows, (Rows{{"<a\"b\tc>", "<N>"}}));
+    const auto open = read("a\nb\\", {.delimiter = ',', .quote = std::nullopt, .backslash = true});
+    ASSERT_EQ(open.problems.size(), 1u);
+    EXPECT_NE(open.problems[0].find("nothing behind it"), std::string::npos);
+    EXPECT_EQ(read("a\\tb,c\n").rows, (Rows{{"a\\tb", "c"}})) << "only where it is asked for";
+}
+
+TEST(CsvReader, TheSeparatorLineOfExcel) {
+    for (const auto* line : {"sep=;\r\n", "\"sep=;\"\n", "SEP=;\n"}) {
+        const auto all = read(std::string(line) + "a,b;c\n1;2\n");
+        EXPECT_EQ(all.rows, (Rows{{"a,b", "c"}, {"1", "2"}})) << line;
+        EXPECT_EQ(all.lines, (std::vector<std::uint64_t>{2, 3})) << line;
+    }
+    EXPECT_EQ(read("sep=;\na|b\n", {.delimiter = '|'}).rows, (Rows{{"a", "b"}})) << "what is given holds";
+    EXPECT_EQ(read("sep=;\na;b\n", {.skip_lines = 1}).rows, (Rows{{"a", "b"}})) << "skipped once";
+    EXPECT_EQ(read("sep,a\n1,2\n").rows.size(), 2u);
+    EXPECT_EQ(read("sep=10\n1\n").rows.size(), 2u);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "data-lake-client/cli/load/arrow_schema.h"
 #include "data-lake-client/cli/load/json_source.h"
+#include "data-lake-client/cli/load/load_settings.h"
 #include "tests/unit/data-lake-client/fake_server.h"
 
 namespace datalake::cli {
@@ -261,6 +262,57 @@ TEST_F(Loading, RowNumbersDoNotReplaceRowsByChance) {
     EXPECT_NE(run({}).find("keys up to \"x9\""), std::string::npos);
     table.last_key = "0";
     EXPECT_EQ(run({}), "") << "no key that is a number of a row";
+}
+
+// smallint and the like go to the server as they are written; what they are stored as is known for the
+// values.
+TEST_F(Loading, DeclaredTypesAreTakenAsTypes) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    LoadOptions options{
+        .files = {file("t.csv", "id,age\n1,2\n2,x\n")}, .table = "t", .key = "id", .create = true};
+    ASSERT_TRUE(set_load_option(options, "types", "id:Varchar(20),age:smallint").ok());
+    LoadResult result;
+    EXPECT_TRUE(Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {}).ok());
+    EXPECT_NE(table.created.find(R"j("id":"varchar(20)","age":"smallint")j"), std::string::npos)
+        << table.created;
+    ASSERT_EQ(result.refused.size(), 1u);
+    EXPECT_NE(result.refused[0].problem.reason.find("not an int"), std::string::npos);
+    for (const char* types : {"a:json", "a:uuid", "a:char(3),b:time", "a:bigint", "a:decimal(5,2)"}) {
+        LoadOptions other;
+        EXPECT_TRUE(set_load_option(other, "types", types).ok()) << types;
+    }
+    for (const char* types : {"a:smallint(3)", "a:varchar(20", "a:money", "a:char"}) {
+        LoadOptions other;
+        EXPECT_FALSE(set_load_option(other, "types", types).ok()) << types;
+    }
+}
+
+// An operation that is left empty is an insert, as one that is left out.
+TEST_F(Loading, AnEmptyOperationInserts) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    LoadOptions options{.files = {file("t.csv", "id,age,crud\n1,2,\n2,3,insert\n3,4,upsert\n")},
+                        .table = "t"};
+    LoadResult result;
+    EXPECT_TRUE(Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {}).ok());
+    EXPECT_EQ(table.rows, (std::map<std::string, std::string>{{"1", "2"}, {"2", "3"}}));
+    EXPECT_EQ(result.refused.size(), 1u);
+}
+
+// COPY text and OUTFILE: \N is NULL, an empty field is a text, quotes are text.
+TEST_F(Loading, BackslashEscapes) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    LoadOptions options{.files = {file("t.tsv", "1\t\\N\n2\t7\n\"3\t8\n4\t\n")}, .table = "t"};
+    for (const auto& [name, value] : {std::pair("backslash", ""), std::pair("no-header", "")})
+        ASSERT_TRUE(set_load_option(options, name, value).ok());
+    LoadResult result;
+    EXPECT_TRUE(Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {}).ok());
+    EXPECT_EQ(table.rows, (std::map<std::string, std::string>{{"1", "/~|"}, {"2", "7"}}));
+    ASSERT_EQ(result.refused.size(), 2u);
+    EXPECT_EQ(result.refused[0].problem.value, "\"3");
+    EXPECT_EQ(result.refused[1].problem.value, "") << "an empty text is no int";
 }
 
 TEST_F(Loading, RowsOfOneKeyAreCounted) {

@@ -43,7 +43,7 @@ TEST(ValueConverter, FloatingNumbersKeepTheirDigits) {
                              "0", "-0.0", "0e99999", "1.7976931348623157e308"})
         EXPECT_EQ(converted("double", text), text);
     for (const auto* text : {"0.10000000000000000001", "9007199254740993", "89490200001234567890", "1e999",
-                             "1e-999", "123456789.123456789", "Infinity", "1,5", ".", "e5", ""})
+                             "1e-999", "123456789.123456789", "Infinite", "1,5", ".", "e5", ""})
         EXPECT_TRUE(refused("double", text)) << text;
     for (const auto* text : {"0.1", "16777216", "3.14159274", "1e30"})
         EXPECT_EQ(converted("float", text), text);
@@ -121,6 +121,19 @@ TEST(ValueConverter, TimesDatesBooleansTextsAndBinaries) {
     EXPECT_EQ(converted("binary", ""), "");
     EXPECT_TRUE(refused("binary", "AAEC/w="));
     EXPECT_TRUE(refused("binary", "1234", {}, FieldKind::number)) << "a number is not base64";
+}
+
+// BigQuery writes UTC behind a blank, others an offset.
+TEST(ValueConverter, ZonesBehindABlank) {
+    EXPECT_EQ(converted("timestamp", "2024-01-31 12:00:00 UTC"), "2024-01-31 12:00:00Z");
+    EXPECT_EQ(converted("timestamp", "2024-01-31 12:00:00.123456 UTC"), "2024-01-31 12:00:00.123456Z");
+    EXPECT_EQ(converted("timestamp", "2024-01-31T12:00:00 +0100"), "2024-01-31T12:00:00+0100");
+    EXPECT_EQ(converted("timestamp", "2024-01-31 12:00:00 -05:30"), "2024-01-31 12:00:00-05:30");
+    EXPECT_EQ(converted("timestamp", "2024-01-31 12:00 Z"), "2024-01-31 12:00Z");
+    for (const auto* text :
+         {"2024-01-31 UTC", "2024-01-31 +0100", "2024-01-31 12:00:00 CET", "2024-01-31 12:00:00 UTC+1",
+          "2024-01-31 12:00:00+01 UTC", "2024-01-31 12:00:00 +", "2024-01-31 12:00:00.1234567 UTC"})
+        EXPECT_TRUE(refused("timestamp", text)) << text;
 }
 
 TEST(ValueConverter, SeparatorsOfNumbers) {
@@ -213,6 +226,9 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"2024-01-31", "1999-12-01"}), "date");
     EXPECT_EQ(guessed({"2024-01-31 12:00:00", "2024-01-31T12:00:00.5"}), "timestamp");
     EXPECT_EQ(guessed({"2024-01-01T05:30:00.123Z", "2024-01-01T05:30:00+05:30"}), "timestamp");
+    EXPECT_EQ(guessed({"2024-01-01 05:30:00 UTC", "2024-01-01 05:30:00.5 UTC"}), "timestamp");
+    EXPECT_EQ(guessed({"2024-01-01 05:30:00 +0100"}), "timestamp");
+    EXPECT_EQ(guessed({"2024-01-01 05:30:00 UTC", "2024-01-01 05:30:00"}), "string");
     EXPECT_EQ(guessed({"2024-01-01T05:30:00Z", "2024-01-01T05:30:00"}), "string");
     EXPECT_EQ(guessed({"2024-01-01T05:30:00.123456789"}), "string");
     EXPECT_EQ(guessed({"2024-01-31", "2024-01-31 12:00:00"}), "string");
