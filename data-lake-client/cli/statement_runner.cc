@@ -45,6 +45,30 @@ ReplyForm reply_form(const StatementTraits& traits) {
     return object ? ReplyForm::one_object : ReplyForm::rows;
 }
 
+// A write that says nothing of the meta of its reply, asking for it.
+std::optional<std::string> with_meta(const std::string& json) {
+    const auto traits = statement_traits(json);
+    const bool writes =
+        traits.name == "insert" || (traits.name == "batch_insert" && !traits.takes_attachment) ||
+        (traits.name == "sql" && (traits.sql_verb == "insert" || traits.sql_verb == "delete" ||
+                                  traits.sql_verb == "truncate" || traits.sql_verb == "create"));
+    if (!writes) return std::nullopt;
+    std::string out = json;
+    if (const auto options = json_member(json, "options")) {
+        // With on_error the reply says by itself what was left out.
+        if (options->kind != JsonKind::object || json_member(options->raw, "meta") ||
+            json_member(options->raw, "on_error"))
+            return std::nullopt;
+        JsonReader members(options->raw);
+        const bool any = members.enter() && members.next();
+        const auto begin = static_cast<std::size_t>(options->raw.data() - json.data()) + 1;
+        if (begin > out.size()) return std::nullopt;
+        return out.insert(begin, any ? "\"meta\":true," : "\"meta\":true");
+    }
+    const auto end = out.rfind('}');
+    return out.insert(end, ",\"options\":{\"meta\":true}");
+}
+
 // `show create table t`, in a request.
 bool is_show_create(const std::string& json) {
     const auto sql = json_member(json, "sql");
@@ -130,10 +154,10 @@ std::string StatementRunner::elapsed_text() const {
     return format_elapsed(std::chrono::steady_clock::now() - start_);
 }
 
-void StatementRunner::print_done(std::optional<std::uint64_t> rows) {
+void StatementRunner::print_done(std::optional<std::uint64_t> rows, bool deletes) {
     if (settings_.quiet || !is_for_people()) return;
     std::string notes;
-    if (rows) notes = std::to_string(*rows) + (*rows == 1 ? " row" : " rows");
+    if (rows) notes = std::to_string(*rows) + (deletes ? " delete" : " row") + (*rows == 1 ? "" : "s");
     if (settings_.timing) notes += (notes.empty() ? "" : ", ") + elapsed_text();
     output_.write(notes.empty() ? "OK\n" : "OK (" + notes + ")\n");
 }
@@ -151,7 +175,9 @@ Result<void> StatementRunner::run(const Statement& statement) {
     rows_printed_ = 0;
     Result<void> done;
     if (statement.kind == Statement::Kind::json) {
-        done = run_json(statement.text);
+        // A person is told how many rows were written; what a script gets is what it asked for.
+        auto counted = is_for_people() && !settings_.quiet ? with_meta(statement.text) : std::nullopt;
+        done = counted ? run_json(*counted, true) : run_json(statement.text);
     } else if (is_query_sql(statement.text)) {
         done = run_select(statement.text);
     } else {
@@ -305,7 +331,7 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
         if (meta && is_for_people()) output_.write(*meta + "\n");
         if (meta && !is_for_people()) std::fputs((*meta + "\n").c_str(), stderr);
     } else if (counts_rows || *kind == ReplyKind::done) {
-        print_done(rows_written);
+        print_done(rows_written, traits.sql_verb == "delete" || traits.sql_verb == "truncate");
     }
     return {};
 }

@@ -47,11 +47,14 @@ class StatementRunner {
     Result<void> run_select(std::string_view text);
     // `counts_rows`: its meta frame is asked for, to say how many rows were written.
     Result<void> run_json(const std::string& json, bool counts_rows = false);
+    // DESC of what is no table: a view has columns, too.
+    Result<void> describe_view(const Statement& statement, const Error& error);
     Result<void> run_stream_read(const std::string& json);
     // Draws a progress frame and says so; anything else is left to the caller.
     bool draw_progress(Progress& progress, const std::string& frame);
     Result<void> print_reply(ReplyKind kind, const std::string& name, const std::string& frame);
-    void print_done(std::optional<std::uint64_t> rows = {});
+    // `deletes`: what was written are deletes, of keys that need not have had a row.
+    void print_done(std::optional<std::uint64_t> rows = {}, bool deletes = false);
     // "(3 rows, 12.3 ms)" after tables, nothing elsewhere.
     void print_count(std::uint64_t rows);
     std::string elapsed_text() const;
