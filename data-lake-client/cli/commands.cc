@@ -9,23 +9,28 @@
 namespace datalake::cli {
 namespace {
 
+constexpr std::size_t kAny = ~std::size_t{0};
 constexpr std::array kCommands = {
-    CommandHelp{"dt", "", "tables and views"},
-    CommandHelp{"d", "[TABLE]", "columns of a table or view; without one all of them"},
-    CommandHelp{"l", "[TABLE]", "nodes: where the partitions of the tables are"},
-    CommandHelp{"cluster", "", "how the slaves and the copies of partitions are"},
+    CommandHelp{"dt", "[PATTERN]", "tables and views; of those of a PATTERN (peo*)", 1},
+    CommandHelp{"d", "[TABLE|PATTERN]",
+                "columns of a table or view; without one, or with a pattern, their names", 1},
+    CommandHelp{"l", "[TABLE]", "nodes: where the partitions of the tables are", kAny},
+    CommandHelp{"cluster", "", "how the slaves and the copies of partitions are", 0},
     CommandHelp{"load", "FILE TABLE [key=COLUMN|row_number] [create] [SETTING=VALUE ...]",
-                "load CSV, JSON or Parquet; the settings are those of --load (--help lists them)"},
+                "load CSV, JSON or Parquet; the settings are those of --load (--help lists them)", kAny},
     CommandHelp{
         "tail",
         "TABLE [--from beginning|end|OFFSET | --since TIME|15m|2h|3d] [--partition N[,N]] [--count N]",
-        "follow the records of a table, until Ctrl-C"},
-    CommandHelp{"save", "FILE", "run the last query again and write its rows to FILE (.csv .json .ndjson)"},
-    CommandHelp{"format", "[table|json|csv|ndjson|vertical]", "how results are printed"},
-    CommandHelp{"x", "[on|off]", "one column per line; without a word the other way"},
-    CommandHelp{"timing", "[on|off]", "time of each statement; without a word the other way"},
-    CommandHelp{"?", "", "this help"},
-    CommandHelp{"q", "", "quit"},
+        "follow the records of a table, until Ctrl-C", kAny},
+    CommandHelp{"save", "FILE", "run the last query again and write its rows to FILE (.csv .json .ndjson)",
+                1},
+    CommandHelp{"i", "FILE", "run the statements of FILE", 1},
+    CommandHelp{"o", "[FILE]", "write what statements print to FILE; without one to the terminal again", 1},
+    CommandHelp{"format", "[table|json|csv|ndjson|vertical]", "how results are printed", 1},
+    CommandHelp{"x", "[on|off]", "one column per line; without a word the other way", 1},
+    CommandHelp{"timing", "[on|off]", "time of each statement; without a word the other way", 1},
+    CommandHelp{"?", "", "this help", kAny},
+    CommandHelp{"q", "", "quit", 0},
 };
 
 // A setting that is given by its name alone.
@@ -120,6 +125,13 @@ Result<Command> parse_command(std::string_view line) {
             command.arguments.push_back(word);
         }
     }
+    // What is not looked at would be taken as done.
+    const auto& help = *std::find_if(kCommands.begin(), kCommands.end(),
+                                     [&](const CommandHelp& one) { return one.name == command.name; });
+    if (command.arguments.size() > help.words_max)
+        return usage_error(command.name, "what is " + command.arguments[help.words_max] + "?");
+    if (help.name != "load" && help.name != "tail" && !command.settings.empty())
+        return usage_error(command.name, "there is no --" + command.settings.begin()->first);
     return command;
 }
 

@@ -15,6 +15,7 @@ struct CommandHelp {
     std::string_view name;
     std::string_view arguments;
     std::string_view what;
+    std::size_t words_max;  // more of them are refused
 };
 std::span<const CommandHelp> command_list();
 

@@ -16,7 +16,8 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         "terminal."};
     app.name("data-lake-client");
     std::string format = "table";
-    app.add_option("address", line.address, "host:port of the master")->capture_default_str();
+    app.add_option("address", line.address, "host:port of the master; a port alone is one of this machine")
+        ->capture_default_str();
     app.add_option("-c,--command", line.statements, "run STATEMENT and exit; may be given several times")
         ->type_name("STATEMENT")
         ->allow_extra_args(false);
@@ -68,6 +69,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         parsed.text = out.str() + problem.str();
         return parsed;
     }
+    // A number alone is a port of this machine.
+    if (!line.address.empty() && line.address.find_first_not_of("0123456789") == std::string::npos)
+        line.address.insert(0, "127.0.0.1:");
     line.header = !no_header;
     const auto refuse = [&](std::string text) {
         parsed.exit_code = kExitUsage;

@@ -37,6 +37,12 @@ class Output {
     }
     // False when something could not be written, now or earlier.
     virtual bool flush();
+    // Text from now on goes there.
+    void redirect(std::FILE* file) {
+        flush();
+        file_ = file;
+        good_ = true;
+    }
 
   protected:
     std::FILE* file_;

@@ -1,18 +1,23 @@
 #include "data-lake-client/cli/shell.h"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "common/base/ascii.h"
 #include "data-lake-client/cli/line_editor.h"
-#include "data-lake-client/cli/load/new_file.h"
 #include "data-lake-client/src/statement.h"
 
 namespace datalake::cli {
 namespace {
+
+bool is_pattern(std::string_view name) {
+    return name.find_first_of("*?") != std::string_view::npos;
+}
 
 // What a command that is on or off is to be: `on`, `off`, or the other way.
 Result<bool> switched(std::string_view command, const std::vector<std::string>& words, bool now) {
@@ -119,6 +124,7 @@ int Shell::run_statements(const std::vector<std::string>& texts) {
 }
 
 int Shell::run_stream(std::FILE* input) {
+    bool first = true;
     StatementReader reader(false);
     int worst = kExitOk;
     char* line = nullptr;
@@ -136,6 +142,14 @@ int Shell::run_stream(std::FILE* input) {
         std::string_view text(line, static_cast<std::size_t>(length));
         while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
             text.remove_suffix(1);
+        // Editors of Windows write a mark in front.
+        if (first && text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+        if (first && (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))) {
+            std::fputs("ERROR the statements are UTF-16; save them as UTF-8\n", stderr);
+            worst = kExitUsage;
+            break;
+        }
+        first = false;
         reader.add_line(text);
         while (auto statement = stop ? std::nullopt : reader.next())
             run_one(*statement);
@@ -224,24 +238,27 @@ void Shell::print_help() {
 
 Result<Shell::Next> Shell::run_command(const Command& command) {
     const auto& words = command.arguments;
+    if (command.name == "i") {
+        if (words.size() != 1) return usage_error("i", "name one file");
+        if (auto included = include(words[0]); !included.ok()) return included.error();
+        return Next::go_on;
+    }
     InterruptAction cancel(interrupts_, [this] { client_.cancel(); });
     if (command.name == "q") return Next::quit;
     if (command.name == "?") {
         print_help();
-    } else if (command.name == "dt") {
+    } else if (command.name == "dt" || (command.name == "d" && !words.empty() && is_pattern(words[0]))) {
+        if (!words.empty()) {
+            if (auto printed = print_names(words[0]); !printed.ok()) return printed.error();
+            return Next::go_on;
+        }
         auto ran = runner_.run({Statement::Kind::sql, "show_table"});
         if (!ran.ok()) return ran.error();
     } else if (command.name == "cluster") {
         auto ran = runner_.run({Statement::Kind::sql, "cluster_status"});
         if (!ran.ok()) return ran.error();
     } else if (command.name == "d") {
-        if (words.size() > 1) return usage_error("d", "name one table, or none for all");
         auto ran = runner_.run({Statement::Kind::sql, words.empty() ? "show_table" : "desc " + words[0]});
-        // A view has columns too.
-        if (!ran.ok() && !words.empty() && ran.error().code() == ErrorCode::table_not_found) {
-            auto columns = runner_.run({Statement::Kind::sql, "show columns from " + words[0]});
-            if (columns.ok()) ran = std::move(columns);
-        }
         if (!ran.ok()) return ran.error();
     } else if (command.name == "l") {
         std::vector<std::string> names = words;
@@ -280,6 +297,9 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
     } else if (command.name == "save") {
         if (words.size() != 1) return usage_error("save", "name one file");
         if (auto saved = save(words[0]); !saved.ok()) return saved.error();
+    } else if (command.name == "o") {
+        if (auto redirected = redirect(words.empty() ? "" : words[0]); !redirected.ok())
+            return redirected.error();
     } else if (command.name == "tail") {
         if (auto tailed = tail(command); !tailed.ok()) return tailed.error();
     } else if (command.name == "load") {
@@ -288,35 +308,14 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
     return Next::go_on;
 }
 
-Result<void> Shell::save(const std::string& file) {
-    if (!last_query_) return usage_error("save", "there was no query yet");
-    if (!only_reads(*last_query_))
-        return usage_error("save",
-                           "the last rows came from a statement that may change something, which is not run "
-                           "again; run a query first");
-    const auto dot = file.rfind('.');
-    const auto format =
-        dot == std::string::npos ? std::nullopt : output_format_from_name(file.substr(dot + 1));
-    const auto lines = dot != std::string::npos && file.substr(dot) == ".jsonl"
-                           ? std::optional(OutputFormat::ndjson)
-                           : format;
-    if (!lines || *lines == OutputFormat::table || *lines == OutputFormat::vertical)
-        return usage_error("save", "the name must end in .csv, .json, .ndjson or .jsonl");
-    NewFile out;
-    if (auto opened = out.open(file); !opened.ok()) return opened;
-    PrintSettings settings = settings_;
-    settings.format = *lines;
-    settings.quiet = true;
-    settings.progress = false;
-    std::uint64_t rows = 0;
-    {
-        Output output(out.file());
-        StatementRunner writer(client_, settings, output);
-        if (auto written = writer.run(*last_query_); !written.ok()) return written;
-        rows = writer.rows_printed();
-    }
-    if (auto finished = out.finish(); !finished.ok()) return finished;
-    output_.write(fmt::format("{} rows in {}\n", rows, file));
+Result<void> Shell::print_names(const std::string& pattern) {
+    auto names = client_.tables();
+    if (!names.ok()) return names.error();
+    std::vector<std::vector<Cell>> rows;
+    for (const auto& name : *names)
+        if (::fnmatch(dl::ascii_lowercase(pattern).c_str(), name.c_str(), 0) == 0)
+            rows.push_back({text_cell(name)});
+    runner_.print_list("table_name", rows);
     return {};
 }
 

@@ -23,6 +23,10 @@ class Shell {
     Shell(Client& client, Options client_options, const CommandLine& command_line, Interrupts& interrupts);
 
     // Exit codes of options.h.
+    ~Shell();
+    Shell(const Shell&) = delete;
+    Shell& operator=(const Shell&) = delete;
+
     int run_statements(const std::vector<std::string>& texts);
     int run_stream(std::FILE* input);
     int run_terminal();
@@ -33,7 +37,13 @@ class Shell {
     // Runs one statement, prints an error; its exit code in exit_code_.
     Next run(const Statement& statement);
     Result<Next> run_command(const Command& command);
+    // Tables and views whose names a pattern of * and ? takes.
+    Result<void> print_names(const std::string& pattern);
     Result<void> save(const std::string& file);
+    // \i: the statements of a file; the code of the worst in exit_code_.
+    Result<void> include(const std::string& file);
+    // \o: where results go; empty: the standard output.
+    Result<void> redirect(const std::string& file);
     Result<void> tail(const Command& command);
     Result<void> load(const Command& command);
     Result<void> load(const LoadOptions& options);
@@ -51,7 +61,9 @@ class Shell {
     StatementRunner runner_;
     std::optional<Statement> last_query_;  // that gave rows, or was to give them
     int exit_code_ = kExitOk;
-    bool partly_loaded_ = false;  // by the last load
+    int includes_ = 0;                 // files that are being run, one within the other
+    std::FILE* redirected_ = nullptr;  // where results go instead of the standard output
+    bool partly_loaded_ = false;       // by the last load
     // For completion.
     bool tables_known_ = false;
     std::vector<std::string> tables_;

@@ -3,6 +3,7 @@
 #include "data-lake-client/cli/statement_runner.h"
 #include "data-lake-client/src/client_impl.h"
 #include "data-lake-client/src/consumer_impl.h"
+#include "data-lake-client/src/statement.h"
 
 namespace datalake::cli {
 
@@ -108,6 +109,20 @@ void StatementRunner::print_rows(const std::vector<std::string>& columns,
         writer->row(row);
     writer->end();
     if (counted) print_count(rows.size());
+}
+
+void StatementRunner::print_list(const std::string& column, const std::vector<std::vector<Cell>>& rows) {
+    start_ = std::chrono::steady_clock::now();
+    print_rows({column}, rows, true);
+}
+
+Result<void> StatementRunner::describe_view(const Statement& statement, const Error& error) {
+    const auto verb = sql_first_word(statement.text);
+    if (error.code() != ErrorCode::table_not_found || (verb != "desc" && verb != "describe")) return error;
+    std::string json = "{\"sql\":";
+    append_json_string(
+        json, "show columns from " + std::string(skip_sql_blanks(statement.text).substr(verb.size())));
+    return run_json(json + "}").ok() ? Result<void>() : Result<void>(error);
 }
 
 void StatementRunner::print_table_info(const TableInfo& table) {

@@ -189,6 +189,7 @@ Result<void> StatementRunner::run(const Statement& statement) {
         const bool writes = verb == "insert" || verb == "delete" || verb == "truncate" || verb == "create";
         if (writes) json += ",\"options\":{\"meta\":true}";
         done = run_json(json + "}", writes);
+        if (!done.ok()) done = describe_view(statement, done.error());
     }
     if (!output_.flush() && done.ok()) return Error(ErrorCode::io_error, "the output cannot be written");
     return done;

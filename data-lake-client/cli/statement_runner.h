@@ -37,6 +37,8 @@ class StatementRunner {
     // Prints a table the client itself made; a row count when `counted`.
     void print_rows(const std::vector<std::string>& columns, const std::vector<std::vector<Cell>>& rows,
                     bool counted);
+    // The same with one column, timed from now on.
+    void print_list(const std::string& column, const std::vector<std::vector<Cell>>& rows);
     void print_table_info(const TableInfo& table);
     // Where the partitions are, of some tables.
     void print_nodes(const std::vector<TableInfo>& tables);

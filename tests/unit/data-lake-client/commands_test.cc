@@ -25,6 +25,12 @@ TEST(Commands, WordsQuotesAndSettings) {
     EXPECT_EQ(parse_command("\\q;")->name, "q");
     EXPECT_FALSE(parse_command("\\load 'x").ok());
     EXPECT_FALSE(parse_command("\\tail t --from").ok());
+    // Words that nobody looks at are no silent success.
+    for (const char* line : {"\\dt a b", "\\d t u", "\\cluster x", "\\q x", "\\save a.csv b.csv",
+                             "\\format csv json", "\\timing on off", "\\i a b", "\\o a b", "\\dt --all x"})
+        EXPECT_FALSE(parse_command(line).ok()) << line;
+    for (const char* line : {"\\dt peo*", "\\l a b", "\\? select", "\\i a.sql", "\\o"})
+        EXPECT_TRUE(parse_command(line).ok()) << line;
 }
 
 TEST(Commands, AMistypedOneNamesTheNearest) {
@@ -45,6 +51,8 @@ TEST(CommandLine, OptionsAndExitCodes) {
     const char* address_last[] = {"data-lake-client", "-c", "select 1", "db:2"};
     EXPECT_EQ(parse_command_line(4, address_last).command_line.address, "db:2");
     EXPECT_EQ(parse_command_line(4, address_last).command_line.statements.size(), 1u);
+    const char* port[] = {"data-lake-client", "23000"};
+    EXPECT_EQ(parse_command_line(2, port).command_line.address, "127.0.0.1:23000");
     const char* none[] = {"data-lake-client"};
     EXPECT_EQ(parse_command_line(1, none).command_line.address, "127.0.0.1:7853");
     EXPECT_TRUE(parse_command_line(1, none).command_line.header);
@@ -71,8 +79,9 @@ TEST(Shell, ErrorsSayWhatToDo) {
 
 TEST(Shell, KnowsWhatOnlyReads) {
     using Kind = Statement::Kind;
-    for (const char* text :
-         {"select 1", "(select 1)", "-- a\nWITH a AS (SELECT 1) FROM a", "explain select 1"})
+    for (const char* text : {"select 1", "(select 1)", "-- a\nWITH a AS (SELECT 1) FROM a",
+                             "explain select 1", "pivot t on a", "desc t", "UNPIVOT t on a", "from t",
+                             "values (1)", "summarize t", "show sizes", "cluster_status", "max_offset t"})
         EXPECT_TRUE(only_reads({Kind::sql, text})) << text;
     for (const char* text : {"insert into t values (1)", "delete from t where id = 1", "drop t"})
         EXPECT_FALSE(only_reads({Kind::sql, text})) << text;

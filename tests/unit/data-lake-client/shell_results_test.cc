@@ -117,5 +117,52 @@ TEST_F(ShellResults, SaveWritesTheLastResult) {
     EXPECT_THAT(errors, HasSubstr("there was no query yet"));
 }
 
+// The prompt of a person says how many rows a JSON write wrote, too; a script gets what it asked for.
+TEST_F(ShellResults, WritesAreCounted) {
+    const auto table = [&](const char* statement) {
+        asked.clear();
+        return run({statement}, OutputFormat::table);
+    };
+    EXPECT_THAT(table(R"({"sql":"delete from t where a = 1"})"), HasSubstr("OK (3 deletes, "));
+    EXPECT_EQ(asked[0], R"({"sql":"delete from t where a = 1","options":{"meta":true}})");
+    EXPECT_THAT(table("delete from t where a = 1"), HasSubstr("OK (3 deletes, "))
+        << "of keys, with rows or not";
+    EXPECT_THAT(table("insert into t values (1)"), HasSubstr("OK (3 rows, "));
+    EXPECT_THAT(table(R"({"options":{"timeout_ms":5},"sql":"insert into t select 1"})"),
+                HasSubstr("OK (3 rows, "));
+    EXPECT_EQ(asked[0], R"({"options":{"meta":true,"timeout_ms":5},"sql":"insert into t select 1"})");
+    EXPECT_THAT(table(R"({"sql":"insert into t select 1","options":{}})"), HasSubstr("OK (3 rows, "));
+    const char* lenient = R"({"insert":{"table_name":"t","data":{}},"options":{"on_error":"skip"}})";
+    (void)table(lenient);
+    EXPECT_EQ(asked[0], lenient) << "its reply has what was left out";
+    const char* own = R"({"sql":"insert into t select 1","options":{"meta":false}})";
+    EXPECT_THAT(table(own), HasSubstr("OK ("));
+    EXPECT_EQ(asked[0], own);
+    asked.clear();
+    run({R"({"sql":"delete from t"})"}, OutputFormat::json);
+    EXPECT_EQ(asked[0], R"({"sql":"delete from t"})");
+}
+
+TEST_F(ShellResults, FilesOfStatementsAndOfResults) {
+    const auto script = path("script.sql"), outer = path("outer.sql"), results = path("results.csv");
+    std::ofstream(script) << "\xef\xbb\xbfselect 1;\n\\q\nselect 2;\n";
+    std::ofstream(outer) << "\\i " << script << "\nselect 3;\n";
+    EXPECT_EQ(run({"\\i " + outer}), "n,k\n1,1\n1,2\nn,k\n2,1\n2,2\n") << "\\q ends its file only";
+    EXPECT_EQ(asked[0].find("\xef"), std::string::npos) << "the mark of an editor is no statement";
+    std::ofstream(outer) << "\\i " << outer << "\n";
+    run({"\\i " + outer}, OutputFormat::csv, kExitStatementFailed);
+    EXPECT_THAT(errors, HasSubstr("file within another"));
+    run({"\\i " + path("nowhere.sql"), "select 1"}, OutputFormat::csv, kExitStatementFailed);
+    EXPECT_THAT(errors, HasSubstr("nowhere.sql cannot be read"));
+    asked.clear();
+    EXPECT_EQ(run({"\\o " + results, "select 1", "\\o", "select 2"}), "n,k\n2,1\n2,2\n");
+    EXPECT_EQ(text(results), "n,k\n1,1\n1,2\n");
+    run({"\\o " + path("no/such/folder/f.csv")}, OutputFormat::csv, kExitStatementFailed);
+    EXPECT_THAT(errors, HasSubstr("cannot be written"));
+    EXPECT_EQ(run({"\\dt A*"}), "table_name\na\n");
+    EXPECT_EQ(run({"\\d ?"}), "table_name\na\nb\n");
+    EXPECT_EQ(run({"\\dt x*"}), "table_name\n");
+}
+
 }  // namespace
 }  // namespace datalake::cli
