@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "common/base/byte_io.h"
+#include "common/base/utf8.h"
+#include "common/json/json_check.h"
 
 namespace dl {
 namespace {
@@ -10,6 +12,8 @@ namespace {
 // Bounds on what a worker says of itself.
 constexpr std::size_t kMissingMax = 16;
 constexpr std::uint8_t kPrecisionMax = 38;
+constexpr std::uint32_t kColumnsMax = 1u << 20;
+constexpr std::size_t kMessageBytesMax = 64u << 10;
 
 Error corrupt(const char* what) {
     return make_error(ErrorCode::corrupt_data,
@@ -33,6 +37,28 @@ bool is_result_type(DataType type) {
     if (type.kind < TypeKind::int32 || type.kind > TypeKind::json) return false;
     if (type.kind != TypeKind::decimal) return type.precision == 0 && type.scale == 0;
     return type.precision >= 1 && type.precision <= kPrecisionMax && type.scale <= type.precision;
+}
+
+// A client is told it.
+void make_readable(std::string& message) {
+    if (message.size() > kMessageBytesMax) message.resize(kMessageBytesMax);
+    if (is_utf8(message)) return;
+    for (auto& c : message)
+        if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+}
+
+bool is_text(const ResultColumn& column) {
+    return is_utf8(column.name);
+}
+
+// Frames of a result carry it as it is.
+bool all_json(const ColumnBatch& batch) {
+    for (const auto& column : batch.columns()) {
+        if (column.type.kind != TypeKind::json) continue;
+        for (std::uint32_t row = 0; row < batch.rows(); ++row)
+            if (!column.is_null(row) && !is_json_text(column.bytes(row))) return false;
+    }
+    return true;
 }
 
 }  // namespace
@@ -93,6 +119,7 @@ Result<WorkerFailure> WorkerFailure::decode(std::string_view bytes) {
     failure.error.message = in.read_string();
     if (!in.at_end() || code > static_cast<std::uint8_t>(ErrorCode::internal)) return corrupt("its error");
     failure.error.code = static_cast<ErrorCode>(code);
+    make_readable(failure.error.message);
     return failure;
 }
 
@@ -116,13 +143,16 @@ std::string encode_columns(const std::vector<ResultColumn>& columns) {
 Result<std::vector<ResultColumn>> decode_columns(std::string_view bytes) {
     ByteReader in(bytes);
     std::vector<ResultColumn> columns;
-    for (auto left = in.read<std::uint32_t>(); left > 0 && in.ok(); --left) {
+    auto left = in.read<std::uint32_t>();
+    if (left > kColumnsMax) return corrupt("the columns of its result");
+    for (; left > 0 && in.ok(); --left) {
         ResultColumn column;
         column.name = in.read_string();
         column.type.kind = static_cast<TypeKind>(in.read<std::uint8_t>());
         column.type.precision = in.read<std::uint8_t>();
         column.type.scale = in.read<std::uint8_t>();
-        if (!in.ok() || !is_result_type(column.type)) return corrupt("a column of its result");
+        if (!in.ok() || !is_result_type(column.type) || !is_text(column))
+            return corrupt("a column of its result");
         columns.push_back(std::move(column));
     }
     if (!in.at_end()) return corrupt("the columns of its result");
@@ -134,10 +164,10 @@ Result<ColumnBatch> decode_rows(const SharedBytes& bytes, const std::vector<Resu
     if (bytes.size() < kCountBytes) return corrupt("a batch of its rows");
     const auto rows = load_le<std::uint32_t>(bytes.data());
     DL_TRY_ASSIGN(auto batch,
-                  ColumnBatch::decode(bytes.slice(kCountBytes, bytes.size() - kCountBytes), rows));
+                  ColumnBatch::decode(bytes.slice(kCountBytes, bytes.size() - kCountBytes), rows, true));
     const bool fits =
         rows > 0 && std::ranges::equal(batch.columns(), columns, {}, &ColumnView::type, &ResultColumn::type);
-    if (!fits) return corrupt("a batch of its rows");
+    if (!fits || !all_json(batch)) return corrupt("a batch of its rows");
     return batch;
 }
 

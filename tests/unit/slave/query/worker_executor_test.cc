@@ -13,6 +13,8 @@
 
 #include "common/base/log.h"
 #include "slave/query/query_worker.h"
+#include "tests/unit/common/worker/hostile_worker.h"
+#include "tests/unit/slave/query/hostile_fragment_worker.h"
 #include "tests/unit/slave/query/query_fixture.h"
 
 namespace dl::slave::test {
@@ -329,6 +331,7 @@ TEST_F(WorkerExecutorTest, AStatementThatCrashesAgainIsRefused) {
 
 // Workers are this program, started again.
 int main(int argc, char** argv) {
+    if (dl::test::is_hostile_worker(argc, argv)) dl::slave::test::serve_hostile_fragments();
     if (const auto status = dl::slave::run_as_query_worker(argc, argv)) return *status;
     ::testing::InitGoogleMock(&argc, argv);
     return RUN_ALL_TESTS();
