@@ -1,9 +1,9 @@
 #include "slave/query/query_executor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
-#include "common/duck/select_ast.h"
 #include "common/duck/whole_count.h"
 #include "slave/query/found_rows.h"
 #include "slave/query/point_query.h"
@@ -104,6 +104,21 @@ std::optional<std::uint64_t> rows_counted(const FragmentQuery& query, const Sele
 
 }  // namespace
 
+// The same text is parsed and looked at by the gate once, as long as all its tables are there.
+Result<std::shared_ptr<const QueryExecutor::Parsed>> QueryExecutor::parse(const FragmentQuery& asked) {
+    const auto has_table = [&asked](const std::string& name) {
+        return asked.names.contains(name) || broadcast_of(asked, name) != nullptr;
+    };
+    if (auto known = parsed_.find(asked.sql);
+        known != nullptr && std::ranges::all_of(known->report.tables, has_table))
+        return known;
+    DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, asked.sql));
+    DL_TRY_ASSIGN(auto report, check_select(ast, has_table));
+    auto parsed = std::make_shared<const Parsed>(Parsed{std::move(ast), std::move(report)});
+    parsed_.keep(asked.sql, parsed);
+    return parsed;
+}
+
 Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     // Takes less than a session would.
     DL_TRY_ASSIGN(auto answer, answer_point_select(query.sql, query.names, *query.view));
@@ -113,10 +128,8 @@ Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     running->query = std::move(query);
     const auto& asked = running->query;
 
-    DL_TRY_ASSIGN(const auto ast, SelectAst::parse(*database_, asked.sql));
-    DL_TRY_ASSIGN(const auto report, check_select(ast, [&](const std::string& name) {
-                      return asked.names.contains(name) || broadcast_of(asked, name) != nullptr;
-                  }));
+    DL_TRY_ASSIGN(const auto parsed, parse(asked));
+    const auto& [ast, report] = *parsed;
     DL_TRY_ASSIGN(running->session, database_->session());
     running->on_cancel = asked.cancel->on_cancel(
         [session = running->session.get()](ErrorCode why) { session->interrupt(why); });

@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "common/async/deadline_watch.h"
+#include "common/base/recent_texts.h"
+#include "common/duck/select_ast.h"
 #include "slave/query/fragment_engine.h"
 
 namespace dl::slave {
@@ -18,6 +20,15 @@ class QueryExecutor final : public FragmentEngine {
     Result<std::unique_ptr<QueryRows>> start(FragmentQuery query) override;
 
   private:
+    struct Parsed {
+        SelectAst ast;
+        GateReport report;
+    };
+    static constexpr std::size_t kParsedMax = 64;
+    static constexpr std::size_t kParsedTextBytesMax = 2048;  // trees take many times their text
+    Result<std::shared_ptr<const Parsed>> parse(const FragmentQuery& asked);
+
+    RecentTexts<Parsed> parsed_{kParsedMax, kParsedTextBytesMax};
     std::shared_ptr<DuckDatabase> database_;
     DeadlineWatch deadlines_;
 };

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace dl::slave {
 
-Result<SealedCache::Memory> SealedCache::get(const void* of, std::shared_ptr<const void> owner,
+Result<SealedCache::Memory> SealedCache::get(Key of, std::shared_ptr<const void> owner,
                                              const std::function<Result<Memory>()>& make) {
     {
         const std::lock_guard lock(mutex_);
@@ -19,7 +18,8 @@ Result<SealedCache::Memory> SealedCache::get(const void* of, std::shared_ptr<con
     std::vector<Entry> dropped;  // let go of without the lock
     const std::lock_guard lock(mutex_);
     if (made->size() > bytes_max_) return made;
-    const auto [at, is_new] = entries_.try_emplace(of, Entry{std::move(owner), made, Clock::now()});
+    const auto [at, is_new] =
+        entries_.try_emplace(std::move(of), Entry{std::move(owner), made, Clock::now()});
     if (!is_new) return at->second.memory;  // another query was faster
     bytes_ += made->size();
     while (bytes_ > bytes_max_) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/process/sealed_memory.h"
@@ -23,9 +24,12 @@ class SealedCache {
 
     explicit SealedCache(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
+    // Where what is copied lies, in its order.
+    using Key = std::vector<const void*>;
+
     // The copy of what `of` points to, which is immutable and is `owner`'s. Made by `make` unless it is
     // there; beyond the bound the one asked for longest ago goes.
-    Result<Memory> get(const void* of, std::shared_ptr<const void> owner,
+    Result<Memory> get(Key of, std::shared_ptr<const void> owner,
                        const std::function<Result<Memory>()>& make);
     // Lets go of those that nobody has asked for lately; to be called now and then.
     void expire(Clock::time_point now = Clock::now());
@@ -39,7 +43,7 @@ class SealedCache {
     };
     const std::uint64_t bytes_max_;
     mutable std::mutex mutex_;
-    std::map<const void*, Entry> entries_;
+    std::map<Key, Entry> entries_;
     std::uint64_t bytes_ = 0;
 };
 

@@ -13,7 +13,7 @@ class SealedCacheTest : public ::testing::Test {
         return std::make_shared<const std::string>(bytes, 'x');
     }
     SealedCache::Memory get(const std::shared_ptr<const std::string>& of) {
-        auto memory = cache_.get(of.get(), of, [&] {
+        auto memory = cache_.get({of.get()}, of, [&] {
             ++made_;
             const std::string_view part = *of;
             return SealedMemory::copy_of({&part, 1});
