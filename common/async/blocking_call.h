@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -46,6 +47,11 @@ class BackgroundCall {
     void abort() {
         boost::asio::post(executor_,
                           [state = state_] { state->signal.emit(boost::asio::cancellation_type::terminal); });
+    }
+    // Whether it has ended, after at most that time; as often as wanted before wait().
+    bool wait_for(std::chrono::milliseconds time) {
+        std::unique_lock lock(state_->mutex);
+        return state_->ended.wait_for(lock, time, [this] { return state_->result.has_value(); });
     }
     // Waits for the end in any case; once.
     Result<T> wait() {

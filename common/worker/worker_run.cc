@@ -17,7 +17,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStopGrace{500};  // from asking a worker to stop to killing it
-constexpr milliseconds kEndWait{200};    // for how a process ended that is gone
+constexpr milliseconds kLookAtCancel{50};
+constexpr milliseconds kEndWait{200};  // for how a process ended that is gone
 
 }  // namespace
 
@@ -134,9 +135,20 @@ void WorkerRun::ask_to_stop(ErrorCode why) {
 void WorkerRun::answer(std::span<const std::string_view> parts) {
     const std::lock_guard lock(control_mutex_);
     if (process_ == nullptr) return;
-    // A process that does not read is killed at the deadline, which ends the wait.
+    // A process that does not read is given half a second from the deadline or the cancel on, as everywhere.
+    std::optional<Clock::time_point> end;
     (void)process_->control.send(static_cast<std::uint32_t>(WorkerFrame::answer), parts, {},
-                                 FrameChannel::wait_for_ever);
+                                 [this, &end](int fd, short events) -> Result<void> {
+                                     for (;;) {
+                                         pollfd poll_fd{fd, events, 0};
+                                         if (::poll(&poll_fd, 1, static_cast<int>(kLookAtCancel.count())) > 0)
+                                             return {};
+                                         if (!end && cancel_->reason()) end = Clock::now() + kStopGrace;
+                                         if (!end || Clock::now() < *end) continue;
+                                         process_->child.kill();
+                                         return make_error(ErrorCode::timeout, "a worker does not listen");
+                                     }
+                                 });
 }
 
 Error WorkerRun::stopped(ErrorCode why) const {

@@ -1,13 +1,10 @@
 #include "master/routing/append_router.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <utility>
 
+#include "common/async/pause.h"
 #include "common/base/failpoint.h"
 #include "common/base/limits.h"
 
@@ -172,10 +169,8 @@ asio::awaitable<std::vector<rpc::AppendResult>> AppendRouter::append_named(
         if (call.partitions.empty() || (round == kRoundsMax && !has_copies)) break;
         if (steady_clock::now() + kRoundPause >= give_up) break;
         if (!has_copies) continue;
-        asio::steady_timer timer(co_await asio::this_coro::executor, kRoundPause);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        const auto cancelled = co_await asio::this_coro::cancellation_state;
-        if (cancelled.cancelled() != asio::cancellation_type::none) break;
+        const bool in_time = co_await pause_before(give_up, kRoundPause);
+        if (!in_time) break;
     }
     co_return std::move(sending).results();
 }

@@ -1,13 +1,10 @@
 // Requests about partitions with several copies: whatever becomes of a slave, the next try goes to whom the
 // catalog names then, as long as that is safe and there is time.
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <map>
 #include <utility>
 
+#include "common/async/pause.h"
 #include "common/async/run_all.h"
 #include "master/routing/led_attempt.h"
 #include "master/routing/partition_caller.h"
@@ -122,15 +119,9 @@ class CallWithCopies {
 
     // From the first failure on; what may have been done is asked for longer.
     asio::awaitable<bool> pause(milliseconds length) {
-        co_await asio::this_coro::throw_if_cancelled(false);
-        const auto now = steady_clock::now();
-        if (!wait_until_) wait_until_ = now + caller_.options().copies_wait;
+        if (!wait_until_) wait_until_ = steady_clock::now() + caller_.options().copies_wait;
         const auto until = std::min(call_.deadline, may_be_done_ ? call_.ask_until : *wait_until_);
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none || now + length >= until) co_return false;
-        asio::steady_timer timer(co_await asio::this_coro::executor, length);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        co_return state.cancelled() == asio::cancellation_type::none;
+        co_return co_await pause_before(until, length);
     }
 
     const PartitionCaller& caller_;
@@ -146,7 +137,6 @@ class CallWithCopies {
 asio::awaitable<void> PartitionCaller::until_led(TablePtr table, std::vector<PartitionId> partitions,
                                                  rpc::Deadline deadline) const {
     const auto until = std::min(deadline, steady_clock::now() + options_.copies_wait);
-    const auto state = co_await asio::this_coro::cancellation_state;
     for (;;) {
         const auto placement = routes_.catalog().placement(table->id);
         if (placement == nullptr || !has_copies(*placement)) co_return;
@@ -154,11 +144,9 @@ asio::awaitable<void> PartitionCaller::until_led(TablePtr table, std::vector<Par
             return partition.value >= placement->partitions.size() ||
                    placement->partitions[partition.value].leader != NodeId{};
         });
-        if (led || state.cancelled() != asio::cancellation_type::none ||
-            steady_clock::now() + kPauseMax >= until)
-            co_return;
-        asio::steady_timer timer(co_await asio::this_coro::executor, kPauseMax / 4);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        if (led) co_return;
+        const bool in_time = co_await pause_before(until, kPauseMax / 4);
+        if (!in_time) co_return;
     }
 }
 

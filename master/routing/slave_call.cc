@@ -1,12 +1,9 @@
 #include "master/routing/slave_call.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "common/async/pause.h"
 #include "common/base/limits.h"
 #include "common/rpc/messages/table_messages.h"
 
@@ -80,14 +77,9 @@ bool SlaveCall::have_copies() const {
 }
 
 asio::awaitable<bool> SlaveCall::pause(rpc::Deadline until) {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (state.cancelled() != asio::cancellation_type::none || steady_clock::now() + pause_ >= until)
-        co_return false;
-    asio::steady_timer timer(co_await asio::this_coro::executor, pause_);
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    const bool in_time = co_await pause_before(until, pause_);
     pause_ = std::min(pause_ * 2, kPauseMax);
-    co_return state.cancelled() == asio::cancellation_type::none;
+    co_return in_time;
 }
 
 Error SlaveCall::final_error(Error error) const {

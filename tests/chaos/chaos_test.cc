@@ -1,5 +1,5 @@
 // Eight clients with good statements, all of which are to be answered rightly, while another sends what
-// crashes, hangs or takes memory, and one writes. DL_CHAOS_SECONDS tells how long.
+// crashes, hangs, takes memory or is nothing, and one writes. DL_CHAOS_SECONDS tells how long.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ std::chrono::seconds chaos_time() {
     return std::chrono::seconds(text != nullptr ? std::max(1, std::atoi(text)) : 15);
 }
 
-// One of each kind, made new each time so that none is refused for its text.
+// One of each kind of Q1 to Q7, made new each time so that none is refused for its text.
 std::string hostile(std::mt19937& random, int number) {
     const auto n = std::to_string(number);
     std::string nested = "x";
@@ -35,16 +35,100 @@ std::string hostile(std::mt19937& random, int number) {
         "select id, string_agg(v, ', ') over () from t where id < " + n + " limit 5",
         "select lag(s,10,'x') over () from (values ('a'),(NULL),('" + n + "')) t(s)",
         "select json_structure(repeat('[',100000)||repeat(']',100000)||'" + n + "')",
+        "select json_contains(v || repeat('[',100000), repeat('[',100000)) from t where id <> " + n,
+        "select json_keys('{\"a\":" + n + "}', '$.*')",
         "select fill(id order by id) over (partition by v order by id) from t where id <> " + n,
+        "select lead(id order by id) over (order by v rows between 3 following and 1 following) from t "
+        "where id <> " +
+            n,
+        "select count(*) from t a asof join t b on a.v = b.v and a.id >= b.id and " + n + " < 0",
+        "select count(*) from t a asof left join t b on a.v = b.v and a.id > b.id + " + n,
         "select " + nested + " + " + n + " from (select 1 as x)",
+        "select 1 where repeat('a',100000) glob repeat('*a',5000) || 'b" + n + "'",
+        "select length((repeat('9',1000000) || '" + n + "')::bignum::varchar)",
         "select levenshtein(repeat('ab', 200000), repeat('ba" + n + "', 200000))",
         "select levenshtein(repeat(v || 'ab', 60000), repeat(v || 'ba', 60000)) from t where id < " + n,
         "select length(repeat(repeat('x',1000000),3000 + " + n + "))",
         "select max(length(repeat(id::varchar,1000000))) from t where id <> " + n,
         "select len(list_concat(range(1000000),[id])) from t where id <> " + n + " order by 1",
+        "with a0 as (select repeat(v, 1000) as s from t), a1 as (select x.s || y.s as s from a0 x, a0 y), a2 "
+        "as "
+        "(select x.s || y.s as s from a1 x, a1 y) select max(length(s)) + " +
+            n + " from a2",
         "select 'worker.marked', " + n,
         "select v || 'worker.marked' from t where id + 0 > " + n};
     return kinds[std::uniform_int_distribution<std::size_t>(0, kinds.size() - 1)(random)];
+}
+
+// Words of SQL one behind the other, most of which is nothing, and some of which is.
+std::string any_statement(std::mt19937& random) {
+    static const std::vector<std::string> words = {"select",
+                                                   "*",
+                                                   "id",
+                                                   "v",
+                                                   "count(*)",
+                                                   "max(id)",
+                                                   "from",
+                                                   "t",
+                                                   "t a",
+                                                   "join t b using (id)",
+                                                   "asof join t b",
+                                                   "where",
+                                                   "id > 3",
+                                                   "v like '%9'",
+                                                   "and",
+                                                   "or",
+                                                   "not",
+                                                   "group by",
+                                                   "order by",
+                                                   "limit 3",
+                                                   "offset",
+                                                   "union all",
+                                                   "select id from t",
+                                                   "(",
+                                                   ")",
+                                                   ",",
+                                                   "over (partition by v order by id)",
+                                                   "lag(id)",
+                                                   "sum(id)",
+                                                   "with x as",
+                                                   "recursive",
+                                                   "case when id = 1 then",
+                                                   "end",
+                                                   "::bignum",
+                                                   "::json",
+                                                   "'x'",
+                                                   "1e308",
+                                                   "-",
+                                                   "[",
+                                                   "]",
+                                                   "unnest([1, 2])",
+                                                   "range(100000)",
+                                                   "pivot",
+                                                   "on v",
+                                                   "lateral",
+                                                   "qualify",
+                                                   "having",
+                                                   "distinct",
+                                                   "null",
+                                                   "interval 1 day",
+                                                   "exists",
+                                                   "between",
+                                                   "in (1, 2)",
+                                                   "values (1)",
+                                                   "explain",
+                                                   "$1",
+                                                   ";",
+                                                   "/*",
+                                                   "--",
+                                                   "\""};
+    const auto pick = [&](std::size_t count) {
+        return std::uniform_int_distribution<std::size_t>(0, count - 1)(random);
+    };
+    std::string text = "select";
+    for (auto left = 2 + pick(14); left > 0; --left)
+        text += " " + words[pick(words.size())];
+    return text;
 }
 
 class ChaosTest : public ClusterTest {
@@ -78,8 +162,10 @@ TEST_F(ChaosTest, GoodStatementsAreAnsweredRightlyBesideBadOnes) {
         {"select max(a.id) from t a join t b using (id) where b.v = 'v9'", kRows - 1},
         {"select v from t where id = 7", "v7"},
         {"select id from t order by id desc limit 1", kRows - 1}};
-    std::atomic<bool> stop{false};
-    std::atomic<int> good{0}, bad{0}, hostile_sent{0}, written{0};
+    std::atomic<bool> stop{false}, is_hostile{false};
+    std::atomic<int> good{0}, bad{0}, written{0};
+    int hostile_sent = 0, random_sent = 0;
+    std::vector<double> before_ms, beside_ms;  // of single writes
     std::vector<std::thread> clients;
     for (std::size_t i = 0; i < 8; ++i)
         clients.emplace_back([&, i] {
@@ -98,10 +184,16 @@ TEST_F(ChaosTest, GoodStatementsAreAnsweredRightlyBesideBadOnes) {
         auto client = connect();
         for (int i = 0; !stop; ++i) {
             const json row = {{"id", i}, {"v", "x"}};
+            const auto from = Clock::now();
             must(client, json{{"batch_insert", {{"table_name", "w"}, {"data", json::array({row})}}}}.dump());
+            const std::chrono::duration<double, std::milli> took = Clock::now() - from;
+            (is_hostile ? beside_ms : before_ms).push_back(took.count());
             ++written;
         }
     });
+    // Good statements alone first: what the others add is measured against that.
+    std::this_thread::sleep_for(chaos_time() / 5);
+    is_hostile = true;
     const auto rss = [this] {
         auto most = resident_kib(cluster().master().pid());
         for (std::size_t i = 0; i < cluster().slave_count(); ++i)
@@ -110,10 +202,12 @@ TEST_F(ChaosTest, GoodStatementsAreAnsweredRightlyBesideBadOnes) {
     };
     const auto before = rss();
     std::mt19937 random(17);
-    for (const auto end = Clock::now() + chaos_time(); Clock::now() < end; ++hostile_sent) {
+    for (const auto end = Clock::now() + chaos_time(); Clock::now() < end;) {
+        const bool any = random() % 2 == 0;
+        const auto text = any ? any_statement(random) : hostile(random, hostile_sent);
+        any ? ++random_sent : ++hostile_sent;
         auto client = connect();
-        (void)client.request(
-            json{{"query", hostile(random, hostile_sent)}, {"options", {{"timeout_ms", 2000}}}}.dump());
+        (void)client.request(json{{"query", text}, {"options", {{"timeout_ms", 2000}}}}.dump());
     }
     stop = true;
     for (auto& one : clients)
@@ -121,9 +215,17 @@ TEST_F(ChaosTest, GoodStatementsAreAnsweredRightlyBesideBadOnes) {
     EXPECT_EQ(bad, 0);
     EXPECT_GT(good, 0);
     EXPECT_GT(hostile_sent, 0);
-    std::printf("%d good statements, %d hostile ones, %d writes; memory of a daemon %llu -> %llu KiB\n",
-                good.load(), hostile_sent.load(), written.load(), static_cast<unsigned long long>(before),
-                static_cast<unsigned long long>(rss()));
+    std::printf(
+        "%d good statements, %d hostile and %d random ones, %d writes; memory of a daemon %llu -> %llu KiB\n",
+        good.load(), hostile_sent, random_sent, written.load(), static_cast<unsigned long long>(before),
+        static_cast<unsigned long long>(rss()));
+    const auto p99 = [](std::vector<double>& all) {
+        std::sort(all.begin(), all.end());
+        return all.empty() ? 0.0 : all[all.size() * 99 / 100];
+    };
+    const auto alone = p99(before_ms), beside = p99(beside_ms);
+    std::printf("p99 of a write %.1f ms beside good statements, %.1f ms beside all: %.2f x\n", alone, beside,
+                alone > 0 ? beside / alone : 0);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     EXPECT_LT(rss(), before + (512u << 10)) << "KiB";
 #endif

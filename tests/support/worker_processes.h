@@ -3,10 +3,14 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace dl::test {
@@ -37,6 +41,34 @@ inline std::uint64_t resident_kib(pid_t pid) {
     for (std::string line; std::getline(status, line);)
         if (line.starts_with("VmRSS:")) return std::strtoull(line.c_str() + 6, nullptr, 10);
     return 0;
+}
+
+// Memory of which no other process has a part, in KiB; 0 when it has ended.
+inline std::uint64_t private_kib(pid_t pid) {
+    std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    std::uint64_t kib = 0;
+    for (std::string line; std::getline(rollup, line);)
+        if (line.starts_with("Private_Dirty:") || line.starts_with("Private_Clean:"))
+            kib += std::strtoull(line.c_str() + 14, nullptr, 10);
+    return kib;
+}
+
+// Used none of the processors for a moment.
+inline bool is_idle(pid_t pid) {
+    const auto ticks = [pid] {
+        std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+        std::string line, skipped;
+        if (!std::getline(stat, line)) return std::uint64_t{0};
+        std::istringstream fields(line.substr(line.rfind(')') + 2));
+        for (int i = 0; i < 11; ++i)
+            fields >> skipped;
+        std::uint64_t user = 0, system = 0;
+        fields >> user >> system;
+        return user + system;
+    };
+    const auto before = ticks();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return ticks() <= before;
 }
 
 }  // namespace dl::test

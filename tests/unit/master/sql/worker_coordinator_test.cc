@@ -9,6 +9,8 @@
 
 #include "common/base/log.h"
 #include "master/sql/query_worker.h"
+#include "tests/unit/common/worker/hostile_worker.h"
+#include "tests/unit/master/sql/hostile_select_worker.h"
 #include "tests/unit/master/sql/query_coordinator_fixture.h"
 
 namespace dl::master::test {
@@ -143,6 +145,7 @@ TEST_F(WorkerCoordinatorTest, AStatementThatCrashesAgainIsRefused) {
 
 // Workers are this program, started again.
 int main(int argc, char** argv) {
+    if (dl::test::is_hostile_worker(argc, argv)) dl::master::test::serve_hostile_selects();
     if (const auto status = dl::master::run_as_query_worker(argc, argv)) return *status;
     ::testing::InitGoogleMock(&argc, argv);
     return RUN_ALL_TESTS();
