@@ -111,6 +111,8 @@ class CopiesRoutingTest : public ::testing::Test {
         meta->id = TableId{1};
         meta->name = "t";
         meta->schema.id = SchemaId{1};
+        meta->schema.fields.resize(1);
+        meta->schema.fields[0].name = "id";
         catalog_.put(meta);
         table_ = meta;
         placed_ = placed_on(replicas.front());
