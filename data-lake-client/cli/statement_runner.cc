@@ -187,7 +187,9 @@ Result<void> StatementRunner::run(const Statement& statement) {
         if (settings_.progress && (verb == "compress" || verb == "compress_table"))
             json += ",\"options\":{\"progress\":true}";
         const bool writes = verb == "insert" || verb == "delete" || verb == "truncate" || verb == "create";
-        if (writes) json += ",\"options\":{\"meta\":true}";
+        if (writes)
+            json += settings_.progress ? ",\"options\":{\"meta\":true,\"progress\":true}"
+                                       : ",\"options\":{\"meta\":true}";
         done = run_json(json + "}", writes);
         if (!done.ok()) done = describe_view(statement, done.error());
     }

@@ -7,6 +7,7 @@
 
 #include "master/execution/command_runs.h"
 #include "master/execution/write_selected.h"
+#include "master/sql/pivot_statement.h"
 
 namespace dl::master {
 namespace {
@@ -33,6 +34,9 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
     if (services.catalog.find(name).has_value()) {
         if (command.if_not_exists) co_return reply_with(Done{});
         co_return make_error(ErrorCode::table_exists, "table '" + name + "' exists already");
+    }
+    if (may_pivot(command.rows.sql)) {
+        DL_CO_TRY_ASSIGN(command.rows.sql, co_await with_pivot_values(services, context, command.rows));
     }
     DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, command.rows.sql, {}));
     DL_CO_TRY_ASSIGN(definition.columns, columns_of(std::move(shape)));

@@ -7,6 +7,7 @@
 #include "common/duck/parquet_file.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/system_catalog.h"
+#include "master/sql/pivot_statement.h"
 #include "master/sql/quoted_names.h"
 #include "master/sql/sql_parameters.h"
 
@@ -64,6 +65,13 @@ CommandRun run(Services& services, CommandContext& context, CreateView command) 
     const bool if_not_exists = command.statement.if_not_exists;
     DL_CO_TRY_ASSIGN(auto made, view_of(std::move(command.statement)));
     const auto view = std::make_shared<const View>(std::move(made));
+    DL_CO_TRY_ASSIGN(const auto open, PivotStatement::parse(view->sql));
+    if (open)
+        co_return make_error(
+            ErrorCode::not_supported,
+            "view '" + view->name +
+                "': its columns would change with the rows; name the values of its PIVOT: on c in "
+                "('a', 'b')");
     if (if_not_exists && services.catalog.tables().view(view->name) != nullptr) co_return reply_with(Done{});
     if (services.catalog.tables().find(view->name) != nullptr)
         co_return make_error(ErrorCode::table_exists,

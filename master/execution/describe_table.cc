@@ -4,6 +4,7 @@
 
 #include "common/duck/parquet_file.h"
 #include "master/execution/command_runs.h"
+#include "master/execution/create_statement.h"
 #include "master/execution/listed_rows.h"
 #include "master/execution/system_catalog.h"
 #include "master/sql/view_expansion.h"
@@ -63,7 +64,8 @@ CommandRun run(Services& services, CommandContext& context, ShowCreate command) 
     }
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
     ListedTexts listed{{"table_name", "create_statement"}, {}};
-    listed.rows.push_back({table->name, create_statement(*table)});
+    const auto placement = services.catalog.tables().placement(table->id);
+    listed.rows.push_back({table->name, create_statement(*table, placement.get())});
     DL_CO_TRY_ASSIGN(auto rows, listed_texts(services, context, listed));
     co_return reply_with(std::move(rows));
 }

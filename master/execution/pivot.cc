@@ -10,6 +10,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kValuesMax = 1000;  // of one expression
+constexpr std::size_t kPivotsMax = 16;    // each is a read of its own
 
 class Texts final : public RowSink {
   public:
@@ -27,25 +28,33 @@ class Texts final : public RowSink {
 
 asio::awaitable<Result<std::string>> with_pivot_values(Services& services, CommandContext& context,
                                                        Query query) {
-    DL_CO_TRY_ASSIGN(const auto pivot, PivotStatement::parse(query.sql));
-    if (!pivot) co_return std::move(query.sql);
-    context.client.cancel_when_client_leaves();
-    std::vector<std::vector<std::string>> values;
-    for (auto& sql : pivot->value_queries()) {
-        Query one{std::move(sql), query.cut, query.params};
-        DL_CO_TRY_ASSIGN(const auto cursor, co_await open_rows(services, context, std::move(one)));
-        const auto texts = std::make_shared<Texts>();
-        DL_CO_TRY_ASSIGN(const bool more, co_await cursor->fill(texts));
-        if (more || texts->full())
+    for (std::size_t pivots = 0; may_pivot(query.sql); ++pivots) {
+        DL_CO_TRY_ASSIGN(const auto pivot, PivotStatement::parse(query.sql));
+        if (!pivot) break;
+        if (pivots == kPivotsMax)
             co_return make_error(ErrorCode::limit_exceeded,
-                                 "PIVOT would make more than " + std::to_string(kValuesMax) +
-                                     " columns; name the values: on c in ('a', 'b')");
-        if (texts->values.empty())
-            co_return make_error(ErrorCode::query_error,
-                                 "PIVOT finds no values to make columns of; name them: on c in ('a', 'b')");
-        values.push_back(std::move(texts->values));
+                                 "a statement has at most " + std::to_string(kPivotsMax) +
+                                     " PIVOTs whose values are not named; name them: on c in ('a', 'b')");
+        context.client.cancel_when_client_leaves();
+        std::vector<std::vector<std::string>> values;
+        for (auto& sql : pivot->value_queries()) {
+            Query one{std::move(sql), query.cut, query.params};
+            DL_CO_TRY_ASSIGN(const auto cursor, co_await open_rows(services, context, std::move(one)));
+            const auto texts = std::make_shared<Texts>();
+            DL_CO_TRY_ASSIGN(const bool more, co_await cursor->fill(texts));
+            if (more || texts->full())
+                co_return make_error(ErrorCode::limit_exceeded,
+                                     "PIVOT would make more than " + std::to_string(kValuesMax) +
+                                         " columns; name the values: on c in ('a', 'b')");
+            if (texts->values.empty())
+                co_return make_error(
+                    ErrorCode::query_error,
+                    "PIVOT finds no values to make columns of; name them: on c in ('a', 'b')");
+            values.push_back(std::move(texts->values));
+        }
+        query.sql = pivot->with_values(values);
     }
-    co_return pivot->with_values(values);
+    co_return std::move(query.sql);
 }
 
 }  // namespace dl::master

@@ -6,10 +6,9 @@
 
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
-#include "common/base/ascii.h"
-#include "common/duck/sql_limits.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/replanning.h"
+#include "master/sql/pivot_statement.h"
 #include "master/sql/point_plan.h"
 
 namespace dl::master {
@@ -109,7 +108,7 @@ Rows open_rows(Services& services, CommandContext& context, Query query) {
 
 CommandRun run(Services& services, CommandContext& context, Query command) {
     context.client.cancel_when_client_leaves();
-    if (ascii_lowercase(skip_sql_blanks(command.sql).substr(0, 5)) == "pivot") {
+    if (may_pivot(command.sql)) {
         DL_CO_TRY_ASSIGN(command.sql, co_await with_pivot_values(services, context, command));
     }
     const auto bound = command.params.empty() ? std::string() : point_text(command);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/duck/parquet_file.h"
+#include "master/execution/create_statement.h"
 #include "master/sql/view_expansion.h"
 
 namespace dl::master {
@@ -119,13 +120,14 @@ SystemTable information_schemata(const CatalogCache&) {
 SystemTable tables(const RouteTable& routes) {
     Json rows = Json::array();
     for (const auto& table : routes.catalog().list())
-        rows.push_back({{"name", table->name},
-                        {"id", table->id.value},
-                        {"major_key", table->schema.key().name},
-                        {"columns", table->schema.fields.size()},
-                        {"partitions", table->partition_count},
-                        {"copies", table->copies},
-                        {"create_statement", create_statement(*table)}});
+        rows.push_back(
+            {{"name", table->name},
+             {"id", table->id.value},
+             {"major_key", table->schema.key().name},
+             {"columns", table->schema.fields.size()},
+             {"partitions", table->partition_count},
+             {"copies", table->copies},
+             {"create_statement", create_statement(*table, routes.catalog().placement(table->id).get())}});
     return made_of({{"name", "VARCHAR"},
                     {"id", "BIGINT"},
                     {"major_key", "VARCHAR"},
@@ -161,6 +163,17 @@ SystemTable columns(const RouteTable& routes) {
                    rows);
 }
 
+// Addresses, with commas between; a slave that is not known any more by its number.
+std::string addresses_of(const std::vector<NodeId>& ids, const NodeMap& nodes) {
+    std::string list;
+    for (const auto id : ids) {
+        const auto node = nodes.find(id);
+        list += (list.empty() ? "" : ", ") +
+                (node == nodes.end() ? "node " + std::to_string(id.value) : node->second.address);
+    }
+    return list;
+}
+
 bool is_reachable(const RouteTable& routes, const std::string& address) {
     const auto slave = routes.slaves().client(address);
     return slave.has_value() && (*slave)->reachable();
@@ -180,7 +193,10 @@ SystemTable partitions(const RouteTable& routes) {
                             {"leader", leader == nodes->end() ? Json() : Json(leader->second.address)},
                             {"leader_epoch", one.leader_epoch.value},
                             {"copies", one.replicas.size()},
-                            {"in_sync", one.in_sync.size()}});
+                            {"in_sync", one.in_sync.size()},
+                            {"min_in_sync", one.min_in_sync},
+                            {"copies_at", addresses_of(one.replicas, *nodes)},
+                            {"in_sync_at", addresses_of(one.in_sync, *nodes)}});
         }
     }
     return made_of({{"table", "VARCHAR"},
@@ -188,7 +204,10 @@ SystemTable partitions(const RouteTable& routes) {
                     {"leader", "VARCHAR"},
                     {"leader_epoch", "BIGINT"},
                     {"copies", "INTEGER"},
-                    {"in_sync", "INTEGER"}},
+                    {"in_sync", "INTEGER"},
+                    {"min_in_sync", "INTEGER"},
+                    {"copies_at", "VARCHAR"},
+                    {"in_sync_at", "VARCHAR"}},
                    rows);
 }
 
@@ -242,14 +261,6 @@ SystemTable settings(const std::vector<SystemCatalog::Setting>& all) {
         {{"name", "VARCHAR"}, {"value", "VARCHAR"}, {"source", "VARCHAR"}, {"description", "VARCHAR"}}, rows);
 }
 
-// Quoted where it has to be.
-std::string name_text(const std::string& name) {
-    bool plain = !name.empty() && (name[0] < '0' || name[0] > '9');
-    for (const char c : name)
-        plain = plain && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
-    return plain ? name : sql_identifier(name);
-}
-
 }  // namespace
 
 Result<SystemTable> SystemCatalog::read(const std::string& schema, const std::string& table) const {
@@ -281,25 +292,6 @@ std::string view_rows(const std::string& rows, const View& view) {
     std::erase_if(list.get_ref<Json::array_t&>(), [&](const Json& row) { return row["name"] == view.name; });
     list.push_back(view_row(view));
     return list.dump();
-}
-
-std::string create_statement(const CatalogTable& table) {
-    std::string sql = "create table " + name_text(table.name) + " (";
-    for (const auto& field : table.schema.fields) {
-        sql += sql.back() == '(' ? "\n  " : ",\n  ";
-        sql += name_text(field.name) + ' ' + table.type_text(field);
-        const bool is_key = field.id == table.schema.key().id;
-        if (is_key) sql += " primary key";
-        if (field.not_null && !is_key) sql += " not null";
-        const auto& default_text = table.default_of(field);
-        if (default_text) sql += " default " + sql_literal(*default_text);
-    }
-    sql += "\n) partition.number = " + std::to_string(table.partition_count);
-    if (table.copies > 1) sql += ", replicas.number = " + std::to_string(table.copies - 1);
-    if (table.history.hours != TableHistory::kHoursDefault)
-        sql += ", history.hours = " + std::to_string(table.history.hours);
-    if (table.history.bytes != 0) sql += ", history.bytes = " + std::to_string(table.history.bytes);
-    return sql;
 }
 
 }  // namespace dl::master

@@ -33,7 +33,5 @@ class SystemCatalog final : public SystemTables {
 
 // The rows of system.views with one more view, in the place of the one of its name if there is one.
 std::string view_rows(const std::string& rows, const View& view);
-// The statement that makes a table like it.
-std::string create_statement(const CatalogTable& table);
 
 }  // namespace dl::master

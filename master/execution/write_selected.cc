@@ -15,6 +15,7 @@
 #include "master/execution/sql_rows.h"
 #include "master/sql/ddl_token.h"
 #include "master/sql/error_translation.h"
+#include "master/sql/pivot_statement.h"
 
 namespace dl::master {
 namespace {
@@ -23,6 +24,7 @@ namespace asio = boost::asio;
 
 constexpr std::uint32_t kBatchRows = 10'000;
 constexpr std::size_t kBatchBytes = 4u << 20;
+constexpr std::chrono::milliseconds kWordEvery{500};  // how far it is, for those who ask
 // Of a batch: as columns, and as the bodies that are sent.
 constexpr std::size_t kWorkBytes = 2 * kBatchBytes;
 
@@ -95,6 +97,7 @@ asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& con
                                  std::to_string(targets.size()) +
                                  " are to be written; name them behind the table");
     BatchId id{"select-" + random_hex(32), 0};
+    auto next_word = std::chrono::steady_clock::now() + kWordEvery;
     for (bool more = true; more;) {
         const auto sink = std::make_shared<SelectedRowSink>(table, targets, deletes, written.rows);
         auto filled = co_await cursor->fill(sink);
@@ -112,6 +115,11 @@ asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& con
         if (outcome.has_error()) co_return std::move(outcome).error();
         written.rows += rows;
         add_offsets(written.whole->offsets, outcome->offsets);
+        if (const auto now = std::chrono::steady_clock::now(); now >= next_word) {
+            next_word = now + kWordEvery;
+            const CompressProgress so_far{written.rows, 0, 0};
+            DL_CO_TRY(co_await context.client.progress(so_far));
+        }
     }
     co_return Result<void>();
 }
@@ -169,6 +177,9 @@ Result<PartitionedBatch> SelectedRowSink::finish() {
 CommandRun run(Services& services, CommandContext& context, InsertSelected command) {
     DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.table));
     DL_CO_TRY_ASSIGN(auto targets, targets_of(command.columns, *table));
+    if (may_pivot(command.rows.sql)) {
+        DL_CO_TRY_ASSIGN(command.rows.sql, co_await with_pivot_values(services, context, command.rows));
+    }
     RowsAppended written;
     auto ended = co_await write_rows(services, context, std::move(table), std::move(targets), false,
                                      std::move(command.rows), written);

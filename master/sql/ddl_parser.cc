@@ -78,8 +78,10 @@ class Parser final : public TableStatementParser {
         if (const auto why = not_here()) return *why;
         if (first.kind == Kind::end) return make_error(ErrorCode::syntax_error, "the statement is empty");
         return fail("a statement",
-                    {"create", "drop", "alter", "desc", "show_table", "max_offset", "compress", "check",
-                     "select", "insert", "delete", "truncate", "with", "explain", "show", "summarize"});
+                    {"create",      "drop",    "alter",  "desc",      "show_table",     "max_offset",
+                     "compress",    "check",   "select", "insert",    "delete",         "truncate",
+                     "with",        "explain", "show",   "summarize", "cluster_status", "elect unclean",
+                     "accept loss", "pivot",   "values"});
     }
 
   private:

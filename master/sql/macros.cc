@@ -9,6 +9,8 @@
 #include "common/duck/parquet_file.h"
 #include "common/duck/select_ast.h"
 #include "common/duck/sql_token.h"
+#include "master/sql/cast_types.h"
+#include "master/sql/gap_filling.h"
 #include "master/sql/query_ast.h"
 
 namespace dl::master {
@@ -57,14 +59,7 @@ struct Elsewhere {
     std::string_view name;
     std::string_view way;
 };
-constexpr std::string_view kGaps =
-    "join the buckets from generate_series(first, last, interval) with the grouped rows: select b, v from "
-    "generate_series(timestamp '2024-01-01', timestamp '2024-01-02', interval 1 hour) s(b) left join (select "
-    "time_bucket(interval 1 hour, ts) as b, avg(v) as v from t group by 1) using (b) order by b";
 constexpr std::array kElsewhere = {
-    Elsewhere{"time_bucket_gapfill", kGaps},
-    Elsewhere{"locf", "over the joined rows: last_value(v ignore nulls) over (order by b)"},
-    Elsewhere{"interpolate", "over the joined rows: fill(v) over (order by b)"},
     Elsewhere{"tostartofweek", "date_trunc('week', ts), of weeks from Monday, or toMonday(ts)"},
 };
 
@@ -72,7 +67,8 @@ bool is_macro(std::string_view name) {
     const auto has = [&](const auto& list) {
         return std::ranges::any_of(list, [&](const auto& one) { return one.name == name; });
     };
-    return name == "to_char" || name == "date_format" || has(kMacros) || has(kRenamed) || has(kElsewhere);
+    return name == "to_char" || name == "date_format" || name == "time_bucket_gapfill" || name == "locf" ||
+           name == "interpolate" || has(kMacros) || has(kRenamed) || has(kElsewhere);
 }
 
 // Lexically: a name of one, and a parenthesis.
@@ -97,6 +93,10 @@ class Expander {
     explicit Expander(DuckDatabase& database) : database_(database) {}
 
     Result<void> walk(Json& node) {
+        if (fills_gaps(node)) {
+            DL_TRY(fill_gaps(database_, node));
+            replaced_ = true;
+        }
         if (node.is_object() && node.contains("select_list")) {
             for (auto& column : node["select_list"])
                 DL_TRY(column_of(column));
@@ -106,7 +106,8 @@ class Expander {
             if (key == "value" && class_of(node) == "CONSTANT") continue;
             DL_TRY(walk(child));
         }
-        if (node.is_object() && class_of(node) == "FUNCTION") return function(node);
+        if (class_of(node) == "FUNCTION") return function(node);
+        if (class_of(node) == "CAST") return cast(node);
         return {};
     }
     bool replaced() const { return replaced_; }
@@ -118,7 +119,7 @@ class Expander {
         DL_TRY(walk(column));
         if (replaced_ && column.is_object() && text_of(column, "alias").empty()) {
             DL_TRY_ASSIGN(auto text, text_of_expression(written));
-            column["alias"] = std::move(text);
+            column["alias"] = as_written(std::move(text));
         }
         replaced_ = replaced_ || before;
         return {};
@@ -136,6 +137,10 @@ class Expander {
         const auto name = ascii_lowercase(text_of(node, "function_name"));
         if (!is_macro(name)) return {};
         const std::size_t count = node.contains("children") ? node["children"].size() : 0;
+        if (name == "time_bucket_gapfill" || name == "locf" || name == "interpolate")
+            return make_error(
+                ErrorCode::not_supported,
+                name + "() stands in the columns of a SELECT with GROUP BY time_bucket_gapfill(...)");
         for (const auto& one : kElsewhere)
             if (one.name == name)
                 return make_error(ErrorCode::not_supported,
@@ -155,6 +160,19 @@ class Expander {
         for (const auto& macro : kMacros)
             if (macro.name == name) takes += (takes.empty() ? "" : " or ") + std::to_string(macro.arguments);
         return make_error(ErrorCode::not_supported, calls(name, count) + " is not there; it takes " + takes);
+    }
+
+    // A cast to a text of at most so many characters cuts it there, as elsewhere.
+    Result<void> cast(Json& node) {
+        const auto most = characters_of_checked_type(node["cast_type"]);
+        if (!most) return {};
+        const bool tries = node.value("try_cast", false);
+        auto call = node;
+        call["children"] = Json::array({node["child"]});
+        DL_TRY(replace(call, "\"left\"(" + std::string(tries ? "TRY_CAST" : "CAST") +
+                                 "(dl_argument_0 AS VARCHAR), " + std::to_string(*most) + ")"));
+        node = std::move(call);
+        return {};
     }
 
     Result<void> pattern(Json& node, const std::string& name, std::size_t count) {
@@ -203,11 +221,13 @@ class Expander {
 }  // namespace
 
 Result<std::optional<std::string>> with_macros(DuckDatabase& database, std::string_view sql) {
-    if (!may_call_macro(sql)) return std::optional<std::string>();
+    const auto typed = with_engine_types(sql);
+    if (typed) sql = *typed;
+    if (!may_call_macro(sql) && !names_checked_type(sql)) return typed;
     DL_TRY_ASSIGN(auto ast, SelectAst::parse(database, sql));
     Expander expander(database);
     DL_TRY(expander.walk(ast.tree()));
-    if (!expander.replaced()) return std::optional<std::string>();
+    if (!expander.replaced()) return typed;
     DL_TRY_ASSIGN(auto text, faithful_sql(database, ast.tree()));
     return std::optional<std::string>(ast.explain() ? "EXPLAIN " + text : text);
 }

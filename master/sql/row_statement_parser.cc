@@ -103,7 +103,7 @@ Result<SqlStatement> RowStatementParser::insert() {
         } while (accept_symbol(','));
         DL_TRY(expect_symbol(')'));
     }
-    for (const char* word : {"select", "with", "from"})
+    for (const char* word : {"select", "with", "from", "pivot", "unpivot"})
         if (current().is_word(word))
             return SqlStatement(InsertSelectStatement{
                 std::move(statement.table), std::move(statement.columns), std::string(take_rest())});

@@ -99,7 +99,7 @@ Result<SqlStatement> TableStatementParser::create_as(CreateTableStatement table,
     if (in_parentheses) DL_TRY(expect_symbol(')'));
     DL_TRY(create_options(statement.table));
     DL_TRY(expect("as"));
-    for (const char* word : {"select", "with", "from", "values"}) {
+    for (const char* word : {"select", "with", "from", "values", "pivot", "unpivot"}) {
         if (!current().is_word(word)) continue;
         statement.sql = take_rest();
         return SqlStatement(std::move(statement));

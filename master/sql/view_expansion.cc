@@ -10,6 +10,7 @@
 #include "common/duck/select_ast.h"
 #include "common/duck/sql_token.h"
 #include "common/types/schema.h"
+#include "master/sql/cast_types.h"
 #include "master/sql/query_ast.h"
 
 namespace dl::master {
@@ -109,10 +110,11 @@ class Walker {
                                                              std::to_string(kViewReferencesMax) + " times");
         if (node.contains("at_clause"))
             return make_error(ErrorCode::not_supported, "AT (...) behind a view is not supported");
+        const auto sql = with_engine_types(view.sql).value_or(view.sql);
         // Alone first, so that it ends where its text does.
-        const auto alone = SelectAst::parse(database_, view.sql);
+        const auto alone = SelectAst::parse(database_, sql);
         if (alone.has_error()) return alone.error().in("view '" + view.name + "'");
-        auto body = "(" + view.sql + "\n)";
+        auto body = "(" + sql + "\n)";
         if (!view.columns.empty())
             body = "(SELECT * FROM " + body + " AS " + sql_identifier(view.name) + column_list(view) + ")";
         auto parsed = SelectAst::parse(database_, "SELECT * FROM " + body + " AS q");

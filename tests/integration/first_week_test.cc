@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/cluster_fixture.h"
+#include "tests/support/tail_and_files.h"
 
 namespace dl::test {
 namespace {
@@ -12,15 +13,6 @@ using ::testing::HasSubstr;
 class FirstWeekTest : public ClusterTest, public ::testing::WithParamInterface<int> {
   protected:
     void SetUp() override { start({.slaves = GetParam()}); }
-
-    // Twice: over the tail, and over files.
-    template <class Check>
-    void tail_and_files(const std::string& table, Check check) {
-        check("in the tail");
-        auto client = connect();
-        must(client, sql("compress " + table));
-        check("in files");
-    }
     void restart() {
         for (int i = 0; i < GetParam(); ++i)
             cluster().slave(i).stop();
@@ -38,7 +30,7 @@ TEST_P(FirstWeekTest, TypesOfOtherSystemsHoldTheirValues) {
     must(client, sql("insert into t values (1, 'abcde', 'de', 1.25, 2.5, 0.5, -32768, 127, true, "
                      "'2024-01-31T12:00:00+02:00', '2024-01-31 12:00:00', '{\"a\": [1]}', "
                      "'123E4567-e89b-12d3-a456-426614174000', 'AQI=', '23:59:59')"));
-    tail_and_files("t", [&](const char* where) {
+    tail_and_files(connect(), "t", [&](const char* where) {
         const auto all = rows(client, "select * from t");
         ASSERT_EQ(all.size(), 1u) << where;
         EXPECT_EQ(all[0]["name"], "abcde") << where;
@@ -140,7 +132,7 @@ TEST_P(FirstWeekTest, DefaultsTypesAndHistoryChange) {
     must(client, sql("alter table t alter a set default 'y'"));
     must(client, sql("alter table t alter column b drop default"));
     must(client, sql("insert into t (id) values (2)"));
-    tail_and_files("t", [&](const char* where) {
+    tail_and_files(connect(), "t", [&](const char* where) {
         EXPECT_EQ(
             rows(client, "select * from t order by id"),
             (std::vector<json>{{{"id", 1}, {"a", "x"}, {"b", 7}}, {{"id", 2}, {"a", "y"}, {"b", nullptr}}}))

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/cluster_fixture.h"
+#include "tests/support/tail_and_files.h"
 
 namespace dl::test {
 namespace {
@@ -55,14 +56,6 @@ class SqlCasesTest : public ClusterTest, public ::testing::WithParamInterface<in
         EXPECT_EQ(value(client, "select count(*) from t"), 20) << "after " << statement.substr(0, 200);
         return text;
     }
-    // Twice: over the tail, and over files.
-    template <class Check>
-    void tail_and_files(Check check) {
-        check();
-        auto client = connect();
-        must(client, sql("compress t"));
-        check();
-    }
 };
 
 TEST_P(SqlCasesTest, WhatTookTheEngineDownIsAnswered) {
@@ -98,7 +91,7 @@ TEST_P(SqlCasesTest, WhatTookTheEngineDownIsAnswered) {
 }
 
 TEST_P(SqlCasesTest, NullMatchesNothingInAnAsofJoin) {
-    tail_and_files([&] {
+    tail_and_files(connect(), "t", [&] {
         EXPECT_EQ(answer("select count(*) as n from t a asof join t b on a.g = b.g and a.v >= b.v"),
                   "{\"n\":15}");
         EXPECT_EQ(
@@ -110,7 +103,7 @@ TEST_P(SqlCasesTest, NullMatchesNothingInAnAsofJoin) {
 }
 
 TEST_P(SqlCasesTest, ErrorsOfSingleRowsAreNotSwallowed) {
-    tail_and_files([&] {
+    tail_and_files(connect(), "t", [&] {
         EXPECT_THAT(refusal("select count(*) from t where s::boolean", "QUERY_ERROR"), HasSubstr("perhaps"));
         EXPECT_THAT(refusal("select id from t where s::boolean and v > 0", "QUERY_ERROR"),
                     HasSubstr("perhaps"));

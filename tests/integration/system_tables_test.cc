@@ -88,6 +88,68 @@ TEST_F(SystemTablesTest, ColumnsAreNotCalledByTheRows) {
                 ElementsAre(R"({"subquery":2,"subquery_1":true})"));
 }
 
+// The statement that it shows makes the same table again, whatever the table was made with.
+TEST_F(SystemTablesTest, AShownStatementMakesTheTableAgain) {
+    const std::vector<std::string> made = {
+        "create table t1 (id long primary key) partition.number = 1",
+        "create table t1 (\"primary\" varchar(7) not null, `not` tinyint default -3, \"größe\" text not null "
+        "default "
+        "'it''s, \"so\"', d decimal(20,4) not null default 1.5, ts timestamp default '2024-01-31 "
+        "12:00:00.5', u "
+        "uuid default '123e4567-e89b-12d3-a456-426614174000', j json default '{\"a\":[1]}', b binary(9) "
+        "default "
+        "'AAEC', f double default 'nan', bo boolean default true, dt date default '2024-02-29', t time(3), "
+        "primary "
+        "key (\"primary\")) partition.number = 3, replicas.number = 1, replicas.in_sync.min = 2, "
+        "history.hours = "
+        "5, history.bytes = 12345",
+        "create table t1 (id int primary key) replicas.number = 1, history.hours = 0",
+        "create table t1 (id int primary key, n int default 7) history.bytes = 1",
+    };
+    const auto shown = [&] {
+        return json::parse(must(*client_, sql("show create table t1")).frames.at(0))["create_statement"]
+            .get<std::string>();
+    };
+    const auto rest = [&] {
+        return lines(
+            "select c.*, k.copies, k.partitions, p.min_in_sync from system.columns c, system.tables k, "
+            "system.partitions p where c.\"table\" = 't1' and k.name = 't1' and p.\"table\" = 't1' order "
+            "by c.position, p.partition");
+    };
+    for (const auto& statement : made) {
+        SCOPED_TRACE(statement);
+        must(*client_, sql(statement));
+        const auto text = shown();
+        const auto before = rest();
+        EXPECT_EQ(text.find("in_sync.min") != std::string::npos,
+                  statement.find("in_sync.min") != std::string::npos);
+        EXPECT_EQ(text.find("history.bytes") != std::string::npos,
+                  statement.find("history.bytes") != std::string::npos);
+        must(*client_, sql("drop table t1"));
+        must(*client_, sql(text));
+        EXPECT_EQ(shown(), text);
+        EXPECT_EQ(rest(), before);
+        must(*client_, sql("drop table t1"));
+    }
+    // What became of it by ALTER is in it too.
+    must(*client_, sql("create table t1 (id int primary key, n int default 7, c varchar(3))"));
+    for (const char* change : {"alter n set default 8", "alter c type varchar(9)", "rename c to d",
+                               "set history.hours = 9", "set copies = 2"})
+        must(*client_, sql(std::string("alter table t1 ") + change));
+    EXPECT_THAT(shown(), HasSubstr("n int default '8',\n  d varchar(9)\n) partition.number = 1, "
+                                   "replicas.number = 1, history.hours = 9"));
+}
+
+TEST_F(SystemTablesTest, PartitionsSayWhereTheirCopiesAre) {
+    must(*client_, sql("create table two (id int primary key) partition.number = 1, replicas.number = 1"));
+    const auto row = json::parse(lines("select * from system.partitions where \"table\" = 'two'").at(0));
+    EXPECT_EQ(row["copies"], 2);
+    const auto at = row["copies_at"].get<std::string>();
+    EXPECT_NE(at.find(", "), std::string::npos) << at;
+    EXPECT_NE(at.find(row["leader"].get<std::string>()), std::string::npos) << at;
+    EXPECT_EQ(row["min_in_sync"], 1);
+}
+
 TEST_F(SystemTablesTest, WhatIsNotThereIsNamed) {
     EXPECT_THAT(error("select * from system.nosuch"), HasSubstr("there are system.tables"));
     EXPECT_THAT(error("select * from information_schema.routines"),

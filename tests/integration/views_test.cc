@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/support/cluster_fixture.h"
+#include "tests/support/tail_and_files.h"
 
 namespace dl::test {
 namespace {
@@ -40,20 +41,13 @@ class ViewsTest : public ClusterTest, public ::testing::WithParamInterface<int> 
             lines += (lines.empty() ? "" : "\n") + frame;
         return lines;
     }
-    template <class Check>
-    void tail_and_files(Check check) {
-        check();
-        auto client = connect();
-        must(client, sql("compress t"));
-        check();
-    }
 };
 
 TEST_P(ViewsTest, AViewIsReadLikeATable) {
     auto client = connect();
     must(client, sql("create view big as select id, v, g from t where v >= 30"));
     must(client, sql("create view sums(name, total) as select g, sum(v) from big group by g"));
-    tail_and_files([&] {
+    tail_and_files(connect(), "t", [&] {
         EXPECT_EQ(answer("select count(*) as n from big"), "{\"n\":10}");
         EXPECT_EQ(
             answer("select * from SUMS order by name"),
@@ -118,7 +112,7 @@ TEST_P(ViewsTest, ViewsAreKeptListedAndRemoved) {
 }
 
 TEST_P(ViewsTest, FunctionsOfOtherSystemsAnswerAlikeEverywhere) {
-    tail_and_files([&] {
+    tail_and_files(connect(), "t", [&] {
         EXPECT_EQ(
             answer("select toStartOfHour(ts) as h, count(*) as n, last(g, id) as l, first(v, id) as f from t "
                    "where toStartOfDay(ts) = timestamp '2024-01-02' group by h order by h limit 2"),
@@ -134,22 +128,10 @@ TEST_P(ViewsTest, FunctionsOfOtherSystemsAnswerAlikeEverywhere) {
         EXPECT_EQ(answer("select toStartOfMinute(ts) from t where id = 3"),
                   "{\"tostartofminute(ts)\":\"2024-01-01 03:59:00\"}");
     });
-    auto client = connect();
-    EXPECT_THAT(must_fail(client,
-                          query("select time_bucket_gapfill(interval 1 hour, ts) as b, avg(v) from t "
-                                "group by b"),
-                          "NOT_SUPPORTED"),
-                HasSubstr("generate_series"));
-    // And that way works.
-    EXPECT_EQ(
-        answer("select count(*) as n, count(v) as m from generate_series(timestamp '2024-01-01', timestamp "
-               "'2024-01-02', interval 1 hour) s(b) left join (select time_bucket(interval 1 hour, ts) as b, "
-               "avg(v) as v from t group by 1) using (b)"),
-        "{\"n\":25,\"m\":11}");
 }
 
 TEST_P(ViewsTest, PivotsSeriesAndBackticks) {
-    tail_and_files([&] {
+    tail_and_files(connect(), "t", [&] {
         EXPECT_EQ(answer("pivot (select g, v % 2 as p, v from t) on g using sum(v) group by p order by p"),
                   "{\"p\":0,\"a\":126,\"b\":114,\"c\":140}\n{\"p\":1,\"a\":147,\"b\":133,\"c\":120}");
         EXPECT_EQ(
@@ -157,6 +139,30 @@ TEST_P(ViewsTest, PivotsSeriesAndBackticks) {
             "{\"p\":0,\"a\":126}\n{\"p\":1,\"a\":147}");
         EXPECT_EQ(answer("select `id` as `the id` from `t` where `t`.`id` = 3"), "{\"the id\":3}");
     });
+    // Without the values, wherever a query stands.
+    EXPECT_EQ(answer("select p, a + b as s from (pivot (select g, v % 2 as p, v from t) on g using sum(v) "
+                     "group by p) order by p"),
+              "{\"p\":0,\"s\":240}\n{\"p\":1,\"s\":280}");
+    EXPECT_EQ(
+        answer(
+            "with u as (select g, v % 2 as p, v from t), w as (pivot u on g using sum(v) group by p) select "
+            "count(*) as n, sum(c) as c from w"),
+        "{\"n\":2,\"c\":260}");
+    EXPECT_EQ(
+        answer("with u as (select g, v % 2 as p, v from t) pivot u on g using sum(v) group by p order by p"),
+        "{\"p\":0,\"a\":126,\"b\":114,\"c\":140}\n{\"p\":1,\"a\":147,\"b\":133,\"c\":120}");
+    auto maker = connect();
+    must(maker, sql("create table wide primary key (p) as pivot (select g, v % 2 as p, v from t) on g using "
+                    "sum(v) group by p"));
+    must(maker,
+         sql("insert into wide pivot (select g, v % 2 + 2 as p, v from t) on g using sum(v) group by p"));
+    EXPECT_EQ(answer("select count(*) as n, sum(a) as a from wide"), "{\"n\":4,\"a\":546}");
+    EXPECT_THAT(
+        must_fail(maker, sql("create view w as select * from (pivot t on g using sum(v))"), "NOT_SUPPORTED"),
+        HasSubstr("name the values"));
+    must(maker, sql("create view w as pivot (select g, v % 2 as p, v from t) on g in ('a', 'b') using sum(v) "
+                    "group by p"));
+    EXPECT_EQ(answer("select sum(a) as a from w"), "{\"a\":273}");
     EXPECT_EQ(answer("select count(*) as n from (select unnest(generate_series(date '2024-01-01', date "
                      "'2024-02-01', interval 1 day)))"),
               "{\"n\":32}");

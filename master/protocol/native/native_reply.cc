@@ -114,7 +114,10 @@ std::string shape_json(const StatementShape& shape) {
 }
 
 std::string progress_json(const CompressProgress& now) {
-    const auto percent = now.rows_total == 0 ? 100 : now.rows_done * 100 / now.rows_total;
+    // A statement that writes what it reads does not know how much that will be.
+    const auto percent = now.rows_total != 0  ? now.rows_done * 100 / now.rows_total
+                         : now.rows_done == 0 ? 100
+                                              : 0;
     return "{\"progress\":{\"rows_done\":" + std::to_string(now.rows_done) +
            ",\"rows_total\":" + std::to_string(now.rows_total) + ",\"bytes\":" + std::to_string(now.bytes) +
            ",\"percent\":" + std::to_string(percent) + "}}";
@@ -174,6 +177,7 @@ asio::awaitable<Result<void>> NativeReply::records(SharedBytes frame) {
 }
 
 asio::awaitable<Result<void>> NativeReply::progress(CompressProgress now) {
+    if (form_ == nullptr || !form_->progress) co_return Result<void>();
     std::string out;
     append_frame(out, progress_json(now));
     co_return co_await write_one(std::move(out));

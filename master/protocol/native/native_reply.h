@@ -29,6 +29,8 @@ class NativeReply final : public CommandClient {
   public:
     // `channel` outlives it.
     explicit NativeReply(ReplyChannel& channel) : channel_(channel) {}
+    // Of the statement that is answered, which outlives it.
+    void set_form(const ReplyForm& form) { form_ = &form; }
 
     boost::asio::awaitable<Result<void>> records(SharedBytes frame) override;
     boost::asio::awaitable<Result<void>> progress(CompressProgress now) override;
@@ -48,6 +50,7 @@ class NativeReply final : public CommandClient {
     boost::asio::awaitable<Result<void>> write_one(std::string bytes);
 
     ReplyChannel& channel_;
+    const ReplyForm* form_ = nullptr;
 };
 
 }  // namespace dl::master

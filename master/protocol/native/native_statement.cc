@@ -171,6 +171,7 @@ Result<Command> NativeStatement::read() {
     auto request = std::move(**request_);
     request_.reset();
     form_.meta = request.options().meta || request.options().skip_bad_rows;
+    form_.progress = request.options().progress;
     form_.metadata = request.kind() == JsonRequest::Kind::metadata;
     Command command;
     if (request.options().timeout_ms)

@@ -13,6 +13,7 @@ namespace dl::master {
 // What the frames of the reply look like beyond what is in it.
 struct ReplyForm {
     bool meta = false;      // a frame {"meta":{...}} in front of the end
+    bool progress = false;  // frames {"progress":{...}} while it runs
     bool metadata = false;  // a table as `metadata` shows it, not as `desc` does
 };
 

@@ -257,6 +257,7 @@ asio::awaitable<Result<void>> ClientSession::run(NativeReply& reply,
     IncomingCommand incoming;
     incoming.bytes = statement->bytes();
     incoming.read = [statement] { return statement->read(); };
+    reply.set_form(statement->form());
     DL_CO_TRY_ASSIGN(auto answer, co_await execute_command(services_, context, std::move(incoming)));
     co_return co_await reply.finish(std::move(answer), statement->form(), context.started);
 }

@@ -19,11 +19,16 @@ class MacrosTest : public ::testing::Test {
     }
     // The only value, as text.
     std::string answer(const std::string& expression) {
-        const auto sql = expanded("SELECT CAST((" + expression + ") AS VARCHAR) AS v");
+        const auto said = "SELECT CAST((" + expression + ") AS VARCHAR) AS v";
+        auto text = with_macros(*database_, said);
+        if (text.has_error()) return text.error().to_text();
+        const auto sql = text->value_or(said);
         auto session = database_->session().value();
         auto result = session->query(sql);
         if (result.has_error()) return result.error().to_text();
-        auto batch = (*result)->next().value();
+        auto next = (*result)->next();
+        if (next.has_error()) return next.error().to_text();
+        const auto& batch = *next;
         return batch->columns()[0].is_null(0) ? "NULL" : std::string(batch->columns()[0].bytes(0));
     }
 
@@ -81,11 +86,53 @@ TEST_F(MacrosTest, AColumnIsCalledAsItIsWritten) {
     EXPECT_THAT(expanded("SELECT iff(a, 1, 2) AS b FROM t"), HasSubstr("AS b"));
 }
 
+TEST_F(MacrosTest, CastsTakeTheNamesOfColumnTypes) {
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"'äöüß'::varchar(3)", "äöü"},
+        {"cast('abc' as char(2))", "ab"},
+        {"cast(12345 as nvarchar(3))", "123"},
+        {"'abc'::character varying(2)", "ab"},
+        {"try_cast('abcd' as varchar2(2))", "ab"},
+        {"'a'::varchar(3)", "a"},
+        {"NULL::varchar(3)", "NULL"},
+        {"'abc'::varchar(2)::varchar(1)", "a"},
+        {"7::number(10,2)", "7.00"},
+        {"'7'::int(11) + '8'::bigint(20)", "15"},
+        {"'[1]'::jsonb->>'$[0]'", "1"},
+        {"try_cast('nope' as jsonb)", "NULL"},
+        {"'ABC'::clob", "ABC"},
+        {"'123e4567-e89b-12d3-a456-426614174000'::guid", "123e4567-e89b-12d3-a456-426614174000"},
+        {"'12:30:00'::time(3)", "12:30:00"},
+        {"'2024-01-31'::datetime2", "2024-01-31 00:00:00"},
+        {"'abc'::varchar(max)", "abc"},
+        {"'::varchar(1)'", "::varchar(1)"},
+    };
+    for (const auto& [expression, wanted] : cases)
+        EXPECT_EQ(answer(expression), wanted) << expression;
+    EXPECT_THAT(answer("300::tinyint(3)"), HasSubstr("out of range"));
+    EXPECT_THAT(answer("'x'::guid"), HasSubstr("UUID"));
+    EXPECT_THAT(expanded("SELECT s::varchar(3) FROM t"), HasSubstr("AS \"CAST(s AS VARCHAR(3))\""));
+    for (const char* sql : {"SELECT a::int FROM t", "SELECT 'x::varchar(3)'", "SELECT varchar(3)",
+                            "SELECT cast(a as decimal(10,2)) FROM t", "SELECT a::varchar(3)[] FROM t"})
+        EXPECT_EQ(expanded(sql), "as it is") << sql;
+}
+
 TEST_F(MacrosTest, WhatHasNoFormNamesTheWay) {
     for (const auto& [sql, way] : std::vector<std::pair<std::string, std::string>>{
-             {"SELECT time_bucket_gapfill(INTERVAL 1 HOUR, ts) FROM t", "generate_series"},
-             {"SELECT locf(avg(v)) FROM t", "ignore nulls"},
-             {"SELECT interpolate(avg(v)) FROM t", "fill(v) over"},
+             {"SELECT time_bucket_gapfill('1 hour', ts) FROM t WHERE ts > now()", "in GROUP BY"},
+             {"SELECT time_bucket_gapfill('1 hour', ts) b, sum(v) FROM t GROUP BY b", "begin and end"},
+             {"SELECT time_bucket_gapfill('1 hour', ts) b FROM t WHERE ts >= now() AND ts < u GROUP BY b",
+              "where its buckets end"},
+             {"SELECT time_bucket_gapfill('1 hour', ts, 'Europe/Berlin') b FROM t GROUP BY b", "in UTC"},
+             {"SELECT time_bucket_gapfill('1 hour', ts, now(), now()) b, g FROM t GROUP BY b", "column 'g'"},
+             {"SELECT time_bucket_gapfill('1 hour', ts, now(), now()) b, * FROM t GROUP BY ALL", "no *"},
+             {"SELECT time_bucket_gapfill('1 hour', ts, now(), now()) b, time_bucket_gapfill('1 day', ts, "
+              "now(), "
+              "now()) FROM t GROUP BY b",
+              "one kind"},
+             {"SELECT locf(avg(v)) FROM t", "group by it"},
+             {"SELECT interpolate(avg(v)) FROM t GROUP BY g", "group by hour, device"},
+             {"SELECT 1 FROM t WHERE locf(v) > 1", "with GROUP BY time_bucket_gapfill"},
              {"SELECT toStartOfWeek(ts) FROM t", "toMonday"},
              {"SELECT to_char(v, '999.99') FROM t", "\"999\""},
              {"SELECT to_char(ts, 'YYYY-Q') FROM t", "\"Q\""},
