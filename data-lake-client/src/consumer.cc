@@ -11,6 +11,24 @@ namespace {
 
 constexpr std::chrono::milliseconds kWaitMax{300'000};
 
+// A read that may go well in a moment: a slave went and another one is about to lead.
+bool is_passing(const Error& error) {
+    switch (error.code()) {
+        case ErrorCode::unavailable:
+        case ErrorCode::not_leader:
+        case ErrorCode::connection_lost:
+            return true;
+        default:
+            return false;
+    }
+}
+
+Error not_asked_for(const RecordBatch& batch) {
+    return Error(ErrorCode::protocol_error,
+                 "stream_read returned partition " + std::to_string(batch.partition()) + " offset " +
+                     std::to_string(batch.offset(0)) + ", which was not asked for");
+}
+
 }  // namespace
 
 Result<std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>>> parse_offset_ranges(
@@ -102,10 +120,38 @@ std::string Consumer::Impl::request(std::chrono::milliseconds max_wait) const {
     return json + "}}";
 }
 
+// What came before a break counts: the next poll reads on behind it. Without any the read is repeated, as a
+// lost connection is.
 Result<std::vector<RecordBatch>> Consumer::Impl::poll(std::chrono::milliseconds max_wait) {
+    using Clock = std::chrono::steady_clock;
     max_wait = std::clamp(max_wait, std::chrono::milliseconds(0), kWaitMax);
     session.set_timeout(silence.count() == 0 ? silence : silence + max_wait);
-    std::vector<RecordBatch> batches;
+    const auto& options = session.options();
+    const auto give_up = Clock::now() + max_wait + options.retry_for;
+    auto pause = options.retry_pause_min;
+    for (;;) {
+        std::vector<RecordBatch> batches;
+        auto read = read_once(max_wait, batches);
+        if (read.ok()) return batches;
+        if (!is_passing(read.error())) return read.error();
+        if (!batches.empty()) {
+            if (auto moved = move_behind(batches); !moved.ok()) return moved.error();
+            return batches;
+        }
+        if (options.retry_for.count() == 0 || Clock::now() + pause > give_up) return read.error();
+        auto& canceller = session.canceller();
+        canceller.begin();
+        const bool slept = canceller.sleep_ms(static_cast<int>(pause.count()));
+        canceller.end();
+        if (!slept)
+            return Error(ErrorCode::cancelled,
+                         "cancelled while waiting to read on after " + read.error().to_text());
+        pause = std::min(pause * 2, options.retry_pause_max);
+    }
+}
+
+Result<void> Consumer::Impl::read_once(std::chrono::milliseconds max_wait,
+                                       std::vector<RecordBatch>& batches) {
     std::optional<Error> failed;
     bool first = true;
     const auto take = [&](std::string&& frame) {
@@ -125,27 +171,47 @@ Result<std::vector<RecordBatch>> Consumer::Impl::poll(std::chrono::milliseconds 
         return true;
     };
     const auto json = request(max_wait);
-    // The last frame is no record.
+    // The last frame of a reply that is whole is no record.
     std::optional<std::string> newest;
     auto done = session.run({json, std::nullopt, Session::Resend::lost, false}, [&](ReplyItem&& item) {
         if (item.kind != ReplyItem::Kind::frame) return true;
         auto before = std::exchange(newest, std::move(item.body));
         return !before || take(std::move(*before));
     });
-    if (!done.ok()) return done.error();
     if (failed) return *failed;
+    if (!done.ok()) {
+        // A connection that broke may have broken behind that frame.
+        const bool is_meta = newest && json_member(*newest, "meta").has_value();
+        if (newest && !is_meta && !take(std::move(*newest))) return *failed;
+        return done.error();
+    }
     Positions next = positions;
     for (const auto& batch : batches) {
         const auto at = next.find(batch.partition());
-        if (at == next.end() || batch.offset(0) < at->second)
-            return Error(ErrorCode::protocol_error,
-                         "stream_read returned partition " + std::to_string(batch.partition()) + " offset " +
-                             std::to_string(batch.offset(0)) + ", which was not asked for");
+        if (at == next.end() || batch.offset(0) < at->second) return not_asked_for(batch);
         at->second = batch.offset(batch.rows() - 1) + 1;
     }
     if (auto read = read_meta(newest.value_or(""), next); !read.ok()) return read.error();
     positions = std::move(next);
-    return batches;
+    return {};
+}
+
+Result<void> Consumer::Impl::move_behind(const std::vector<RecordBatch>& batches) {
+    Positions next = positions;
+    std::map<std::uint32_t, std::pair<std::int64_t, std::int64_t>> missing;
+    for (const auto& batch : batches) {
+        const auto at = next.find(batch.partition());
+        if (at == next.end() || batch.offset(0) < at->second) return not_asked_for(batch);
+        for (std::uint32_t row = 0; row < batch.rows(); ++row) {
+            const auto offset = batch.offset(row);
+            if (offset > at->second)
+                missing.try_emplace(at->first, at->second, 0).first->second.second = offset - 1;
+            at->second = offset + 1;
+        }
+    }
+    compacted = std::move(missing);
+    positions = std::move(next);
+    return {};
 }
 
 Result<void> Consumer::Impl::read_meta(std::string_view frame, Positions& next) {

@@ -69,6 +69,11 @@ struct Consumer::Impl {
     // Finds the partitions and where to start, through `client`.
     Result<void> open(Client& client);
     Result<std::vector<RecordBatch>> poll(std::chrono::milliseconds max_wait);
+    // What came, also with an error: then positions are as before, and `batches` are whole.
+    Result<void> read_once(std::chrono::milliseconds max_wait, std::vector<RecordBatch>& batches);
+    // Behind what came of a read that broke; the offsets that it passed over are those that are missing in
+    // it.
+    Result<void> move_behind(const std::vector<RecordBatch>& batches);
     std::string request(std::chrono::milliseconds max_wait) const;
     // The frame behind the records: where to go on, what was passed over.
     Result<void> read_meta(std::string_view frame, Positions& next);

@@ -84,9 +84,11 @@ class Consumer {
     ~Consumer();
 
     // Records after the positions, waiting up to `max_wait` (at most 5 minutes) for the first one; empty when
-    // there are none. Positions move on with what is returned. A lost connection is made again by itself.
-    // OFFSET_OUT_OF_RANGE: a position lies beyond the end of its partition, or the table was dropped and
-    // created again; nothing of the new one is passed off as the old one.
+    // there are none. Positions move on with what is returned. A lost connection is made again by itself, and
+    // while no slave leads a partition the read is repeated, for up to Options::retry_for; a read that broke
+    // in the middle gives what came, and the next poll() goes on behind it. OFFSET_OUT_OF_RANGE: a position
+    // lies beyond the end of its partition, or the table was dropped and created again; nothing of the new
+    // one is passed off as the old one.
     Result<std::vector<RecordBatch>> poll(std::chrono::milliseconds max_wait);
 
     const Positions& positions() const;
