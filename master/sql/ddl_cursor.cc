@@ -1,6 +1,8 @@
 #include "master/sql/ddl_cursor.h"
 
+#include "common/base/ascii.h"
 #include "common/base/nearest_name.h"
+#include "common/base/quoted_value.h"
 
 namespace dl::master {
 
@@ -20,7 +22,7 @@ Error DdlCursor::fail(std::string_view what, std::initializer_list<std::string_v
         list += (list.empty() ? "" : ", ") + std::string(keyword);
     if (!list.empty()) text += what.empty() ? list : " (" + list + ")";
     if (token.kind == Kind::word)
-        if (const auto near = nearest_name(token.lower, keywords); !near.empty())
+        if (const auto near = nearest_name(token.lower, keywords); !near.empty() && near != token.lower)
             text += "; did you mean '" + near + "'?";
     return make_error(ErrorCode::syntax_error, std::move(text));
 }
@@ -31,6 +33,17 @@ Result<std::string> DdlCursor::name(std::string_view what) {
     std::string text = token.text;
     advance();
     return text;
+}
+
+Result<std::string> DdlCursor::table_name(std::string_view what) {
+    DL_TRY_ASSIGN(auto first, name(what));
+    const auto behind = ahead(1).kind;
+    if (!current().is_symbol('.') || (behind != Kind::word && behind != Kind::quoted_name)) return first;
+    advance();
+    if (ascii_lowercase(first) == "main") return name(what);
+    return make_error(ErrorCode::not_supported, "there is no schema " + quoted_value(first) +
+                                                    ": all tables are in one, main; write " + current().text +
+                                                    " alone");
 }
 
 std::string_view DdlCursor::take_rest() {

@@ -55,6 +55,8 @@ class DdlCursor {
         return fail(std::string("'") + symbol + "'");
     }
     Result<std::string> name(std::string_view what);
+    // Of a table or view; `main.` may stand before it, as in a SELECT.
+    Result<std::string> table_name(std::string_view what = "a table name");
 
     // A whole number, quoted or not.
     template <class T>

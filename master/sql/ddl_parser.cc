@@ -23,6 +23,7 @@ class Parser final : public TableStatementParser {
         if (first.is_symbol('(')) return SqlStatement(SelectStatement{std::string(sql_)});
         if (auto analyzed = analyzed_select(sql_))
             return SqlStatement(ExplainAnalyzeStatement{std::move(*analyzed)});
+        if (auto why = written_with()) return std::move(*why);
         for (const char* word : {"select", "with", "explain", "from", "values", "pivot", "unpivot"})
             if (first.is_word(word)) return SqlStatement(SelectStatement{std::string(sql_)});
         if (accept("create")) return finish(create());
@@ -54,6 +55,10 @@ class Parser final : public TableStatementParser {
                 advance();
                 return finish(Result<SqlStatement>(ShowTablesStatement{}));
             }
+            if (current().is_word("tables") && !ends_behind_this())
+                return make_error(ErrorCode::not_supported,
+                                  "SHOW TABLES lists all of them; for some: select table_name from "
+                                  "information_schema.tables where table_name like 'a%'");
             // What other systems list: better a word about what there is here than "no such table".
             bool elsewhere = false;
             for (const char* word : {"databases", "schemas", "functions", "settings", "indexes", "variables",
@@ -133,18 +138,48 @@ class Parser final : public TableStatementParser {
         return SqlStatement(std::move(statement));
     }
 
+    // `with x as (...) insert into t ...`
+    std::optional<Error> written_with() const {
+        if (!current().is_word("with")) return std::nullopt;
+        int depth = 0;
+        for (std::size_t at = at_; at + 1 < tokens_.size(); ++at) {
+            depth += tokens_[at].is_symbol('(') ? 1 : tokens_[at].is_symbol(')') ? -1 : 0;
+            if (depth != 0 || !tokens_[at].is_symbol(')')) continue;
+            if (tokens_[at + 1].is_word("insert"))
+                return make_error(
+                    ErrorCode::not_supported,
+                    "WITH stands behind the table of an INSERT: insert into t with x as (select "
+                    "...) select ... from x");
+            if (tokens_[at + 1].is_word("delete"))
+                return make_error(
+                    ErrorCode::not_supported,
+                    "WITH before a DELETE; write: delete from t where key in (with x as (select "
+                    "...) select key from x)");
+            if (tokens_[at + 1].is_word("update")) return not_here(at + 1);
+        }
+        return std::nullopt;
+    }
+
     // Statements of other systems that have a way here, and which.
-    std::optional<Error> not_here() const {
+    std::optional<Error> not_here() const { return not_here(at_); }
+    std::optional<Error> not_here(std::size_t at) const {
+        const auto& token = tokens_[at];
         for (const char* word : {"begin", "start", "commit", "rollback", "end", "savepoint", "abort"})
-            if (current().is_word(word))
+            if (token.is_word(word))
                 return make_error(ErrorCode::not_supported,
                                   "there are no transactions; the rows of one INSERT or batch are checked "
                                   "together and written at once in each partition, and a batch_id makes "
                                   "sure that a repeat is not written again");
-        if (current().is_word("update") || current().is_word("merge") || current().is_word("upsert"))
+        for (const char* word : {"update", "merge", "upsert", "replace"})
+            if (token.is_word(word))
+                return make_error(ErrorCode::not_supported,
+                                  "a row is changed by inserting it again: INSERT with a major key that is "
+                                  "there replaces the row; INSERT INTO t SELECT ... FROM t WHERE ... changes "
+                                  "many");
+        if (token.is_word("copy"))
             return make_error(ErrorCode::not_supported,
-                              "a row is changed by inserting it again: INSERT with a major key that is there "
-                              "replaces the row; INSERT INTO t SELECT ... FROM t WHERE ... changes many");
+                              "files are read and written by the client: data-lake-client --load FILE TABLE, "
+                              "or \\load and \\save at its prompt");
         return std::nullopt;
     }
 
@@ -163,7 +198,7 @@ class Parser final : public TableStatementParser {
 
     template <class Statement>
     Result<SqlStatement> named() {
-        DL_TRY_ASSIGN(auto table, name("a table name"));
+        DL_TRY_ASSIGN(auto table, table_name());
         return SqlStatement(Statement{std::move(table)});
     }
 

@@ -3,6 +3,13 @@
 #include <charconv>
 
 namespace dl::master {
+namespace {
+
+constexpr std::string_view kKeepsTheOld =
+    "rows are always replaced here; to write only those whose key is not there: insert into t select ... "
+    "where key not in (select key from t)";
+
+}  // namespace
 
 Result<SqlLiteral> RowStatementParser::literal(std::string_view what) {
     const auto& token = current();
@@ -44,6 +51,7 @@ Result<SqlLiteral> RowStatementParser::literal(std::string_view what) {
 
 // Values of rows: unquoted words other than the constants are a forgotten quote.
 Result<SqlLiteral> RowStatementParser::row_literal() {
+    if (auto why = text_elsewhere()) return std::move(*why);
     const auto& token = current();
     if (token.is_word("default")) {
         advance();
@@ -92,10 +100,50 @@ bool RowStatementParser::is_expression_here() const {
     return current().kind == Kind::word && ahead(1).is_symbol('(');
 }
 
+std::optional<Error> RowStatementParser::insert_elsewhere() const {
+    constexpr std::string_view kReplaces =
+        "INSERT INTO replaces the row that has the same major key, so it is written without ";
+    if (current().is_word("or") && ahead(1).kind == Kind::word && ahead(2).is_word("into")) {
+        if (ahead(1).is_word("replace"))
+            return make_error(ErrorCode::not_supported, std::string(kReplaces) + "OR REPLACE");
+        return make_error(ErrorCode::not_supported,
+                          "INSERT OR " + ahead(1).text + ": " + std::string(kKeepsTheOld));
+    }
+    if (current().is_word("ignore") && ahead(1).is_word("into"))
+        return make_error(ErrorCode::not_supported, "INSERT IGNORE: " + std::string(kKeepsTheOld));
+    for (auto at = at_; at + 2 < tokens_.size(); ++at) {
+        if (!tokens_[at].is_word("on")) continue;
+        const auto& next = tokens_[at + 2];
+        if (tokens_[at + 1].is_word("duplicate") && next.is_word("key"))
+            return make_error(
+                ErrorCode::not_supported,
+                std::string(kReplaces) + "ON DUPLICATE KEY UPDATE; give all columns of the row");
+        if (!tokens_[at + 1].is_word("conflict")) continue;
+        if (next.is_symbol('(') || next.is_word("do") || next.is_word("on"))
+            return make_error(ErrorCode::not_supported, std::string(kReplaces) +
+                                                            "ON CONFLICT ... DO UPDATE; for DO NOTHING, " +
+                                                            std::string(kKeepsTheOld));
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> RowStatementParser::text_elsewhere() const {
+    const bool escapes =
+        current().is_word("e") && ahead(1).kind == Kind::string && ahead(1).begin == current().end;
+    const bool dollars = current().kind == Kind::word && current().text.front() == '$' &&
+                         current().text.find('$', 1) != std::string::npos;
+    if (!escapes && !dollars) return std::nullopt;
+    return make_error(ErrorCode::not_supported,
+                      "at position " + std::to_string(current().begin + 1) +
+                          ": texts as e'...' or $$...$$; write '...' with '' for a quote and line breaks as "
+                          "they are, or send the text as a parameter ($1)");
+}
+
 Result<SqlStatement> RowStatementParser::insert() {
+    if (auto why = insert_elsewhere()) return std::move(*why);
     DL_TRY(expect("into"));
     InsertStatement statement;
-    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    DL_TRY_ASSIGN(statement.table, table_name());
     if (accept_symbol('(')) {
         do {
             DL_TRY_ASSIGN(auto column, name("a column name"));
@@ -154,7 +202,7 @@ Result<bool> RowStatementParser::keys_of(DeleteStatement& statement) {
 Result<SqlStatement> RowStatementParser::delete_rows() {
     DL_TRY(expect("from"));
     DeleteStatement statement;
-    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    DL_TRY_ASSIGN(statement.table, table_name());
     // An Enter too early at a prompt must not cost a table.
     if (current().kind == Kind::end || current().is_symbol(';'))
         return make_error(ErrorCode::syntax_error,
@@ -174,7 +222,7 @@ Result<SqlStatement> RowStatementParser::truncate() {
     // `truncate table` names a table called "table" only when nothing follows.
     if (current().is_word("table") && !ends_behind_this()) advance();
     DeleteStatement statement;
-    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    DL_TRY_ASSIGN(statement.table, table_name());
     return SqlStatement(std::move(statement));
 }
 

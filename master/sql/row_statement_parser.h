@@ -1,6 +1,7 @@
 // Statements about rows: INSERT, DELETE, TRUNCATE, and the values they are written with.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,10 @@ class RowStatementParser : public DdlCursor {
     Result<SqlLiteral> literal(std::string_view what);
 
   private:
+    // Words of other systems' INSERT; of what stands here (`or replace`) and anywhere behind (`on conflict`).
+    std::optional<Error> insert_elsewhere() const;
+    // Forms of texts that are none here: e'...' and $$...$$.
+    std::optional<Error> text_elsewhere() const;
     // Values of rows: unquoted words other than the constants are a forgotten quote.
     Result<SqlLiteral> row_literal();
     // The values of one row in parentheses.

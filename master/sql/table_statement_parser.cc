@@ -46,7 +46,7 @@ Result<SqlStatement> TableStatementParser::create_table(bool or_replace) {
     statement.or_replace = or_replace;
     statement.if_not_exists = accept_if_not_exists(0);
     if (or_replace && statement.if_not_exists) return fail("a table name: or replace or if not exists");
-    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    DL_TRY_ASSIGN(statement.table, table_name());
     if (current().is_word("as"))
         return make_error(ErrorCode::syntax_error,
                           "the table has no primary key, and of rows with one key the last replaces the "
@@ -150,6 +150,12 @@ Result<DdlColumn> TableStatementParser::column_definition() {
         } else if (accept("null")) {
             // the default
         } else if (accept("default")) {
+            if (current().is_word("current_timestamp") || current().is_word("current_date") ||
+                current().is_symbol('(') || (current().kind == Kind::word && ahead(1).is_symbol('(')))
+                return make_error(ErrorCode::not_supported,
+                                  "at position " + std::to_string(current().begin + 1) +
+                                      ": a DEFAULT is one value, written out; what is computed is given with "
+                                      "the row: insert into t values (1, now())");
             DL_TRY_ASSIGN(auto value, literal("a default value"));
             if (value.kind != SqlLiteral::Kind::null) column.default_text = std::move(value.text);
         } else {
@@ -233,7 +239,7 @@ Result<SqlStatement> TableStatementParser::drop_table() {
             statement.if_exists = true;
         }
     }
-    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    DL_TRY_ASSIGN(statement.table, table_name());
     return SqlStatement(std::move(statement));
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/ascii.h"
 #include "common/base/quoted_value.h"
 #include "master/sql/macros.h"
 
@@ -62,6 +63,14 @@ bool is_alphanumeric(char c) {
 Result<std::string> strftime_of_to_char(std::string_view pattern) {
     std::string out;
     for (auto rest = pattern; !rest.empty();) {
+        // These pad with blanks there; and "Mon" of "Month" would be found.
+        for (const std::string_view padded : {"Month", "MONTH", "month", "Day", "DAY", "day"})
+            if (rest.starts_with(padded))
+                return make_error(ErrorCode::not_supported,
+                                  "to_char() with the pattern " + quoted_value(padded) +
+                                      " pads with blanks elsewhere and is not supported; write " +
+                                      (ascii_lowercase(padded) == "day" ? "FMDay" : "FMMonth") +
+                                      ", or strftime(time, '%B') for months and '%A' for days");
         if (const auto* part = longest(kToChar, rest); part != nullptr) {
             out += part->strftime;
             rest.remove_prefix(part->pattern.size());

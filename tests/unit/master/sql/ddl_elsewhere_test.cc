@@ -1,0 +1,73 @@
+// What users of other systems write.
+#include <gtest/gtest.h>
+
+#include "master/sql/ddl_parser.h"
+
+namespace dl::master {
+namespace {
+
+template <class Statement>
+Statement parsed(std::string_view sql) {
+    auto statement = parse_sql_statement(sql);
+    if (statement.has_error()) {
+        ADD_FAILURE() << sql << "\n" << statement.error().to_text();
+        return {};
+    }
+    if (!std::holds_alternative<Statement>(*statement)) {
+        ADD_FAILURE() << sql << " is statement kind " << statement->index();
+        return {};
+    }
+    return std::get<Statement>(*statement);
+}
+
+std::string refused(std::string_view sql) {
+    auto statement = parse_sql_statement(sql);
+    return statement.has_error() ? statement.error().to_text() : "accepted";
+}
+
+void expect_refused(std::string_view sql, std::string_view part) {
+    const auto text = refused(sql);
+    EXPECT_NE(text.find(part), std::string::npos) << sql << "\n" << text;
+}
+
+// What other systems' users write names the way here.
+TEST(DdlParser, WordsOfOtherSystemsNameTheWay) {
+    const std::vector<std::pair<const char*, const char*>> cases = {
+        {"insert into t values (1) on conflict (id) do update set a = 1", "replaces the row"},
+        {"insert into t values (1) on conflict do nothing", "not in (select"},
+        {"insert into t select 1 on conflict (id) do nothing", "replaces the row"},
+        {"insert into t values (1) on duplicate key update a = 1", "replaces the row"},
+        {"insert or replace into t values (1)", "replaces the row"},
+        {"insert or ignore into t values (1)", "not in (select"},
+        {"insert ignore into t values (1)", "not in (select"},
+        {"replace into t values (1)", "inserting it again"},
+        {"with x as (select 1) insert into t select * from x", "insert into t with x as"},
+        {"with x as (select 1) delete from t where id in (select * from x)", "where key in (with x"},
+        {"with x as (select 1) update t set a = 1", "inserting it again"},
+        {"insert into public.t values (1)", "there is no schema \"public\""},
+        {"insert into t values (1, e'a\\nb')", "with '' for a quote"},
+        {"insert into t values (1, $$a$$)", "with '' for a quote"},
+        {"create table t (id int primary key, a timestamp default now())", "insert into t values (1, now())"},
+        {"create table t (id int primary key, a timestamp default current_timestamp)", "one value"},
+        {"copy t from 'a.csv'", "--load FILE TABLE"},
+        {"show tables like 'r%'", "information_schema.tables"},
+    };
+    for (const auto& [sql, way] : cases)
+        expect_refused(sql, way);
+    EXPECT_EQ(refused("show tables x").find("did you mean"), std::string::npos);
+    EXPECT_EQ(parsed<InsertStatement>("insert into main.t values (1)").table, "t");
+    EXPECT_EQ(parsed<DeleteStatement>("delete from main.\"T\" where id = 1").table, "T");
+    EXPECT_EQ(parsed<DropTableStatement>("drop table main.t").table, "t");
+    EXPECT_EQ(parsed<DescStatement>("desc main.t").table, "t");
+    EXPECT_EQ(parsed<CreateTableStatement>("create table main.t (id int primary key)").table, "t");
+    // Columns may be called so.
+    EXPECT_EQ(parsed<InsertSelectStatement>("insert into t select a from u join v on conflict = b").table,
+              "t");
+    EXPECT_EQ(parsed<CreateTableStatement>("create table t (id int primary key, a string default now)")
+                  .columns[1]
+                  .default_text,
+              "now");
+}
+
+}  // namespace
+}  // namespace dl::master
