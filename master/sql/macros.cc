@@ -43,6 +43,14 @@ constexpr std::array kMacros = {
     Macro{"from_unixtime", 1, "make_timestamp(CAST(dl_argument_0 AS BIGINT) * 1000000)"},
     Macro{"iff", 3, "CASE WHEN dl_argument_0 THEN dl_argument_1 ELSE dl_argument_2 END"},
     Macro{"nvl", 2, "coalesce(dl_argument_0, dl_argument_1)"},
+    Macro{"date_bin", 2, "time_bucket(dl_argument_0, dl_argument_1, TIMESTAMP '2000-01-01')"},
+    Macro{"date_bin", 3, "time_bucket(dl_argument_0, dl_argument_1, dl_argument_2)"},
+    Macro{"to_date", 1, "CAST(dl_argument_0 AS DATE)"},
+    Macro{"tostring", 1, "CAST(dl_argument_0 AS VARCHAR)"},
+    Macro{"curdate", 0, "current_date"},
+    Macro{"locate", 2, "instr(dl_argument_1, dl_argument_0)"},
+    Macro{"convert_tz", 3,
+          "((CAST(dl_argument_0 AS TIMESTAMP) AT TIME ZONE dl_argument_1) AT TIME ZONE dl_argument_2)"},
     Macro{"nvl2", 3, "CASE WHEN dl_argument_0 IS NOT NULL THEN dl_argument_1 ELSE dl_argument_2 END"},
 };
 
@@ -60,15 +68,37 @@ struct Elsewhere {
     std::string_view way;
 };
 constexpr std::array kElsewhere = {
+    Elsewhere{"dateadd", "ts + interval 1 day, or with a column n: ts + n * interval 1 day"},
+    Elsewhere{"to_number", "cast(text as decimal(18,3)), or try_cast for texts that may be none"},
+    Elsewhere{"initcap", "upper(left(a, 1)) || lower(substr(a, 2)), of one word"},
     Elsewhere{"tostartofweek", "date_trunc('week', ts), of weeks from Monday, or toMonday(ts)"},
 };
+
+// Functions of two arguments whose second is a pattern, written into the statement.
+struct Patterned {
+    std::string_view name;
+    Result<std::string> (*strftime)(std::string_view pattern);
+    std::string_view before, after;  // of the pattern in the engine's words
+};
+constexpr std::array kPatterned = {
+    Patterned{"to_char", strftime_of_to_char, "strftime(dl_argument_0, ", ")"},
+    Patterned{"date_format", strftime_of_date_format, "strftime(dl_argument_0, ", ")"},
+    Patterned{"formatdatetime", strftime_of_date_format, "strftime(dl_argument_0, ", ")"},
+    Patterned{"str_to_date", strftime_of_date_format, "strptime(dl_argument_0, ", ")"},
+    Patterned{"to_date", strftime_of_to_char, "CAST(strptime(dl_argument_0, ", ") AS DATE)"},
+};
+
+const Patterned* pattern_of(std::string_view name) {
+    const auto found = std::ranges::find(kPatterned, name, &Patterned::name);
+    return found == kPatterned.end() ? nullptr : &*found;
+}
 
 bool is_macro(std::string_view name) {
     const auto has = [&](const auto& list) {
         return std::ranges::any_of(list, [&](const auto& one) { return one.name == name; });
     };
-    return name == "to_char" || name == "date_format" || name == "time_bucket_gapfill" || name == "locf" ||
-           name == "interpolate" || has(kMacros) || has(kRenamed) || has(kElsewhere);
+    return pattern_of(name) != nullptr || name == "time_bucket_gapfill" || name == "locf" || name == "interpolate" ||
+           has(kMacros) || has(kRenamed) || has(kElsewhere);
 }
 
 // Lexically: a name of one, and a parenthesis.
@@ -152,10 +182,10 @@ class Expander {
             replaced_ = true;
             return {};
         }
-        if (name == "to_char" || name == "date_format") return pattern(node, name, count);
         for (const auto& macro : kMacros)
             if (macro.name == name && macro.arguments == count)
                 return replace(node, std::string(macro.expression));
+        if (const auto* patterned = pattern_of(name)) return pattern(node, *patterned, count);
         std::string takes;
         for (const auto& macro : kMacros)
             if (macro.name == name) takes += (takes.empty() ? "" : " or ") + std::to_string(macro.arguments);
@@ -175,19 +205,21 @@ class Expander {
         return {};
     }
 
-    Result<void> pattern(Json& node, const std::string& name, std::size_t count) {
-        if (count != 2) return make_error(ErrorCode::not_supported, calls(name, count) + "; it takes 2");
+    Result<void> pattern(Json& node, const Patterned& function, std::size_t count) {
+        const std::string name(function.name);
+        if (count != 2)
+            return make_error(ErrorCode::not_supported, calls(name, count) + " is not there; it takes 2");
         const auto& given = node["children"][1];
         const auto* value = class_of(given) == "CONSTANT" ? member(given, "value") : nullptr;
         const auto* text = value != nullptr ? member(*value, "value") : nullptr;
         if (text == nullptr || !text->is_string())
             return make_error(ErrorCode::not_supported,
                               "the pattern of " + name +
-                                  "() has to be written into the statement; strftime() takes any text");
-        const auto written = text->get<std::string>();
-        DL_TRY_ASSIGN(const auto format,
-                      name == "to_char" ? strftime_of_to_char(written) : strftime_of_date_format(written));
-        return replace(node, "strftime(dl_argument_0, " + sql_literal(format) + ")");
+                                  "() has to be written into the statement; strftime() and strptime() take "
+                                  "any text");
+        DL_TRY_ASSIGN(const auto format, function.strftime(text->get<std::string>()));
+        return replace(node,
+                       std::string(function.before) + sql_literal(format) + std::string(function.after));
     }
 
     // The expression, with the arguments of the call in their places.
