@@ -1,5 +1,6 @@
 #include "master/control/node_registrar.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -142,28 +143,38 @@ asio::awaitable<Result<std::map<TableId, std::uint64_t>>> NodeRegistrar::adopted
     co_return co_await run_on(work_, decide);
 }
 
-asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline) {
+asio::awaitable<void> NodeRegistrar::greet_unknown(rpc::Deadline deadline, rpc::Deadline one_is_enough) {
+    using std::chrono::steady_clock;
     for (;;) {
+        bool any = false;
+        std::vector<std::string> unknown;
+        {
+            std::lock_guard lock(mutex_);
+            any = !present_.empty();
+            for (const auto& address : slaves_.nodes())
+                if (!present_.contains(address)) unknown.push_back(address);
+        }
+        const auto until = any ? std::min(deadline, one_is_enough) : deadline;
         std::vector<Task> tasks;
         std::atomic<std::size_t> away = 0;
-        for (const auto& address : slaves_.nodes()) {
-            {
-                std::lock_guard lock(mutex_);
-                if (present_.contains(address)) continue;
-            }
-            tasks.emplace_back([this, address, deadline, &away]() -> asio::awaitable<void> {
+        for (const auto& address : unknown)
+            tasks.emplace_back([this, address, until, &away]() -> asio::awaitable<void> {
                 // One that answers and is refused is not waited for.
                 bool answered = false;
-                const auto greeted = co_await greet(address, deadline, answered);
+                const auto greeted = co_await greet(address, until, answered);
                 if (greeted.has_error() && greeted.error().code == ErrorCode::unavailable && !answered)
                     ++away;
             });
-        }
         if (!tasks.empty()) co_await run_all(std::move(tasks));
-        if (away == 0 || std::chrono::steady_clock::now() + kGreetPause >= deadline) co_return;
+        if (away == 0 || steady_clock::now() + kGreetPause >= until) co_return;
         asio::steady_timer timer(co_await asio::this_coro::executor, kGreetPause);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
+}
+
+bool NodeRegistrar::is_present(const std::string& address) const {
+    std::lock_guard lock(mutex_);
+    return present_.contains(address);
 }
 
 void NodeRegistrar::lost(const std::string& address) {

@@ -36,9 +36,11 @@ class NodeRegistrar {
     // not answer, when it is of another cluster or holds tables of another catalog, and when it is the copy
     // of a node that answers elsewhere.
     boost::asio::awaitable<Result<Registered>> greet(std::string address, rpc::Deadline deadline);
-    // greet() for all slaves that this master has not heard of yet, until all have answered or the time is
-    // over; errors are for who needs the slave.
-    boost::asio::awaitable<void> greet_unknown(rpc::Deadline deadline);
+    // greet() for all slaves that this master does not hear of, until all have answered or the time is over;
+    // from `one_is_enough` on, until one is there. Errors are for who needs the slave.
+    boost::asio::awaitable<void> greet_unknown(rpc::Deadline deadline, rpc::Deadline one_is_enough);
+    // Somebody of the cluster answered last at this address.
+    bool is_present(const std::string& address) const;
     // The tables on the slave at `address`.
     boost::asio::awaitable<Result<std::vector<HeldTable>>> inventory(std::string address,
                                                                      rpc::Deadline deadline);

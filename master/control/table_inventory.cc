@@ -1,6 +1,8 @@
 // What the slaves hold: orphans, and how large tables are.
+#include <algorithm>
 #include <utility>
 
+#include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
 #include "common/rpc/messages/table_messages.h"
@@ -12,6 +14,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::string_view kComponent = "master.tables";
+constexpr auto kInventoryPatience = std::chrono::seconds(3);
 
 }  // namespace
 
@@ -53,34 +56,51 @@ asio::awaitable<Result<void>> TableManager::drop_orphan(std::string name, rpc::D
     co_return Result<void>();
 }
 
-asio::awaitable<std::map<TableId, std::optional<std::uint64_t>>> TableManager::bytes_held(
-    rpc::Deadline deadline) {
-    std::map<TableId, std::optional<std::uint64_t>> bytes;
+asio::awaitable<std::map<TableId, TableManager::HeldBytes>> TableManager::bytes_held(rpc::Deadline deadline) {
+    const auto until = std::min(deadline, std::chrono::steady_clock::now() + kInventoryPatience);
+    const auto addresses = routes_.slaves().nodes();
+    std::vector<std::optional<std::vector<HeldTable>>> answers(addresses.size());
+    std::vector<Task> tasks;
+    for (std::size_t i = 0; i < addresses.size(); ++i)
+        tasks.emplace_back(
+            [this, address = addresses[i], until, answer = &answers[i]]() -> asio::awaitable<void> {
+                auto held = co_await nodes_.inventory(address, until);
+                if (held.has_value()) *answer = std::move(*held);
+            });
+    co_await run_all(std::move(tasks));
     std::map<std::pair<TableId, std::string>, std::uint64_t> held_by;
-    std::set<std::string> asked;
-    for (const auto& address : routes_.slaves().nodes()) {
-        const auto held = co_await nodes_.inventory(address, deadline);
-        if (held.has_error()) continue;
-        asked.insert(address);
-        for (const auto& table : *held)
-            held_by[{table.id, address}] = table.bytes;
+    std::set<std::string> there;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        if (!answers[i]) continue;
+        there.insert(addresses[i]);
+        for (const auto& table : *answers[i])
+            held_by[{table.id, addresses[i]}] = table.bytes;
     }
     const auto known = catalog_.tables().nodes();
+    const auto address_of = [&](NodeId id) {
+        const auto node = known->find(id);
+        const bool is_there = node != known->end() && there.contains(node->second.address);
+        return is_there ? std::optional(node->second.address) : std::nullopt;
+    };
+    std::map<TableId, HeldBytes> all;
     for (const auto& table : catalog_.tables().list()) {
         const auto placement = catalog_.tables().placement(table->id);
         if (placement == nullptr) continue;  // dropped meanwhile
-        auto& sum = bytes[table->id].emplace(0);
+        auto& held = all[table->id];
+        held.is_led = std::all_of(placement->partitions.begin(), placement->partitions.end(),
+                                  [&](const auto& partition) { return address_of(partition.leader); });
+        std::uint64_t sum = 0;
+        bool complete = true;
         for (const auto id : nodes_of(*placement)) {
-            const auto node = known->find(id);
-            if (node == known->end() || !asked.contains(node->second.address)) {
-                bytes[table->id].reset();
-                break;
-            }
-            if (const auto found = held_by.find({table->id, node->second.address}); found != held_by.end())
-                sum += found->second;
+            const auto address = address_of(id);
+            complete = complete && address;
+            if (!address) continue;
+            const auto found = held_by.find({table->id, *address});
+            if (found != held_by.end()) sum += found->second;
         }
+        if (complete) held.bytes = sum;
     }
-    co_return bytes;
+    co_return all;
 }
 
 }  // namespace dl::master

@@ -10,7 +10,6 @@
 #include "common/rpc/messages/replica_messages.h"
 #include "common/rpc/messages/table_messages.h"
 #include "master/catalog/catalog_format.h"
-#include "master/control/replica_planner.h"
 
 namespace dl::master {
 namespace {
@@ -23,6 +22,8 @@ constexpr int kAlterAttempts = 8;
 // A drop is done once the catalog says so; slaves that do not answer soon are asked again later.
 constexpr auto kAnnouncePatience = std::chrono::seconds(2);
 constexpr auto kDropPatience = std::chrono::seconds(5);
+// Of a new table for slaves that are away while others are there.
+constexpr auto kAwayPatience = std::chrono::milliseconds(500);
 
 // A slave knows a newer schema than the catalog: the catalog is a restored copy. It becomes the catalog's, if
 // the catalog's may have become it.
@@ -114,44 +115,6 @@ asio::awaitable<Result<void>> agree_on_schema(Tellers with, std::string name, rp
 
 }  // namespace
 
-Result<TableManager::Planned> TableManager::plan(const TableDefinition& definition, bool replace) const {
-    Planned planned;
-    DL_TRY_ASSIGN(planned.table, build_table(definition, new_incarnation()));
-    planned.table.incarnation = new_incarnation();
-    // Before anything is made on the slaves; the catalog looks once more.
-    if (catalog_.tables().view(planned.table.name) != nullptr)
-        return make_error(ErrorCode::table_exists, "there is a view '" + planned.table.name + "'");
-    if (!replace && catalog_.tables().find(planned.table.name))
-        return make_error(ErrorCode::table_exists, "table '" + planned.table.name + "' exists already");
-    std::vector<NodeId> nodes;
-    for (const auto& address : routes_.slaves().nodes()) {
-        DL_TRY_ASSIGN(const auto node, catalog_.node_at_address(address));
-        nodes.push_back(node.id);
-    }
-    CopiesWanted wanted;
-    if (copies_ != nullptr && definition.copies > 1) {
-        // One that is away is not waited for: it can have its copies later.
-        const auto states = copies_->states();
-        std::erase_if(nodes, [&](NodeId node) { return states.dead.contains(node); });
-        wanted.copies = definition.copies;
-        if (!definition.min_in_sync)
-            wanted.copies = std::min(wanted.copies, std::max(1u, static_cast<std::uint32_t>(nodes.size())));
-        wanted.min_in_sync = definition.min_in_sync.value_or(default_min_in_sync(wanted.copies));
-    }
-    std::map<NodeId, std::uint64_t> led, held;
-    for (const auto& other : catalog_.tables().list())
-        if (const auto placement = catalog_.tables().placement(other->id))
-            for (const auto& partition : placement->partitions) {
-                ++led[partition.leader];
-                for (const auto node : partition.replicas)
-                    ++held[node];
-            }
-    auto placed = plan_copies(nodes, std::move(led), std::move(held), planned.table.partition_count, wanted);
-    if (placed.has_error()) return placed.error().in("table '" + planned.table.name + "' was not created");
-    planned.placement.partitions = std::move(*placed);
-    return planned;
-}
-
 asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& planned, rpc::Deadline deadline) {
     const auto& table = planned.table;
     const auto nodes = nodes_of(planned.placement);
@@ -197,9 +160,23 @@ asio::awaitable<Result<void>> TableManager::create_on_slaves(const Planned& plan
 asio::awaitable<Result<CatalogTablePtr>> TableManager::create(TableDefinition definition,
                                                               rpc::Deadline deadline, bool replace) {
     // Slaves not heard of yet are asked who they are before partitions are placed on them.
-    co_await nodes_.greet_unknown(std::min(deadline, steady_clock::now() + retries_.slave_wait));
-    auto reserve = [this, definition = std::move(definition), replace]() -> Result<Planned> {
+    const auto now = steady_clock::now();
+    co_await nodes_.greet_unknown(std::min(deadline, now + retries_.slave_wait),
+                                  std::max(started_ + retries_.slave_wait, now + kAwayPatience));
+    TablePlacement tried;
+    auto created = co_await create_once(definition, deadline, replace, tried);
+    // One that went just before was not known to be away: the table can be on the others.
+    if (created.has_error() && created.error().code == ErrorCode::unavailable && is_on_lost(tried))
+        created = co_await create_once(definition, deadline, replace, tried);
+    co_return created;
+}
+
+asio::awaitable<Result<CatalogTablePtr>> TableManager::create_once(const TableDefinition& definition,
+                                                                   rpc::Deadline deadline, bool replace,
+                                                                   TablePlacement& tried) {
+    auto reserve = [this, &definition, replace, &tried]() -> Result<Planned> {
         DL_TRY_ASSIGN(auto planned, plan(definition, replace));
+        tried = planned.placement;
         // Before the drops are queued nothing may clean them up, so the lock spans both.
         std::lock_guard lock(mutex_);
         DL_TRY_ASSIGN(planned.table.id,

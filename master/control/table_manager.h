@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,8 +43,9 @@ class TableManager {
     boost::asio::awaitable<Result<CatalogTablePtr>> set_copies(std::string name, std::uint32_t copies,
                                                                rpc::Deadline deadline);
 
-    // With as many of the copies asked for as there are slaves, unless a min_in_sync was given. TABLE_EXISTS;
-    // UNAVAILABLE names the slave that is needed and cannot be reached, and nothing is visible then.
+    // On slaves that are there; those known to be away are left out as long as others are there. With as many
+    // of the copies asked for as there are slaves, unless a min_in_sync was given. TABLE_EXISTS; UNAVAILABLE
+    // names the slave that is needed and cannot be reached, and nothing is visible then.
     // `replace`: the table of that name, if there is one, goes in the moment in which the new one comes.
     boost::asio::awaitable<Result<CatalogTablePtr>> create(TableDefinition definition, rpc::Deadline deadline,
                                                            bool replace = false);
@@ -64,9 +66,12 @@ class TableManager {
     };
     // UNAVAILABLE names a slave that cannot be asked.
     boost::asio::awaitable<Result<std::vector<Orphan>>> orphans(rpc::Deadline deadline);
-    // Bytes of each table on the slaves; nullopt for one of which a slave is away.
-    boost::asio::awaitable<std::map<TableId, std::optional<std::uint64_t>>> bytes_held(
-        rpc::Deadline deadline);
+    struct HeldBytes {
+        std::optional<std::uint64_t> bytes;  // on all its slaves; nullopt when one of them is away
+        bool is_led = false;                 // the leaders of all its partitions answer
+    };
+    // Of each table. All slaves are asked at once; one that does not answer within seconds is away.
+    boost::asio::awaitable<std::map<TableId, HeldBytes>> bytes_held(rpc::Deadline deadline);
     // Removes an orphan from all slaves. NOT_FOUND when there is none of that name.
     boost::asio::awaitable<Result<void>> drop_orphan(std::string name, rpc::Deadline deadline);
 
@@ -87,7 +92,14 @@ class TableManager {
     };
     boost::asio::awaitable<Result<void>> create_on_slaves(const Planned& planned, rpc::Deadline deadline);
     boost::asio::awaitable<bool> carry_out(PendingDrop drop, rpc::Deadline deadline);
+    // `tried`: where it was to be.
+    boost::asio::awaitable<Result<CatalogTablePtr>> create_once(const TableDefinition& definition,
+                                                                rpc::Deadline deadline, bool replace,
+                                                                TablePlacement& tried);
     Result<Planned> plan(const TableDefinition& definition, bool replace) const;
+    // The slaves a new table can be on: those that are there, or all when none is.
+    Result<std::vector<NodeId>> usable_nodes(const std::string& table) const;
+    bool is_on_lost(const TablePlacement& placement) const;
     boost::asio::awaitable<void> remove_from_slaves(Catalog::Removed removed, rpc::Deadline deadline);
 
     Catalog& catalog_;
@@ -95,6 +107,7 @@ class TableManager {
     NodeRegistrar& nodes_;
     WorkerPool& work_;
     const RetryOptions retries_;
+    const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     CopyControl* copies_ = nullptr;
     AgreedSchemas agreed_;
     std::mutex mutex_;

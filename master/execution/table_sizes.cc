@@ -33,7 +33,7 @@ asio::awaitable<std::optional<std::int64_t>> live_rows(Services& services, Comma
 
 CommandRun run(Services& services, CommandContext& context, ListSizes) {
     context.client.cancel_when_client_leaves();
-    const auto sizes = co_await services.tables.bytes_held(context.deadline);
+    auto sizes = co_await services.tables.bytes_held(context.deadline);
     const DataType text{TypeKind::string};
     const DataType number{TypeKind::int64};
     const std::vector<ResultColumn> columns = {
@@ -46,16 +46,21 @@ CommandRun run(Services& services, CommandContext& context, ListSizes) {
             builder.append_null(column);
     };
     for (const auto& table : services.catalog.tables().list()) {
-        const auto rows = co_await live_rows(services, context, *table);
+        // One whose slave is away is not waited for: not for each table, and a look at the others is wanted.
+        std::optional<std::int64_t> rows;
+        if (sizes[table->id].is_led) {
+            rows = co_await live_rows(services, context, *table);
+            // A slave went meanwhile: which tables need it is to be known before the next one waits for it.
+            if (!rows && !context.cancel->reason())
+                sizes = co_await services.tables.bytes_held(context.deadline);
+        }
         if (const auto why = context.cancel->reason())
             co_return make_error(*why, "the statement was stopped before all tables were counted");
-        const auto held = sizes.find(table->id);
+        const auto& bytes = sizes[table->id].bytes;
         builder.append_bytes(0, table->name);
         builder.append_bytes(1, "table");
         put(2, rows);
-        put(3, held == sizes.end() || !held->second
-                   ? std::nullopt
-                   : std::optional(static_cast<std::int64_t>(*held->second)));
+        put(3, bytes ? std::optional(static_cast<std::int64_t>(*bytes)) : std::nullopt);
         put(4, std::int64_t{table->partition_count});
         builder.finish_row(false);
     }

@@ -118,6 +118,7 @@ class FakeSlave {
         }
         if (failure && !failure->second) co_return failure->first;
         if (method == rpc::Method::inventory) {
+            if (taken_to_hold(method)) co_await hold(call);
             const auto part = rpc::encode(rpc::InventoryPart{held()});
             auto sent = co_await call.send_data(std::string_view(part));
             if (sent.has_error()) co_return std::move(sent).error();
