@@ -47,8 +47,10 @@ CommandRun run(Services& services, CommandContext& context, DescribeStatement co
     // What statements take that write the rows of a SELECT.
     std::optional<std::string> written;
     if (const auto* insert = std::get_if<InsertSelectStatement>(&command.statement)) {
-        DL_CO_TRY(services.catalog.find(insert->table));
-        written = insert->sql;
+        DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(insert->table));
+        DL_CO_TRY_ASSIGN(const auto builder, PartitionedBatchBuilder::create(*table, 0));
+        DL_CO_TRY_ASSIGN(const auto targets, columns_of(insert->columns, *table, builder));
+        written = rows_query(insert->sql, targets, *table);
     }
     if (const auto* erase = std::get_if<DeleteStatement>(&command.statement)) {
         DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(erase->table));

@@ -16,6 +16,7 @@
 #include "master/sql/ddl_token.h"
 #include "master/sql/error_translation.h"
 #include "master/sql/pivot_statement.h"
+#include "master/sql/values_text.h"
 
 namespace dl::master {
 namespace {
@@ -174,12 +175,21 @@ Result<PartitionedBatch> SelectedRowSink::finish() {
     return builder_->finish();
 }
 
+std::string rows_query(std::string sql, const std::vector<std::uint32_t>& targets, const TableMeta& table) {
+    std::vector<DataType> types;
+    for (const auto target : targets)
+        types.push_back(table.schema.fields[target].type);
+    auto texts = values_as_texts(sql, types);
+    return texts ? std::move(*texts) : sql;
+}
+
 CommandRun run(Services& services, CommandContext& context, InsertSelected command) {
     DL_CO_TRY_ASSIGN(auto table, services.catalog.find(command.table));
     DL_CO_TRY_ASSIGN(auto targets, targets_of(command.columns, *table));
     if (may_pivot(command.rows.sql)) {
         DL_CO_TRY_ASSIGN(command.rows.sql, co_await with_pivot_values(services, context, command.rows));
     }
+    command.rows.sql = rows_query(std::move(command.rows.sql), targets, *table);
     RowsAppended written;
     auto ended = co_await write_rows(services, context, std::move(table), std::move(targets), false,
                                      std::move(command.rows), written);

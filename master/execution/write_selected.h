@@ -25,6 +25,9 @@ boost::asio::awaitable<Result<void>> write_rows(Services& services, CommandConte
 // The SELECT of the keys of the rows that a DELETE means. SYNTAX_ERROR when its condition ends early.
 Result<std::string> keys_query(const DeleteStatement& statement, const TableMeta& table);
 
+// The rows of an INSERT as the engine is to compute them: of VALUES each by the rules of its column.
+std::string rows_query(std::string sql, const std::vector<std::uint32_t>& targets, const TableMeta& table);
+
 // Takes rows until a batch is full. Values go into columns of their own type as they are, into others by the
 // rules for INSERT ... VALUES. LIMIT_EXCEEDED, INVALID_VALUE with row and column.
 class SelectedRowSink final : public RowSink {

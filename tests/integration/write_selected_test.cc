@@ -101,6 +101,24 @@ TEST_F(WriteSelectedTest, ValuesOfOtherTypesAreConvertedExactlyOrRefused) {
     EXPECT_THAT(lines("select count(*) as c from t where id = 6"), ElementsAre(R"({"c":0})"));
 }
 
+TEST_F(WriteSelectedTest, AnExpressionInOneRowChangesNothingOfOthers) {
+    must(*client_, sql("create table x(id int primary key, a timestamp, s string, n long, d double)"));
+    must(*client_, sql("insert into x (id, a) values (1, '2024-07-01 12:00:00+02:00'), (2, now())"));
+    must(*client_,
+         sql("insert into x (id, s, d) values (3, 1.50, 0.1), (4, upper('a'), 1), (5, true, 1 + 1)"));
+    must(*client_,
+         sql("insert into x (id, n) values (6, 9007199254740993), (7, sqrt(4)), (8, 70e-1), (9, null)"));
+    EXPECT_EQ(value(*client_, "select a from x where id = 1"), "2024-07-01 10:00:00");
+    EXPECT_EQ(value(*client_, "select count(*) from x where id = 2 and a > now() - interval 1 hour"), 1);
+    EXPECT_EQ(value(*client_, "select string_agg(s, ' ' order by id) from x"), "1.50 A true");
+    EXPECT_EQ(value(*client_, "select sum(d) from x"), 3.1);
+    EXPECT_EQ(value(*client_, "select string_agg(n::varchar, ' ' order by id) from x"),
+              "9007199254740993 2 7");
+    EXPECT_THAT(
+        must_fail(*client_, sql("insert into x (id, n) values (10, 1 + 1), (11, 'abc')"), "INVALID_VALUE"),
+        HasSubstr("row 1"));
+}
+
 TEST_F(WriteSelectedTest, ManyRowsOfTheTableItselfAreReadOnce) {
     EXPECT_EQ(written("insert into t (id, v) select range, range * 0.5 from range(100, 60100)"), 60'000u);
     EXPECT_EQ(written("insert into t (id, v) select id + 100000, v from t where id >= 100"), 60'000u);
