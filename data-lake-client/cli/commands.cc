@@ -93,6 +93,10 @@ Result<Command> parse_command(std::string_view line) {
     if (command.name == "help" || command.name == "h") command.name = "?";
     const bool known = std::any_of(kCommands.begin(), kCommands.end(),
                                    [&](const CommandHelp& help) { return help.name == command.name; });
+    if (command.name == "copy")
+        return Error(ErrorCode::invalid_argument,
+                     "there is no command \\copy; \\load FILE TABLE reads a file into a table, \\save FILE "
+                     "writes the last query into one");
     if (!known) {
         std::vector<std::string_view> names;
         for (const auto& help : kCommands)
