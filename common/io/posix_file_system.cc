@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -343,10 +344,17 @@ class PosixFileSystem final : public FileSystem {
         DL_TRY_ASSIGN(auto fd, open_file(path, O_RDWR | O_CREAT, "open lock file"));
         if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK) return io_failure("lock", path, errno);
-            return make_error(ErrorCode::unavailable, "\"" + path +
-                                                          "\" is locked by another process that uses this "
-                                                          "directory; stop it or choose another directory");
+            char holder[32] = {};
+            const auto size = ::pread(fd.get(), holder, sizeof holder - 1, 0);
+            const std::string who =
+                size > 0 ? "process " + std::string(holder, std::strcspn(holder, "\n")) : "another process";
+            return make_error(ErrorCode::unavailable,
+                              "\"" + path + "\" is locked by " + who +
+                                  ", which uses this directory; stop it or choose another directory");
         }
+        // For people only: on a disk that is full it stays without.
+        const std::string pid = std::to_string(::getpid()) + "\n";
+        if (::ftruncate(fd.get(), 0) == 0) (void)!::pwrite(fd.get(), pid.data(), pid.size(), 0);
         return std::unique_ptr<FileLock>(new PosixFileLock(std::move(fd)));
     }
 

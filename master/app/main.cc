@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/base/machine_memory.h"
+#include "common/config/unknown_environment.h"
 #include "master/app/master_app.h"
 #include "master/sql/query_worker.h"
 
@@ -33,6 +34,10 @@ int run(int argc, char** argv) {
 
     auto config = Config::load(path, master_config_keys(machine_memory_bytes()), process_environment);
     if (config.has_error()) return fail(config.error());
+    const auto unknown =
+        unknown_environment("master", master_config_keys(machine_memory_bytes()), {"slave.node"});
+    for (const auto& note : unknown)
+        std::fprintf(stderr, "master: %s\n", note.c_str());
     auto settings = master_config_from(*config);
     if (settings.has_error()) return fail(settings.error());
     settings->begin_anew = begin_anew;

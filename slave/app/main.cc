@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/config/properties.h"
+#include "common/config/unknown_environment.h"
 #include "common/net/process.h"
 #include "slave/query/query_worker.h"
 #include "slave/server/slave_node.h"
@@ -56,6 +57,13 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "slave: %s\n", config.error().to_text().c_str());
         return kExitBadConfig;
     }
+    if (const auto apart = dl::slave::check_data_directories(config->list("slave.data")); apart.has_error()) {
+        std::fprintf(stderr, "slave: %s: %s\n", path.c_str(), apart.error().to_text().c_str());
+        return kExitBadConfig;
+    }
+    const auto unknown = dl::unknown_environment("slave", dl::slave::slave_config_keys(), {"slave.nodes"});
+    for (const auto& note : unknown)
+        std::fprintf(stderr, "slave: %s\n", note.c_str());
     if (print) std::fputs(config->print().c_str(), stdout);
     if (check && !print) std::printf("%s: no errors\n", path.c_str());
     if (check || print) return 0;

@@ -6,6 +6,7 @@
 
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
+#include "common/base/quoted_value.h"
 #include "common/io/lock_wait.h"
 #include "common/io/sealed_text.h"
 #include "slave/partition/partition.h"
@@ -58,6 +59,24 @@ void make_name_durable(FileSystem& files, const std::string& path) {
     (void)files.sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
 }
 
+// A directory of ours has one of these names; a new one is empty, but for what a file system or a desktop
+// puts into it.
+Result<void> check_ours(FileSystem& files, const std::string& path) {
+    const auto names = files.list(path);
+    if (names.has_error() && names.error().code == ErrorCode::not_found) return {};
+    if (names.has_error()) return names.error().in("data directory " + path + " (slave.data)");
+    std::string others;
+    for (const auto& name : *names) {
+        if (name == "LOCK" || name == "node.json" || name == "tables") return {};
+        if (name == "lost+found" || name.starts_with('.')) continue;
+        if (others.empty()) others = name;
+    }
+    if (others.empty()) return {};
+    return make_error(ErrorCode::invalid_request,
+                      "directory " + path + " (slave.data) holds other files (" + quoted_value(others) +
+                          "); give the slave an empty directory, or the one it had");
+}
+
 }  // namespace
 
 Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, const std::string& path) {
@@ -75,6 +94,7 @@ Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, co
                                   " (slave.data) is the data directory of a master; give the slave one of "
                                   "its own");
     }
+    DL_TRY(check_ours(files, path));
     if (auto created = create_durably(files, path + "/tables"); created.has_error())
         return created.error().in("data directory " + path + " (slave.data)");
     make_name_durable(files, path);
@@ -83,8 +103,7 @@ Result<std::shared_ptr<DataDirectory>> DataDirectory::open(FileSystem& files, co
         if (lock.error().code == ErrorCode::unavailable)
             return make_error(ErrorCode::unavailable,
                               "data directory " + path +
-                                  " is in use by another slave; stop that one or set slave.data to "
-                                  "another directory");
+                                  " is in use by another slave: " + lock.error().message + " (slave.data)");
         return lock.error().in("data directory " + path + " (slave.data)");
     }
     return std::shared_ptr<DataDirectory>(new DataDirectory(files, path, std::move(*lock)));

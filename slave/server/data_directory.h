@@ -25,7 +25,8 @@ namespace dl::slave {
 
 class DataDirectory {
   public:
-    // Creates what is missing and takes the lock. UNAVAILABLE when another slave runs on it.
+    // Creates what is missing and takes the lock. UNAVAILABLE when another slave runs on it, INVALID_REQUEST
+    // when it holds what is none of ours.
     static Result<std::shared_ptr<DataDirectory>> open(FileSystem& files, const std::string& path);
 
     const std::string& path() const { return path_; }

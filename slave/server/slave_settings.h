@@ -50,5 +50,7 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
 // Those of this machine.
 const std::vector<ConfigKey>& slave_config_keys();
 SlaveSettings slave_settings(const Config& config);
+// INVALID_VALUE when one directory of slave.data is another, under whatever name, or lies within it.
+Result<void> check_data_directories(const std::vector<std::string>& directories);
 
 }  // namespace dl::slave

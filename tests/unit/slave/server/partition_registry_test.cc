@@ -90,6 +90,22 @@ class PartitionRegistryTest : public ::testing::Test {
     std::shared_ptr<DuckDatabase> database_ = *file_duck_database(64 << 20);
 };
 
+TEST_F(PartitionRegistryTest, ADirectoryOfOtherFilesIsNoDataDirectory) {
+    ASSERT_TRUE(files_.create_directories("/a").has_value());
+    ASSERT_TRUE(files_.replace_atomically("/a/.keep", "").has_value());
+    ASSERT_TRUE(files_.replace_atomically("/a/sales.csv", "id\n1\n").has_value());
+    const auto refused = DataDirectory::open(files_, "/a");
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_EQ(refused.error().code, ErrorCode::invalid_request);
+    EXPECT_NE(refused.error().message.find("sales.csv"), std::string::npos) << refused.error().message;
+    EXPECT_FALSE(*files_.exists("/a/tables"));
+    // Ours stays ours whatever was put beside it.
+    ASSERT_TRUE(files_.remove_tree("/a/sales.csv").has_value());
+    ASSERT_TRUE(DataDirectory::open(files_, "/a").has_value());
+    ASSERT_TRUE(files_.replace_atomically("/a/notes.txt", "x").has_value());
+    EXPECT_TRUE(DataDirectory::open(files_, "/a").has_value());
+}
+
 TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
     {
         auto node = start();

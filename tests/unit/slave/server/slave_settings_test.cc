@@ -54,5 +54,17 @@ TEST(SlaveSettings, MegabytesInTheBytesKeyAreRefusedWithAHint) {
         << config.error().message;
 }
 
+TEST(SlaveSettings, DirectoriesLieBesideEachOther) {
+    EXPECT_TRUE(check_data_directories({"/d/a", "/d/ab", "b"}).has_value());
+    const std::vector<std::vector<std::string>> refused = {
+        {"a", "a/b"}, {"a/b", "a"}, {"a", "./a/"}, {"/d/a", "/d/x/../a/b/c"}};
+    for (const auto& directories : refused) {
+        const auto checked = check_data_directories(directories);
+        ASSERT_TRUE(checked.has_error()) << directories[1];
+        EXPECT_NE(checked.error().message.find("'" + directories[1] + "'"), std::string::npos)
+            << checked.error().message;
+    }
+}
+
 }  // namespace
 }  // namespace dl::slave
