@@ -199,10 +199,12 @@ Result<std::map<std::uint32_t, Offset>> parse_offsets(const JsonTape& tape, Inde
         const std::string key = tape.string(i);
         std::int64_t partition = 0;
         std::int64_t offset = 0;
-        if (!scan_int64(key, partition) || partition < 0 ||
+        if (!scan_int64(key, partition) || partition < 0 || key != std::to_string(partition) ||
             partition > std::numeric_limits<std::uint32_t>::max() || tape.kind(i + 1) != TapeKind::number ||
-            !scan_int64(tape.raw(i + 1), offset))
-            return invalid_request(option + " must look like {\"0\":42}, not " + quoted_value(key));
+            !scan_int64(tape.raw(i + 1), offset) || offset < 0)
+            return invalid_request(
+                option + " must look like {\"0\":42}, a partition and an offset from 0 on; that of " +
+                quoted_value(key) + " does not");
         if (!offsets.emplace(static_cast<std::uint32_t>(partition), offset).second)
             return invalid_request(option + " names partition " + std::to_string(partition) + " twice");
     }

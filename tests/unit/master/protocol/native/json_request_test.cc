@@ -113,7 +113,8 @@ TEST(JsonRequest, Options) {
     for (const auto* bad :
          {R"("timeout_ms":0)", R"("timeout_ms":"5")", R"("batch_id":"")", R"("meta":1)", R"("format":"xml")",
           R"("min_offsets":{"x":1})", R"("min_offsets":{"0":1,"00":2})", R"("min_offsets":[1])",
-          R"("min_rows":0)", R"("max_wait_ms":300001)", R"("meta":true,"meta":true)"})
+          R"("min_offsets":{"0":-1})", R"("min_offsets":{"00":1})", R"("as_of":{"+1":1})", R"("min_rows":0)",
+          R"("max_wait_ms":300001)", R"("meta":true,"meta":true)"})
         EXPECT_EQ(code_of("{\"query\":\"select 1\",\"options\":{" + std::string(bad) + "}}"),
                   ErrorCode::invalid_request)
             << bad;
