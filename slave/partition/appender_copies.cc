@@ -8,6 +8,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/planted_fault.h"
 #include "slave/partition/appender.h"
+#include "slave/partition/cut_records.h"
 
 namespace dl::slave {
 
@@ -140,6 +141,19 @@ Result<Offset> Appender::cut_given(LeaderEpoch epoch, Offset end, LeaderEpoch ne
                               std::to_string(core_.progress().high_watermark()) +
                               " are committed here: one of the two copies is not what it was. The copy "
                               "follows no more; check the table, and the disks of both slaves");
+    if (wanted < log.end_offset()) {
+        const Offset before = log.end_offset();
+        const auto kept = keep_cut_records(*core_.context.files, core_.directory, core_.log(),
+                                           std::max(wanted, log.first_offset()), before, epoch);
+        // Without room for them the copy would never follow again.
+        const auto where =
+            kept.has_error() ? "could not be kept: " + kept.error().to_text() : "are in " + *kept;
+        spdlog::warn(
+            "partition: {} cuts up to {} records, offsets {} to {}, of epochs up to {}: its leader of epoch "
+            "{} does not "
+            "have them, and they are not known to be committed. They {}",
+            core_.label(), before - wanted, wanted, before - 1, log.newest_epoch().value, epoch.value, where);
+    }
     const auto cut = log.truncate_from(end, newest);
     if (cut.has_error()) {
         if (log.failed()) return fail_service(cut.error());

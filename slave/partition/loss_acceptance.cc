@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/partition/batch_id_upkeep.h"
+#include "slave/partition/commit_mark.h"
 #include "slave/snapshot/flush_job.h"
 #include "slave/snapshot/snapshot_loader.h"
 
@@ -46,7 +47,16 @@ Result<Salvage> salvage(const PartitionCore& core, const Manifest& manifest,
         nothing.end = manifest.flushed_end;
         return nothing;
     }
-    return salvage_log(*core.context.files, identity_of(core), options, manifest.flushed_end, sink);
+    DL_TRY_ASSIGN(auto found,
+                  salvage_log(*core.context.files, identity_of(core), options, manifest.flushed_end, sink));
+    // What other copies had, too, is known beyond the seal.
+    DL_TRY_ASSIGN(const auto marked,
+                  read_commit_mark(*core.context.files, core.directory, core.table()->id, core.id));
+    if (marked > found.end) {
+        found.lost.push_back({found.end, marked, true});
+        found.end = marked;
+    }
+    return found;
 }
 
 Error nothing_lost(const PartitionCore& core) {

@@ -3,7 +3,9 @@
 #include <future>
 #include <utility>
 
+#include "common/base/log.h"
 #include "slave/partition/appender.h"
+#include "slave/partition/commit_mark.h"
 #include "slave/partition/compaction_runner.h"
 #include "slave/partition/copy_export.h"
 #include "slave/partition/loss_acceptance.h"
@@ -100,6 +102,7 @@ class WiredPartition : public Partition,
         forget_batch_ids();
         compactions_->consider_idle(now);
         seal_at_rest();
+        mark_committed_in_time(now);
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
     Offset history_start() const override {
@@ -143,6 +146,7 @@ class WiredPartition : public Partition,
         maintainer_->close();
         const auto hold = core_.exclusion.for_commit();
         seal_log(core_, *hold->log, PartitionLog::Seal::closing);
+        mark_committed();
         hold->log->stop_writing();
     }
 
@@ -161,6 +165,30 @@ class WiredPartition : public Partition,
         auto hold = core_.exclusion.for_commit();
         seal_log(core_, *hold->log, PartitionLog::Seal::goes_on);
         sealed_at_rest_ = end;
+    }
+    // What is committed is known also to the next life of a copy. With acknowledgements before the sync only
+    // what a seal has synced.
+    void mark_committed() {
+        const auto committed = core_.progress().high_watermark();
+        if (core_.options.synced_is_committed || committed == marked_ || write_failure()) return;
+        const auto written =
+            write_commit_mark(*core_.context.files, core_.directory, core_.table()->id, core_.id, committed);
+        if (written.has_error())
+            log_warn("slave.partition", "what is committed could not be written down",
+                     {{"partition", core_.label()}, {"error", written.error()}});
+        else
+            marked_ = committed;
+    }
+    // At once when all is committed and nobody writes.
+    void mark_committed_in_time(std::chrono::steady_clock::time_point now) {
+        if (core_.options.synced_is_committed || !core_.options.sync) return;
+        const auto committed = core_.progress().high_watermark();
+        const bool at_rest = committed == std::exchange(committed_at_tick_, committed) &&
+                             committed == core_.progress().log_end();
+        if (now < mark_due_ && !at_rest) return;
+        mark_due_ = now + kCommitMarkInterval;
+        auto hold = core_.exclusion.for_commit();
+        mark_committed();
     }
     void join_tail_budget() {
         if (core_.context.tail_budget == nullptr) return;
@@ -186,6 +214,9 @@ class WiredPartition : public Partition,
     std::atomic<bool> serving_{false};  // everything above is there
     Offset end_at_tick_ = -1;           // of ticks only
     Offset sealed_at_rest_ = -1;
+    Offset committed_at_tick_ = -1;  // of ticks only
+    Offset marked_ = 0;              // under the exclusion
+    std::chrono::steady_clock::time_point mark_due_ = std::chrono::steady_clock::now() + kCommitMarkInterval;
 };
 
 bool WiredPartition::can_be_reopened() {

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "slave/partition/applier.h"
 #include "slave/partition/batch_id_upkeep.h"
+#include "slave/partition/commit_mark.h"
 #include "slave/partition/file_repair.h"
 #include "slave/partition/loss_acceptance.h"
 #include "slave/snapshot/snapshot_loader.h"
@@ -109,9 +110,19 @@ Result<void> recover_partition(PartitionCore& core) {
     state->files = loaded.files;
     state->tail = std::make_shared<const TailSnapshot>();
     core.publish(hold, std::move(state));
-    // Without other copies what survived is committed.
-    DL_TRY(
-        Applier(core).advance(hold, core.options.synced_is_committed ? log_end : flushed_end, kReplayGroup));
+    // Without other copies what survived is committed; with them what was known to be.
+    DL_TRY_ASSIGN(const auto marked, read_commit_mark(files, core.directory, table->id, core.id));
+    if (marked > log_end && !core.options.synced_is_committed)
+        return make_error(ErrorCode::corrupt_data,
+                          core.label() + ": records below offset " + std::to_string(marked) +
+                              " were committed, and the log ends at offset " + std::to_string(log_end) +
+                              ": lost are offsets " + std::to_string(log_end) + " to " +
+                              std::to_string(marked - 1) +
+                              ". Another copy leads, when there is one; without any go on with: "
+                              "accept loss of table " +
+                              table->name + " partition " + std::to_string(core.id.value));
+    const Offset committed = core.options.synced_is_committed ? log_end : std::max(flushed_end, marked);
+    DL_TRY(Applier(core).advance(hold, committed, kReplayGroup));
     DL_CHECK(
         !core.options.synced_is_committed || (hold->unapplied.empty() && hold->tail.end_offset() == log_end),
         "INV-2 the log is replayed to its end");

@@ -116,7 +116,7 @@ TEST_F(HighWatermark, ARepeatedBatchIdWaitsForTheFirstOne) {
     EXPECT_TRUE(third.has_value() && third->duplicate);
 }
 
-TEST_F(HighWatermark, ARestartKnowsWhatIsCommittedOnlyWhenItIsTold) {
+TEST_F(HighWatermark, ARestartKnowsWhatWasCommittedAndOfTheRestOnlyWhenItIsTold) {
     auto kept = append_uncommitted({{1, "a", false}}, {7, 7});
     commit(1);
     auto open_end = append_uncommitted({{2, "b", false}}, {8, 8});
@@ -125,7 +125,7 @@ TEST_F(HighWatermark, ARestartKnowsWhatIsCommittedOnlyWhenItIsTold) {
     ASSERT_TRUE(answered.has_error());
     EXPECT_EQ(answered.error().code, ErrorCode::unknown_outcome);
     open();
-    EXPECT_EQ(partition_->end_offset(), 0);
+    EXPECT_EQ(partition_->end_offset(), 1);
     commit(2);
     EXPECT_EQ(live().size(), 2u);
     EXPECT_TRUE(append_later({{2, "b", false}}, {8, 8}).get()->duplicate);
