@@ -67,7 +67,9 @@ class Deciding {
             for (const auto& asked : found->second) {
                 if (asked.proposal->replica.incarnation != table.meta->incarnation) continue;
                 auto next = after_proposal(now(), asked.from, *asked.proposal, input_.nodes);
-                const bool refused = next == now();
+                // One that is elected again, for want of others, would ask again at once.
+                const bool again = asked.proposal->resigns && next && next->leader == asked.from;
+                const bool refused = again || next == now();
                 if (refused && input_.refused_lately.contains(key)) continue;
                 if (refused) decided_.refused.insert(key);
                 take(std::move(next),

@@ -163,6 +163,18 @@ std::optional<PartitionPlacement> after_resignation(const PartitionPlacement& pl
     return next;
 }
 
+// A leader that says so itself has a damaged copy, or lacks records that another has: whoever else is
+// electable goes first, and it has to catch up like one that was away.
+std::optional<PartitionPlacement> after_resigning(const PartitionPlacement& placement, NodeId from,
+                                                  const NodeStates& nodes) {
+    auto others = nodes;
+    others.live.erase(from);
+    others.dead.insert(from);
+    auto next = after_resignation(placement, from, others);
+    if (next && next->leader != NodeId{}) return next;
+    return after_resignation(placement, from, nodes);
+}
+
 std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& placement, NodeId from,
                                                  const rpc::ReplicaProposal& proposal,
                                                  const NodeStates& nodes, std::string* refused) {
@@ -173,7 +185,7 @@ std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& place
     if (placement.leader != from || from == NodeId{}) return refuse("it does not lead the partition");
     if (placement.leader_epoch != proposal.leader_epoch) return refuse("it is of another epoch");
     if (placement.version != proposal.version) return refuse("it is of another version");
-    if (proposal.resigns) return after_resignation(placement, from, nodes);
+    if (proposal.resigns) return after_resigning(placement, from, nodes);
     auto next = placement;
     const auto settled = settled_copies(placement);
     Nodes joining;

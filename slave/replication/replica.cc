@@ -1,6 +1,7 @@
 #include "slave/replication/replica.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/planted_fault.h"
@@ -16,6 +17,22 @@ CopySets sets_of(const rpc::ReplicaAssignment& assignment) {
 
 bool is_in(const std::vector<NodeId>& list, NodeId node) {
     return std::find(list.begin(), list.end(), node) != list.end();
+}
+
+// Whether the leader has lost records, by what one follower has: a member of in_sync has all that was
+// acknowledged, so that a longer log of it is not to be cut; who knows more to be committed than the leader
+// holds proves it. The tail of an old leader is neither: it was put out of the set before others went on.
+bool has_lost(const SharedLog& log, const rpc::ReplicaAssignment& assignment, NodeId follower,
+              const Replica::Position& position) {
+    if (position.last_epoch >= assignment.leader_epoch) return false;
+    const auto inherited = log.epoch_end(LeaderEpoch{assignment.leader_epoch.value - 1})
+                               .value_or(EpochEnd{LeaderEpoch{0}, log.first_offset()});
+    if (std::pair(position.last_epoch, position.offset) <= std::pair(inherited.epoch, inherited.end_offset))
+        return false;
+    // Others may be elected only while too few are in sync to acknowledge anything.
+    const bool may_be_eligible = assignment.in_sync.size() < assignment.min_in_sync;
+    return is_in(assignment.in_sync, follower) ||
+           (may_be_eligible && position.high_watermark > inherited.end_offset);
 }
 
 }  // namespace
@@ -105,8 +122,13 @@ void Replica::take_part(const rpc::ReplicaAssignment& assignment, const CopyStor
     const auto ends = copy.ends();
     {
         const std::lock_guard lock(mutex_);
-        tracker_.emplace(context_.self, sets_of(assignment), ends.log_end, ends.high_watermark,
-                         context_.uptime_us(), context_.lag_us_max);
+        // What an earlier life knew does not tell that this is the newest there is: reads wait until the
+        // others have said in this epoch what they have.
+        const bool alone = assignment.in_sync.size() == 1 && assignment.min_in_sync <= 1;
+        const auto confirmed = alone ? ends.high_watermark
+                                     : std::min(ends.high_watermark, std::max<Offset>(0, ends.log_end - 1));
+        tracker_.emplace(context_.self, sets_of(assignment), ends.log_end, confirmed, context_.uptime_us(),
+                         context_.lag_us_max);
     }
     copy.set_part(CopyPart::leader, epoch, shared_from_this());
     log_info(kComponent, "leads",
@@ -161,13 +183,13 @@ Offset Replica::synced(Offset end) {
 
 Result<void> Replica::check_serving(Offset visible_end) const {
     if (!context_.lease->held()) return not_leading("it has not heard of the master for too long");
-    Offset began_at = 0;
+    bool may_serve = false;
     {
         const std::lock_guard lock(mutex_);
         if (!tracker_) return {};
-        began_at = tracker_->began_at();
+        may_serve = tracker_->may_serve() && visible_end >= tracker_->began_at();
     }
-    if (visible_end >= began_at) return {};
+    if (may_serve) return {};
     return not_leading("it has just become leader, and the other copies have not said yet what they have");
 }
 
@@ -216,9 +238,25 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
         return make_error(ErrorCode::not_found,
                           "the log of the leader begins at offset " + std::to_string(answer.log_start));
     }
-    // What is committed is the same everywhere.
-    if (position.high_watermark < position.offset) {
-        const auto end = log.epoch_end(position.last_epoch);
+    const auto end = log.epoch_end(position.last_epoch);
+    const bool parted = end && (end->epoch != position.last_epoch || end->end_offset < position.offset);
+    if (parted || position.offset > log_end) {
+        const std::lock_guard lock(mutex_);
+        if (tracker_ && has_lost(log, assignment_, follower, position)) {
+            tracker_->follower_strayed(follower);
+            if (!std::exchange(resigns_, true))
+                log_warn(kComponent, "another copy holds records that this leader lacks; it leads no more",
+                         {{"node", follower.value},
+                          {"its_epoch", position.last_epoch.value},
+                          {"its_end", position.offset},
+                          {"its_committed", position.high_watermark},
+                          {"end", log_end}});
+            return make_error(ErrorCode::not_leader,
+                              "the follower holds records that this leader lacks, and another is to lead");
+        }
+    }
+    // What is committed is the same everywhere, as long as no disk has lost it.
+    if (position.high_watermark < position.offset || (parted && position.offset <= log_end)) {
         if (!end) {
             strayed();
             return make_error(ErrorCode::not_found,
@@ -283,7 +321,9 @@ std::optional<rpc::ReplicaProposal> Replica::proposal() {
     proposal.leader_epoch = assignment_.leader_epoch;
     proposal.version = assignment_.version;
     const bool failed = tracker_ && opened_ && opened_->partition->write_failure();
-    if (resigns_ || failed) {
+    // What could not be opened, or is not here, cannot lead.
+    const bool broken = assignment_.leader == context_.self && !opened_;
+    if (resigns_ || failed || broken) {
         proposal.resigns = true;
         return proposal;
     }
@@ -327,11 +367,14 @@ Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vect
         const LeaderEpoch newest{fetched.diverged_epoch.value_or(0)};
         const auto before = copy.ends();
         DL_TRY_ASSIGN(const auto end, copy.cut(fetched.leader_epoch, *fetched.diverged_end, newest));
-        log_info(kComponent, "log cut: its end was never committed",
+        log_warn(kComponent,
+                 "log cut: its leader has no such records, and they are not known to be committed",
                  {{"partition", name()},
                   {"from", end},
                   {"to", before.log_end},
-                  {"epoch", fetched.leader_epoch.value}});
+                  {"records", before.log_end - end},
+                  {"of_epoch", before.newest_epoch.value},
+                  {"leader_epoch", fetched.leader_epoch.value}});
         return {};
     }
     if (!batches.empty()) DL_TRY(copy.take(fetched.leader_epoch, batches));

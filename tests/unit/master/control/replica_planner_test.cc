@@ -31,6 +31,31 @@ rpc::ReplicaProposal proposal(const PartitionPlacement& placement, Nodes in_sync
     return asked;
 }
 
+TEST(ReplicaPlanner, WhoResignsGoesBehindAllOthersAndHasToCatchUp) {
+    auto placement = placed({kA, kB, kC}, 2);
+    auto asked = proposal(placement, {});
+    asked.resigns = true;
+    const auto next = after_proposal(placement, kA, asked, live({kA, kB, kC}));
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->leader, kB) << "not itself again, though it is the first";
+    EXPECT_EQ(next->in_sync, (Nodes{kB, kC}));
+    EXPECT_EQ(led_by_first(*next, live({kA, kB, kC})), std::nullopt);
+    // Of two that were away the longer log is found step by step: nobody leaves the sets for good meanwhile.
+    auto alone = placed({kA, kB, kC}, 2);
+    alone.in_sync = {kA};
+    alone.eligible = {kB, kC};
+    const auto other = after_proposal(alone, kA, asked, live({kA, kB, kC}));
+    ASSERT_TRUE(other);
+    EXPECT_EQ(other->leader, kB);
+    EXPECT_EQ(other->in_sync, Nodes{kB});
+    EXPECT_EQ(other->eligible, (Nodes{kC, kA}));
+    // Without others it leads again.
+    const auto same = after_proposal(alone, kA, asked, live({kA}, {kB, kC}));
+    ASSERT_TRUE(same);
+    EXPECT_EQ(same->leader, kA);
+    EXPECT_GT(same->leader_epoch, alone.leader_epoch);
+}
+
 TEST(ReplicaPlanner, DefaultMinInSync) {
     const std::vector<std::uint32_t> expected = {1, 1, 2, 2, 3};
     for (std::uint32_t copies = 1; copies <= 5; ++copies)

@@ -371,6 +371,49 @@ TEST_F(ReplicaNodes, AStartedAnewLeaderDoesNotGoOnInItsOldEpoch) {
     EXPECT_EQ(log_of(0), log_of(2));
 }
 
+// An old state of one copy is put back while all are stopped, and it is elected.
+TEST_F(ReplicaNodes, ALeaderThatLostRecordsLeadsNoMoreAndNobodyCutsThem) {
+    assign();
+    ASSERT_EQ(append_soon(0, 1, 10), "0-9");
+    stop(nodes_[0]);
+    const auto kept = root_ + "/kept";
+    std::filesystem::copy(root_ + "/0", kept, std::filesystem::copy_options::recursive);
+    elect(2, {NodeId{2}, NodeId{3}});
+    ASSERT_EQ(append_soon(1, 11, 50), "10-59");
+    stop(nodes_[1]);
+    stop(nodes_[2]);
+    const auto good = log_of(1);
+    std::filesystem::remove_all(root_ + "/0");
+    std::filesystem::rename(kept, root_ + "/0");
+    start(0);
+    start(1);
+    elect(1, {NodeId{1}});
+    EXPECT_TRUE(eventually([&] {
+        const auto asked = proposals(0);
+        return !asked.empty() && asked[0].resigns && asked[0].version == assignment_.version;
+    })) << "its follower knows more to be committed than it has";
+    EXPECT_NE(end(0).find("NOT_LEADER"), std::string::npos) << "nobody reads back in time: " << end(0);
+    EXPECT_EQ(log_of(1), good);
+    start(2);
+    elect(2, {NodeId{2}, NodeId{3}});
+    EXPECT_EQ(append_soon(1, 61, 1), "60-60");
+    EXPECT_TRUE(eventually([&] { return log_of(0) == log_of(1); }));
+}
+
+TEST_F(ReplicaNodes, ACopyThatCannotBeOpenedLeadsNothing) {
+    assign();
+    ASSERT_EQ(append_soon(0, 1, 10), "0-9");
+    stop(nodes_[0]);
+    for (const auto& file : std::filesystem::recursive_directory_iterator(root_ + "/0"))
+        if (file.path().extension() == ".log") std::filesystem::resize_file(file.path(), 100);
+    start(0);
+    elect(1, {NodeId{1}, NodeId{2}, NodeId{3}});
+    EXPECT_TRUE(eventually([&] {
+        const auto asked = proposals(0);
+        return !asked.empty() && asked[0].resigns;
+    }));
+}
+
 TEST_F(ReplicaNodes, FollowersApplyAndFlushAsTheLeaderDoes) {
     assign();
     ASSERT_EQ(append_soon(0, 1, 1000), "0-999");
