@@ -41,12 +41,37 @@ const char* state_name(State state) {
     return "not heard yet";
 }
 
+const NodeView* view_of(NodeId node, const std::vector<NodeView>& nodes) {
+    for (const auto& view : nodes)
+        if (view.id == node) return &view;
+    return nullptr;
+}
+
+// What keeps those of `members` that are not in `others` from serving, and what to do about it.
+std::string hindrances(const std::vector<NodeId>& members, const std::vector<NodeId>& others,
+                       const std::vector<NodeView>& nodes) {
+    std::vector<NodeId> away, there;
+    for (const auto node : members) {
+        if (std::find(others.begin(), others.end(), node) != others.end()) continue;
+        const auto* view = view_of(node, nodes);
+        const bool is_there = view != nullptr && view->state != State::dead;
+        (is_there ? there : away).push_back(node);
+    }
+    std::string text;
+    if (!away.empty()) text += "; start " + list_of(away, nodes);
+    if (!there.empty())
+        text += "; " + list_of(there, nodes) + (there.size() == 1 ? " answers and has" : " answer and have") +
+                " yet to catch up (if it does not: the slave's log says why)";
+    return text;
+}
+
 struct Held {
     std::size_t led = 0, copies = 0, out_of_sync = 0;
 };
 
 struct Survey {
-    std::size_t partitions = 0, without_leader = 0, read_only = 0, short_of_copies = 0, catching_up = 0;
+    std::size_t partitions = 0, not_served = 0, without_leader = 0, read_only = 0, short_of_copies = 0,
+                catching_up = 0;
     std::map<NodeId, Held> held;
     std::vector<HealthLine> headless, weak;
 
@@ -62,19 +87,22 @@ struct Survey {
         const auto name = table.name + "/" + std::to_string(number);
         if (placed.leader == NodeId{}) {
             ++without_leader;
-            headless.push_back(
-                {"partition", name, "no leader",
-                 "neither read nor written: only " + missing_copies(placed, nodes) +
-                     " hold everything that was acknowledged, and none answers; start one of them"});
+            headless.push_back({"partition", name, "no leader",
+                                "neither read nor written: only " + missing_copies(placed, nodes) +
+                                    " hold everything that was acknowledged, and none leads" +
+                                    hindrances(members_of(placed), {}, nodes)});
             return;
         }
+        if (!nodes.empty() && !is_served(placed, name, nodes)) return;
         const auto wanted = std::min<std::size_t>(table.copies, rpc::kCopiesMax);
         if (placed.in_sync.size() < placed.min_in_sync) {
             ++read_only;
             weak.push_back({"partition", name, "not writable",
                             count_of(placed.in_sync.size(), "copy is", "copies are") + " in sync (" +
                                 list_of(placed.in_sync, nodes) + ") and min_in_sync is " +
-                                std::to_string(placed.min_in_sync) + "; start the slaves that are away"});
+                                std::to_string(placed.min_in_sync) +
+                                "; when its leader has changed since it cannot be read either" +
+                                hindrances(placed.replicas, placed.in_sync, nodes)});
         } else if (placed.in_sync.size() < wanted) {
             ++(placed.replicas.size() < wanted ? short_of_copies : catching_up);
             const bool too_few = placed.replicas.size() < wanted;
@@ -82,8 +110,30 @@ struct Survey {
                             std::to_string(placed.in_sync.size()) + " of " + std::to_string(wanted) +
                                 " copies are in sync (" + list_of(placed.in_sync, nodes) + ")" +
                                 (too_few ? "; there are not enough slaves for more, add some to slave.nodes"
-                                         : "; the others follow once their slaves are there")});
+                                         : hindrances(placed.replicas, placed.in_sync, nodes))});
         }
+    }
+
+    static std::vector<NodeId> members_of(const PartitionPlacement& placed) {
+        auto members = placed.in_sync;
+        members.insert(members.end(), placed.eligible.begin(), placed.eligible.end());
+        return members;
+    }
+
+    // With one copy nobody else leads when its slave is gone.
+    bool is_served(const PartitionPlacement& placed, const std::string& name,
+                   const std::vector<NodeView>& nodes) {
+        const auto* leader = view_of(placed.leader, nodes);
+        if (leader != nullptr && leader->state != State::dead) return true;
+        ++not_served;
+        headless.push_back(
+            {"partition", name, "not served",
+             leader == nullptr
+                 ? "neither read nor written: its slave was number " + std::to_string(placed.leader.value) +
+                       ", whose place another has taken (was it started on an empty directory?); start it "
+                       "with its own data"
+                 : "neither read nor written: its slave " + leader->address + " is away; start it"});
+        return false;
     }
 };
 
@@ -95,6 +145,9 @@ std::string sentence(const Survey& survey, std::size_t away) {
     const auto of = " of " + std::to_string(survey.partitions);
     if (survey.without_leader != 0)
         text = std::to_string(survey.without_leader) + of + " partitions have no leader";
+    if (survey.not_served != 0)
+        text += (text.empty() ? "" : "; ") + std::to_string(survey.not_served) + of +
+                " partitions are not served";
     add(survey.read_only, "partition takes no rows for want of copies in sync",
         "partitions take no rows for want of copies in sync");
     add(survey.short_of_copies, "partition has fewer copies than asked for",
@@ -136,7 +189,7 @@ std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::v
         if (!node.is_told_all && node.state == State::live) detail += ", is being told its assignments";
         lines.push_back({"slave", node.address, state_name(node.state), std::move(detail)});
     }
-    const bool bad = survey.without_leader + survey.read_only > 0;
+    const bool bad = survey.without_leader + survey.not_served + survey.read_only > 0;
     const bool weak = away + survey.short_of_copies + survey.catching_up > 0;
     lines.front() = {"cluster", catalog.size() == 0 ? "" : count_of(catalog.size(), "table", "tables"),
                      bad    ? "impaired"

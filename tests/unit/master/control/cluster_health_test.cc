@@ -67,6 +67,31 @@ TEST_F(ClusterHealthTest, NamesWhatIsWrongAndWhatToDo) {
     EXPECT_EQ(lines[5].state, "not writable");
 }
 
+TEST_F(ClusterHealthTest, TheOnlyCopyIsMissedWhenItsSlaveIs) {
+    put({placed_on(kA), placed_on(kB), placed_on(NodeId{7})}, 1);
+    const auto lines = health(NodeView::State::dead);
+    EXPECT_EQ(lines[0].state, "impaired");
+    EXPECT_EQ(lines[0].detail, "2 of 3 partitions are not served; 1 slave is away");
+    ASSERT_EQ(lines.size(), 5u);
+    EXPECT_EQ(lines[3].name, "t/1");
+    EXPECT_EQ(lines[3].state, "not served");
+    EXPECT_NE(lines[3].detail.find("its slave b:1 is away; start it"), std::string::npos) << lines[3].detail;
+    EXPECT_EQ(lines[4].name, "t/2");
+    EXPECT_NE(lines[4].detail.find("number 7, whose place another has taken"), std::string::npos)
+        << "started on an empty directory it is another node: " << lines[4].detail;
+}
+
+TEST_F(ClusterHealthTest, SlavesThatAreThereAreNotToBeStarted) {
+    auto stuck = both();
+    stuck.in_sync = {kA};
+    stuck.min_in_sync = 2;
+    put({stuck});
+    EXPECT_EQ(health()[3].state, "not writable");
+    EXPECT_EQ(health()[3].detail.find("start"), std::string::npos) << health()[3].detail;
+    EXPECT_NE(health()[3].detail.find("b:1 answers and has yet to catch up"), std::string::npos);
+    EXPECT_NE(health(NodeView::State::dead)[3].detail.find("start b:1"), std::string::npos);
+}
+
 TEST_F(ClusterHealthTest, ListsNoMoreThanPeopleRead) {
     auto lonely = both();
     lonely.in_sync = {kA};
