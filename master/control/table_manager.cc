@@ -10,6 +10,7 @@
 #include "common/rpc/messages/replica_messages.h"
 #include "common/rpc/messages/table_messages.h"
 #include "master/catalog/catalog_format.h"
+#include "master/control/live_slaves.h"
 
 namespace dl::master {
 namespace {
@@ -163,6 +164,8 @@ asio::awaitable<Result<CatalogTablePtr>> TableManager::create(TableDefinition de
     const auto now = steady_clock::now();
     co_await nodes_.greet_unknown(std::min(deadline, now + retries_.slave_wait),
                                   std::max(started_ + retries_.slave_wait, now + kAwayPatience));
+    if (definition.copies > 1)
+        co_await wait_for_a_live_slave(copies_, std::min(deadline, now + retries_.slave_wait));
     TablePlacement tried;
     auto created = co_await create_once(definition, deadline, replace, tried);
     // One that went just before was not known to be away: the table can be on the others.

@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "master/catalog/catalog_format.h"
+#include "master/control/live_slaves.h"
 #include "master/control/replica_planner.h"
 #include "master/control/table_manager.h"
 
@@ -56,9 +57,11 @@ Result<TableManager::Planned> TableManager::plan(const TableDefinition& definiti
         return make_error(ErrorCode::table_exists, "there is a view '" + planned.table.name + "'");
     if (!replace && catalog_.tables().find(planned.table.name))
         return make_error(ErrorCode::table_exists, "table '" + planned.table.name + "' exists already");
-    DL_TRY_ASSIGN(const auto nodes, usable_nodes(planned.table.name));
+    DL_TRY_ASSIGN(auto nodes, usable_nodes(planned.table.name));
     CopiesWanted wanted;
     if (copies_ != nullptr && definition.copies > 1) {
+        if (auto left = leave_out_dead(nodes, copies_->states()); left.has_error())
+            return left.error().in("table '" + planned.table.name + "' was not created");
         // Those that slaves which are away can have are made later.
         wanted.copies = definition.copies;
         if (!definition.min_in_sync)
