@@ -97,8 +97,8 @@ bool is_macro(std::string_view name) {
     const auto has = [&](const auto& list) {
         return std::ranges::any_of(list, [&](const auto& one) { return one.name == name; });
     };
-    return pattern_of(name) != nullptr || name == "time_bucket_gapfill" || name == "locf" || name == "interpolate" ||
-           has(kMacros) || has(kRenamed) || has(kElsewhere);
+    return pattern_of(name) != nullptr || name == "time_bucket_gapfill" || name == "locf" ||
+           name == "interpolate" || has(kMacros) || has(kRenamed) || has(kElsewhere);
 }
 
 // Lexically: a name of one, and a parenthesis.
