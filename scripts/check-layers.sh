@@ -25,7 +25,7 @@ if [[ ${1-} == --show ]]; then
   cat <<'END'
 
 common knows no program; master, slave and data-lake-client never include each other; nothing includes tests.
-tests outside tests/unit, fuzz and bench include neither master nor slave.
+tests outside tests/unit, sim, fuzz and bench include neither master nor slave.
 slave/log to slave/partition: no common/net, common/rpc, Asio. data-lake-client/include: the standard library only.
 duckdb.h: common/duck and parquet_* of the loader. nlohmann/json.hpp: sources of codecs and handlers, *_codec.h, *_ast.h.
 END
@@ -76,7 +76,7 @@ done
         else if (program ~ /^(master|slave|data-lake-client)$/ && other ~ /^(master|slave|data-lake-client)$/ && other != program)
           complain("master, slave and client never include each other")
         else if (program != "tests" && other == "tests") complain("the product never includes tests")
-        else if (program == "tests" && file !~ /^tests\/(unit|fuzz|bench)\// && other ~ /^(master|slave)$/)
+        else if (program == "tests" && file !~ /^tests\/(unit|sim|fuzz|bench)\// && other ~ /^(master|slave)$/)
           complain("tests outside tests/unit speak to the programs over TCP only")
         else if (folder != other_folder && program == other && (program ~ /^(common|master|slave)$/)) {
           if (!(folder in level)) complain("folder " folder " has no place in scripts/check-layers.sh")

@@ -1,11 +1,13 @@
 #include "master/routing/rpc_fragment_runner.h"
 
+#include <algorithm>
 #include <boost/asio/detached.hpp>
 #include <utility>
 #include <variant>
 
 #include "common/async/blocking_call.h"
 #include "common/async/run_all.h"
+#include "common/rpc/messages/node_messages.h"
 #include "master/routing/pin_routes.h"
 #include "master/routing/rpc_timeout.h"
 
@@ -16,6 +18,9 @@ namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
 constexpr auto kUnpinPatience = std::chrono::seconds(5);
+// A slave that sends no rows for so long is asked whether it is there, and given up when it does not answer.
+constexpr std::chrono::milliseconds kSilence{5000};
+constexpr auto kAnswerPatience = std::chrono::seconds(10);
 
 // A cancelled call says why the query was cancelled, whatever the connection made of it.
 template <class T>
@@ -128,12 +133,19 @@ asio::awaitable<void> unpin_one(std::shared_ptr<rpc::RpcClient> slave, std::uint
     (void)co_await slave->call(rpc::Method::unpin, request, {}, steady_clock::now() + kUnpinPatience);
 }
 
+asio::awaitable<Result<rpc::RpcReply>> ask_ping(std::shared_ptr<rpc::RpcClient> slave, rpc::Deadline until) {
+    const auto request = rpc::encode(rpc::PingRequest{});
+    co_return co_await slave->call(rpc::Method::ping, request, {}, until);
+}
+
 class RpcFragmentStream final : public FragmentStream {
   public:
     // `has_copies`: when the slave goes, another one has the rows.
     RpcFragmentStream(asio::any_io_executor executor, std::unique_ptr<rpc::RpcStream> stream,
-                      FragmentCall call, std::string node, bool has_copies)
+                      FragmentCall call, std::string node, std::shared_ptr<rpc::RpcClient> slave,
+                      bool has_copies)
         : has_copies_(has_copies),
+          slave_(std::move(slave)),
           executor_(std::move(executor)),
           stream_(std::move(stream)),
           call_(std::move(call)),
@@ -171,7 +183,7 @@ class RpcFragmentStream final : public FragmentStream {
     using Frame = std::optional<SharedBytes>;
 
     Result<std::optional<ColumnBatch>> next_batch() {
-        auto frame = with_reason(ahead_->wait(), call_);
+        auto frame = with_reason(next_frame(), call_);
         ahead_.reset();
         if (frame.has_error()) {
             if (has_copies_ && frame.error().code == ErrorCode::unavailable)
@@ -187,6 +199,30 @@ class RpcFragmentStream final : public FragmentStream {
         return std::optional<ColumnBatch>(std::move(batch));
     }
 
+    // One that hangs would be waited for until the deadline.
+    Result<Frame> next_frame() {
+        while (!ahead_->wait_for(kSilence)) {
+            if (is_there() || ahead_->wait_for(std::chrono::milliseconds(0))) continue;
+            ahead_->abort();
+            (void)ahead_->wait().has_value();
+            return make_error(ErrorCode::unavailable,
+                              "slave " + node_ + " has begun to send rows and does not answer any more");
+        }
+        return ahead_->wait();
+    }
+
+    bool is_there() {
+        BackgroundCall<rpc::RpcReply> ping(
+            executor_,
+            [slave = slave_, until = std::min(call_.deadline, steady_clock::now() + kAnswerPatience)] {
+                return ask_ping(slave, until);
+            },
+            *call_.cancel);
+        const auto answered = ping.wait();
+        // Who is cancelled, or whose time is over, hears of it from the rows.
+        return answered.has_value() || call_.cancel->reason() || steady_clock::now() >= call_.deadline;
+    }
+
     void read_ahead() {
         auto* stream = stream_.get();
         ahead_.emplace(
@@ -197,6 +233,7 @@ class RpcFragmentStream final : public FragmentStream {
             *call_.cancel);
     }
     const bool has_copies_;
+    const std::shared_ptr<rpc::RpcClient> slave_;
     asio::any_io_executor executor_;
     std::unique_ptr<rpc::RpcStream> stream_;
     FragmentCall call_;
@@ -283,6 +320,7 @@ Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(
     const std::string& node, rpc::QueryRequest request, const FragmentPin* pin, const rpc::Cut* cut,
     std::vector<SharedBytes> attached, const FragmentCall& call) {
     DL_TRY_ASSIGN(auto route, caller_.routes().at_address(node));
+    const auto slave = route.slave;
     const auto executor = pick_();
     std::optional<FragmentPin> own;
     if (pin != nullptr) own = *pin;
@@ -302,8 +340,8 @@ Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(
         },
         *call.cancel);
     DL_TRY_ASSIGN(const auto begun, with_reason(opening.wait(), call));
-    auto stream =
-        std::make_unique<RpcFragmentStream>(executor, std::move(begun->stream), call, node, has_copies);
+    auto stream = std::make_unique<RpcFragmentStream>(executor, std::move(begun->stream), call, node, slave,
+                                                      has_copies);
     DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(begun->head.view()));
     stream->begin(std::move(head.columns));
     return OpenQuery{std::move(head.cut), std::move(stream)};

@@ -45,9 +45,10 @@ TEST_F(AwaySlaves, ATableIsMadeOnTheSlavesThatAreThere) {
     EXPECT_EQ(slaves_[1]->tables().size(), 1u);
     slaves_[1]->stop();
     said_.say_dead(node_of(1));
-    for (const char* text : {"create table b(id int primary key) partition.number = 4",
-                             "create or replace table b(id int primary key) partition.number = 4",
-                             "create table c(id int primary key) partition.number = 4 replicas.number = 1"}) {
+    for (const char* text :
+         {"create table b(id int primary key) partition.number = 4",
+          "create or replace table b(id int primary key) partition.number = 4",
+          "create table c(id int primary key) partition.number = 4, replicas.number = 1"}) {
         const auto started = steady_clock::now();
         EXPECT_EQ(client_->sql(text), "ok") << text;
         EXPECT_LT(steady_clock::now() - started, seconds(5)) << text;
