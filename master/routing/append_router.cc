@@ -53,12 +53,18 @@ class Sending {
                 {partition, epoch, body.rows, static_cast<std::uint32_t>(body.body.size()), body.crc});
             bodies.emplace_back(batch_, body.body.data(), body.body.size());
         }
+        // From here on until it is answered: a call that is given up, because another leads, may not come
+        // back.
+        const auto sent = note_sent(share);
         auto reply = co_await share.route.slave->call(rpc::Method::append, rpc::encode(request),
                                                       std::move(bodies), deadline, &trace);
+        if (!is_unanswered(reply, trace))
+            for (const auto partition : sent)
+                lost_.erase(partition);
         if (reply.has_error()) {
             if (trace.lost)
-                for (const auto& part : share.partitions)
-                    lost_.emplace(part.partition, reply.error());
+                for (const auto partition : sent)
+                    lost_.insert_or_assign(partition, reply.error());
             co_return std::move(reply).error();
         }
         auto decoded = rpc::decode_reply<rpc::AppendReply>(reply->end_json);
@@ -78,6 +84,21 @@ class Sending {
     std::vector<rpc::AppendResult> results() && { return std::move(results_); }
 
   private:
+    // Of which no earlier try may have been written.
+    std::vector<PartitionId> note_sent(const SlaveShare& share) {
+        std::vector<PartitionId> fresh;
+        const auto error =
+            make_error(ErrorCode::unknown_outcome, "slave " + share.route.address + " did not answer");
+        for (const auto& part : share.partitions)
+            if (lost_.emplace(part.partition, error).second) fresh.push_back(part.partition);
+        return fresh;
+    }
+    static bool is_unanswered(const Result<rpc::RpcReply>& reply, const rpc::CallTrace& trace) {
+        if (!reply.has_error() || !trace.sent) return false;
+        const auto code = reply.error().code;
+        return trace.lost || code == ErrorCode::cancelled || code == ErrorCode::timeout;
+    }
+
     rpc::AppendResult& result_of(PartitionId partition) { return results_[places_.at(partition)]; }
 
     // What an earlier try may have written is not undone by what a later one runs into: a full disk, say.

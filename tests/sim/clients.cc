@@ -180,7 +180,7 @@ void Clients::outcome(Client& client, const rpc::AppendResult& result) {
     }
     const bool nothing = error_outcome(result.error->code) == Outcome::nothing_done;
     if (nothing && !statement.maybe_done) {
-        history_.refused(statement.partition, statement.names);
+        history_.refused(statement.partition, statement.names, result.error->to_text());
         client.statement.reset();
         return;
     }

@@ -168,8 +168,9 @@ void History::acknowledged(std::uint32_t p, Offset first, Offset last,
     end = std::max(end, last + 1);
 }
 
-void History::refused(std::uint32_t, const std::vector<std::string>& names) {
-    refused_.insert(names.begin(), names.end());
+void History::refused(std::uint32_t, const std::vector<std::string>& names, const std::string& why) {
+    for (const auto& name : names)
+        refused_.emplace(name, why);
 }
 
 void History::answered_append(const Host& host, std::uint32_t p, LeaderEpoch epoch) {
@@ -239,7 +240,8 @@ void History::check_end() {
     for (const auto& [name, times] : found) {
         if (times > 1 && name.find("once") != std::string::npos)
             fail(name + " has a batch id and is there " + std::to_string(times) + " times");
-        if (times > 0 && refused_.contains(name)) fail(name + " was refused and is there");
+        if (times > 0 && refused_.contains(name))
+            fail(name + " was refused and is there: " + refused_.at(name));
     }
 }
 

@@ -34,7 +34,7 @@ class History {
     // Of clients. `names`: what identifies the rows, in the order of their offsets.
     void acknowledged(std::uint32_t partition, Offset first, Offset last,
                       const std::vector<std::string>& names);
-    void refused(std::uint32_t partition, const std::vector<std::string>& names);
+    void refused(std::uint32_t partition, const std::vector<std::string>& names, const std::string& why);
     void answered_append(const Host& host, std::uint32_t partition, LeaderEpoch epoch);
     // A read begins: what its answer may not be below.
     std::map<std::uint32_t, Offset> floors() const { return seen_end_; }
@@ -87,7 +87,7 @@ class History {
     std::map<std::uint32_t, Offset> seen_end_;
     std::map<std::pair<std::uint32_t, Offset>, std::string> consumed_;
     std::map<std::string, std::pair<std::uint32_t, Offset>> acknowledged_;
-    std::set<std::string> refused_;
+    std::map<std::string, std::string> refused_;  // name, with which error
     std::uint64_t acknowledged_rows_ = 0;
     std::uint64_t leaders_ = 0;
     mutable std::string violation_;
