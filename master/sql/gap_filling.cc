@@ -384,13 +384,16 @@ class GapFiller {
             const auto lower = ascii_lowercase(text);
             skips_null = lower.find("true") != std::string::npos || lower.find("'t'") != std::string::npos;
         }
+        // Packed, a NULL that rows gave is told from a bucket without rows.
+        const auto packed = "last_value(CASE WHEN " + there() +
+                            " THEN struct_pack(v := dl_argument_0) END IGNORE NULLS)" + window(true);
         const std::string last = skips_null ? "last_value(dl_argument_0 IGNORE NULLS)" + window(true)
-                                            : "struct_extract(last_value(CASE WHEN " + there() +
-                                                  " THEN struct_pack(v := dl_argument_0) END IGNORE NULLS)" +
-                                                  window(true) + ", 'v')";
+                                            : "struct_extract(" + packed + ", 'v')";
         if (before.is_null() || is_null(before)) return filled(last, {value});
         DL_TRY_ASSIGN(const auto first, above(before));
-        return filled("coalesce(" + last + ", dl_argument_1)", {value, first.json});
+        const auto without = skips_null ? last : packed;
+        return filled("CASE WHEN " + without + " IS NULL THEN dl_argument_1 ELSE " + last + " END",
+                      {value, first.json});
     }
 
     Result<Node> interpolated(const Json& call) {

@@ -321,8 +321,8 @@ std::optional<rpc::ReplicaProposal> Replica::proposal() {
     proposal.leader_epoch = assignment_.leader_epoch;
     proposal.version = assignment_.version;
     const bool failed = tracker_ && opened_ && opened_->partition->write_failure();
-    // What could not be opened, or is not here, cannot lead.
-    const bool broken = assignment_.leader == context_.self && !opened_;
+    // What could not be opened, or is not here, cannot lead, if another can: its errors say what is wrong.
+    const bool broken = assignment_.leader == context_.self && !opened_ && assignment_.replicas.size() > 1;
     if (resigns_ || failed || broken) {
         proposal.resigns = true;
         return proposal;

@@ -37,7 +37,9 @@ TEST_F(PlantedFaultTest, ACompactionWithoutTheMarksMadeMeanwhileIsSeen) {
 #ifndef DL_FAILPOINTS
     GTEST_SKIP() << "this build has no planted faults (DL_FAILPOINTS)";
 #endif
-    EXPECT_NE(verdict("compaction-without-new-marks"), "");
+    // By the checker, or before that by the compaction itself, which then changes nothing.
+    const auto seen = verdict("compaction-without-new-marks");
+    EXPECT_TRUE(!seen.empty() || cluster().slave(0).log_text().find("INV-5") != std::string::npos);
 }
 
 TEST_F(PlantedFaultTest, WithoutADefectThereIsNothingToSee) {

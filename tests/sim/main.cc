@@ -74,6 +74,7 @@ struct Running {
 struct Sum {
     std::uint64_t seeds = 0, acknowledged = 0, epochs = 0;
     std::map<std::uint64_t, std::string> failed;
+    std::vector<std::uint64_t> stuck;  // the simulation itself could not go on; says nothing of the programs
 };
 
 void collect(const Running& one, Sum& sum) {
@@ -107,6 +108,7 @@ void collect(const Running& one, Sum& sum) {
     if (!open) return;
     ++sum.seeds;
     const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (signal == SIGABRT && said.starts_with("simulation:")) return sum.stuck.push_back(begun);
     sum.failed[begun] = signal == SIGALRM
                             ? "it takes longer than its time: a thread waits for ever, or it is slow"
                         : signal == SIGABRT ? said
@@ -144,10 +146,15 @@ int run_many(const Arguments& arguments) {
     for (const auto& [seed, why] : sum.failed)
         std::printf("seed %llu: %s\n    replay: sim --seed %llu%s\n", static_cast<unsigned long long>(seed),
                     why.c_str(), static_cast<unsigned long long>(seed), arguments.extra.c_str());
-    std::printf("%llu seeds in %.1f s, %zu failed; %llu rows acknowledged, %llu new leaders\n",
-                static_cast<unsigned long long>(sum.seeds), seconds, sum.failed.size(),
-                static_cast<unsigned long long>(sum.acknowledged),
-                static_cast<unsigned long long>(sum.epochs));
+    for (const auto seed : sum.stuck)
+        std::printf("seed %llu: not carried to its end: the simulation stood still\n",
+                    static_cast<unsigned long long>(seed));
+    std::printf(
+        "%llu seeds in %.1f s, %zu failed, %zu stood still; %llu rows acknowledged, %llu new leaders\n",
+        static_cast<unsigned long long>(sum.seeds), seconds, sum.failed.size(), sum.stuck.size(),
+        static_cast<unsigned long long>(sum.acknowledged), static_cast<unsigned long long>(sum.epochs));
+    // A few in a hundred may stand still; more, and nothing is shown.
+    if (sum.stuck.size() * 50 > sum.seeds) return 1;
     return sum.failed.empty() == arguments.expect_violation ? 1 : 0;
 }
 
