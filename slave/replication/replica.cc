@@ -75,6 +75,8 @@ void Replica::assign(const rpc::ReplicaAssignment& assignment,
             opened_->partition->copy()->commit_up_to(tracker_->high_watermark());
             return;
         }
+        const bool goes_on = opened && opened_ && opened->partition == opened_->partition;
+        heard_ = goes_on && (heard_ || (tracker_ && tracker_->may_serve()));
         tracker_.reset();
         holds_.clear();
         opened_ = opened;
@@ -91,6 +93,7 @@ void Replica::rebind(const std::optional<CopyStore::Opened>& opened) {
         const auto before = opened_ ? opened_->partition : nullptr;
         const auto now = opened ? opened->partition : nullptr;
         if (before == now) return;
+        heard_ = false;
         tracker_.reset();
         holds_.clear();
         opened_ = opened;
@@ -125,8 +128,9 @@ void Replica::take_part(const rpc::ReplicaAssignment& assignment, const CopyStor
         // What an earlier life knew does not tell that this is the newest there is: reads wait until the
         // others have said in this epoch what they have.
         const bool alone = assignment.in_sync.size() == 1 && assignment.min_in_sync <= 1;
-        const auto confirmed = alone ? ends.high_watermark
-                                     : std::min(ends.high_watermark, std::max<Offset>(0, ends.log_end - 1));
+        const auto confirmed = alone || heard_
+                                   ? ends.high_watermark
+                                   : std::min(ends.high_watermark, std::max<Offset>(0, ends.log_end - 1));
         tracker_.emplace(context_.self, sets_of(assignment), ends.log_end, confirmed, context_.uptime_us(),
                          context_.lag_us_max);
     }
@@ -381,6 +385,10 @@ Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vect
     const auto ends = copy.ends();
     const auto committed = std::min(fetched.high_watermark, ends.synced_end);
     if (committed > ends.high_watermark && copy.part() == CopyPart::follower) copy.commit_up_to(committed);
+    const std::lock_guard lock(mutex_);
+    if (opened_ && opened_->partition == partition && fetched.leader_epoch == assignment_.leader_epoch &&
+        ends.log_end >= fetched.high_watermark)
+        heard_ = true;
     return {};
 }
 

@@ -110,6 +110,9 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     std::optional<CopyStore::Opened> opened_;
     std::optional<CommitTracker> tracker_;  // it leads
     bool resigns_ = false;                  // it was to lead in an epoch of an earlier life
+    // Since it was opened it has led, or has had all that its leader knew to be committed: what it knows is
+    // not of an earlier life.
+    bool heard_ = false;
     // Replaced, never changed: a group that is written takes it along without a copy. nullptr: nobody
     // listens.
     std::shared_ptr<const Listeners> listeners_;
