@@ -55,16 +55,16 @@ class Sending {
         }
         // From here on until it is answered: a call that is given up, because another leads, may not come
         // back.
-        const auto sent = note_sent(share);
+        const auto fresh = has_copies_ ? note_sent(share) : std::vector<PartitionId>();
         auto reply = co_await share.route.slave->call(rpc::Method::append, rpc::encode(request),
                                                       std::move(bodies), deadline, &trace);
-        if (!is_unanswered(reply, trace))
-            for (const auto partition : sent)
+        if (trace.lost || !is_unanswered(reply, trace))
+            for (const auto partition : fresh)
                 lost_.erase(partition);
         if (reply.has_error()) {
             if (trace.lost)
-                for (const auto partition : sent)
-                    lost_.insert_or_assign(partition, reply.error());
+                for (const auto& part : share.partitions)
+                    lost_.emplace(part.partition, reply.error());
             co_return std::move(reply).error();
         }
         auto decoded = rpc::decode_reply<rpc::AppendReply>(reply->end_json);
@@ -96,7 +96,7 @@ class Sending {
     static bool is_unanswered(const Result<rpc::RpcReply>& reply, const rpc::CallTrace& trace) {
         if (!reply.has_error() || !trace.sent) return false;
         const auto code = reply.error().code;
-        return trace.lost || code == ErrorCode::cancelled || code == ErrorCode::timeout;
+        return code == ErrorCode::cancelled || code == ErrorCode::timeout;
     }
 
     rpc::AppendResult& result_of(PartitionId partition) { return results_[places_.at(partition)]; }

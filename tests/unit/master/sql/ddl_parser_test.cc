@@ -2,32 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/master/sql/ddl_test_support.h"
+
 namespace dl::master {
 namespace {
 
-template <class Statement>
-Statement parsed(std::string_view sql) {
-    auto statement = parse_sql_statement(sql);
-    if (statement.has_error()) {
-        ADD_FAILURE() << sql << "\n" << statement.error().to_text();
-        return {};
-    }
-    if (!std::holds_alternative<Statement>(*statement)) {
-        ADD_FAILURE() << sql << " is statement kind " << statement->index();
-        return {};
-    }
-    return std::get<Statement>(*statement);
-}
-
-std::string refused(std::string_view sql) {
-    auto statement = parse_sql_statement(sql);
-    return statement.has_error() ? statement.error().to_text() : "accepted";
-}
-
-void expect_refused(std::string_view sql, std::string_view part) {
-    const auto text = refused(sql);
-    EXPECT_NE(text.find(part), std::string::npos) << sql << "\n" << text;
-}
+using namespace test;
 
 TEST(DdlParser, TheReadmeStatement) {
     const auto s = parsed<CreateTableStatement>(
