@@ -185,7 +185,8 @@ class WiredPartition : public Partition,
         const auto committed = core_.progress().high_watermark();
         const bool at_rest = committed == std::exchange(committed_at_tick_, committed) &&
                              committed == core_.progress().log_end();
-        if (now < mark_due_ && !at_rest) return;
+        // Without the exclusion, since idle partitions are many.
+        if (committed == marked_ || (now < mark_due_ && !at_rest)) return;
         mark_due_ = now + kCommitMarkInterval;
         auto hold = core_.exclusion.for_commit();
         mark_committed();
@@ -215,7 +216,7 @@ class WiredPartition : public Partition,
     Offset end_at_tick_ = -1;           // of ticks only
     Offset sealed_at_rest_ = -1;
     Offset committed_at_tick_ = -1;  // of ticks only
-    Offset marked_ = 0;              // under the exclusion
+    std::atomic<Offset> marked_{0};  // written under the exclusion
     std::chrono::steady_clock::time_point mark_due_ = std::chrono::steady_clock::now() + kCommitMarkInterval;
 };
 
