@@ -253,6 +253,7 @@ void fill_default(duckdb_vector vector, const BoundColumn& bound, const Range& r
 }
 
 const ColumnView* find_view(const ScanUnit& unit, const BoundColumn& bound) {
+    if (unit.chosen) return unit.chosen->find(bound.column.field);
     if (!unit.batch_columns) return unit.batch.find(bound.column.field);
     const auto at = bound.position < unit.batch_columns->size() ? (*unit.batch_columns)[bound.position]
                                                                 : ScanUnit::kNoColumn;
@@ -318,6 +319,7 @@ Result<void> fill_column(duckdb_vector vector, const BoundColumn& bound, const R
             return {};
         }
         case ScanColumn::Source::operation: {
+            DL_CHECK(!range.unit->chosen, "who asks for operations decodes whole batches");
             auto* to = static_cast<std::uint8_t*>(duckdb_vector_get_data(vector)) + range.to;
             for (std::uint32_t i = 0; i < range.count; ++i)
                 to[i] = range.unit->batch.is_delete(range.row(i)) ? 1 : 0;
@@ -356,7 +358,7 @@ Result<bool> next_unit(PassData& pass, ThreadData& mine) {
         DL_TRY_ASSIGN(mine.unit, pass.source->next());
         if (!mine.unit) return false;
         mine.next_row = 0;
-        mine.rows_left = mine.unit->all_rows ? mine.unit->batch.rows()
+        mine.rows_left = mine.unit->all_rows ? mine.unit->batch_rows()
                                              : static_cast<std::uint32_t>(mine.unit->rows.size());
         if (mine.rows_left == 0) continue;
         find_texts(pass, mine);

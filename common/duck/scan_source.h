@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/record/column_batch.h"
+#include "common/record/column_choice.h"
 
 namespace dl {
 
@@ -39,6 +40,12 @@ struct ScanUnit {
     // position of the ScanColumn, the position of its column in the batch; kNoColumn: not in it.
     static constexpr std::uint32_t kNoColumn = ~std::uint32_t{0};
     std::shared_ptr<const std::vector<std::uint32_t>> batch_columns;
+    // Instead of `batch`, where only the columns that were asked for are decoded; no operation can be read
+    // then.
+    std::shared_ptr<const ColumnChoice> chosen;
+
+    // Of the batch, whether they take part or not.
+    std::uint32_t batch_rows() const { return chosen ? chosen->rows : batch.rows(); }
 };
 
 class ScanSource {

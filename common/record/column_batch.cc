@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "common/record/column_choice.h"
 
 namespace dl {
 namespace {
@@ -58,6 +59,12 @@ struct Body {
         return offset % 8 == 0 && offset <= bytes.size() && length <= bytes.size() - offset;
     }
 };
+
+const ColumnView* find_column(std::span<const ColumnView> columns, FieldId field) {
+    for (const auto& column : columns)
+        if (column.field == field) return &column;
+    return nullptr;
+}
 
 bool offsets_ascend(const char* data, std::uint32_t rows) {
     bool good = true;
@@ -117,10 +124,12 @@ Result<ColumnView> decode_column(const Body& body, std::size_t index, std::uint3
     return column;
 }
 
-}  // namespace
+struct Head {
+    std::uint32_t columns = 0;
+    const std::uint8_t* deletes = nullptr;
+};
 
-Result<ColumnBatch> ColumnBatch::decode(SharedBytes bytes, std::uint32_t rows, bool check_utf8) {
-    const Body body{bytes.view()};
+Result<Head> decode_head(const Body& body, std::uint32_t rows) {
     if (body.bytes.size() < kHeadBytes) return corrupt("shorter than its head");
     if (body.bytes.size() > limits::record_batch_bytes_max)
         return corrupt("larger than a record batch can be");
@@ -130,15 +139,25 @@ Result<ColumnBatch> ColumnBatch::decode(SharedBytes bytes, std::uint32_t rows, b
     if ((body.bytes.size() - kHeadBytes) / kDirectoryBytes < column_count)
         return corrupt("a directory of " + std::to_string(column_count) + " columns does not fit");
     if (column_count == 0 && rows != 0) return corrupt("rows without a column");
-    ColumnBatch batch;
-    batch.rows_ = rows;
+    Head head{column_count, nullptr};
     if ((flags & kHasDeletes) != 0) {
         const std::size_t offset = kHeadBytes + column_count * kDirectoryBytes;
         if (!body.has(offset, bitmap_bytes(rows))) return corrupt("delete bitmap outside the body");
-        batch.deletes_ = reinterpret_cast<const std::uint8_t*>(body.bytes.data()) + offset;
+        head.deletes = reinterpret_cast<const std::uint8_t*>(body.bytes.data()) + offset;
     }
-    batch.columns_.reserve(column_count);
-    for (std::size_t i = 0; i < column_count; ++i) {
+    return head;
+}
+
+}  // namespace
+
+Result<ColumnBatch> ColumnBatch::decode(SharedBytes bytes, std::uint32_t rows, bool check_utf8) {
+    const Body body{bytes.view()};
+    DL_TRY_ASSIGN(const auto head, decode_head(body, rows));
+    ColumnBatch batch;
+    batch.rows_ = rows;
+    batch.deletes_ = head.deletes;
+    batch.columns_.reserve(head.columns);
+    for (std::size_t i = 0; i < head.columns; ++i) {
         DL_TRY_ASSIGN(auto column, decode_column(body, i, rows, check_utf8));
         batch.columns_.push_back(column);
     }
@@ -147,9 +166,27 @@ Result<ColumnBatch> ColumnBatch::decode(SharedBytes bytes, std::uint32_t rows, b
 }
 
 const ColumnView* ColumnBatch::find(FieldId field) const {
-    for (const auto& column : columns_)
-        if (column.field == field) return &column;
-    return nullptr;
+    return find_column(columns_, field);
+}
+
+const ColumnView* ColumnChoice::find(FieldId field) const {
+    return find_column(columns, field);
+}
+
+Result<ColumnChoice> decode_columns(SharedBytes bytes, std::uint32_t rows, std::span<const FieldId> wanted) {
+    const Body body{bytes.view()};
+    DL_TRY_ASSIGN(const auto head, decode_head(body, rows));
+    ColumnChoice choice;
+    choice.rows = rows;
+    choice.columns.reserve(wanted.size());
+    for (std::size_t i = 0; i < head.columns; ++i) {
+        const FieldId field{load_le<std::uint32_t>(body.bytes.data() + kHeadBytes + i * kDirectoryBytes)};
+        if (std::find(wanted.begin(), wanted.end(), field) == wanted.end()) continue;
+        DL_TRY_ASSIGN(auto column, decode_column(body, i, rows, false));
+        choice.columns.push_back(column);
+    }
+    choice.body = std::move(bytes);
+    return choice;
 }
 
 void GrowBuffer::Free::operator()(char* bytes) const {

@@ -41,13 +41,13 @@ Result<std::optional<ScanUnit>> TailScan::next() {
         const auto& from = units_[at];
         const auto& chunk = *tail_->chunks[from.chunk];
         ScanUnit unit;
-        chunk.append_live(from.first_row, from.end_row, cut_, &unit.rows);
-        if (unit.rows.empty()) continue;
+        const auto live = chunk.count_live(from.first_row, from.end_row, cut_);
+        if (live == 0) continue;
+        unit.all_rows = live == chunk.batch.rows();
+        if (!unit.all_rows) chunk.append_live(from.first_row, from.end_row, cut_, &unit.rows);
         unit.batch = chunk.batch;
         unit.base_offset = chunk.base_offset;
         unit.append_time_us = from.append_time_us;
-        unit.all_rows = unit.rows.size() == chunk.batch.rows();
-        if (unit.all_rows) unit.rows.clear();
         return std::optional<ScanUnit>(std::move(unit));
     }
 }

@@ -17,10 +17,19 @@ class SharedTail final : public ScanSource {
     SharedTail(std::vector<ScanColumn> columns, Units units, std::uint64_t rows)
         : columns_(std::move(columns)), units_(std::move(units)), rows_(rows) {}
     const std::vector<ScanColumn>& columns() const override { return columns_; }
+    void set_projection(const std::vector<std::size_t>& positions) override {
+        fields_.emplace();
+        for (const auto position : positions) {
+            const auto& column = columns_[position];
+            if (column.source == ScanColumn::Source::operation) return fields_.reset();
+            if (column.source == ScanColumn::Source::field) fields_->push_back(column.field);
+        }
+    }
     Result<std::optional<ScanUnit>> next() override {
         const auto at = next_.fetch_add(1);
         if (at >= units_->size()) return std::optional<ScanUnit>{};
-        DL_TRY_ASSIGN(auto unit, (*units_)[at].open());
+        const auto& shared = (*units_)[at];
+        DL_TRY_ASSIGN(auto unit, fields_ ? shared.open(*fields_) : shared.open());
         return std::optional<ScanUnit>(std::move(unit));
     }
     std::uint64_t row_estimate() const override { return rows_; }
@@ -32,6 +41,7 @@ class SharedTail final : public ScanSource {
     std::vector<ScanColumn> columns_;
     Units units_;
     std::uint64_t rows_;
+    std::optional<std::vector<FieldId>> fields_;  // absent: all
     std::atomic<std::size_t> next_{0};
 };
 
@@ -74,23 +84,36 @@ class SharedMarks final : public RowFilter {
     const SharedBytes dead_;
 };
 
+Result<void> take_live(const SharedUnit& shared, ScanUnit& unit) {
+    unit.base_offset = shared.base_offset;
+    unit.all_rows = !shared.live;
+    if (!shared.live) return {};
+    for (std::uint32_t first = 0; first < shared.batch_rows; first += 64) {
+        auto word = load_le<std::uint64_t>(shared.live->data() + first / 8);
+        for (; word != 0; word &= word - 1) {
+            const auto row = first + static_cast<std::uint32_t>(std::countr_zero(word));
+            if (row >= shared.batch_rows)
+                return make_error(ErrorCode::corrupt_data, "a batch has marks behind its last row");
+            unit.rows.push_back(row);
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<ScanUnit> SharedUnit::open() const {
     ScanUnit unit;
     DL_TRY_ASSIGN(unit.batch, ColumnBatch::decode(body, batch_rows));
-    unit.base_offset = base_offset;
-    unit.all_rows = !live;
-    if (!live) return unit;
-    for (std::uint32_t first = 0; first < batch_rows; first += 64) {
-        auto word = load_le<std::uint64_t>(live->data() + first / 8);
-        for (; word != 0; word &= word - 1) {
-            const auto row = first + static_cast<std::uint32_t>(std::countr_zero(word));
-            if (row >= batch_rows)
-                return make_error(ErrorCode::corrupt_data, "a batch has marks behind its last row");
-            unit.rows.push_back(row);
-        }
-    }
+    DL_TRY(take_live(*this, unit));
+    return unit;
+}
+
+Result<ScanUnit> SharedUnit::open(std::span<const FieldId> fields) const {
+    ScanUnit unit;
+    DL_TRY_ASSIGN(auto chosen, decode_columns(body, batch_rows, fields));
+    unit.chosen = std::make_shared<const ColumnChoice>(std::move(chosen));
+    DL_TRY(take_live(*this, unit));
     return unit;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "common/base/shared_bytes.h"
@@ -19,6 +20,8 @@ struct SharedUnit {
     std::optional<SharedBytes> live;  // absent: all rows
 
     Result<ScanUnit> open() const;
+    // Only these columns of it, which may be none.
+    Result<ScanUnit> open(std::span<const FieldId> fields) const;
 };
 
 class SharedView final : public ReadView {

@@ -5,6 +5,8 @@
 #include <limits>
 #include <random>
 
+#include "common/record/column_choice.h"
+
 namespace dl {
 namespace {
 
@@ -76,6 +78,40 @@ TEST(ColumnBatch, RoundTripOfEveryType) {
         }
         EXPECT_EQ(decoded->find(FieldId{99}), nullptr);
     }
+}
+
+TEST(ColumnBatch, ChosenColumnsAreThoseOfTheWholeBatch) {
+    const auto body = SharedBytes::from_string(sample(100).encode());
+    const auto whole = *ColumnBatch::decode(body, 100);
+    const std::vector<FieldId> wanted = {FieldId{11}, FieldId{99}, FieldId{6}, FieldId{2}};
+    const auto chosen = decode_columns(body, 100, wanted);
+    ASSERT_TRUE(chosen.has_value()) << chosen.error().message;
+    EXPECT_EQ(chosen->rows, 100u);
+    ASSERT_EQ(chosen->columns.size(), 3u);
+    EXPECT_EQ(chosen->find(FieldId{99}), nullptr);
+    EXPECT_EQ(chosen->find(FieldId{1}), nullptr) << "not wanted";
+    for (const auto field : {FieldId{11}, FieldId{6}, FieldId{2}})
+        for (std::uint32_t r = 0; r < 100; ++r) {
+            std::string a, b;
+            append_value_json(a, *whole.find(field), r);
+            append_value_json(b, *chosen->find(field), r);
+            ASSERT_EQ(a, b);
+        }
+    EXPECT_TRUE(decode_columns(body, 100, {})->columns.empty());
+}
+
+// What is wanted is checked, and what is not wanted is not looked at.
+TEST(ColumnBatch, ChosenColumnsAreCheckedAndOthersAreNot) {
+    auto bytes = sample(100).encode();
+    const auto whole = *ColumnBatch::decode(SharedBytes::from_string(bytes), 100);
+    const auto offsets = static_cast<std::size_t>(whole.find(FieldId{6})->data - whole.body().data());
+    bytes[offsets + 4 * 50] = '\x7f';  // one of the text's offsets
+    bytes[offsets + 4 * 50 + 3] = '\x7f';
+    const auto damaged = SharedBytes::from_string(bytes);
+    const std::vector<FieldId> text = {FieldId{6}}, other = {FieldId{2}, FieldId{11}};
+    EXPECT_EQ(decode_columns(damaged, 100, text).error().code, ErrorCode::corrupt_data);
+    EXPECT_TRUE(decode_columns(damaged, 100, other).has_value());
+    EXPECT_EQ(decode_columns(damaged.slice(0, 60), 100, other).error().code, ErrorCode::corrupt_data);
 }
 
 TEST(ColumnBatch, JsonForms) {
