@@ -104,7 +104,7 @@ TEST(ColumnBatch, ChosenColumnsAreThoseOfTheWholeBatch) {
 TEST(ColumnBatch, ChosenColumnsAreCheckedAndOthersAreNot) {
     auto bytes = sample(100).encode();
     const auto whole = *ColumnBatch::decode(SharedBytes::from_string(bytes), 100);
-    const auto offsets = static_cast<std::size_t>(whole.find(FieldId{6})->data - whole.body().data());
+    const auto offsets = static_cast<std::size_t>(whole.find(FieldId{6})->data - whole.body().view().data());
     bytes[offsets + 4 * 50] = '\x7f';  // one of the text's offsets
     bytes[offsets + 4 * 50 + 3] = '\x7f';
     const auto damaged = SharedBytes::from_string(bytes);
