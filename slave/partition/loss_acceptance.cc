@@ -59,6 +59,22 @@ Result<Salvage> salvage(const PartitionCore& core, const Manifest& manifest,
     return found;
 }
 
+// Whose manifest has a damaged end may have the records in column files that only that end names.
+Result<Manifest> load_whole_manifest(const PartitionCore& core) {
+    std::size_t torn_bytes = 0;
+    const ManifestStore store(*core.context.files, core.directory);
+    DL_TRY_ASSIGN(auto manifest, store.load(&torn_bytes));
+    if (torn_bytes == 0) return manifest;
+    DL_TRY_ASSIGN(const auto bytes, core.context.files->file_size(store.path()));
+    return make_error(
+        ErrorCode::invalid_request,
+        "the last change of manifest " + store.path() + " is damaged (" + std::to_string(torn_bytes) +
+            " bytes at its end), and column files beside it may hold what seems to be lost: restore the "
+            "partition's directory, or this file of it, from a copy; without any, keep a copy of the "
+            "directory, run truncate -s " +
+            std::to_string(bytes - torn_bytes) + " " + store.path() + " and accept the loss again");
+}
+
 Error nothing_lost(const PartitionCore& core) {
     return make_error(ErrorCode::invalid_request,
                       "nothing is provably missing from the log of " + core.label() +
@@ -185,7 +201,7 @@ Result<void> commit(PartitionCore& core, const Manifest& before, const SalvagedF
 }  // namespace
 
 Result<std::vector<LostRange>> find_lost_records(const PartitionCore& core) {
-    DL_TRY_ASSIGN(const auto manifest, ManifestStore(*core.context.files, core.directory).load());
+    DL_TRY_ASSIGN(const auto manifest, load_whole_manifest(core));
     DL_TRY_ASSIGN(auto found, salvage(core, manifest, {}));
     if (found.lost.empty()) return nothing_lost(core);
     return std::move(found.lost);
@@ -194,7 +210,7 @@ Result<std::vector<LostRange>> find_lost_records(const PartitionCore& core) {
 Result<std::vector<LostRange>> accept_lost_records(PartitionCore& core) {
     auto& files = *core.context.files;
     {
-        DL_TRY_ASSIGN(const auto manifest, ManifestStore(files, core.directory).load());
+        DL_TRY_ASSIGN(const auto manifest, load_whole_manifest(core));
         DL_TRY(set_accepted_log_aside(core, manifest));  // of an acceptance before this one
     }
     DL_TRY_ASSIGN(auto loaded,
@@ -202,6 +218,7 @@ Result<std::vector<LostRange>> accept_lost_records(PartitionCore& core) {
     if (!loaded.damaged.empty())
         return loaded.damaged.begin()->second.in("the log of " + core.label() +
                                                  " is needed as it is to write this file anew");
+    DL_TRY(remove_uncommitted(files, core.directory, loaded.manifest));
     DL_TRY(open_files(core, loaded));
     SalvagedFiles salvaged(core, loaded.manifest.flushed_end);
     DL_TRY_ASSIGN(auto found, salvage(core, loaded.manifest,

@@ -87,6 +87,13 @@ Result<PartitionLog::Recovered> open_log(PartitionCore& core, WriterExclusion::H
     return recovered;
 }
 
+// What is missing by the word of a manifest with a damaged end may have been removed by that end.
+Error with_damaged_change(const PartitionCore& core, const LoadedSnapshots& loaded, Error error) {
+    if (loaded.torn_bytes == 0) return error;
+    if (error.code != ErrorCode::corrupt_data && error.code != ErrorCode::not_found) return error;
+    return damaged_change(core.directory, loaded.torn_bytes, error);
+}
+
 }  // namespace
 
 Result<void> recover_partition(PartitionCore& core) {
@@ -99,9 +106,13 @@ Result<void> recover_partition(PartitionCore& core) {
                        core.options.files_proven_at_open ? FileChecks::all_now : FileChecks::later));
     const Offset flushed_end = loaded.manifest.flushed_end;
     auto hold = core.exclusion.for_commit();
-    DL_TRY(open_batch_ids(core, hold, loaded.manifest));
+    if (auto opened = open_batch_ids(core, hold, loaded.manifest); opened.has_error())
+        return with_damaged_change(core, loaded, std::move(opened).error());
     hold->tail = Tail(flushed_end);
-    DL_TRY_ASSIGN(const auto recovered, open_log(core, hold, loaded.manifest));
+    const auto opened = open_log(core, hold, loaded.manifest);
+    if (opened.has_error()) return with_damaged_change(core, loaded, opened.error());
+    const auto recovered = *opened;
+    DL_TRY(remove_uncommitted(files, core.directory, loaded.manifest));
     const Offset log_end = core.log().end_offset();
     DL_CHECK(recovered.end_offset == log_end, "INV-2 the log ends where its recovery did");
     hold->progress.start(log_end, flushed_end);

@@ -30,6 +30,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Partitions opened at once: behind a kill each waits for syncs of its own, which a core does not.
+constexpr unsigned kRecoveryThreadsMin = 8;
+
 constexpr auto kComponent = "slave";
 // What a stop waits for other slaves to take the lead of partitions that they have copies of.
 constexpr auto kHandOverTime = std::chrono::milliseconds(3000);
@@ -170,8 +173,8 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
 
     parts.registry = std::make_unique<PartitionRegistry>(parts.directories, settings.partition,
                                                          std::move(context), parts.directory_pools());
-    DL_TRY_ASSIGN(const auto recovered,
-                  parts.registry->recover(std::max(1u, std::thread::hardware_concurrency())));
+    DL_TRY_ASSIGN(const auto recovered, parts.registry->recover(std::max(
+                                            kRecoveryThreadsMin, std::thread::hardware_concurrency())));
     ReplicaSet::Identity identity;
     identity.node_id = [member = parts.membership.get()] { return member->node_id(); };
     identity.cluster_id = [member = parts.membership.get()] { return member->cluster_id(); };

@@ -270,16 +270,17 @@ Result<Manifest> decode_manifest(std::string_view text, std::size_t* torn_bytes)
     }
 }
 
-Result<Manifest> ManifestStore::load() const {
+Result<Manifest> ManifestStore::load(std::size_t* torn_bytes) const {
     DL_TRY_ASSIGN(const auto text, files_.read_all(path()));
-    std::size_t torn_bytes = 0;
-    auto manifest = decode_manifest(text, &torn_bytes);
+    std::size_t torn = 0;
+    auto manifest = decode_manifest(text, &torn);
     if (manifest.has_error())
         return manifest.error().in("manifest " + path() +
                                    " is damaged (restore the partition's directory from a copy)");
-    if (torn_bytes != 0)
+    if (torn != 0)
         spdlog::info("snapshot: the last change of manifest {} was not finished, its {} bytes do not count",
-                     path(), torn_bytes);
+                     path(), torn);
+    if (torn_bytes != nullptr) *torn_bytes = torn;
     return manifest;
 }
 

@@ -83,8 +83,9 @@ class ManifestStore {
     ManifestStore(FileSystem& files, std::string directory)
         : files_(files), directory_(std::move(directory)) {}
     std::string path() const { return directory_ + "/manifest"; }
-    // Errors name the path.
-    Result<Manifest> load() const;
+    // Errors name the path. `torn_bytes`: as of decode_manifest(). When what the manifest names is gone, they
+    // were no torn change but a damaged one, by whose word it was removed.
+    Result<Manifest> load(std::size_t* torn_bytes = nullptr) const;
     // Writes all of it. Durable on return. After an error either the old or the new one is on disk.
     // `operation` names the crash points: "<operation>.before-manifest-rename",
     // "<operation>.after-rename-before-dir-fsync".

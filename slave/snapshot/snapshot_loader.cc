@@ -101,9 +101,21 @@ Error with_way_out(Error error) {
     return error;
 }
 
-// INV-6: what the manifest does not name was never committed, or was replaced.
-Result<void> remove_garbage(FileSystem& files, const std::string& partition_directory,
-                            const Manifest& manifest) {
+}  // namespace
+
+Error damaged_change(const std::string& directory, std::size_t torn_bytes, const Error& cause) {
+    return make_error(ErrorCode::corrupt_data,
+                      "the last change of manifest " + directory + "/manifest is damaged (" +
+                          std::to_string(torn_bytes) +
+                          " bytes at its end): it had been committed, for what the manifest before it names "
+                          "is gone: " +
+                          cause.message +
+                          ". Nothing was removed; restore the partition's directory, or this file of it, "
+                          "from a copy");
+}
+
+Result<void> remove_uncommitted(FileSystem& files, const std::string& partition_directory,
+                                const Manifest& manifest) {
     const auto directory = snapshots_directory(partition_directory);
     std::set<std::string> named;
     for (const auto& file : manifest.files) {
@@ -124,13 +136,11 @@ Result<void> remove_garbage(FileSystem& files, const std::string& partition_dire
     return {};
 }
 
-}  // namespace
-
 Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database,
                                        const std::string& directory, const TableMeta& table,
                                        PartitionId partition, FileChecks checks) {
     LoadedSnapshots loaded;
-    DL_TRY_ASSIGN(loaded.manifest, ManifestStore(files, directory).load());
+    DL_TRY_ASSIGN(loaded.manifest, ManifestStore(files, directory).load(&loaded.torn_bytes));
     if (loaded.manifest.table != table.id || loaded.manifest.partition != partition)
         return make_error(ErrorCode::corrupt_data,
                           "manifest " + directory + "/manifest is of table id " +
@@ -145,6 +155,8 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
         const auto whole = checks == FileChecks::later ? check_size(files, path, info)
                                                        : check_parquet_file(files, path, info);
         if (whole.has_error()) {
+            if (loaded.torn_bytes != 0 && whole.error().code == ErrorCode::not_found)
+                return damaged_change(directory, loaded.torn_bytes, whole.error());
             // Of compacted files and those of removed log segments there are no other records.
             if (info.compacted || info.first_offset < loaded.manifest.log_start)
                 return with_way_out(whole.error());
@@ -160,7 +172,6 @@ Result<LoadedSnapshots> load_snapshots(FileSystem& files, DuckDatabase& database
         entries.push_back({opened[i], std::move(vectors[i])});
     DL_CHECK(entries.size() == loaded.manifest.files.size(), "INV-6 what the manifest names is loaded");
     loaded.files = std::make_shared<const FileSet>(std::move(entries));
-    DL_TRY(remove_garbage(files, directory, loaded.manifest));
     return loaded;
 }
 

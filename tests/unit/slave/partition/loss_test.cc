@@ -63,6 +63,45 @@ TEST_F(LossTest, AKillInTheMiddleOfWritingCutsTheTornEndAsEver) {
     append({{5001, "goes on"}});
 }
 
+// What a committed change of the manifest removed is no reason to remove what it brought.
+TEST_F(LossTest, ADamagedLastChangeOfTheManifestIsSaidAndNothingIsRemoved) {
+    fill();
+    append({{1, "in the newest column file only"}});
+    ASSERT_TRUE(partition_->flush().has_value());
+    ASSERT_TRUE(partition_->compress({}).has_value());
+    const auto rows = live();
+    const auto end = partition_->end_offset();
+    close();
+    const auto copy = keep_copy("copy");
+    const auto manifest = read(copy + "/manifest");
+    const auto last = manifest.rfind("DLCHANGE ");
+    ASSERT_NE(last, std::string::npos) << "the compaction appended its change";
+    for (const auto at : {last + 1, last + 12, last + 40, manifest.size() - 3}) {
+        restore(copy);
+        auto damaged = manifest;
+        damaged[at] ^= 1;
+        write(directory_ + "/manifest", damaged);
+        for (int start = 0; start < 2; ++start) {
+            const auto opened = try_open();
+            ASSERT_TRUE(opened.has_error()) << at;
+            EXPECT_EQ(opened.error().code, ErrorCode::corrupt_data);
+            EXPECT_NE(opened.error().message.find("the last change of manifest " + directory_),
+                      std::string::npos)
+                << opened.error().message;
+        }
+        const auto refused = lost(true);
+        ASSERT_TRUE(refused.has_error());
+        EXPECT_NE(refused.error().message.find("truncate -s " + std::to_string(last)), std::string::npos)
+            << refused.error().message;
+        write(directory_ + "/manifest", manifest);
+        const auto opened = try_open();
+        ASSERT_TRUE(opened.has_value()) << at << ": " << opened.error().message;
+        partition_ = *opened;
+        EXPECT_EQ(live(), rows) << at;
+        EXPECT_EQ(partition_->end_offset(), end) << at;
+    }
+}
+
 // A clean stop leaves a seal that says how far the log goes: each loss is told by number, with the way out.
 TEST_F(LossTest, EachLossBehindACleanStopSaysHowManyAndWhatToDo) {
     fill();
