@@ -1,29 +1,24 @@
 #include "slave/log/log_seal.h"
 
-#include <cstring>
-
-#include "common/base/byte_io.h"
-#include "common/base/crc32c.h"
 #include "common/base/failpoint.h"
-#include "common/base/log.h"
+#include "slave/log/partition_mark.h"
 
 namespace dl::slave {
 namespace {
 
-constexpr auto kComponent = "slave.log";
-constexpr std::uint32_t kMagic = 0x4c534c44;  // "DLSL"
-constexpr std::uint16_t kVersion = 1;
 constexpr std::uint16_t kClosed = 1;
-constexpr std::size_t kSealBytes = 40;
+constexpr PartitionMarkFormat kFormat{.magic = 0x4c534c44,  // "DLSL"
+                                      .version = 1,
+                                      .flags = kClosed,
+                                      .offsets = 2,
+                                      .name = "seal",
+                                      .full_name = "seal of a log"};
 
-Error corrupt(std::string what) {
-    return make_error(ErrorCode::corrupt_data, std::move(what));
-}
-
-// Of all bytes but its own four.
-std::uint32_t checksum(std::string_view bytes) {
-    const auto before = crc32c(0, bytes.data(), 8);
-    return crc32c(before, bytes.data() + 12, bytes.size() - 12);
+Result<LogSeal> seal_of(const PartitionMark& mark) {
+    const LogSeal seal{mark.offsets[0], mark.offsets[1], mark.flags == kClosed};
+    if (seal.end_offset < seal.first_offset)
+        return make_error(ErrorCode::corrupt_data, "its offsets do not ascend");
+    return seal;
 }
 
 }  // namespace
@@ -33,52 +28,25 @@ std::string seal_path(const std::string& log_directory) {
 }
 
 std::string encode_seal(const LogSeal& seal, TableId table, PartitionId partition) {
-    std::string bytes(kSealBytes, '\0');
-    char* at = bytes.data();
-    store_le(at, kMagic);
-    store_le(at + 4, kVersion);
-    store_le(at + 6, seal.closed ? kClosed : std::uint16_t{0});
-    store_le(at + 12, partition.value);
-    store_le(at + 16, table.value);
-    store_le(at + 24, seal.first_offset);
-    store_le(at + 32, seal.end_offset);
-    store_le(at + 8, checksum(bytes));
-    return bytes;
+    PartitionMark mark;
+    mark.flags = seal.closed ? kClosed : std::uint16_t{0};
+    mark.offsets = {seal.first_offset, seal.end_offset};
+    return encode_partition_mark(kFormat, mark, table, partition);
 }
 
 Result<LogSeal> decode_seal(std::string_view bytes, TableId table, PartitionId partition) {
-    const char* at = bytes.data();
-    if (bytes.size() < 12 || load_le<std::uint32_t>(at) != kMagic) return corrupt("is no seal of a log");
-    if (load_le<std::uint32_t>(at + 8) != checksum(bytes)) return corrupt("its checksum does not match");
-    if (const auto version = load_le<std::uint16_t>(at + 4); version != kVersion)
-        return make_error(ErrorCode::not_supported, "has format version " + std::to_string(version) +
-                                                        ", this program knows " + std::to_string(kVersion));
-    if (bytes.size() != kSealBytes)
-        return corrupt("is " + std::to_string(bytes.size()) + " bytes long, not " +
-                       std::to_string(kSealBytes));
-    if (load_le<std::uint32_t>(at + 12) != partition.value || load_le<std::uint64_t>(at + 16) != table.value)
-        return corrupt("is of another partition");
-    const auto flags = load_le<std::uint16_t>(at + 6);
-    if ((flags & ~kClosed) != 0) return corrupt("has flags that this version does not have");
-    const LogSeal seal{load_le<Offset>(at + 24), load_le<Offset>(at + 32), flags == kClosed};
-    if (seal.first_offset < 0 || seal.end_offset < seal.first_offset)
-        return corrupt("its offsets do not ascend");
-    return seal;
+    DL_TRY_ASSIGN(const auto mark, decode_partition_mark(kFormat, bytes, table, partition));
+    return seal_of(mark);
 }
 
 Result<std::optional<LogSeal>> read_seal(FileSystem& files, const LogIdentity& identity) {
     const auto path = seal_path(identity.directory);
-    const auto bytes = files.read_all(path);
-    if (bytes.has_error()) {
-        if (bytes.error().code == ErrorCode::not_found) return std::optional<LogSeal>();
-        return bytes.error();
-    }
-    const auto seal = decode_seal(*bytes, identity.table, identity.partition);
-    if (seal.has_value()) return std::optional<LogSeal>(*seal);
-    if (seal.error().code == ErrorCode::not_supported) return seal.error().in("seal " + path);
-    log_warn(kComponent, "the seal of a log is damaged and is made anew",
-             {{"file", path}, {"error", seal.error()}});
-    return std::optional<LogSeal>();
+    DL_TRY_ASSIGN(const auto mark,
+                  read_partition_mark(files, kFormat, path, identity.table, identity.partition));
+    if (!mark) return std::optional<LogSeal>();
+    const auto seal = seal_of(*mark);
+    if (seal.has_error()) return seal.error().in("seal " + path);
+    return std::optional<LogSeal>(*seal);
 }
 
 Result<void> write_seal(FileSystem& files, const LogIdentity& identity, const LogSeal& seal) {
