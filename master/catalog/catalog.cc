@@ -5,12 +5,15 @@
 
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
+#include "common/base/log.h"
 #include "common/base/nearest_name.h"
 #include "common/meta/schema_lineage.h"
 #include "master/catalog/schema_change.h"
 
 namespace dl::master {
 namespace {
+
+constexpr std::string_view kComponent = "master.catalog";
 
 // Around the commit that makes a change of the control plane real.
 template <class Commit>
@@ -26,6 +29,10 @@ Result<void> commit_change(Commit commit) {
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& directory, bool begin_anew) {
     DL_TRY_ASSIGN(auto store, CatalogStore::open(directory, begin_anew));
+    DL_TRY_ASSIGN(const auto unfilled, store->remove_unfilled());
+    for (const auto& name : unfilled)
+        log_warn(kComponent, "a table was removed: the statement that filled it had not ended",
+                 {{"table", name}});
     DL_TRY_ASSIGN(auto tables, store->load_tables());
     std::unique_ptr<Catalog> catalog(new Catalog(std::move(store)));
     DL_TRY_ASSIGN(catalog->cluster_id_, catalog->store_->cluster_id());
@@ -114,13 +121,18 @@ Result<void> Catalog::remove_view(std::string_view name) {
     return {};
 }
 
-Result<CatalogTablePtr> Catalog::add_table(CatalogTable table, TablePlacement placement) {
+Result<void> Catalog::finish_filling(TableId table) {
+    std::lock_guard lock(change_mutex_);
+    return commit_change([&] { return store_->finish_filling(table); });
+}
+
+Result<CatalogTablePtr> Catalog::add_table(CatalogTable table, TablePlacement placement, bool being_filled) {
     std::lock_guard lock(change_mutex_);
     DL_TRY(check_no_view(table.name));
     auto added = std::make_shared<const CatalogTable>(std::move(table));
     auto placed = std::make_shared<TablePlacement>(std::move(placement));
     placed->table = added->id;
-    DL_TRY(commit_change([&] { return store_->add_table(*added, *placed); }));
+    DL_TRY(commit_change([&] { return store_->add_table(*added, *placed, nullptr, being_filled); }));
     cache_.put_placement(std::move(placed));
     cache_.put(added);
     return CatalogTablePtr(added);

@@ -32,7 +32,9 @@ class Catalog {
         return store_->reserve_table(nodes, incarnation);
     }
     Result<void> skip_table_ids(TableId highest) { return store_->skip_table_ids(highest); }
-    Result<CatalogTablePtr> add_table(CatalogTable table, TablePlacement placement);
+    Result<CatalogTablePtr> add_table(CatalogTable table, TablePlacement placement,
+                                      bool being_filled = false);
+    Result<void> finish_filling(TableId table);
     struct Removed {
         CatalogTablePtr table;  // null: there was none
         PlacementPtr placement;

@@ -62,8 +62,13 @@ class CatalogStore {
     Result<void> skip_table_ids(TableId highest);
     // TABLE_EXISTS when the name is taken, but by `replaced` (or null), which goes in the same transaction as
     // remove_table() would have it.
+    // `being_filled`: remove_unfilled() takes it away until finish_filling().
     Result<void> add_table(const CatalogTable& table, const TablePlacement& placement,
-                           const TableMeta* replaced = nullptr);
+                           const TableMeta* replaced = nullptr, bool being_filled = false);
+    Result<void> finish_filling(TableId table);  // TABLE_NOT_FOUND when it was dropped
+    // At start: the tables whose filling a master did not live to finish go as remove_table() would have it.
+    // Their names.
+    Result<std::vector<std::string>> remove_unfilled();
     // Compare-and-set: `next` gets version expected_version + 1. STALE_VERSION when the stored version is
     // another one (somebody else changed it), TABLE_NOT_FOUND, PARTITION_NOT_FOUND; INVALID_REQUEST for what
     // check_placement_change() refuses.
@@ -91,6 +96,7 @@ class CatalogStore {
   private:
     CatalogStore(DirectoryLock lock, SqliteDatabase database);
     Result<void> take_out(const TableMeta& table);
+    Result<void> erase_filling_mark(TableId table);
     Result<void> put_fields(const CatalogTable& table);
     Result<void> put_former_names(const TableMeta& table);
     Result<void> load_former_names(TableMeta& table);

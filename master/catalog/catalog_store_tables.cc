@@ -5,6 +5,16 @@
 #include "master/catalog/catalog_store.h"
 
 namespace dl::master {
+namespace {
+
+// In `cluster`, before the id of a table that is being filled.
+constexpr std::string_view kFillingMark = "filling.";
+
+std::string filling_mark(TableId table) {
+    return std::string(kFillingMark) + std::to_string(table.value);
+}
+
+}  // namespace
 
 Result<std::vector<CatalogTable>> CatalogStore::load_tables() {
     std::lock_guard lock(mutex_);
@@ -78,7 +88,8 @@ Result<void> CatalogStore::put_fields(const CatalogTable& table) {
                   database_.prepare("INSERT INTO fields(table_id, id, position, name, type, not_null, "
                                     "default_text, added_schema, declared, has_new_default, new_default) "
                                     "VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(table_id, id) DO UPDATE SET "
-                                    "name = excluded.name, declared = excluded.declared, "
+                                    "name = excluded.name, type = excluded.type, "
+                                    "default_text = excluded.default_text, declared = excluded.declared, "
                                     "has_new_default = excluded.has_new_default, "
                                     "new_default = excluded.new_default"));
     const auto bind = [&put](int position, const std::optional<std::string>& text) {
@@ -130,7 +141,7 @@ Result<void> CatalogStore::load_former_names(TableMeta& table) {
 }
 
 Result<void> CatalogStore::add_table(const CatalogTable& table, const TablePlacement& placement,
-                                     const TableMeta* replaced) {
+                                     const TableMeta* replaced, bool being_filled) {
     std::lock_guard lock(mutex_);
     DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
     if (replaced != nullptr) DL_TRY(take_out(*replaced));
@@ -152,6 +163,11 @@ Result<void> CatalogStore::add_table(const CatalogTable& table, const TablePlace
         .bind(13, static_cast<std::int64_t>(table.history.bytes));
     DL_TRY(insert.run());
     DL_TRY(put_fields(table));
+    if (being_filled) {
+        DL_TRY_ASSIGN(auto mark, database_.prepare("INSERT INTO cluster VALUES(?, ?)"));
+        mark.bind(1, filling_mark(table.id)).bind(2, table.name);
+        DL_TRY(mark.run());
+    }
 
     DL_TRY_ASSIGN(auto place, database_.prepare("INSERT INTO placements VALUES(?,?,?,?,?,?,?,?,?,?,?,?)"));
     for (std::size_t i = 0; i < placement.partitions.size(); ++i) {
@@ -217,7 +233,47 @@ Result<void> CatalogStore::take_out(const TableMeta& table) {
     DL_TRY(remove.run());
     if (database_.changes() == 0)
         return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
+    DL_TRY(erase_filling_mark(table.id));
     return queue_drops(table.id, nodes_of(placement), table.incarnation);
+}
+
+Result<void> CatalogStore::erase_filling_mark(TableId table) {
+    DL_TRY_ASSIGN(auto unmark, database_.prepare("DELETE FROM cluster WHERE name = ?"));
+    unmark.bind(1, filling_mark(table));
+    return unmark.run();
+}
+
+Result<void> CatalogStore::finish_filling(TableId table) {
+    std::lock_guard lock(mutex_);
+    DL_TRY(erase_filling_mark(table));
+    if (database_.changes() != 0) return {};
+    return make_error(ErrorCode::table_not_found, "the table was dropped meanwhile");
+}
+
+Result<std::vector<std::string>> CatalogStore::remove_unfilled() {
+    std::lock_guard lock(mutex_);
+    std::vector<TableMeta> unfilled;
+    DL_TRY_ASSIGN(auto transaction, SqliteTransaction::begin(database_));
+    DL_TRY_ASSIGN(auto query,
+                  database_.prepare("SELECT t.id, t.name, t.incarnation FROM cluster c JOIN tables t "
+                                    "ON c.name = ? || t.id"));
+    query.bind(1, std::string(kFillingMark));
+    for (;;) {
+        DL_TRY_ASSIGN(const bool more, query.step());
+        if (!more) break;
+        auto& table = unfilled.emplace_back();
+        table.id = TableId{static_cast<std::uint64_t>(query.integer(0))};
+        table.name = query.text(1);
+        table.incarnation = static_cast<std::uint64_t>(query.integer(2));
+    }
+    query = SqliteStatement();
+    std::vector<std::string> names;
+    for (const auto& table : unfilled) {
+        DL_TRY(take_out(table));
+        names.push_back(table.name);
+    }
+    DL_TRY(transaction.commit());
+    return names;
 }
 
 Result<void> CatalogStore::remove_table(const TableMeta& table) {

@@ -29,6 +29,8 @@ struct TableDefinition {
     // Absent: the default of the copies, of which there may be fewer as long as there are not enough slaves.
     std::optional<std::uint32_t> min_in_sync = {};
     TableHistory history = {};
+    // Made by a statement that fills it: until Catalog::finish_filling() the next start removes it.
+    bool being_filled = false;
 };
 
 // Lower-cased, checked table: schema 1, field ids 1.., default slot map, random hash seed given by the

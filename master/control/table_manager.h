@@ -49,6 +49,9 @@ class TableManager {
     // `replace`: the table of that name, if there is one, goes in the moment in which the new one comes.
     boost::asio::awaitable<Result<CatalogTablePtr>> create(TableDefinition definition, rpc::Deadline deadline,
                                                            bool replace = false);
+    // The rows of a table made with TableDefinition::being_filled are all there: it stays. TABLE_NOT_FOUND
+    // when it was dropped meanwhile.
+    boost::asio::awaitable<Result<void>> finish_filling(TableId table);
     // `only`: when the table of that name is this one; else TABLE_NOT_FOUND.
     boost::asio::awaitable<Result<void>> drop(std::string name, rpc::Deadline deadline,
                                               std::optional<TableId> only = {});

@@ -1,5 +1,5 @@
 // CREATE TABLE ... AS SELECT: a table with the columns of the rows, then the rows. When they cannot all be
-// written the table goes again.
+// written the table goes again, at the next start when this process does not live to see to it.
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <numeric>
@@ -40,6 +40,7 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
     }
     DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, command.rows.sql, {}));
     DL_CO_TRY_ASSIGN(definition.columns, columns_of(std::move(shape)));
+    definition.being_filled = true;
     DL_CO_TRY_ASSIGN(const auto table,
                      co_await services.tables.create(std::move(definition), context.deadline));
     std::vector<std::uint32_t> targets(table->schema.fields.size());
@@ -47,6 +48,7 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
     RowsAppended written;
     auto ended = co_await write_rows(services, context, table, std::move(targets), false,
                                      std::move(command.rows), written);
+    if (ended.has_value()) ended = co_await services.tables.finish_filling(table->id);
     if (ended.has_value()) co_return reply_with(std::move(written));
     // Also for a client that left.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
