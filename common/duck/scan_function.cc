@@ -7,6 +7,7 @@
 #include "common/duck/duck_registry.h"
 #include "common/duck/duck_types.h"
 #include "common/duck/row_alive_function.h"
+#include "common/duck/scan_fill.h"
 #include "common/duck/timestamp_cast.h"
 
 namespace dl::duck {
@@ -19,16 +20,6 @@ constexpr std::size_t kChunkBytesMax = 4u << 20;
 struct FunctionContext {
     HandleRegistry* registry = nullptr;
     unsigned threads = 1;
-};
-
-// One column as the callbacks need it.
-struct BoundColumn {
-    ScanColumn column;
-    std::size_t position = 0;
-    PhysicalType physical = PhysicalType::bytes;
-    std::size_t duck_width = 0;   // of fixed values inside DuckDB's vector
-    bool narrow_decimal = false;  // DuckDB keeps small decimals in fewer bytes than we do
-    ColumnBatch default_row;      // one row with the default; no rows: NULL
 };
 
 struct BindData {
@@ -57,43 +48,6 @@ struct ThreadData {
 template <class T>
 void destroy(void* data) {
     delete static_cast<T*>(data);
-}
-
-std::size_t decimal_width(std::uint8_t precision) {
-    if (precision <= 4) return 2;
-    if (precision <= 9) return 4;
-    return precision <= 18 ? 8 : 16;
-}
-
-Result<BoundColumn> bind_column(const ScanColumn& column) {
-    BoundColumn bound;
-    bound.column = column;
-    switch (column.source) {
-        case ScanColumn::Source::field:
-            break;
-        case ScanColumn::Source::offset:
-            bound.column.type = {TypeKind::int64, 0, 0};
-            break;
-        case ScanColumn::Source::operation:
-            bound.column.type = {TypeKind::boolean, 0, 0};
-            break;
-        case ScanColumn::Source::time:
-            bound.column.type = {TypeKind::timestamp, 0, 0};
-            break;
-    }
-    bound.physical = physical_type(bound.column.type);
-    bound.duck_width = physical_width(bound.physical);
-    if (bound.column.type.kind == TypeKind::decimal) {
-        bound.duck_width = decimal_width(bound.column.type.precision);
-        bound.narrow_decimal = bound.duck_width < physical_width(bound.physical);
-    }
-    if (column.source == ScanColumn::Source::field && column.default_text) {
-        ColumnBatchBuilder builder({{column.field, column.type}});
-        DL_TRY(append_parsed_text(builder, 0, column.type, *column.default_text));
-        builder.finish_row(false);
-        DL_TRY_ASSIGN(bound.default_row, ColumnBatch::decode(SharedBytes::from_string(builder.encode()), 1));
-    }
-    return bound;
 }
 
 void bind(duckdb_bind_info info) {
@@ -146,192 +100,6 @@ void init(duckdb_init_info info) {
 
 void init_thread(duckdb_init_info info) {
     duckdb_init_set_init_data(info, new ThreadData, destroy<ThreadData>);
-}
-
-// --- filling vectors ---
-
-// Rows [first, first + count) of a unit go to [to, to + count) of a vector.
-struct Range {
-    const ScanUnit* unit;
-    std::uint32_t first;
-    std::uint32_t count;
-    idx_t to;
-
-    std::uint32_t row(std::uint32_t i) const { return unit->all_rows ? first + i : unit->rows[first + i]; }
-};
-
-void set_all_null(duckdb_vector vector, const Range& range) {
-    duckdb_vector_ensure_validity_writable(vector);
-    auto* mask = duckdb_vector_get_validity(vector);
-    for (std::uint32_t i = 0; i < range.count; ++i)
-        duckdb_validity_set_row_invalid(mask, range.to + i);
-}
-
-void fill_validity(duckdb_vector vector, const ColumnView& view, const Range& range) {
-    if (view.validity == nullptr) return;
-    duckdb_vector_ensure_validity_writable(vector);
-    auto* mask = duckdb_vector_get_validity(vector);
-    if (range.unit->all_rows && range.first % 8 == 0 && range.to % 8 == 0) {
-        auto* to = reinterpret_cast<std::uint8_t*>(mask) + range.to / 8;
-        std::memcpy(to, view.validity + range.first / 8, (range.count + 7) / 8);
-        // Rows behind the range belong to the next unit, which only clears bits.
-        if (range.count % 8 != 0) to[range.count / 8] |= static_cast<std::uint8_t>(0xff << (range.count % 8));
-        return;
-    }
-    for (std::uint32_t i = 0; i < range.count; ++i) {
-        if (view.is_null(range.row(i))) duckdb_validity_set_row_invalid(mask, range.to + i);
-    }
-}
-
-template <class From, class To>
-void fill_converted(void* data, const ColumnView& view, const Range& range) {
-    auto* to = static_cast<To*>(data) + range.to;
-    if (range.unit->all_rows) {
-        const char* from = view.data + std::size_t{range.first} * sizeof(From);
-        if constexpr (std::is_same_v<From, To>) {
-            std::memcpy(to, from, std::size_t{range.count} * sizeof(From));
-        } else {
-            for (std::uint32_t i = 0; i < range.count; ++i) {
-                to[i] = static_cast<To>(load_le<From>(from + std::size_t{i} * sizeof(From)));
-            }
-        }
-        return;
-    }
-    const auto* rows = range.unit->rows.data() + range.first;
-    for (std::uint32_t i = 0; i < range.count; ++i)
-        to[i] = static_cast<To>(view.fixed<From>(rows[i]));
-}
-
-void fill_boolean(void* data, const ColumnView& view, const Range& range) {
-    auto* to = static_cast<std::uint8_t*>(data) + range.to;
-    // Any other value than 0 and 1 in a bool is undefined inside DuckDB.
-    for (std::uint32_t i = 0; i < range.count; ++i)
-        to[i] = view.fixed<std::uint8_t>(range.row(i)) != 0 ? 1 : 0;
-}
-
-void assign_string(duckdb_vector vector, duckdb_string_t* strings, idx_t at, std::string_view text) {
-    if (text.size() <= sizeof strings->value.inlined.inlined) {
-        auto& inlined = strings[at].value.inlined;
-        inlined.length = static_cast<std::uint32_t>(text.size());
-        std::memset(inlined.inlined, 0, sizeof inlined.inlined);
-        std::memcpy(inlined.inlined, text.data(), text.size());
-    } else {
-        duckdb_vector_assign_string_element_len(vector, at, text.data(), text.size());
-    }
-}
-
-void fill_strings(duckdb_vector vector, const ColumnView& view, const Range& range) {
-    auto* strings = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector));
-    for (std::uint32_t i = 0; i < range.count; ++i) {
-        assign_string(vector, strings, range.to + i, view.bytes(range.row(i)));
-    }
-}
-
-void fill_default(duckdb_vector vector, const BoundColumn& bound, const Range& range) {
-    const auto& view = bound.default_row.columns().front();
-    ScanUnit repeated;
-    repeated.all_rows = false;
-    repeated.rows.assign(range.count, 0);
-    const Range from{&repeated, 0, range.count, range.to};
-    void* data = duckdb_vector_get_data(vector);
-    if (bound.physical == PhysicalType::bytes) {
-        fill_strings(vector, view, from);
-    } else if (bound.physical == PhysicalType::bool8) {
-        fill_boolean(data, view, from);
-    } else if (bound.narrow_decimal) {
-        if (bound.duck_width == 2) {
-            fill_converted<std::int64_t, std::int16_t>(data, view, from);
-        } else {
-            fill_converted<std::int64_t, std::int32_t>(data, view, from);
-        }
-    } else {
-        auto* to = static_cast<char*>(data) + range.to * bound.duck_width;
-        for (std::uint32_t i = 0; i < range.count; ++i) {
-            std::memcpy(to + i * bound.duck_width, view.data, bound.duck_width);
-        }
-    }
-}
-
-const ColumnView* find_view(const ScanUnit& unit, const BoundColumn& bound) {
-    if (unit.chosen) return unit.chosen->find(bound.column.field);
-    if (!unit.batch_columns) return unit.batch.find(bound.column.field);
-    const auto at = bound.position < unit.batch_columns->size() ? (*unit.batch_columns)[bound.position]
-                                                                : ScanUnit::kNoColumn;
-    return at < unit.batch.columns().size() ? &unit.batch.columns()[at] : nullptr;
-}
-
-Result<void> fill_field(duckdb_vector vector, const BoundColumn& bound, const Range& range) {
-    const auto* view = find_view(*range.unit, bound);
-    if (view == nullptr) {
-        if (bound.default_row.rows() == 0) {
-            set_all_null(vector, range);
-        } else {
-            fill_default(vector, bound, range);
-        }
-        return {};
-    }
-    const bool same_type =
-        view->type == bound.column.type ||
-        (bound.physical == PhysicalType::bytes && physical_type(view->type) == PhysicalType::bytes);
-    if (!same_type) {
-        return make_error(ErrorCode::internal, "column '" + bound.column.name + "' is " +
-                                                   type_name(bound.column.type) +
-                                                   " but a batch of it holds " + type_name(view->type));
-    }
-    fill_validity(vector, *view, range);
-    void* data = duckdb_vector_get_data(vector);
-    switch (bound.physical) {
-        case PhysicalType::bool8:
-            fill_boolean(data, *view, range);
-            break;
-        case PhysicalType::int32:
-        case PhysicalType::float32:
-            fill_converted<std::uint32_t, std::uint32_t>(data, *view, range);
-            break;
-        case PhysicalType::int64:
-        case PhysicalType::float64:
-            if (bound.duck_width == 2) {
-                fill_converted<std::int64_t, std::int16_t>(data, *view, range);
-            } else if (bound.duck_width == 4) {
-                fill_converted<std::int64_t, std::int32_t>(data, *view, range);
-            } else {
-                fill_converted<std::uint64_t, std::uint64_t>(data, *view, range);
-            }
-            break;
-        case PhysicalType::int128:
-            fill_converted<Int128, Int128>(data, *view, range);
-            break;
-        case PhysicalType::bytes:
-            fill_strings(vector, *view, range);
-            break;
-    }
-    return {};
-}
-
-Result<void> fill_column(duckdb_vector vector, const BoundColumn& bound, const Range& range) {
-    switch (bound.column.source) {
-        case ScanColumn::Source::field:
-            return fill_field(vector, bound, range);
-        case ScanColumn::Source::offset: {
-            auto* to = static_cast<std::int64_t*>(duckdb_vector_get_data(vector)) + range.to;
-            for (std::uint32_t i = 0; i < range.count; ++i)
-                to[i] = range.unit->base_offset + range.row(i);
-            return {};
-        }
-        case ScanColumn::Source::operation: {
-            DL_CHECK(!range.unit->chosen, "who asks for operations decodes whole batches");
-            auto* to = static_cast<std::uint8_t*>(duckdb_vector_get_data(vector)) + range.to;
-            for (std::uint32_t i = 0; i < range.count; ++i)
-                to[i] = range.unit->batch.is_delete(range.row(i)) ? 1 : 0;
-            return {};
-        }
-        case ScanColumn::Source::time: {
-            auto* to = static_cast<std::int64_t*>(duckdb_vector_get_data(vector)) + range.to;
-            std::fill_n(to, range.count, range.unit->append_time_us);
-            return {};
-        }
-    }
-    return {};
 }
 
 void find_texts(const PassData& pass, ThreadData& mine) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/types/wider_type.h"
+
 namespace dl {
 namespace {
 
@@ -20,9 +22,12 @@ const std::string& name_in(SchemaId schema, const Field& field, const TableMeta&
     return field.name;
 }
 
-// But for the name.
-bool is_same(const Field& a, const Field& b) {
-    return a.id == b.id && a.type == b.type && a.not_null == b.not_null && a.default_text == b.default_text;
+// But for the name, and a type that became wider: a default is written otherwise then.
+bool continues(const Field& newer, const Field& older) {
+    if (newer.id != older.id || newer.not_null != older.not_null) return false;
+    if (newer.type == older.type) return newer.default_text == older.default_text;
+    return is_wider_type(newer.type, older.type) &&
+           newer.default_text.has_value() == older.default_text.has_value();
 }
 
 }  // namespace
@@ -54,7 +59,7 @@ bool descends_from(const TableMeta& newer, const TableMeta& older) {
     return std::all_of(newer.schema.fields.begin(), newer.schema.fields.end(), [&](const Field& field) {
         if (field.id >= older.next_field_id) return true;
         const auto before = older.schema.find(field.id);
-        return before && is_same(field, older.schema.fields[*before]) &&
+        return before && continues(field, older.schema.fields[*before]) &&
                name_in(older.schema.id, field, newer) == older.schema.fields[*before].name;
     });
 }

@@ -15,8 +15,8 @@ namespace dl {
 std::uint64_t schema_digest(const TableMeta& table);
 
 // Whether `newer` is `older` after some ALTERs, or the same: columns that `older` has assigned an id to are
-// unchanged, renamed (as the former names say) or dropped in it, and no dropped one is back; the hash seed
-// and the number of partitions are the same. The tables are those of one id and incarnation.
+// unchanged, renamed (as the former names say), made wider (wider_type.h) or dropped in it, no dropped one is
+// back; hash seed and number of partitions are the same. The tables are those of one id and incarnation.
 bool descends_from(const TableMeta& newer, const TableMeta& older);
 
 }  // namespace dl

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/types/wider_type.h"
 #include "master/catalog/schema_change.h"
 
 namespace dl::master {
@@ -16,6 +17,38 @@ CatalogTable next_schema(const CatalogTable& table) {
 DeclaredType declared_of(const CatalogTable& table, const Field& field) {
     const auto found = table.declared.find(field.id);
     return found == table.declared.end() ? DeclaredType{field.type, {}, {}} : found->second;
+}
+
+// The way to any type.
+std::string anew(const CatalogTable& table, const Field& field, const DeclaredType& wanted) {
+    const auto& key = table.schema.key().name;
+    return "; write the table anew: create table " + table.name + "_new primary key (" + key +
+           ") as select * replace (cast(" + field.name + " as " + wanted.shown() + ") as " + field.name +
+           ") from " + table.name;
+}
+
+Error no_such_change(const CatalogTable& table, const Field& field, const DeclaredType& present,
+                     const DeclaredType& wanted) {
+    const std::string wider(wider_types_text(field.type));
+    return make_error(ErrorCode::not_supported,
+                      "column '" + field.name + "' of type " + present.shown() + " as " + wanted.shown() +
+                          ": there may be values that are none of it" +
+                          (wider.empty() ? std::string() : "; it can become " + wider) +
+                          anew(table, field, wanted));
+}
+
+// DEFAULTs are texts of their type: those of rows to come, and of rows that are without the column.
+Result<void> widen(CatalogTable& table, std::size_t position, const DeclaredType& wanted) {
+    auto& field = table.schema.fields[position];
+    field.type = wanted.type;
+    if (field.default_text) {
+        DL_TRY_ASSIGN(field.default_text, canonical_text(wanted, *field.default_text));
+    }
+    const auto set = table.new_defaults.find(field.id);
+    if (set != table.new_defaults.end() && set->second) {
+        DL_TRY_ASSIGN(set->second, canonical_text(wanted, *set->second));
+    }
+    return {};
 }
 
 }  // namespace
@@ -68,17 +101,16 @@ Result<CatalogTable> with_new_type(const CatalogTable& table, std::string_view c
     auto wanted = parse_declared_type(type);
     if (wanted.has_error()) return std::move(wanted).error().in("column '" + field.name + "'");
     const auto present = declared_of(table, field);
-    if (!is_wider(present, *wanted))
-        return make_error(
-            ErrorCode::not_supported,
-            "column '" + field.name + "' of type " + present.shown() + " as " + wanted->shown() +
-                (present.type == wanted->type
-                     ? ": there may be values that are none of it; a type can be made wider"
-                     : ": it is stored otherwise; add a column of that type, or write the table anew: create "
-                       "table ... primary key (...) as select ..., cast(" +
-                           field.name + " as ...) from " + table.name));
+    if (!is_wider(present, *wanted)) return no_such_change(table, field, present, *wanted);
+    const bool stored_otherwise = wanted->type != field.type;
+    // Where a key lies, and whether it is there already, follows from the bytes of its value.
+    if (stored_otherwise && position == table.schema.key_index)
+        return make_error(ErrorCode::not_supported,
+                          "column '" + field.name + "' is the major key of table '" + table.name +
+                              "', whose rows lie where its type puts them" + anew(table, field, *wanted));
     auto changed = next_schema(table);
     changed.declared.erase(field.id);
+    if (stored_otherwise) DL_TRY(widen(changed, position, *wanted));
     if (!wanted->text.empty()) changed.declared.emplace(field.id, std::move(*wanted));
     return changed;
 }

@@ -3,6 +3,7 @@
 
 #include "common/base/quoted_value.h"
 #include "common/json/json_check.h"
+#include "common/types/wider_type.h"
 #include "master/catalog/declared_type.h"
 
 namespace dl::master {
@@ -88,7 +89,7 @@ std::optional<std::string> complaint_of(const DeclaredType& declared, const Colu
 }
 
 bool is_wider(const DeclaredType& from, const DeclaredType& to) {
-    if (from.type != to.type) return false;
+    if (from.type != to.type) return is_wider_type(to.type, from.type) && to.check.kind == Kind::none;
     const auto& a = from.check;
     const auto& b = to.check;
     if (b.kind == Kind::none || a == b) return true;

@@ -7,6 +7,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/planted_fault.h"
 #include "common/duck/parquet_file.h"
+#include "slave/compaction/merged_columns.h"
 #include "slave/parquet/parquet_writer.h"
 
 namespace dl::slave {
@@ -91,26 +92,6 @@ Result<void> write_rows(DuckResult& rows, ParquetWriter& writer) {
         count = 0;
         bytes = 0;
     }
-}
-
-// The value of a field in files that have it and in files that do not.
-std::string field_sql(const std::vector<const ManifestFile*>& files, const Field& field) {
-    const std::string name = parquet_field_name(field.id);
-    std::string lacking;
-    bool known = false;  // the field to the scan
-    for (const auto* file : files) {
-        if (std::any_of(file->fields.begin(), file->fields.end(),
-                        [&](const Field& f) { return f.id == field.id; })) {
-            known = true;
-            continue;
-        }
-        lacking += (lacking.empty() ? "" : " OR ") +
-                   ("_offset BETWEEN " + std::to_string(file->first_offset)) + " AND " +
-                   std::to_string(file->end_offset - 1);
-    }
-    if (lacking.empty()) return name;
-    if (!known) return sql_default(field) + " AS " + name;
-    return "CASE WHEN " + lacking + " THEN " + sql_default(field) + " ELSE " + name + " END AS " + name;
 }
 
 }  // namespace
@@ -244,7 +225,10 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
     info.edition = input_.edition;
     info.compacted = !input_.join;
     info.rows = group.rows;
-    info.fields = output_fields(group);
+    std::vector<const ManifestFile*> files;
+    for (std::size_t i = group.begin; i < group.end; ++i)
+        files.push_back(&output.inputs[i].file->info());
+    info.fields = merged_fields(files, *input_.table);
     double plain_bytes = 0;
     for (std::size_t i = group.begin; i < group.end; ++i) {
         const auto& from = output.inputs[i].file->info();
@@ -277,23 +261,6 @@ Result<std::shared_ptr<const SnapshotFile>> CompactionJob::write_output(const Co
         *input_.files, input_.snapshots_directory, std::move(info), std::move(index)));
 }
 
-std::vector<Field> CompactionJob::output_fields(const OutputGroup& group) const {
-    std::vector<Field> fields;
-    const auto& schema = input_.table->schema;
-    for (std::size_t i = group.begin; i < group.end; ++i) {
-        for (const auto& field : input_.inputs[i].file->info().fields) {
-            if (std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.id == field.id; }))
-                continue;
-            const auto known = schema.find(field.id);
-            if (!known && field.id < input_.table->next_field_id) continue;  // dropped
-            fields.push_back(field);
-            if (known) fields.back().default_text = schema.fields[*known].default_text;
-        }
-    }
-    std::sort(fields.begin(), fields.end(), [](const Field& a, const Field& b) { return a.id < b.id; });
-    return fields;
-}
-
 Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const OutputGroup& group,
                                       const std::vector<Field>& fields, const std::string& path) {
     std::vector<KeptFilter::Part> parts;
@@ -317,7 +284,7 @@ Result<void> CompactionJob::copy_rows(const CompactionOutput& output, const Outp
     DL_CHECK(!parts.empty(), "an output has rows");
     std::string columns = "_offset, _delete, _time";
     for (const auto& field : fields)
-        columns += ", " + field_sql(files, field);
+        columns += ", " + merged_value_sql(files, field);
 
     const auto filter = std::make_shared<KeptFilter>(
         std::move(parts), [this](std::uint64_t bytes) { spend(bytes); }, rows_done_);

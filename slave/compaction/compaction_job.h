@@ -70,7 +70,6 @@ class CompactionJob {
     void spend(std::uint64_t bytes) const;
     Result<std::shared_ptr<const SnapshotFile>> write_output(const CompactionOutput& output,
                                                              const OutputGroup& group);
-    std::vector<Field> output_fields(const OutputGroup& group) const;
     // Writes and syncs the Parquet file.
     Result<void> copy_rows(const CompactionOutput& output, const OutputGroup& group,
                            const std::vector<Field>& fields, const std::string& path);

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/crc32c.h"
 #include "common/rpc/messages/append_messages.h"
+#include "common/types/wider_type.h"
 #include "slave/handlers/request_target.h"
 
 namespace dl::slave {
@@ -13,7 +14,8 @@ Error corrupt(const TableMeta& table, PartitionId id, const std::string& what) {
                                                    " of table " + table.name + " " + what);
 }
 
-// The columns must be those of the table; of an older schema, ones that were dropped since are let through.
+// The columns must be those of the table; of an older schema, ones that were dropped or made
+// wider since are let through.
 Result<void> check_columns(const TableMeta& table, SchemaId schema, PartitionId id,
                            const ColumnBatch& batch) {
     const auto& key = table.schema.key();
@@ -25,7 +27,8 @@ Result<void> check_columns(const TableMeta& table, SchemaId schema, PartitionId 
             continue;
         }
         const auto& field = table.schema.fields[*at];
-        if (field.type != column.type)
+        const bool is_of_before = schema < table.schema.id && is_wider_type(field.type, column.type);
+        if (field.type != column.type && !is_of_before)
             return corrupt(table, id,
                            "has column " + field.name + " as " + type_name(column.type) + ", the table as " +
                                type_name(field.type));

@@ -4,6 +4,8 @@
 
 #include "common/base/check.h"
 #include "common/duck/parquet_file.h"
+#include "common/record/widened_batch.h"
+#include "common/types/wider_type.h"
 #include "slave/snapshot/flush_job.h"
 #include "slave/snapshot/segment_file.h"
 
@@ -137,12 +139,16 @@ class Comparison {
         for (const auto& field : info_.fields) {
             const auto known = table_->schema.find(field.id);
             default_known_.push_back(known || field.id >= table_->next_field_id);
-            DL_TRY_ASSIGN(auto value, default_row(known ? table_->schema.fields[*known] : field));
+            fields_.push_back(known ? table_->schema.fields[*known] : field);
+            fields_.back().type = wider_type_of(fields_.back().type, field.type);
+            DL_TRY_ASSIGN(auto value, default_row(fields_.back()));
             defaults_.push_back(std::move(value));
         }
         return {};
     }
-    // Rows of `SELECT _offset, _delete, _time, f...`.
+    // As they are compared: the table's, which may have become wider than the file's.
+    const std::vector<Field>& fields() const { return fields_; }
+    // Rows of `SELECT _offset, _delete, _time, f...`, as fields() has them.
     Result<std::optional<std::string>> piece(const ColumnBatch& rows) {
         for (std::uint32_t row = 0; row < rows.rows(); ++row, ++offset_) {
             if (at_ == batch_.rows()) DL_TRY(next_batch());
@@ -165,7 +171,8 @@ class Comparison {
         DL_TRY_ASSIGN(const auto stored, batches_.next());
         if (!stored) return make_error(ErrorCode::corrupt_data, "the file has more rows than the log");
         header_ = stored->header;
-        DL_TRY_ASSIGN(batch_, decode_record_batch_body(stored->header, stored->body));
+        DL_TRY_ASSIGN(const auto batch, decode_record_batch_body(stored->header, stored->body));
+        DL_TRY_ASSIGN(batch_, widened_batch(batch, fields_));
         at_ = 0;
         views_.clear();
         for (const auto& field : info_.fields)
@@ -184,6 +191,7 @@ class Comparison {
     const ManifestFile& info_;
     const std::shared_ptr<const TableMeta> table_;
     LogBatches batches_;
+    std::vector<Field> fields_;
     std::vector<ColumnBatch> defaults_;
     std::vector<bool> default_known_;
     Offset offset_ = info_.first_offset;
@@ -253,8 +261,8 @@ Result<std::optional<std::string>> compare_with_log(const PartitionCore& core, c
                   file_database_for(core.context.file_database, group_bytes, WideFileUse::check, wanted));
     DL_TRY_ASSIGN(const auto session, database->session());
     std::string columns = "_offset, _delete, _time";
-    for (const auto& field : file.info().fields)
-        columns += ", " + parquet_field_name(field.id);
+    for (const auto& field : comparison.fields())
+        columns += ", CAST(" + parquet_field_name(field.id) + " AS " + duck_type_name(field.type) + ")";
     auto rows = session->query("SELECT " + columns + " FROM " + sql_parquet_file(file.parquet_path()));
     if (rows.has_error()) return rows.error().in("reading " + file.parquet_path());
     for (;;) {

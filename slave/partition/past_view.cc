@@ -116,7 +116,7 @@ class PastFiles {
         ViewFile file;
         file.path = entry.file->parquet_path();
         for (const auto& field : entry.file->info().fields)
-            file.fields.push_back(field.id);
+            file.fields.push_back({field.id, field.type});
         file.rows = entry.file->info().rows;
         return file;
     }

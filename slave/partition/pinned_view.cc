@@ -57,7 +57,7 @@ class PinnedView : public ReadView {
             ViewFile file;
             file.path = entry.file->parquet_path();
             for (const auto& field : entry.file->info().fields)
-                file.fields.push_back(field.id);
+                file.fields.push_back({field.id, field.type});
             file.rows = entry.file->info().rows;
             file.dead_rows = entry.dead->dead();
             if (file.dead_rows > 0) file.filter = entry.dead;

@@ -14,9 +14,15 @@
 
 namespace dl::slave {
 
+struct StoredColumn {
+    FieldId id;
+    DataType type;  // in the file: that of the table or, from before it was made wider, a narrower one
+    friend bool operator==(const StoredColumn&, const StoredColumn&) = default;
+};
+
 struct ViewFile {
-    std::string path;             // Parquet
-    std::vector<FieldId> fields;  // fields it has, as f<id> columns
+    std::string path;                  // Parquet
+    std::vector<StoredColumn> fields;  // fields it has, as f<id> columns
     std::uint64_t rows = 0;
     std::uint64_t dead_rows = 0;              // 0: scan without a predicate
     std::shared_ptr<const RowFilter> filter;  // liveness by file row number; set when dead_rows > 0

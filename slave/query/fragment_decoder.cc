@@ -154,11 +154,18 @@ class Decoder {
         return pinned;
     }
 
+    StoredColumn stored_column() {
+        StoredColumn column;
+        column.id = FieldId{in_.read<std::uint32_t>()};
+        column.type = type();
+        return column;
+    }
+
     Result<ViewFile> file() {
         ViewFile file;
         file.path = in_.read_string();
         for (auto left = number(); left > 0 && in_.ok(); --left)
-            file.fields.push_back(FieldId{in_.read<std::uint32_t>()});
+            file.fields.push_back(stored_column());
         file.rows = in_.read<std::uint64_t>();
         file.dead_rows = in_.read<std::uint64_t>();
         if (file.dead_rows == 0 || file.dead_rows == file.rows) return file;

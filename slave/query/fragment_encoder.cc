@@ -259,8 +259,10 @@ class Encoder {
         for (const auto& file : view.files()) {
             append_string(head_, file.path);
             number(file.fields.size());
-            for (const auto field : file.fields)
-                append_le(head_, field.value);
+            for (const auto& field : file.fields) {
+                append_le(head_, field.id.value);
+                type(field.type);
+            }
             append_le(head_, file.rows);
             append_le(head_, file.dead_rows);
             if (file.dead_rows == 0) continue;

@@ -5,6 +5,8 @@
 
 #include "common/base/check.h"
 #include "common/duck/point_select.h"
+#include "common/record/widened_batch.h"
+#include "common/types/wider_type.h"
 #include "slave/query/found_rows.h"
 
 namespace dl::slave {
@@ -42,12 +44,13 @@ Result<void> append_row(ColumnBatchBuilder& builder, const std::vector<Field>& f
             DL_TRY(append_parsed_text(builder, c, fields[c].type, *fields[c].default_text));
         else if (view == nullptr || view->is_null(row))
             builder.append_null(c);
-        else if (view->type == fields[c].type)
-            builder.append_from(c, *view, row);
+        else if (view->type == fields[c].type || is_wider_type(fields[c].type, view->type))
+            append_widened(builder, c, fields[c].type, *view, row);
         else
-            return make_error(ErrorCode::internal, "column '" + fields[c].name + "' is " +
-                                                       type_name(fields[c].type) + " but a record holds " +
-                                                       type_name(view->type));
+            return make_error(ErrorCode::schema_mismatch, "column '" + fields[c].name + "' is " +
+                                                              type_name(fields[c].type) +
+                                                              " but a record holds " + type_name(view->type) +
+                                                              ": the table was altered meanwhile; ask again");
     }
     builder.finish_row(false);
     return {};

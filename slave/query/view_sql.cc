@@ -1,6 +1,7 @@
 #include "slave/query/view_sql.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "common/duck/parquet_file.h"
@@ -10,12 +11,19 @@ namespace dl::slave {
 
 namespace {
 
-std::string select_list(const TableMeta& table, const std::vector<FieldId>& file_fields) {
+// The value of a column in a file that has it.
+std::string stored_sql(const Field& field, DataType stored) {
+    auto sql = sql_identifier(parquet_field_name(field.id));
+    return stored == field.type ? sql : "CAST(" + sql + " AS " + duck_type_name(field.type) + ")";
+}
+
+std::string select_list(const TableMeta& table, const std::vector<StoredColumn>& file_fields) {
     std::string list;
     for (const auto& field : table.schema.fields) {
         if (!list.empty()) list += ", ";
-        const bool stored = std::find(file_fields.begin(), file_fields.end(), field.id) != file_fields.end();
-        list += stored ? sql_identifier(parquet_field_name(field.id)) : sql_default(field);
+        const auto stored = std::find_if(file_fields.begin(), file_fields.end(),
+                                         [&](const StoredColumn& column) { return column.id == field.id; });
+        list += stored != file_fields.end() ? stored_sql(field, stored->type) : sql_default(field);
         list += " AS " + sql_identifier(field.name);
     }
     return list;
@@ -38,7 +46,8 @@ std::string found_rows_sql(const TableMeta& table, std::vector<ScanUnit> units, 
 
 std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_ptr<const ReadView>>& views,
                           DuckSession& session) {
-    std::map<std::vector<std::uint32_t>, std::vector<const ViewFile*>> clean;  // by the fields they have
+    // By the columns they have: one scan takes the types of its first file.
+    std::map<std::vector<std::array<std::uint32_t, 4>>, std::vector<const ViewFile*>> clean;
     std::vector<std::string> parts;
     for (const auto& view : views) {
         for (const auto& file : view->files()) {
@@ -50,9 +59,10 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
                                 sql_alive(handle));
                 continue;
             }
-            std::vector<std::uint32_t> fields;
-            for (const auto field : file.fields)
-                fields.push_back(field.value);
+            std::vector<std::array<std::uint32_t, 4>> fields;
+            for (const auto& field : file.fields)
+                fields.push_back({field.id.value, static_cast<std::uint32_t>(field.type.kind),
+                                  field.type.precision, field.type.scale});
             std::sort(fields.begin(), fields.end());
             clean[fields].push_back(&file);
         }

@@ -6,6 +6,8 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/duck/parquet_file.h"
+#include "common/record/widened_batch.h"
+#include "common/types/wider_type.h"
 #include "slave/parquet/parquet_writer.h"
 
 namespace dl::slave {
@@ -107,9 +109,10 @@ void append_times(ParquetColumnEncoder& column, const Slice& slice) {
     DL_CHECK(timed == slice.rows, "every row has one append time");
 }
 
-Result<void> append_field(ParquetColumnEncoder& column, const Slice& slice, const Field& field,
-                          const ColumnBatch& default_value) {
-    const auto* const view = slice.chunk->batch.find(field.id);
+// `batch` is the chunk's, with the columns as wide as the file has them.
+Result<void> append_field(ParquetColumnEncoder& column, const ColumnBatch& batch, const Slice& slice,
+                          const Field& field, const ColumnBatch& default_value) {
+    const auto* const view = batch.find(field.id);
     if (view != nullptr && view->type != field.type)
         return make_error(ErrorCode::corrupt_data,
                           "the batch at offset " + std::to_string(slice.chunk->base_offset) + " has field " +
@@ -136,24 +139,28 @@ Result<ColumnBatch> default_row(const Field& field) {
 
 std::vector<Field> segment_fields(const TailSegment& segment, const Schema& schema, FieldId next_field) {
     std::vector<Field> fields;
-    const auto have = [&](FieldId id) {
-        return std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.id == id; });
-    };
     const ColumnBatch* before = nullptr;
     for (const auto& chunk : segment.chunks()) {
         if (before != nullptr && before->columns().size() == chunk->batch.columns().size() &&
             std::equal(before->columns().begin(), before->columns().end(), chunk->batch.columns().begin(),
-                       [](const ColumnView& a, const ColumnView& b) { return a.field == b.field; }))
+                       [](const ColumnView& a, const ColumnView& b) {
+                           return a.field == b.field && a.type == b.type;
+                       }))
             continue;
         before = &chunk->batch;
         for (const auto& column : chunk->batch.columns()) {
-            if (have(column.field)) continue;
+            const auto there = std::find_if(fields.begin(), fields.end(),
+                                            [&](const Field& f) { return f.id == column.field; });
+            if (there != fields.end()) {
+                there->type = wider_type_of(there->type, column.type);
+                continue;
+            }
             const auto known = schema.find(column.field);
             if (!known && column.field < next_field) continue;  // dropped
             Field field;
             if (known) field = schema.fields[*known];
             field.id = column.field;
-            field.type = column.type;
+            field.type = known ? wider_type_of(field.type, column.type) : column.type;
             field.name = parquet_field_name(column.field);
             fields.push_back(std::move(field));
         }
@@ -174,17 +181,26 @@ Result<void> write_segment_file(FileSystem& files, const std::string& path, cons
     DL_TRY_ASSIGN(const auto writer, ParquetWriter::create(files, path, std::move(columns)));
     DL_CHECK(default_values.size() == fields.size(), "every field has its default");
     RowGroups groups(segment);
+    std::vector<ColumnBatch> widened;  // the writer needs their texts until the end of the row group
+    const TailChunk* widened_of = nullptr;
     std::uint64_t rows = 0;
     for (auto slices = groups.next(); !slices.empty(); slices = groups.next()) {
         for (const auto& slice : slices) {
+            if (widened_of != slice.chunk) {
+                DL_TRY_ASSIGN(const auto batch, widened_batch(slice.chunk->batch, fields));
+                widened_of = slice.chunk;
+                widened.push_back(batch);
+            }
             append_offsets(writer->column(0), slice);
             append_operations(writer->column(1), slice);
             append_times(writer->column(2), slice);
             for (std::size_t i = 0; i < fields.size(); ++i)
-                DL_TRY(append_field(writer->column(first_field + i), slice, fields[i], default_values[i]));
+                DL_TRY(append_field(writer->column(first_field + i), widened.back(), slice, fields[i],
+                                    default_values[i]));
             rows += slice.rows;
         }
         DL_TRY(writer->end_row_group());
+        if (widened.size() > 1) widened.erase(widened.begin(), widened.end() - 1);
         if (rows >= segment.rows() / 2) DL_FAILPOINT("flush.mid");
     }
     DL_CHECK(rows == segment.rows(), "INV-5 a flush writes every row of its segment");

@@ -12,7 +12,8 @@
 namespace dl::slave {
 
 // The columns a snapshot file of these rows needs: the fields of `schema` that any batch has, and those of
-// batches newer than `schema` (id >= next_field). Fields dropped since are left out.
+// batches newer than `schema` (id >= next_field). Fields dropped since are left out. A field has the widest
+// type that it has in `schema` and the batches.
 std::vector<Field> segment_fields(const TailSegment& segment, const Schema& schema, FieldId next_field);
 
 // A batch of one row with the value of records that lack the field; without rows it is NULL.

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/base/crc32c.h"
 #include "common/base/limits.h"
 #include "common/record/columnar_frame.h"
+#include "common/record/widened_batch.h"
 #include "slave/stream/stream_json.h"
 #include "slave/stream/stream_rows.h"
 
@@ -35,6 +37,8 @@ Result<StreamChunk> StreamReader::next(std::size_t bytes_max) {
     if (rows_left_ == 0) return chunk;
     if (position_ == slices_.size()) {
         DL_TRY_ASSIGN(slices_, partition_->read(next_offset_, rows_left_, bytes_max));
+        for (auto& slice : slices_)
+            DL_TRY(widen(slice));
         position_ = 0;
     }
     switch (format_) {
@@ -49,6 +53,21 @@ Result<StreamChunk> StreamReader::next(std::size_t bytes_max) {
             break;
     }
     return chunk;
+}
+
+// Records of before a column got a wider type come as those of now.
+Result<void> StreamReader::widen(ReadSlice& slice) const {
+    const auto* const before = slice.batch.body().data();
+    DL_TRY_ASSIGN(slice.batch, widened_batch(slice.batch, table_->schema.fields));
+    const auto& body = slice.batch.body();
+    if (body.data() == before) return {};
+    auto& header = slice.header;
+    header.codec = BodyCodec::none;
+    header.schema = table_->schema.id;
+    header.body_bytes = header.body_plain_bytes = static_cast<std::uint32_t>(body.size());
+    header.body_crc = crc32c(0, body.data(), body.size());
+    slice.stored_body = body;
+    return {};
 }
 
 // Stored bytes of one record of the slice, about.

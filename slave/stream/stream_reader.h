@@ -51,6 +51,7 @@ class StreamReader {
     void encode_rows(StreamChunk& chunk, std::size_t bytes_max);
     void encode_json(StreamChunk& chunk, std::size_t bytes_max);
     void encode_columnar(StreamChunk& chunk, std::size_t bytes_max);
+    Result<void> widen(ReadSlice& slice) const;
     std::size_t row_bytes(const ReadSlice& slice) const;
     void note_dropped(const ReadSlice& slice, std::uint32_t end_row);
     void took(const ReadSlice& slice, std::uint32_t end_row, StreamChunk& chunk);

@@ -133,10 +133,10 @@ TEST_F(SystemTablesTest, AShownStatementMakesTheTableAgain) {
     }
     // What became of it by ALTER is in it too.
     must(*client_, sql("create table t1 (id int primary key, n int default 7, c varchar(3))"));
-    for (const char* change : {"alter n set default 8", "alter c type varchar(9)", "rename c to d",
-                               "set history.hours = 9", "set copies = 2"})
+    for (const char* change : {"alter n set default 8", "alter c type varchar(9)", "alter n type long",
+                               "rename c to d", "set history.hours = 9", "set copies = 2"})
         must(*client_, sql(std::string("alter table t1 ") + change));
-    EXPECT_THAT(shown(), HasSubstr("n int default '8',\n  d varchar(9)\n) partition.number = 1, "
+    EXPECT_THAT(shown(), HasSubstr("n long default '8',\n  d varchar(9)\n) partition.number = 1, "
                                    "replicas.number = 1, history.hours = 9"));
 }
 

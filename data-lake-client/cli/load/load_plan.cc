@@ -234,6 +234,23 @@ Result<void> Loader::apply_types() {
     return {};
 }
 
+// Rows to come may need more digits than those of the files.
+void Loader::note_decimal(std::size_t column, LoadResult& result) const {
+    const auto& name = columns_.name(column);
+    const auto type = data_types_[column];
+    const bool given = std::any_of(options_.types.begin(), options_.types.end(),
+                                   [&](const auto& one) { return table_column_name(one.first) == name; });
+    if (given || type.kind != dl::TypeKind::decimal || type.precision == 38) return;
+    const auto scale = std::to_string(type.scale);
+    const auto wide = "decimal(38," + scale + ")";
+    auto note = "column " + name + " is " + types_[column] +
+                ", as wide as the values of the files; --types " + name + ":" + wide + " leaves room";
+    if (name != key_)
+        note += ", and alter table " + options_.table + " alter column " + name + " type " + wide +
+                " makes it wider later";
+    result.notes.push_back(std::move(note));
+}
+
 Result<void> Loader::look(const FileSet& files, const Progress& on_progress, LoadResult& result) {
     if (!row_number_ && key_.empty()) return wrong("a table needs a key: name a column, or row_number");
     auto looked = files.format() == FileFormat::parquet ? look_at_parquet(files)
@@ -265,6 +282,7 @@ Result<void> Loader::look(const FileSet& files, const Progress& on_progress, Loa
         if (dl::ascii_lowercase(columns_.file_name(i)) != name)
             result.notes.push_back("column \"" + columns_.file_name(i) + "\" of the file is column " + name +
                                    " of the table");
+        if (files.format() != FileFormat::parquet) note_decimal(i, result);
     }
     if (!has_key) return wrong("the file has no column " + options_.key);
     return {};
@@ -287,6 +305,7 @@ Result<void> Loader::describe_table(Client& client) {
     if (!options_.types.empty()) return wrong("--types goes with --create; the table has its types");
     auto table = client.describe(options_.table);
     if (!table.ok()) return table.error();
+    if (table->key.empty()) return wrong(table->name + " is a view; rows are loaded into tables");
     if (!row_number_ && !key_.empty() && table->key != key_)
         return wrong("the key of table " + table->name + " is " + table->key + ", not " + options_.key);
     if (row_number_ && options_.key.size() > 11 && table->key != row_number_column_)

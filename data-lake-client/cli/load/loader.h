@@ -80,6 +80,7 @@ class Loader {
     Result<void> look_at_rows(const FileSet& files, const Progress& on_progress, LoadResult& result);
     Result<void> look_at_parquet(const FileSet& files);
     Result<void> apply_types();
+    void note_decimal(std::size_t column, LoadResult& result) const;
     Result<void> create_table(Client& client, LoadResult& result);
     Result<void> describe_table(Client& client);
     // Refuses to number rows as rows of the table are.

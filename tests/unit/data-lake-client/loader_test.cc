@@ -392,6 +392,19 @@ TEST_F(Loading, RefusesWhatCannotWork) {
             "one",
             "column c is a string because of \"nan\", which is no plain number; --types c:double takes it as "
             "one"}));
+    LoadOptions exact{.files = {file("k.csv", "id,a,b\n1,12.50,1.10\n2,7.25,2.20\n")},
+                      .table = "t",
+                      .key = "id",
+                      .create = true};
+    exact.types = {{"b", "decimal(9,2)"}};
+    exact.dry_run = true;
+    result = {};
+    EXPECT_EQ(run(exact), "");
+    EXPECT_EQ(
+        result.notes,
+        std::vector<std::string>{
+            "column a is decimal(4,2), as wide as the values of the files; --types a:decimal(38,2) leaves "
+            "room, and alter table t alter column a type decimal(38,2) makes it wider later"});
     LoadOptions many{.files = {file("i.csv", "id,age\n1,a\n2,b\n3,c\n4,d\n")}, .table = "t"};
     for (const std::uint32_t most : {0u, 1u, 3u}) {
         many.refused_max = most;

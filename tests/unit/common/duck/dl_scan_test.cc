@@ -205,10 +205,17 @@ TEST(DlScan, ErrorOfTheSourceComesOutWithItsCode) {
 TEST(DlScan, WrongTypeInABatchIsAnErrorNotAMisreading) {
     auto database = open_database();
     auto session = open_session(*database);
-    const auto a = text_batch({{FieldId{1}, type_of("int")}}, {{"1"}});
-    const auto handle = session->add_scan(std::make_shared<MemorySource>(
-        std::vector{field_column("v", 1, "long")}, std::vector<ScanUnit>{{a}}));
-    EXPECT_FALSE(run(*session, "SELECT v FROM " + scan(handle)));
+    const auto scanned = [&](const char* stored, const char* wanted) {
+        const auto batch = text_batch({{FieldId{1}, type_of(stored)}}, {{"1"}});
+        return session->add_scan(std::make_shared<MemorySource>(std::vector{field_column("v", 1, wanted)},
+                                                                std::vector<ScanUnit>{{batch}}));
+    };
+    EXPECT_FALSE(run(*session, "SELECT v FROM " + scan(scanned("long", "int"))));
+    EXPECT_FALSE(run(*session, "SELECT v FROM " + scan(scanned("int", "float"))));
+    EXPECT_FALSE(run(*session, "SELECT v FROM " + scan(scanned("string", "long"))));
+    // From before the column got a wider type.
+    EXPECT_EQ(rows(*session, "SELECT v + 3000000000 FROM " + scan(scanned("int", "long"))),
+              (Rows{{"3000000001"}}));
 }
 
 class OddRows : public RowFilter {

@@ -85,8 +85,35 @@ TEST(ColumnChange, ATypeIsMadeWiderOnly) {
     EXPECT_EQ(type_after("a", "text"), "string");
     EXPECT_EQ(type_after("n", "int"), "int");
     EXPECT_THAT(type_after("a", "varchar(4)"), HasSubstr("NOT_SUPPORTED"));
-    EXPECT_THAT(type_after("n", "long"), HasSubstr("create table"));
+    EXPECT_EQ(type_after("n", "long"), "long");
+    EXPECT_EQ(type_after("n", "decimal(12,2)"), "decimal(12,2)");
+    EXPECT_THAT(type_after("n", "decimal(11,2)"), HasSubstr("it can become long, double or a decimal"));
+    EXPECT_THAT(type_after("n", "string"), HasSubstr("create table t_new primary key (id) as select * "
+                                                     "replace (cast(n as string) as n) from t"));
+    EXPECT_THAT(type_after("id", "long"), HasSubstr("column 'id' is the major key of table 't'"));
+    EXPECT_EQ(type_after("id", "integer"), "int");
     EXPECT_THAT(type_after("n", "strin"), HasSubstr("did you mean 'string'?"));
+}
+
+TEST(ColumnChange, DefaultsBecomeTextsOfTheWiderType) {
+    TableDefinition d;
+    d.name = "t";
+    d.columns = {
+        {"id", "int", false, {}}, {"m", "decimal(4,1)", false, "1.5"}, {"d", "date", false, "2024-02-29"}};
+    d.major_key = "id";
+    const auto table = with_new_default(build_table(d, 1).value(), "m", "2.5").value();
+    const auto wide = with_new_type(table, "m", "decimal(8,3)").value();
+    EXPECT_EQ(wide.schema.fields[1].default_text, "1.500");
+    EXPECT_EQ(wide.default_of(wide.schema.fields[1]), "2.500");
+    EXPECT_TRUE(descends_from(wide, table));
+    EXPECT_FALSE(descends_from(table, wide));
+    const auto timed = with_new_type(wide, "d", "timestamp").value();
+    EXPECT_EQ(timed.schema.fields[2].default_text, "2024-02-29 00:00:00");
+    EXPECT_TRUE(descends_from(timed, table));
+    // What a restored catalog made of it is another line.
+    auto narrowed = timed;
+    narrowed.schema.fields[2].type = DataType{TypeKind::string};
+    EXPECT_FALSE(descends_from(narrowed, table));
 }
 
 TEST(ColumnChange, AHistoryWithinItsLimits) {

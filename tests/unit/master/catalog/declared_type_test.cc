@@ -143,6 +143,11 @@ TEST(DeclaredType, WiderOnesNeedNoLookAtTheRows) {
                                                           {"uuid", "varchar(36)"},
                                                           {"json", "string"},
                                                           {"time", "varchar(15)"},
+                                                          {"int", "bigint"},
+                                                          {"tinyint", "double"},
+                                                          {"real", "double precision"},
+                                                          {"numeric(4,1)", "numeric(5,2)"},
+                                                          {"date", "timestamp"},
                                                           {"int", "integer"}})
         EXPECT_TRUE(wider(from, to)) << from << ' ' << to;
     for (const auto& [from, to] :
@@ -153,7 +158,11 @@ TEST(DeclaredType, WiderOnesNeedNoLookAtTheRows) {
                                                           {"json", "uuid"},
                                                           {"uuid", "varchar(35)"},
                                                           {"varchar(36)", "uuid"},
-                                                          {"int", "long"},
+                                                          {"long", "int"},
+                                                          {"double", "float"},
+                                                          {"int", "smallint"},
+                                                          {"date", "string"},
+                                                          {"decimal(4,1)", "decimal(4,2)"},
                                                           {"binary(3)", "varchar(3)"}})
         EXPECT_FALSE(wider(from, to)) << from << ' ' << to;
 }

@@ -14,6 +14,7 @@
 #include "master/sql/query_planner.h"
 #include "master/sql/system_tables.h"
 #include "master/sql/worker_coordinator.h"
+#include "tests/unit/common/duck/drained_rows.h"
 #include "tests/unit/common/duck/duck_test_support.h"
 
 namespace dl::master::test {
@@ -230,19 +231,9 @@ class CoordinatorFixture : public ::testing::Test {
     }
     Result<Rows> run(const std::string& sql, std::chrono::milliseconds time = 10s) {
         DL_TRY_ASSIGN(auto stream, start(sql, time));
-        Rows all;
-        for (;;) {
-            DL_TRY_ASSIGN(auto batch, stream->next());
-            if (!batch) return all;
-            for (auto& row : rows_of(*batch))
-                all.push_back(std::move(row));
-        }
+        return dl::test::drained(*stream);
     }
-    Rows rows(const std::string& sql) {
-        auto result = run(sql);
-        EXPECT_TRUE(result) << sql << ": " << (result ? "" : result.error().to_text());
-        return result ? *result : Rows{};
-    }
+    Rows rows(const std::string& sql) { return dl::test::expected_rows(sql, run(sql)); }
 
     FakeSlaves slaves_;
     SqlParameters params_;

@@ -382,8 +382,8 @@ TEST_F(PartitionTest, AddedColumnShowsItsDefaultInFilesAndCompactedFiles) {
     std::uint64_t defaults = 0, given = 0;
     for (const auto& file : view->files()) {
         std::vector<Field> fields;
-        for (const auto id : file.fields)
-            fields.push_back(table_.schema.fields[*table_.schema.find(id)]);
+        for (const auto& column : file.fields)
+            fields.push_back(table_.schema.fields[*table_.schema.find(column.id)]);
         const auto read = read_parquet_rows(*database_, file.path, 0, 1u << 30, fields);
         ASSERT_TRUE(read.has_value()) << read.error().to_text();
         const auto* age = read->batch.find(FieldId{3});

@@ -1,9 +1,10 @@
-// Columns come and go while rows are written, flushed, compacted and the partition is opened again: random
-// histories against a model that keeps every record as it was written. What queries and consumers see must
-// be the records under the schema they ask with.
+// Columns come, go and get wider types while rows are written, flushed, compacted and the partition is opened
+// again: random histories against a model that keeps every record as it was written. What queries and
+// consumers see must be the records under the schema they ask with.
 #include <random>
 
 #include "common/record/columnar_frame.h"
+#include "common/types/wider_type.h"
 #include "slave/query/found_rows.h"
 #include "slave/query/query_executor.h"
 #include "slave/snapshot/manifest.h"
@@ -22,6 +23,7 @@ struct Record {
     std::int64_t key = 0;
     bool is_delete = false;
     std::map<FieldId, Cell> cells;  // of the columns the table had
+    std::map<FieldId, DataType> types;
 };
 
 std::string shown(const std::vector<Cell>& row) {
@@ -108,7 +110,6 @@ class RandomValues {
     }
     std::size_t pick(std::size_t count) { return random_() % count; }
 
-  private:
     static std::string canonical(DataType type, const std::string& text) {
         ColumnBatchBuilder builder({{FieldId{1}, type}});
         const auto done = append_parsed_text(builder, 0, type, text);
@@ -118,6 +119,8 @@ class RandomValues {
         append_value_text(printed, decode(builder).columns()[0], 0);
         return printed;
     }
+
+  private:
     std::mt19937& random_;
 };
 
@@ -165,6 +168,32 @@ class SchemaHistoryTest : public PartitionFixture, public ::testing::WithParamIn
         });
     }
 
+    // Rows that are there are seen as ones of the new type.
+    void widen_column() {
+        const auto at = pick(table_.schema.fields.size());
+        if (at == table_.schema.key_index) return;
+        static const char* const kTypes[] = {"long",          "double",        "timestamp",
+                                             "decimal(14,2)", "decimal(24,4)", "decimal(38,12)"};
+        const auto type = *parse_type(kTypes[pick(std::size(kTypes))]);
+        const auto field = table_.schema.fields[at];
+        if (!is_wider_type(type, field.type)) return;
+        alter([&](TableMeta& table) {
+            auto& wide = table.schema.fields[at];
+            wide.type = type;
+            if (wide.default_text) wide.default_text = RandomValues::canonical(type, *wide.default_text);
+        });
+        ++widened_;
+    }
+    // The cell as one of the type that its column has in the schema asked with.
+    static Cell as_type(const Cell& cell, const Record& record, const Field& field) {
+        const auto written = record.types.find(field.id);
+        if (!cell || written == record.types.end() || written->second == field.type) return cell;
+        // The shortest text of a float is not that of the double that equals it.
+        if (written->second.kind == TypeKind::float32)
+            return RandomValues::canonical(field.type, std::to_string(double{std::stof(*cell)}));
+        return RandomValues::canonical(field.type, *cell);
+    }
+
     // Several appends at once; some were made before the last change of the schema.
     void append_some() {
         std::vector<std::vector<Record>> groups(1 + pick(3));
@@ -186,6 +215,7 @@ class SchemaHistoryTest : public PartitionFixture, public ::testing::WithParamIn
                     else
                         row.push_back(values_.text(field.type));
                     record.cells[field.id] = row.back();
+                    record.types[field.id] = field.type;
                 }
                 batch.add(row, record.is_delete);
             }
@@ -234,7 +264,7 @@ class SchemaHistoryTest : public PartitionFixture, public ::testing::WithParamIn
         for (const auto& field : schema.fields) {
             const auto found = record.cells.find(field.id);
             if (found != record.cells.end())
-                row.push_back(found->second);
+                row.push_back(as_type(found->second, record, field));
             else
                 row.push_back(record.is_delete ? std::nullopt : field.default_text);
         }
@@ -457,6 +487,7 @@ class SchemaHistoryTest : public PartitionFixture, public ::testing::WithParamIn
     std::shared_ptr<const ReadView> held_;
     TableMeta held_table_;
     Table held_rows_;
+    int widened_ = 0;
 };
 
 TEST_P(SchemaHistoryTest, RowsAreSeenUnderTheSchemaTheyAreAskedWith) {
@@ -468,8 +499,11 @@ TEST_P(SchemaHistoryTest, RowsAreSeenUnderTheSchemaTheyAreAskedWith) {
             ASSERT_NO_FATAL_FAILURE(append_some());
         } else if (action < 66) {
             add_column();
-        } else if (action < 75) {
+        } else if (action < 71) {
             drop_column();
+        } else if (action < 76) {
+            for (int i = 0; i < 12; ++i)
+                widen_column();
         } else if (action < 83) {
             ASSERT_TRUE(partition_->flush().has_value());
         } else if (action < 90) {
@@ -497,6 +531,7 @@ TEST_P(SchemaHistoryTest, RowsAreSeenUnderTheSchemaTheyAreAskedWith) {
     ASSERT_TRUE(report.has_value()) << report.error().to_text();
     EXPECT_TRUE(report->problems.empty()) << report->problems.front();
     EXPECT_EQ(report->live_rows, live_rows(table_.schema).size());
+    EXPECT_GT(widened_, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SchemaHistoryTest, ::testing::Range(1u, 7u));

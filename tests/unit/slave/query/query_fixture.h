@@ -5,6 +5,7 @@
 
 #include "slave/query/query_executor.h"
 #include "slave/query/worker_executor.h"
+#include "tests/unit/common/duck/drained_rows.h"
 #include "tests/unit/common/duck/duck_test_support.h"
 
 namespace dl::slave::test {
@@ -102,7 +103,7 @@ class QueryFixture : public ::testing::Test {
         ViewFile file;
         file.path = folder_.path(name);
         for (const auto& spec : specs)
-            file.fields.push_back(spec.field);
+            file.fields.push_back({spec.field, spec.type});
         file.rows = texts.size();
         file.dead_rows = dead.size();
         if (!dead.empty()) file.filter = std::make_shared<DeadRows>(std::move(dead));
@@ -141,19 +142,9 @@ class QueryFixture : public ::testing::Test {
     Result<Rows> run(const std::string& sql) { return run(query(sql)); }
     Result<Rows> run(FragmentQuery asked) {
         DL_TRY_ASSIGN(auto running, executor_->start(std::move(asked)));
-        Rows all;
-        for (;;) {
-            DL_TRY_ASSIGN(auto batch, running->next());
-            if (!batch) return all;
-            for (auto& row : rows_of(*batch))
-                all.push_back(std::move(row));
-        }
+        return dl::test::drained(*running);
     }
-    Rows rows(const std::string& sql) {
-        auto result = run(sql);
-        EXPECT_TRUE(result) << sql << ": " << (result ? "" : result.error().to_text());
-        return result ? *result : Rows{};
-    }
+    Rows rows(const std::string& sql) { return dl::test::expected_rows(sql, run(sql)); }
 
     TempFolder folder_;
     TableMeta table_;
