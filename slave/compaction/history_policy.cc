@@ -22,14 +22,14 @@ HistoryLimits history_limits(const TableMeta& table, std::uint32_t retained_clos
     return limits;
 }
 
-Offset history_start(std::span<const SegmentInfo> segments, const HistoryLimits& limits,
-                     std::int64_t now_us) {
+Offset history_start(std::span<const SegmentInfo> segments, const HistoryLimits& limits, std::int64_t now_us,
+                     Offset aged_end) {
     if (segments.empty()) return 0;
     std::uint64_t bytes = 0;
     for (const auto& segment : segments)
         bytes += segment.bytes;
     const auto stays = [&](const SegmentInfo& segment) {
-        return segment.newest_time_us > now_us - limits.age_us_max &&
+        return segment.end_offset > aged_end && segment.newest_time_us > now_us - limits.age_us_max &&
                (limits.bytes_max == 0 || bytes <= limits.bytes_max);
     };
     std::size_t oldest = 0;

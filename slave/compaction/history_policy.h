@@ -22,7 +22,9 @@ HistoryLimits history_limits(const TableMeta& table, std::uint32_t retained_clos
 
 // The first offset of the oldest log file that stays. A file goes whole, when its newest record is too old or
 // when it and the newer ones have too many bytes, and never before an older one.
-Offset history_start(std::span<const SegmentInfo> segments, const HistoryLimits& limits, std::int64_t now_us);
+// Those that end at or below `aged_end` are too old whatever their times say (history_clock.h).
+Offset history_start(std::span<const SegmentInfo> segments, const HistoryLimits& limits, std::int64_t now_us,
+                     Offset aged_end = 0);
 
 // What becomes one packed file next: a large closed log file alone, or as many small neighbours as
 // decide_join() says, of one tier of size, when they were written within an eighth of the history's time, so

@@ -30,7 +30,11 @@ std::optional<PackRange> next_pack(const PartitionCore& core) {
 }  // namespace
 
 Offset wanted_log_start(const PartitionCore& core) {
-    return history_start(core.log().segments(), limits_of(core), core.context.now_us());
+    const auto segments = core.log().segments();
+    const auto limits = limits_of(core);
+    const auto now =
+        core.history_clock.look(core.context.now_us(), core.context.uptime_us(), limits.age_us_max, segments);
+    return history_start(segments, limits, now.us, now.aged_end);
 }
 
 Offset removable_log(const PartitionCore& core, Offset below) {

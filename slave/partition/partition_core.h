@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "slave/compaction/history_clock.h"
 #include "slave/partition/commit_gate.h"
 #include "slave/partition/earlier_states.h"
 #include "slave/partition/log_progress.h"
@@ -106,6 +107,7 @@ class PartitionCore {
   public:
     WriterExclusion exclusion{progress_};
     EarlierStates earlier;
+    mutable HistoryClock history_clock;
     PartitionCounters counters;
     std::atomic<std::uint64_t> tail_resident_bytes{0};
     std::atomic<std::uint64_t> unapplied_bytes{0};  // in the log, not committed yet

@@ -34,6 +34,10 @@ class HistoryFixture : public PartitionFixture {
         options_.compaction.join_files = 4;
         open();
     }
+    void pass(std::int64_t us) {
+        now_us_ += us;
+        uptime_us_ += us;
+    }
     void append_rows(const std::vector<Row>& rows) {
         const auto before = now_us_.load();
         const auto ack = append(rows);
@@ -138,7 +142,7 @@ TEST_P(HistoryModelTest, StreamsAreThoseOfTheModelWhileFilesAreMerged) {
         if (action < 60)
             ASSERT_NO_FATAL_FAILURE(append_some(random));
         else if (action < 72)
-            now_us_ += static_cast<std::int64_t>(random() % 40) * kMinute;
+            pass(static_cast<std::int64_t>(random() % 40) * kMinute);
         else if (action < 84)
             partition_->tick();
         else if (action < 90)
@@ -212,9 +216,9 @@ TEST_F(HistoryFixture, RecordsGoWhenTheirTimeIsOver) {
     fill(80);
     const auto old_end = partition_->end_offset();
     ASSERT_TRUE(eventually([&] { return partition_->stats().compactions > 0; }));
-    now_us_ += kHour;
+    pass(kHour);
     fill(80);
-    now_us_ += kHour + kMinute;
+    pass(kHour + kMinute);
     // The manifest says so before the files go; merged files hold what is left.
     ASSERT_TRUE(eventually([&] {
         partition_->tick();
@@ -228,6 +232,55 @@ TEST_F(HistoryFixture, RecordsGoWhenTheirTimeIsOver) {
     const auto start = partition_->history_start();
     reopen();
     EXPECT_EQ(partition_->history_start(), start);
+    ASSERT_NO_FATAL_FAILURE(check_records());
+}
+
+// Set ten years forward for a while: nothing goes at once, and what was appended meanwhile goes when its time
+// is over.
+TEST_F(HistoryFixture, AClockThatIsSetTakesNothingEarlyAndKeepsNothingForEver) {
+    use({.hours = 2});
+    std::mt19937 random(9);
+    const auto fill = [&](int batches) {
+        for (int i = 0; i < batches; ++i)
+            append_some(random);
+    };
+    const auto tick_some = [&] {
+        for (int i = 0; i < 5; ++i) {
+            partition_->tick();
+            append_some(random);
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    };
+    fill(80);
+    ASSERT_TRUE(eventually([&] { return partition_->stats().compactions > 0; }));
+    now_us_ += 87'600 * kHour;
+    fill(80);
+    ASSERT_TRUE(partition_->flush().has_value());
+    tick_some();
+    EXPECT_EQ(partition_->history_start(), 0) << "they are minutes old";
+    pass(10 * kMinute);
+    now_us_ -= 87'600 * kHour;
+    fill(40);
+    ASSERT_TRUE(partition_->flush().has_value());  // closes their log file, whose times are to come
+    const auto old_end = partition_->end_offset();
+    tick_some();
+    EXPECT_EQ(partition_->history_start(), 0);
+    pass(2 * kHour - 10 * kMinute);
+    fill(80);
+    // Some records now and then, so that there is a reason to merge what has not been merged yet.
+    int ticks = 0;
+    const auto history_begins_at = [&](Offset least) {
+        return eventually(
+            [&] {
+                partition_->tick();
+                if (++ticks % 32 == 0) append_some(random);
+                return partition_->history_start() >= least;
+            },
+            std::chrono::seconds(90));
+    };
+    ASSERT_TRUE(history_begins_at(1));
+    pass(11 * kMinute);
+    ASSERT_TRUE(history_begins_at(old_end));
     ASSERT_NO_FATAL_FAILURE(check_records());
 }
 
@@ -277,7 +330,7 @@ TEST_F(HistoryFixture, WhatIsInNoCompactedFileStays) {
     for (int i = 0; i < 100; ++i)
         append_some(random);
     ASSERT_TRUE(partition_->flush().has_value());
-    now_us_ += 1000 * kHour;
+    pass(1000 * kHour);
     for (int i = 0; i < 3; ++i)
         partition_->tick();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
