@@ -9,8 +9,35 @@
 namespace dl {
 namespace {
 
+constexpr std::int64_t kExponentMax = 64;  // far beyond what 64 bits hold
+
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
+}
+
+// A JSON number that is whole, in any of its forms: 7, 7.0, 1e3, 70e-1.
+bool whole_number(std::string_view raw, std::int64_t& number) {
+    if (scan_int64(raw, number)) return true;
+    const auto exponent_at = raw.find_first_of("eE");
+    std::int64_t shift = 0;
+    if (exponent_at != std::string_view::npos && !scan_int64(raw.substr(exponent_at + 1), shift))
+        return false;
+    if (shift < -kExponentMax || shift > kExponentMax) return false;
+    std::string digits(raw.substr(0, exponent_at));
+    if (const auto point = digits.find('.'); point != std::string::npos) {
+        shift -= static_cast<std::int64_t>(digits.size() - point - 1);
+        digits.erase(point, 1);
+    }
+    if (digits.find_first_not_of("-0") == std::string::npos) {
+        number = 0;
+        return true;
+    }
+    for (; shift < 0; ++shift) {
+        if (digits.size() < 2 || digits.back() != '0') return false;
+        digits.pop_back();
+    }
+    digits.append(static_cast<std::size_t>(shift), '0');
+    return scan_int64(digits, number);
 }
 
 }  // namespace
@@ -73,7 +100,7 @@ Result<std::int64_t> JsonShape::integer(std::string_view key, std::int64_t min, 
     if (!value && fallback) return *fallback;
     DL_TRY_ASSIGN(const auto index, need(key));
     std::int64_t number = 0;
-    if (tape_->kind(index) != JsonTape::Kind::number || !scan_int64(tape_->raw(index), number) ||
+    if (tape_->kind(index) != JsonTape::Kind::number || !whole_number(tape_->raw(index), number) ||
         number < min || number > max)
         return wrong(key, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
     return number;

@@ -26,7 +26,7 @@ class JsonShape {
 
     // Members as values; INVALID_REQUEST when absent or of another kind.
     Result<std::string> string(std::string_view key) const;
-    // `fallback` when absent.
+    // A whole number in any form of JSON: 7, 7.0, 1e3. `fallback` when absent.
     Result<std::int64_t> integer(std::string_view key, std::int64_t min, std::int64_t max,
                                  std::optional<std::int64_t> fallback = std::nullopt) const;
     Result<bool> boolean(std::string_view key, bool fallback) const;

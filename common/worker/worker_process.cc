@@ -187,7 +187,8 @@ class Worker {
     // What a client may read, and whether the engine is fit for another statement.
     WorkerFailure failure_of(Error error) const {
         auto& text = error.message;
-        if (contains(text, "bad_alloc") || contains(text, "bad allocation"))
+        if (contains(text, "bad_alloc") || contains(text, "bad allocation") ||
+            contains(text, "Memory allocation failure"))
             return {true, too_little_memory(setup_.memory_key)};
         if (error.code == ErrorCode::limit_exceeded && text.starts_with("Out of Memory")) {
             // What follows tells of settings that a client cannot reach.

@@ -116,15 +116,6 @@ void StatementRunner::print_list(const std::string& column, const std::vector<st
     print_rows({column}, rows, true);
 }
 
-Result<void> StatementRunner::describe_view(const Statement& statement, const Error& error) {
-    const auto verb = sql_first_word(statement.text);
-    if (error.code() != ErrorCode::table_not_found || (verb != "desc" && verb != "describe")) return error;
-    std::string json = "{\"sql\":";
-    append_json_string(
-        json, "show columns from " + std::string(skip_sql_blanks(statement.text).substr(verb.size())));
-    return run_json(json + "}").ok() ? Result<void>() : Result<void>(error);
-}
-
 void StatementRunner::print_table_info(const TableInfo& table) {
     std::vector<std::vector<Cell>> rows;
     for (const auto& column : table.columns) {
@@ -132,7 +123,9 @@ void StatementRunner::print_table_info(const TableInfo& table) {
         rows.push_back({text_cell(column.name), text_cell(column.type), text_cell(std::move(config)),
                         column.default_value ? text_cell(*column.default_value) : Cell{}});
     }
-    if (is_for_people() && !settings_.quiet)
+    const bool is_view = table.key.empty();
+    if (is_for_people() && !settings_.quiet && is_view) output_.write("view " + table.name + "\n");
+    if (is_for_people() && !settings_.quiet && !is_view)
         output_.write("table " + table.name + ", key " + table.key + ", " +
                       std::to_string(table.partitions.size()) +
                       (table.partitions.size() == 1 ? " partition\n" : " partitions\n"));

@@ -81,10 +81,10 @@ bool is_show_create(const std::string& json) {
     return sql_first_word(skip_sql_blanks(rest)) == "create";
 }
 
-bool asks_for_meta(const std::string& json) {
+bool asks_for(const std::string& json, std::string_view option) {
     const auto options = json_member(json, "options");
-    const auto meta = options ? json_member(options->raw, "meta") : std::nullopt;
-    return meta && meta->is_true();
+    const auto given = options ? json_member(options->raw, option) : std::nullopt;
+    return given && given->is_true();
 }
 
 }  // namespace
@@ -191,7 +191,6 @@ Result<void> StatementRunner::run(const Statement& statement) {
             json += settings_.progress ? ",\"options\":{\"meta\":true,\"progress\":true}"
                                        : ",\"options\":{\"meta\":true}";
         done = run_json(json + "}", writes);
-        if (!done.ok()) done = describe_view(statement, done.error());
     }
     if (!output_.flush() && done.ok()) return Error(ErrorCode::io_error, "the output cannot be written");
     return done;
@@ -282,15 +281,16 @@ Result<void> StatementRunner::run_json(const std::string& json, bool counts_rows
     JsonRows rows(*writer);
     std::optional<Error> failed;
     Progress progress(settings_.progress);
+    const bool draws = asks_for(json, "progress");  // else it is a row with such a column
     // What options.meta asks for comes behind the rows; a row can look the same, so only the last frame is
     // taken.
-    const bool wants_meta = rows_expected && asks_for_meta(json);
+    const bool wants_meta = rows_expected && asks_for(json, "meta");
     // Read by people, a statement is shown as it is written rather than as a cell.
     const bool whole_text = is_for_people() && is_show_create(json);
     std::optional<std::uint64_t> rows_written;
     std::optional<std::string> meta;
     auto kind = client_.execute(json, std::nullopt, [&](ReplyKind reply, std::string&& frame) {
-        if (draw_progress(progress, frame)) return true;
+        if (draws && draw_progress(progress, frame)) return true;
         if (counts_rows && frame.starts_with("{\"meta\":{")) {
             const auto written = json_member(json_member(frame, "meta")->raw, "rows");
             if (written) rows_written = std::strtoull(written->text().c_str(), nullptr, 10);

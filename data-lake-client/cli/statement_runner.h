@@ -49,8 +49,6 @@ class StatementRunner {
     Result<void> run_select(std::string_view text);
     // `counts_rows`: its meta frame is asked for, to say how many rows were written.
     Result<void> run_json(const std::string& json, bool counts_rows = false);
-    // DESC of what is no table: a view has columns, too.
-    Result<void> describe_view(const Statement& statement, const Error& error);
     Result<void> run_stream_read(const std::string& json);
     // Draws a progress frame and says so; anything else is left to the caller.
     bool draw_progress(Progress& progress, const std::string& frame);

@@ -65,6 +65,7 @@ struct ChangeHistory {
 };
 struct DescribeTable {
     std::string table;
+    bool or_view = false;  // else a view is TABLE_NOT_FOUND
 };
 struct CreateView {
     CreateViewStatement statement;
@@ -116,6 +117,7 @@ struct Query {
     std::string sql;  // one SELECT, with EXPLAIN in front or not
     CutOptions cut;
     SqlParameters params = {};
+    std::string summarized = {};  // of SUMMARIZE: the SELECT whose rows are summed up
 };
 // EXPLAIN ANALYZE
 struct ExplainAnalyze {

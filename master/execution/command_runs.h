@@ -55,6 +55,9 @@ boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> open_rows(Services& s
 // cut of their own.
 boost::asio::awaitable<Result<std::string>> with_pivot_values(Services& services, CommandContext& context,
                                                               Query query);
+// The SELECT that a SUMMARIZE is carried out as.
+boost::asio::awaitable<Result<std::string>> summary_select(Services& services, CommandContext& context,
+                                                           Query query);
 // What a SELECT gives and takes, without running it; no two columns of one name.
 boost::asio::awaitable<Result<StatementShape>> shape_of_select(Services& services, CommandContext& context,
                                                                std::string sql, SqlParameters params);

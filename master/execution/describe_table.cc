@@ -1,5 +1,7 @@
 // What the catalog knows: one table, or the names of all.
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "common/duck/parquet_file.h"
@@ -10,15 +12,14 @@
 #include "master/sql/view_expansion.h"
 
 namespace dl::master {
-CommandRun run(Services& services, CommandContext&, DescribeTable command) {
-    auto table = services.catalog.find(command.table);
-    if (table.has_error()) co_return std::move(table).error();
-    auto routes = services.routes.of(**table);
-    TableDescription description{std::move(*table), std::move(routes)};
-    co_return reply_with(std::move(description));
-}
+
+namespace asio = boost::asio;
 
 namespace {
+
+// What a description has beside the columns.
+constexpr std::array<std::string_view, 4> kMembersOfDesc = {"table_name", "major_key", "partition_number",
+                                                            "partition_address"};
 
 // nullptr when it is no view.
 ViewPtr view_named(const Services& services, const std::string& name) {
@@ -26,14 +27,37 @@ ViewPtr view_named(const Services& services, const std::string& name) {
     return folded.has_value() ? services.catalog.tables().view(*folded) : nullptr;
 }
 
+asio::awaitable<Result<StatementShape>> shape_of_view(Services& services, CommandContext& context,
+                                                      const View& view) {
+    auto sql = "SELECT * FROM " + sql_identifier(view.name);
+    SqlParameters none;
+    co_return co_await shape_of_select(services, context, std::move(sql), std::move(none));
+}
+
 }  // namespace
+
+CommandRun run(Services& services, CommandContext& context, DescribeTable command) {
+    const auto view = command.or_view ? view_named(services, command.table) : nullptr;
+    if (view != nullptr) {
+        DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_view(services, context, *view));
+        for (const auto& column : shape.columns)
+            if (std::ranges::find(kMembersOfDesc, column.name) != kMembersOfDesc.end())
+                co_return make_error(ErrorCode::not_supported,
+                                     "desc cannot show a column '" + column.name + "', as view '" +
+                                         view->name + "' has one; use show columns from " + view->name);
+        ViewDescription description{view->name, std::move(shape)};
+        co_return reply_with(std::move(description));
+    }
+    auto table = services.catalog.find(command.table);
+    if (table.has_error()) co_return std::move(table).error();
+    auto routes = services.routes.of(**table);
+    TableDescription description{std::move(*table), std::move(routes)};
+    co_return reply_with(std::move(description));
+}
 
 CommandRun run(Services& services, CommandContext& context, ShowColumns command) {
     if (const auto view = view_named(services, command.table)) {
-        auto sql = "SELECT * FROM " + sql_identifier(view->name);
-        SqlParameters none;
-        DL_CO_TRY_ASSIGN(const auto shape,
-                         co_await shape_of_select(services, context, std::move(sql), std::move(none)));
+        DL_CO_TRY_ASSIGN(const auto shape, co_await shape_of_view(services, context, *view));
         ListedTexts columns{{"column_name", "column_type", "null", "key", "default"}, {}};
         for (const auto& column : shape.columns)
             columns.rows.push_back(

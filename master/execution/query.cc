@@ -108,6 +108,9 @@ Rows open_rows(Services& services, CommandContext& context, Query query) {
 
 CommandRun run(Services& services, CommandContext& context, Query command) {
     context.client.cancel_when_client_leaves();
+    if (!command.summarized.empty()) {
+        DL_CO_TRY_ASSIGN(command.sql, co_await summary_select(services, context, command));
+    }
     if (may_pivot(command.sql)) {
         DL_CO_TRY_ASSIGN(command.sql, co_await with_pivot_values(services, context, command));
     }

@@ -33,6 +33,12 @@ struct TableDescription {
     TableRoutes routes;
 };
 
+// Of a view, which has columns only.
+struct ViewDescription {
+    std::string view;
+    StatementShape shape;
+};
+
 struct TableNames {
     std::vector<std::string> names;  // sorted
 };
@@ -50,8 +56,8 @@ struct RecordsRead {
 };
 
 // StatementShape: what a DescribeStatement is answered with.
-using Reply = std::variant<Done, RowsAppended, TableDescription, TableNames, LastOffsets, RecordsRead,
-                           StatementShape, std::unique_ptr<RowCursor>>;
+using Reply = std::variant<Done, RowsAppended, TableDescription, ViewDescription, TableNames, LastOffsets,
+                           RecordsRead, StatementShape, std::unique_ptr<RowCursor>>;
 
 // Why the statement failed for a client that takes one answer for all partitions, if it did.
 inline std::optional<Error> failure_of(const Reply& reply) {

@@ -45,27 +45,45 @@ TableDefinition definition_of(CreateTableAsStatement& sql) {
     return definition;
 }
 
+template <class... Statements>
+bool is_one_of(const SqlStatement& statement) {
+    return (std::holds_alternative<Statements>(statement) || ...);
+}
+
+Error no_use(std::string message) {
+    return make_error(ErrorCode::invalid_request, "options." + std::move(message));
+}
+
+// What means nothing beside the statement is not passed over in silence.
+Result<void> check_options(const SqlStatement& statement, const SqlOptions& options) {
+    const bool reads = is_one_of<SelectStatement, ExplainAnalyzeStatement>(statement);
+    const bool selects = is_one_of<InsertSelectStatement, CreateTableAsStatement>(statement);
+    const bool takes_params =
+        reads || is_one_of<InsertStatement, InsertSelectStatement, DeleteStatement>(statement);
+    if (!options.params.empty() && !takes_params)
+        return no_use("params is for SELECT, INSERT and DELETE; this statement has no parameters");
+    if (selects && options.batch_id)
+        return no_use(
+            "batch_id is for rows that are sent with the statement; these are read from tables and would be "
+            "others at the next try");
+    if (options.batch_id && !is_one_of<InsertStatement, DeleteStatement>(statement))
+        return no_use("batch_id is for inserts and deletes; leave it out here");
+    const bool has_cut = !options.cut.min_offsets.empty() || options.cut.as_of;
+    if (has_cut && !reads && !selects)
+        return no_use(
+            "min_offsets and as_of are for SELECT, also that of INSERT and CREATE TABLE AS; leave "
+            "them out here");
+    if (options.repair && !is_one_of<CheckStatement>(statement))
+        return no_use("repair is for check table; leave it out here");
+    return {};
+}
+
 }  // namespace
 
 Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
     using Body = Command::Body;
     DL_TRY_ASSIGN(auto parsed, parse_sql_statement(sql));
-    const bool takes_params = std::holds_alternative<SelectStatement>(parsed) ||
-                              std::holds_alternative<ExplainAnalyzeStatement>(parsed) ||
-                              std::holds_alternative<InsertStatement>(parsed) ||
-                              std::holds_alternative<InsertSelectStatement>(parsed) ||
-                              std::holds_alternative<DeleteStatement>(parsed);
-    if (!options.params.empty() && !takes_params)
-        return make_error(
-            ErrorCode::invalid_request,
-            "options.params is for SELECT, INSERT and DELETE; this statement has no parameters");
-    const bool selects = std::holds_alternative<InsertSelectStatement>(parsed) ||
-                         std::holds_alternative<CreateTableAsStatement>(parsed);
-    if (selects && options.batch_id)
-        return make_error(
-            ErrorCode::invalid_request,
-            "options.batch_id is for rows that are sent with the statement; these are read from "
-            "tables and would be others at the next try");
+    DL_TRY(check_options(parsed, options));
     if (options.describe) return Body(DescribeStatement{std::move(parsed), std::move(options.params)});
     auto pick = Overloaded{
         [](CreateTableStatement& said) { return Body(create_table(std::move(said))); },
@@ -98,7 +116,9 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         },
         [](CreateViewStatement& said) { return Body(CreateView{std::move(said)}); },
         [](DropViewStatement& said) { return Body(DropView{std::move(said)}); },
-        [](DescStatement& said) { return Body(DescribeTable{std::move(said.table)}); },
+        [](DescStatement& said) {
+            return Body(DescribeTable{std::move(said.table), true});
+        },
         [](ShowColumnsStatement& said) { return Body(ShowColumns{std::move(said.table)}); },
         [](ShowCreateStatement& said) { return Body(ShowCreate{std::move(said.table)}); },
         [](ShowTablesStatement&) { return Body(ListTables{}); },
@@ -123,7 +143,8 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(ExplainAnalyze{std::move(query)});
         },
         [&](SelectStatement& said) {
-            return Body(Query{std::move(said.sql), std::move(options.cut), std::move(options.params)});
+            return Body(Query{std::move(said.sql), std::move(options.cut), std::move(options.params),
+                              std::move(said.summarized)});
         },
         [&](InsertStatement& said) {
             return Body(AppendRows{rows_of(std::move(said), std::move(options.params), sql.size()),

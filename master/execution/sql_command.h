@@ -20,7 +20,8 @@ struct SqlOptions {
     bool describe = false;            // what it gives and takes, instead of running it
 };
 
-// SYNTAX_ERROR and NOT_SUPPORTED as parse_sql_statement().
+// SYNTAX_ERROR and NOT_SUPPORTED as parse_sql_statement(); INVALID_REQUEST names an option that the statement
+// has no use for.
 Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options);
 
 }  // namespace dl::master

@@ -193,7 +193,8 @@ class Parser final : public TableStatementParser {
         } else {
             what = take_rest();
         }
-        return finish(Result<SqlStatement>(SelectStatement{"SELECT * FROM (SUMMARIZE " + what + "\n)"}));
+        auto sql = "SELECT * FROM (SUMMARIZE " + what + "\n)";
+        return finish(Result<SqlStatement>(SelectStatement{std::move(sql), std::move(what)}));
     }
 
     template <class Statement>

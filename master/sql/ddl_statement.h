@@ -102,7 +102,8 @@ struct AcceptLossStatement {
     std::uint32_t partition = 0;
 };
 struct SelectStatement {
-    std::string sql;  // the whole statement
+    std::string sql;              // the whole statement
+    std::string summarized = {};  // of SUMMARIZE: the SELECT whose rows are summed up
 };
 
 // EXPLAIN ANALYZE

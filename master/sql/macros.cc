@@ -48,6 +48,10 @@ constexpr std::array kMacros = {
     Macro{"to_date", 1, "CAST(dl_argument_0 AS DATE)"},
     Macro{"tostring", 1, "CAST(dl_argument_0 AS VARCHAR)"},
     Macro{"curdate", 0, "current_date"},
+    // What they are here, rather than in the engine: the names that information_schema has.
+    Macro{"current_database", 0, "'datalake'"},
+    Macro{"current_catalog", 0, "'datalake'"},
+    Macro{"version", 0, "'DataLakeDB " DL_VERSION "'"},
     Macro{"locate", 2, "instr(dl_argument_1, dl_argument_0)"},
     Macro{"convert_tz", 3,
           "((CAST(dl_argument_0 AS TIMESTAMP) AT TIME ZONE dl_argument_1) AT TIME ZONE dl_argument_2)"},

@@ -61,7 +61,7 @@ TEST_F(CliTest, StatementsThatMakeTablesAndViewsAreShownAsTheyAreWritten) {
                                       "'a\\x1b[31m'\n) partition.number = 1;\n"));
     EXPECT_THAT(run.output, Not(HasSubstr("\x1b")));
     EXPECT_THAT(run.output, HasSubstr("create view \"v\" as\nselect id\nfrom t;\n"));
-    for (const char* shown : {"table_name", "column_name", "column", "(2 rows"})
+    for (const char* shown : {"table_name", "\nview v\n", "column", "(1 row", "(2 rows"})
         EXPECT_THAT(run.output, HasSubstr(shown));
     run = run_program(client_ + "--format ndjson -c 'show create table t'");
     EXPECT_THAT(run.output, HasSubstr("{\"table_name\":\"t\",\"create_statement\":\"create table t (\\n"));

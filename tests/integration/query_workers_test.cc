@@ -254,6 +254,13 @@ TEST_F(WorkersTest, MemoryBeyondTheLimitIsAnErrorAndTheMasterStaysSmall) {
         EXPECT_TRUE(!reply.ok() || reply.frames.size() == 1) << statement.substr(0, 60);
     }
     must_fail(client, limited("select length(repeat(repeat('x',1000000),3000))", 20'000), "LIMIT_EXCEEDED");
+    EXPECT_THAT(
+        must_fail(client,
+                  limited("select x, reservoir_quantile(x, 0.5, 100000) from range(100000) r(x) group by x",
+                          20'000),
+                  "LIMIT_EXCEEDED"),
+        HasSubstr("raise master.query.memory.bytes"))
+        << "a sample for each group";
     EXPECT_LT(resident_kib(cluster().master().pid()), before + (128u << 10)) << "KiB";
     expect_serving();
 }

@@ -99,6 +99,16 @@ TEST_P(ViewsTest, ViewsAreKeptListedAndRemoved) {
     EXPECT_THAT(must(fresh, sql("show create view v")).frames.at(0),
                 HasSubstr("select id, \\\"g\\\" from \\\"t\\\""));
     EXPECT_EQ(must(fresh, sql("show columns from v")).frames.size(), 2u);
+    for (const char* statement : {"desc v", "describe v", "show V"})
+        EXPECT_EQ(fresh.request(sql(statement)).text,
+                  R"({"table_name":"v","major_key":"","partition_number":"0","partition_address":"{}",)"
+                  R"("id":"{\"datatype\":\"int\",\"column_config\":\"NULL\"}",)"
+                  R"("g":"{\"datatype\":\"string\",\"column_config\":\"NULL\"}"})");
+    EXPECT_THAT(must_fail(fresh, R"({"metadata":"v"})", "TABLE_NOT_FOUND"), HasSubstr("is a view"));
+    must(fresh, sql("create view names as select table_name, 1 as one from information_schema.tables"));
+    EXPECT_THAT(must_fail(fresh, sql("desc names"), "NOT_SUPPORTED"),
+                HasSubstr("use show columns from names"));
+    must(fresh, sql("drop view names"));
     must(fresh, sql("create or replace view v as select 5 as five"));
     EXPECT_EQ(answer("select * from v"), "{\"five\":5}");
     must(fresh, sql("create or replace view v as select * from t"));

@@ -76,6 +76,7 @@ struct PartitionInfo {
     std::vector<std::string> followers;
 };
 
+// A view has columns only: no key and no partitions.
 struct TableInfo {
     std::string name;
     std::string key;

@@ -140,6 +140,9 @@ std::string bytes_of(const Reply& reply, const ReplyForm& form, steady_clock::ti
                        append_frame(out, metadata_json(*description.table, description.routes));
                        append_success(out, form, started, "");
                    },
+                   [&](const ViewDescription& view) {
+                       append_coded_text(out, kReplyDesc, desc_json(view.view, view.shape));
+                   },
                    // and no -1: existing clients read one frame
                    [&](const TableNames& names) { append_frame(out, names_json(names.names)); },
                    [&](const LastOffsets& last) {

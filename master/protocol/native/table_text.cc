@@ -55,6 +55,21 @@ std::string desc_json(const CatalogTable& table, const TableRoutes& routes) {
     return out + '}';
 }
 
+std::string desc_json(const std::string& view, const StatementShape& shape) {
+    std::string out = "{";
+    append_member(out, "table_name", view);
+    append_member(out, "major_key", "");
+    append_member(out, "partition_number", "0");
+    append_member(out, "partition_address", "{}");
+    for (const auto& column : shape.columns) {
+        std::string about = "{";
+        append_member(about, "datatype", column.type ? type_name(*column.type) : "unknown");
+        append_member(about, "column_config", "NULL");
+        append_member(out, column.name, about + '}');
+    }
+    return out + '}';
+}
+
 std::string metadata_json(const CatalogTable& table, const TableRoutes& routes) {
     std::string out = "{";
     append_member(out, "table_name", table.name);

@@ -124,5 +124,38 @@ TEST(RowCursor, NoNameStandsTwice) {
     EXPECT_EQ(names, (Texts{"id", "id_1", "id_2", "id_3", "n"}));
 }
 
+TEST(SqlCommand, OptionsThatTheStatementHasNoUseFor) {
+    struct Case {
+        const char* sql;
+        bool batch_id, cut, repair;
+    };
+    for (const auto& [sql, batch_id, cut, repair] :
+         {Case{"select 1", false, true, false}, Case{"explain analyze select 1", false, true, false},
+          Case{"insert into t values (1)", true, false, false},
+          Case{"insert into t select 1", false, true, false},
+          Case{"delete from t where id = 1", true, false, false},
+          Case{"create table u primary key (id) as select 1 as id", false, true, false},
+          Case{"create table u(id int primary key)", false, false, false},
+          Case{"check table t", false, false, true}, Case{"desc t", false, false, false},
+          Case{"compress t", false, false, false}, Case{"show tables", false, false, false}}) {
+        SqlOptions one;
+        one.batch_id = BatchId{"b", 0};
+        EXPECT_EQ(command_of_sql(sql, one).has_value(), batch_id) << sql;
+        SqlOptions two;
+        two.cut.min_offsets = {{0, 1}};
+        EXPECT_EQ(command_of_sql(sql, two).has_value(), cut) << sql;
+        SqlOptions three;
+        three.cut.as_of = std::map<std::uint32_t, Offset>{{0, 1}};
+        EXPECT_EQ(command_of_sql(sql, three).has_value(), cut) << sql;
+        SqlOptions four;
+        four.repair = true;
+        const auto repaired = command_of_sql(sql, four);
+        EXPECT_EQ(repaired.has_value(), repair) << sql;
+        if (!repair) {
+            EXPECT_EQ(repaired.error().code, ErrorCode::invalid_request) << sql;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace dl::master

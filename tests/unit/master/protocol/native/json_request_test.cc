@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "common/base/limits.h"
 
 namespace dl {
@@ -97,13 +99,75 @@ TEST(JsonRequest, StreamRead) {
         EXPECT_EQ(code_of(bad), ErrorCode::invalid_request) << bad;
 }
 
+TEST(JsonRequest, WholeNumbersInAnyFormOfJson) {
+    const auto timeout = [](const std::string& number) -> std::optional<std::int64_t> {
+        const auto request =
+            JsonRequest::parse("{\"query\":\"select 1\",\"options\":{\"timeout_ms\":" + number + "}}");
+        if (request.has_error()) return std::nullopt;
+        return request->options().timeout_ms;
+    };
+    for (const char* thousand : {"1000", "1e3", "1E+3", "1000.0", "0.1e4", "100000e-2", "1.000e3", "10.00e2"})
+        EXPECT_EQ(timeout(thousand), 1000) << thousand;
+    for (const char* none : {"1.5", "15e-1", "1e-3", "1e99", "1e18", "1e-99999999999999999999", "0e5", "-1e3",
+                             "1e3000000000", "5e-1"})
+        EXPECT_EQ(timeout(none), std::nullopt) << none;
+}
+
+// Nothing that a client asks for is passed over in silence.
+TEST(JsonRequest, OptionsThatTheStatementHasNoUseFor) {
+    using Names = std::vector<std::pair<std::string, std::string>>;
+    const Names statements = {{"create", R"({"table_name":"t","col_type":{"id":"int"},"major_key":"id",
+                                            "partition_number":1})"},
+                              {"insert", R"({"table_name":"t","data":{"id":1}})"},
+                              {"batch_insert", R"({"table_name":"t","data":[]})"},
+                              {"query", R"("select 1")"},
+                              {"stream_read", R"({"table_name":"t","read_count":1})"},
+                              {"compress_table", R"("t")"},
+                              {"check_table", R"("t")"},
+                              {"metadata", R"("t")"},
+                              {"sql", R"("select 1")"}};
+    struct Use {
+        const char* options;
+        std::set<std::string> of;
+    };
+    const std::vector<Use> uses = {{R"("timeout_ms":1,"meta":true)",
+                                    {"create", "insert", "batch_insert", "query", "stream_read",
+                                     "compress_table", "check_table", "metadata", "sql"}},
+                                   {R"("batch_id":"b")", {"insert", "batch_insert", "sql"}},
+                                   {R"("producer_id":"p","sequence":1)", {"insert", "batch_insert", "sql"}},
+                                   {R"("on_error":"fail")", {"insert", "batch_insert"}},
+                                   {R"("unknown_fields":"skip")", {"insert", "batch_insert"}},
+                                   {R"("timestamp_unit":"s")", {"insert", "batch_insert"}},
+                                   {R"("min_offsets":{"0":1})", {"query", "stream_read", "sql"}},
+                                   {R"("as_of":{"0":1})", {"query", "sql"}},
+                                   {R"("params":[])", {"query", "sql"}},
+                                   {R"("describe":false)", {"query", "sql"}},
+                                   {R"("format":"rows")", {"stream_read"}},
+                                   {R"("max_wait_ms":0)", {"stream_read"}},
+                                   {R"("min_rows":1)", {"stream_read"}},
+                                   {R"("table_id":"1")", {"stream_read"}},
+                                   {R"("check_offsets":false)", {"stream_read"}},
+                                   {R"("progress":true)", {"compress_table", "sql"}},
+                                   {R"("repair":true)", {"check_table", "sql"}}};
+    for (const auto& [name, body] : statements)
+        for (const auto& use : uses) {
+            const auto text = "{\"" + name + "\":" + body + ",\"options\":{" + use.options + "}}";
+            const auto request = JsonRequest::parse(text);
+            EXPECT_EQ(request.has_value(), use.of.contains(name)) << text;
+            if (request.has_error()) {
+                EXPECT_EQ(request.error().code, ErrorCode::invalid_request) << text;
+            }
+        }
+}
+
 TEST(JsonRequest, Options) {
     const auto request = *JsonRequest::parse(
-        R"({"options":{"timeout_ms":5,"batch_id":"b","meta":true,"min_offsets":{"0":42,"3":7},"format":"json",
-            "max_wait_ms":100,"min_rows":10},"query":"select 1"})");
+        R"({"options":{"timeout_ms":5,"meta":true,"min_offsets":{"0":42,"3":7},"format":"json",
+            "max_wait_ms":100,"min_rows":10},"stream_read":{"table_name":"t","read_count":1}})");
     const auto& options = request.options();
     EXPECT_EQ(options.timeout_ms, 5);
-    EXPECT_EQ(options.batch_id, (master::BatchId{"b", 0}));
+    EXPECT_EQ(JsonRequest::parse(R"({"batch_insert":null,"options":{"batch_id":"b"}})")->options().batch_id,
+              (master::BatchId{"b", 0}));
     EXPECT_TRUE(options.meta);
     EXPECT_EQ(options.min_offsets, (std::map<std::uint32_t, Offset>{{0, 42}, {3, 7}}));
     EXPECT_EQ(options.format, master::RecordFormat::json);
