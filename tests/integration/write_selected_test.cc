@@ -236,5 +236,95 @@ TEST_F(WriteSelectedTest, SummarizeGivesARowForEachColumn) {
     EXPECT_THAT(error("summarize nosuch"), HasSubstr("TABLE_NOT_FOUND"));
 }
 
+// Who asks is told about twice a second how many rows are written; the end says how many they were.
+TEST_F(WriteSelectedTest, ProgressIsToldToThoseWhoAsk) {
+    const auto told = [&](const std::string& statement, const char* options) {
+        return must(*client_, "{\"sql\":\"" + statement + "\",\"options\":" + options + "}").frames;
+    };
+    const std::string rows = "select i, i % 7 as v from range(1500000) r(i)";
+    must(*client_, sql("create table big(i long primary key, v long) partition.number = 2"));
+    for (const auto& [statement, is_asked] :
+         {std::pair("insert into big " + rows, true), std::pair("insert into big " + rows, false),
+          std::pair("create table big2 primary key (i) as " + rows, true),
+          std::pair(std::string("delete from big where v < 7"), true)}) {
+        const auto frames =
+            told(statement, is_asked ? R"({"meta":true,"progress":true})" : R"({"meta":true})");
+        ASSERT_FALSE(frames.empty());
+        EXPECT_EQ(json::parse(frames.back())["meta"]["rows"], 1'500'000) << statement;
+        EXPECT_EQ(frames.size() > 1, is_asked) << statement;
+        std::int64_t before = 0;
+        for (std::size_t i = 0; i + 1 < frames.size(); ++i) {
+            const auto now = json::parse(frames[i])["progress"];
+            EXPECT_GT(now["rows_done"], before);
+            EXPECT_LE(now["rows_done"], 1'500'000);
+            EXPECT_EQ(now["rows_total"], 0);
+            before = now["rows_done"].get<std::int64_t>();
+        }
+    }
+}
+
+// Two values of 38 digits are more than the engine can sum up.
+TEST_F(WriteSelectedTest, SummarizeOfWideDecimals) {
+    const std::string nines(38, '9');
+    must(*client_,
+         sql("create table w(id int primary key, wide decimal(38,0), m decimal(38,10), n decimal(10,2)) "
+             "partition.number = 2"));
+    must(*client_, sql("insert into w values (1, " + nines + ", 1.5, 1), (2, " + nines + ", 2.5, 2), (3, -" +
+                       nines + ", null, 3), (4, " + nines + ", null, 4)"));
+    for (const char* statement : {"summarize w", "summarize select * from w -- all\n",
+                                  "summarize with x as (from w) select * from x"}) {
+        const auto frames = must(*client_, sql(statement)).frames;
+        ASSERT_EQ(frames.size(), 4u) << statement;
+        const auto wide = json::parse(frames[1]);
+        EXPECT_EQ(wide["column_name"], "wide");
+        EXPECT_EQ(wide["column_type"], "DECIMAL(38,0)");
+        EXPECT_EQ(wide["min"], "-" + nines);
+        EXPECT_EQ(wide["max"], nines);
+        EXPECT_EQ(wide["approx_unique"], 2);
+        EXPECT_EQ(wide["avg"], "5e+37");
+        EXPECT_EQ(wide["count"], 4);
+        const auto scaled = json::parse(frames[2]);
+        EXPECT_EQ(scaled["min"], "1.5000000000");
+        EXPECT_EQ(scaled["avg"], "2.0");
+        EXPECT_EQ(scaled["null_percentage"], 50.0);
+        EXPECT_EQ(json::parse(frames[0])["column_name"], "id");
+        EXPECT_EQ(json::parse(frames[3])["max"], "4.00");
+    }
+    EXPECT_EQ(must(*client_, sql("summarize select sum(id) as s from w")).frames.size(), 1u);
+    EXPECT_EQ(
+        json::parse(must(*client_, sql("summarize select sum(id) as s from w")).frames[0])["column_type"],
+        "HUGEINT");
+}
+
+// Whole or absent: what a master that died was filling is gone when it is back.
+TEST_F(WriteSelectedTest, ATableThatWasBeingFilledGoesWithTheMaster) {
+    must(*client_, sql("create table done primary key (id) as select id from t"));
+    auto writer = connect();
+    writer.send_frame(
+        sql("create table half primary key (i) partition.number = 4 as select i, md5(i::varchar) as s from "
+            "range(100000000) r(i)"));
+    ASSERT_TRUE(wait_until(std::chrono::seconds(60), [&] {
+        const auto reply = client_->request(query("select count(*) as n from half"));
+        return reply.ok() && json::parse(reply.frames.at(0))["n"] > 0;
+    }));
+    cluster().master().kill_hard();
+    cluster().master().start();
+    cluster().wait_serving("t");
+    auto fresh = connect();
+    must_fail(fresh, query("select * from half"), "TABLE_NOT_FOUND");
+    EXPECT_THAT(cluster().master().log_text(), HasSubstr("the statement that filled it had not ended"));
+    EXPECT_TRUE(
+        wait_until(std::chrono::seconds(30), [&] { return rows(fresh, "select 1 as x").size() == 1; }));
+    EXPECT_EQ(must(fresh, sql("show orphans")).frames.size(), 0u);
+    must(fresh, sql("create table half primary key (i) as select i from range(10) r(i)"));
+    EXPECT_EQ(value(fresh, "select count(*) from half"), 10);
+    EXPECT_EQ(value(fresh, "select count(*) from done"), 3) << "what was done stays";
+    cluster().master().kill_hard();
+    cluster().master().start();
+    cluster().wait_serving("half");
+    auto last = connect();
+    EXPECT_EQ(value(last, "select count(*) from half"), 10);
+}
+
 }  // namespace
 }  // namespace dl::test
