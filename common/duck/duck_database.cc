@@ -103,6 +103,10 @@ class Session final : public ChunkSession {
         return SelectStream::start(connection_.get(), state_, sql);
     }
 
+    Result<std::unique_ptr<SelectStream>> select_at_once(const std::string& sql) override {
+        return SelectStream::run(connection_.get(), state_, sql);
+    }
+
     Result<void> execute(const std::string& sql) override {
         if (state_->interrupt_reason()) return statement_error(*state_, nullptr);
         QueryResult result;

@@ -155,6 +155,33 @@ Result<std::unique_ptr<SelectStream>> SelectStream::start(duckdb_connection conn
     return stream;
 }
 
+Result<std::unique_ptr<SelectStream>> SelectStream::run(duckdb_connection connection,
+                                                        std::shared_ptr<SessionState> session,
+                                                        const std::string& sql) {
+    std::unique_ptr<SelectStream> stream(new SelectStream(connection, std::move(session)));
+    auto& state = *stream->session_;
+    if (state.interrupt_reason()) return statement_error(state, nullptr);
+    auto* result = stream->result_.get();
+    if (duckdb_query(connection, sql.c_str(), result) != DuckDBSuccess)
+        return statement_error(state, duckdb_result_error(result), duckdb_result_error_type(result));
+    if (state.interrupt_reason()) return statement_error(state, nullptr);
+    if (duckdb_result_statement_type(*result) != DUCKDB_STATEMENT_TYPE_SELECT)
+        return make_error(ErrorCode::not_supported, "only SELECT can be run here");
+    for (idx_t i = 0; i < duckdb_column_count(result); ++i) {
+        const LogicalType type(duckdb_column_logical_type(result, i));
+        if (stream->add_column(duckdb_column_name(result, i), type.get()))
+            return std::unique_ptr<SelectStream>();
+    }
+    return stream;
+}
+
+// Whether DuckDB has to cast it.
+bool SelectStream::add_column(const char* name, duckdb_logical_type type) {
+    mappings_.push_back(result_mapping(type));
+    columns_.push_back({name == nullptr ? "" : name, mappings_.back().type});
+    return mappings_.back().cast_before != nullptr;
+}
+
 SelectStream::~SelectStream() {
     // What still runs would otherwise go on to the end of its current tasks.
     if (running_) duckdb_interrupt(connection_);
@@ -168,10 +195,8 @@ Result<void> SelectStream::prepare(const std::string& sql) {
         // DuckDB copies the types of all columns to tell one.
         if (session_->interrupt_reason()) return statement_error(*session_, nullptr);
         LogicalType type(duckdb_prepared_statement_column_logical_type(prepared_.get(), i));
-        mappings_.push_back(result_mapping(type.get()));
-        wrap = wrap || mappings_.back().cast_before != nullptr;
         const char* name = duckdb_prepared_statement_column_name(prepared_.get(), i);
-        columns_.push_back({name == nullptr ? "" : name, mappings_.back().type});
+        wrap = add_column(name, type.get()) || wrap;
         duckdb_free(const_cast<char*>(name));
     }
     if (!wrap) return {};

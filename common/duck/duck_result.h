@@ -23,6 +23,10 @@ class SelectStream {
     static Result<std::unique_ptr<SelectStream>> start(duckdb_connection connection,
                                                        std::shared_ptr<SessionState> session,
                                                        const std::string& sql);
+    // Run to its end before this returns, and planned once. Null: its types would have to be cast first.
+    static Result<std::unique_ptr<SelectStream>> run(duckdb_connection connection,
+                                                     std::shared_ptr<SessionState> session,
+                                                     const std::string& sql);
     ~SelectStream();
     SelectStream(const SelectStream&) = delete;
     SelectStream& operator=(const SelectStream&) = delete;
@@ -36,6 +40,7 @@ class SelectStream {
     SelectStream(duckdb_connection connection, std::shared_ptr<SessionState> session)
         : connection_(connection), session_(std::move(session)) {}
     Result<void> prepare(const std::string& sql);
+    bool add_column(const char* name, duckdb_logical_type type);
     Result<void> execute();
 
     duckdb_connection connection_;
@@ -54,6 +59,8 @@ std::unique_ptr<DuckResult> batches_of(std::unique_ptr<SelectStream> stream);
 class ChunkSession : public DuckSession {
   public:
     virtual Result<std::unique_ptr<SelectStream>> select(const std::string& sql) = 0;
+    // As SelectStream::run().
+    virtual Result<std::unique_ptr<SelectStream>> select_at_once(const std::string& sql) = 0;
 };
 
 }  // namespace dl::duck

@@ -12,6 +12,10 @@ Result<std::unique_ptr<SelectParser::Warm>> SelectParser::open(duckdb_database d
     auto warm = std::make_unique<Warm>();
     if (duckdb_connect(database, warm->connection.out()) != DuckDBSuccess)
         return make_error(ErrorCode::internal, "DuckDB gave no connection");
+    // It runs one statement, which is planned each time and has nothing to improve. Databases whose
+    // configuration is locked do not take it, and plan it like any other.
+    QueryResult without_optimizer;
+    (void)duckdb_query(warm->connection.get(), "PRAGMA disable_optimizer", without_optimizer.get());
     if (duckdb_prepare(warm->connection.get(),
                        "SELECT json_serialize_sql($1::VARCHAR, skip_null := true, skip_default := true)",
                        warm->statement.out()) != DuckDBSuccess)

@@ -34,6 +34,8 @@ class WorkerRun {
     // The next columns, rows or call, or the end, after which the process is given back. After an error
     // nothing more comes: the statement's own, TIMEOUT, CANCELLED, LIMIT_EXCEEDED (memory), CRASHED.
     Result<Frame> receive();
+    // The process has sent something already, or is gone: receive() begins without a wait.
+    bool has_frame() const { return process_ != nullptr && process_->data.is_readable(); }
     // To a call; from any thread while the run lives. What does not arrive is of no use any more.
     void answer(std::span<const std::string_view> parts);
     // The process has sent what it should not: it is ended, and the statement counts as crashed.

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/duck/few_rows.h"
 #include "common/duck/whole_count.h"
+#include "slave/query/count_query.h"
 #include "slave/query/found_rows.h"
 #include "slave/query/point_query.h"
 #include "slave/query/view_sql.h"
@@ -92,14 +94,7 @@ std::optional<std::uint64_t> rows_counted(const FragmentQuery& query, const Sele
     const auto id = query.names.find(*report.tables.begin());
     if (id == query.names.end()) return std::nullopt;
     const auto pinned = query.view->tables.find(id->second);
-    if (pinned == query.view->tables.end() || pinned->second.keys) return std::nullopt;
-    std::uint64_t rows = 0;
-    for (const auto& [partition, view] : pinned->second.partitions) {
-        const auto counted = view->count_rows();
-        if (!counted) return std::nullopt;
-        rows += *counted;
-    }
-    return rows;
+    return pinned == query.view->tables.end() ? std::nullopt : rows_known(pinned->second);
 }
 
 }  // namespace
@@ -114,7 +109,8 @@ Result<std::shared_ptr<const QueryExecutor::Parsed>> QueryExecutor::parse(const 
         return known;
     DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, asked.sql));
     DL_TRY_ASSIGN(auto report, check_select(ast, has_table));
-    auto parsed = std::make_shared<const Parsed>(Parsed{std::move(ast), std::move(report)});
+    const bool one_row = gives_one_row(ast);
+    auto parsed = std::make_shared<const Parsed>(Parsed{std::move(ast), std::move(report), one_row});
     parsed_.keep(asked.sql, parsed);
     return parsed;
 }
@@ -122,6 +118,9 @@ Result<std::shared_ptr<const QueryExecutor::Parsed>> QueryExecutor::parse(const 
 Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     // Takes less than a session would.
     DL_TRY_ASSIGN(auto answer, answer_point_select(query.sql, query.names, *query.view));
+    if (!answer) {
+        DL_TRY_ASSIGN(answer, answer_count(query.sql, query.names, *query.view));
+    }
     if (answer) return rows_of(std::move(*answer));
 
     auto running = std::make_unique<RunningQuery>();
@@ -129,7 +128,7 @@ Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     const auto& asked = running->query;
 
     DL_TRY_ASSIGN(const auto parsed, parse(asked));
-    const auto& [ast, report] = *parsed;
+    const auto& [ast, report, one_row] = *parsed;
     DL_TRY_ASSIGN(running->session, database_->session());
     running->on_cancel = asked.cancel->on_cancel(
         [session = running->session.get()](ErrorCode why) { session->interrupt(why); });
@@ -142,7 +141,9 @@ Result<std::unique_ptr<QueryRows>> QueryExecutor::start(FragmentQuery query) {
     } else {
         DL_TRY(create_views(*running->session, asked, report));
     }
-    DL_TRY_ASSIGN(running->result, running->session->query((report.explain ? "EXPLAIN " : "") + text));
+    auto& session = *running->session;
+    DL_TRY_ASSIGN(running->result, one_row ? query_at_once(session, text)
+                                           : session.query((report.explain ? "EXPLAIN " : "") + text));
     return std::unique_ptr<QueryRows>(std::move(running));
 }
 

@@ -23,6 +23,7 @@ class QueryExecutor final : public FragmentEngine {
     struct Parsed {
         SelectAst ast;
         GateReport report;
+        bool one_row = false;  // gives_one_row()
     };
     static constexpr std::size_t kParsedMax = 64;
     static constexpr std::size_t kParsedTextBytesMax = 2048;  // trees take many times their text

@@ -6,6 +6,7 @@
 
 #include "common/duck/parquet_file.h"
 #include "slave/query/found_rows.h"
+#include "slave/query/joined_sources.h"
 
 namespace dl::slave {
 
@@ -49,6 +50,7 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
     // By the columns they have: one scan takes the types of its first file.
     std::map<std::vector<std::array<std::uint32_t, 4>>, std::vector<const ViewFile*>> clean;
     std::vector<std::string> parts;
+    std::vector<std::shared_ptr<ScanSource>> tails;  // one scan: each costs the planner as much as a table
     for (const auto& view : views) {
         for (const auto& file : view->files()) {
             if (file.rows == file.dead_rows) continue;
@@ -66,10 +68,11 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
             std::sort(fields.begin(), fields.end());
             clean[fields].push_back(&file);
         }
-        if (view->tail_rows() != 0) {
-            const auto handle = session.add_scan(view->tail(tail_columns(table)));
-            parts.push_back("SELECT * FROM dl_scan(" + std::to_string(handle) + ")");
-        }
+        if (view->tail_rows() != 0) tails.push_back(view->tail(tail_columns(table)));
+    }
+    if (!tails.empty()) {
+        const auto handle = session.add_scan(one_after_the_other(std::move(tails)));
+        parts.push_back("SELECT * FROM dl_scan(" + std::to_string(handle) + ")");
     }
     for (const auto& [fields, files] : clean) {
         std::vector<std::string> paths;

@@ -1,14 +1,18 @@
 #include "slave/query/worker_executor.h"
 
+#include <deque>
 #include <utility>
 
 #include "common/base/hash.h"
 #include "common/worker/worker_run.h"
+#include "slave/query/count_query.h"
 #include "slave/query/fragment_codec.h"
 #include "slave/query/point_query.h"
 
 namespace dl::slave {
 namespace {
+
+constexpr std::size_t kWholeAnswerBytesMax = 64u << 10;
 
 // One statement in a worker.
 class WorkerRows final : public QueryRows {
@@ -29,20 +33,42 @@ class WorkerRows final : public QueryRows {
         auto columns = decode_columns(frame.bytes.view());
         if (!columns) return run_.nonsense(columns.error());
         columns_ = std::move(*columns);
+        take_small_answer();
         return {};
     }
 
     const std::vector<ResultColumn>& columns() const override { return columns_; }
 
     Result<std::optional<ColumnBatch>> next() override {
+        if (!held_.empty()) {
+            auto batch = std::move(held_.front());
+            held_.pop_front();
+            return std::optional<ColumnBatch>(std::move(batch));
+        }
         if (error_) return *error_;
         if (at_end_) return std::optional<ColumnBatch>{};
         auto batch = next_batch();
         if (!batch) error_ = batch.error();
         return batch;
     }
+    bool is_whole() const override { return at_end_ && whole_; }
 
   private:
+    // A small answer comes in one piece with its columns: taken along, it needs no further turn of who asks.
+    void take_small_answer() {
+        for (std::size_t bytes = 0; bytes <= kWholeAnswerBytesMax && run_.has_frame();) {
+            auto batch = next_batch();
+            if (!batch) {
+                error_ = batch.error();
+                return;
+            }
+            if (!*batch) break;
+            bytes += (*batch)->body().size();
+            held_.push_back(std::move(**batch));
+            whole_ = bytes <= kWholeAnswerBytesMax;
+        }
+    }
+
     Result<std::optional<ColumnBatch>> next_batch() {
         DL_TRY_ASSIGN(const auto frame, run_.receive());
         if (frame.kind == static_cast<std::uint32_t>(WorkerFrame::end)) {
@@ -63,8 +89,10 @@ class WorkerRows final : public QueryRows {
     std::shared_ptr<FragmentQuery> query_;
     WorkerRun run_;
     std::vector<ResultColumn> columns_;
+    std::deque<ColumnBatch> held_;  // came with the columns
     std::optional<Error> error_;
     bool at_end_ = false;
+    bool whole_ = true;
 };
 
 class Executor final : public WorkerExecutor {
@@ -74,6 +102,9 @@ class Executor final : public WorkerExecutor {
 
     Result<std::unique_ptr<QueryRows>> start(FragmentQuery query) override {
         DL_TRY_ASSIGN(auto answer, answer_point_select(query.sql, query.names, *query.view));
+        if (!answer) {
+            DL_TRY_ASSIGN(answer, answer_count(query.sql, query.names, *query.view));
+        }
         if (answer) return rows_of(std::move(*answer));
         const auto digest = partition_hash(query.sql);
         DL_TRY(host_->admit(digest));

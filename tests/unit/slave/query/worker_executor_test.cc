@@ -264,6 +264,27 @@ TEST_F(WorkerExecutorTest, ReadyWorkersAreStartedBeforehandAndSmall) {
     EXPECT_EQ(workers_->crashes(), 0u);
 }
 
+// So that it goes to the master in one piece.
+TEST_F(WorkerExecutorTest, ASmallAnswerComesWithItsColumns) {
+    start();
+    auto small = executor_->start(query("SELECT x, 'y' AS y FROM range(3) r(x)"));
+    ASSERT_TRUE(small) << small.error().to_text();
+    EXPECT_TRUE((*small)->is_whole());
+    EXPECT_EQ((*small)->columns().size(), 2u);
+    const auto batch = (*small)->next();
+    ASSERT_TRUE(batch && *batch);
+    EXPECT_EQ((*batch)->rows(), 3u);
+    const auto end = (*small)->next();
+    ASSERT_TRUE(end);
+    EXPECT_FALSE(*end);
+    auto none = executor_->start(query("SELECT x FROM range(3) r(x) WHERE x > 5"));
+    ASSERT_TRUE(none);
+    EXPECT_TRUE((*none)->is_whole());
+    auto large = executor_->start(query(kLong));
+    ASSERT_TRUE(large);
+    EXPECT_FALSE((*large)->is_whole());
+}
+
 #ifdef DL_FAILPOINTS
 class WorkerFaultTest : public WorkerExecutorTest, public ::testing::WithParamInterface<const char*> {};
 
@@ -308,6 +329,24 @@ TEST_F(WorkerExecutorTest, GoodStatementsGoOnBesideCrashingOnes) {
     EXPECT_EQ(other, 0);
     EXPECT_GT(good, 0);
     EXPECT_EQ(workers_->crashes(), 12u);
+}
+
+TEST_F(WorkerExecutorTest, ACountThatIsKnownTakesNoProcess) {
+    auto view = std::make_shared<TestView>();
+    view->units.push_back(tail_unit({{"1", "a", "~"}, {"2", "b", "~"}}));
+    view->exact = true;
+    pin({view, view});
+    ::setenv("DL_FAILPOINT", "worker.mapped:kill:1", 1);  // whatever gets there ends
+    start();
+    for (const char* sql : {"SELECT count(*) FROM t", "select Count ( * ) -- all\nfrom T"}) {
+        const auto found = run(sql);
+        ASSERT_TRUE(found) << sql << ": " << found.error().to_text();
+        EXPECT_EQ(*found, (Rows{{"4"}})) << sql;
+    }
+    EXPECT_EQ(workers_->crashes(), 0u);
+    EXPECT_EQ(code_of("SELECT count(*) FROM t WHERE id > 0"), ErrorCode::crashed);
+    view->exact = false;
+    EXPECT_EQ(code_of("SELECT count(*) FROM t"), ErrorCode::crashed) << "it has to be read";
 }
 
 TEST_F(WorkerExecutorTest, AStatementThatCrashesAgainIsRefused) {
