@@ -20,14 +20,14 @@ Error nonsense(const char* what) {
     return make_error(ErrorCode::corrupt_data, std::string("a process for queries asks for ") + what);
 }
 
+}  // namespace
+
 std::map<std::string, TableId> names_of(const std::vector<rpc::NamedTable>& list) {
     std::map<std::string, TableId> names;
     for (const auto& one : list)
         names.emplace(one.name, one.table);
     return names;
 }
-
-}  // namespace
 
 std::shared_ptr<const std::string> TableTexts::of(const std::shared_ptr<const TableMeta>& table) {
     {
@@ -96,6 +96,7 @@ Result<void> CallServer::tell_table(std::uint32_t id, std::string_view json) {
     DL_TRY_ASSIGN(const auto asked, read_worker_message<TableAsked>(json));
     const auto found = sources_.lookup(asked.name);
     if (!found) {
+        knew_all_ = false;
         answer_error(id, found.error());
         return {};
     }
@@ -152,6 +153,7 @@ Result<void> CallServer::tell_leader(std::uint32_t id, std::string_view json) {
 Result<void> CallServer::tell_system(std::uint32_t id, std::string_view json) {
     DL_TRY_ASSIGN(const auto asked, read_worker_message<SystemAsked>(json));
     if (sources_.system_tables == nullptr) return nonsense("tables of the system, which there are not");
+    knew_all_ = false;
     const auto table = sources_.system_tables->read(asked.schema, asked.table);
     if (!table) {
         answer_error(id, table.error());

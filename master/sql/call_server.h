@@ -40,6 +40,8 @@ class TableTexts {
     std::map<TableId, Entry> entries_;
 };
 
+std::map<std::string, TableId> names_of(const std::vector<rpc::NamedTable>& list);
+
 class CallServer {
   public:
     static constexpr std::size_t kThreadsMax = 16;
@@ -64,6 +66,8 @@ class CallServer {
     Result<void> serve(const Frame& frame);
     // Tables that were asked for and are there, by name.
     const QueryTables& tables() const { return tables_; }
+    // Nothing but these was asked for: what came of the statement depends on nothing else.
+    bool knew_all() const { return knew_all_; }
     // Of all cuts that were taken.
     const ResultCut& cut() const { return cut_; }
     // Tables that the text is likely to name, found without a parser. Not all, and not only these.
@@ -106,6 +110,7 @@ class CallServer {
     WorkerRun& run_;
     QueryCancel::Registration on_cancel_;
     QueryTables tables_;
+    bool knew_all_ = true;
     std::map<TableId, std::shared_ptr<const TableMeta>> by_id_;
     std::vector<PinnedFragment> pinned_;
     std::vector<std::shared_ptr<const BroadcastTable>> broadcasts_;

@@ -76,6 +76,7 @@ std::shared_ptr<const SqlFunctions> FragmentPlanner::functions() {
 FragmentPlan FragmentPlanner::plan(const SelectAst& ast, const QueryTables& tables, const TableRows& rows,
                                    const std::shared_ptr<QueryCancel>& cancel) {
     const auto plain = [&] { return finished(ast.text(), ast.tree(), {}, tables); };
+    if (tables.empty()) return plain();  // nothing to leave to slaves
     const auto known = functions();
     if (!known || ast.text().size() > kStatementBytesMax || leaves_tables_alone(ast.tree())) return plain();
     auto session = PlanningSession::open(*database_, tables, cancel);

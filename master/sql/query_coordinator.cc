@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "common/async/deadline_watch.h"
+#include "common/duck/few_rows.h"
 #include "common/duck/select_ast.h"
 #include "common/duck/whole_count.h"
 #include "master/sql/broadcast_reader.h"
 #include "master/sql/cut_check.h"
 #include "master/sql/fragment_planner.h"
+#include "master/sql/known_statements.h"
 #include "master/sql/query_explain.h"
 #include "master/sql/remote_scan.h"
 #include "master/sql/remote_stream.h"
@@ -136,12 +138,12 @@ class Coordinator final : public QueryCoordinator {
                 ShapeFinder(*database_, reader_, lookup, stream.cancel).with_values(sql, options.params));
             sql = bound;
         }
-        DL_TRY_ASSIGN(auto asked, reader_.read(sql, lookup));
+        DL_TRY_ASSIGN(const auto known, statements_.read(reader_, sql, lookup));
+        const auto& asked = known->asked();
         const auto leader_of = [this](const TableMeta& table, PartitionId partition) {
             return runner_.leader_of(table, partition);
         };
-        DL_TRY_ASSIGN(const QueryPlan plan,
-                      plan_query(asked.tables, leader_of, options.cut, std::move(asked.lookups)));
+        DL_TRY_ASSIGN(const QueryPlan plan, plan_query(asked.tables, leader_of, options.cut, asked.lookups));
         if (const auto reason = stream.cancel->reason()) return make_error(*reason, "the query was stopped");
 
         const FragmentCall call{options.deadline, stream.cancel};
@@ -155,11 +157,14 @@ class Coordinator final : public QueryCoordinator {
             stream.remote = std::move(whole.stream);
         } else {
             DL_TRY(pin_all(stream, asked.tables, plan, call));
+            const auto rows = rows_of(asked.tables, stream.pins.pinned());
+            std::optional<SelectAst> parsed;
             if (!asked.ast) {  // keys on several slaves
-                DL_TRY_ASSIGN(asked.ast, SelectAst::parse(*database_, asked.text));
+                DL_TRY_ASSIGN(parsed, SelectAst::parse(*database_, asked.text));
             }
-            fragments = planner_.plan(*asked.ast, asked.tables, rows_of(asked.tables, stream.pins.pinned()),
-                                      stream.cancel);
+            const auto& ast = asked.ast ? *asked.ast : *parsed;
+            fragments = asked.ast ? known->plan(planner_, rows, stream.cancel)
+                                  : planner_.plan(ast, asked.tables, rows, stream.cancel);
             BroadcastList read;
             if (asked.explain) {
                 fragments.statement = "EXPLAIN " + fragments.statement;
@@ -167,9 +172,10 @@ class Coordinator final : public QueryCoordinator {
                 DL_TRY_ASSIGN(read, read_broadcasts(stream, fragments, plan, call));
                 const bool all_small = std::all_of(
                     read.begin(), read.end(), [](const auto& one) { return one.second->table() != nullptr; });
-                if (!all_small) fragments = planner_.plan(*asked.ast, asked.tables, {}, stream.cancel);
+                if (!all_small) fragments = planner_.plan(ast, asked.tables, {}, stream.cancel);
             }
-            DL_TRY(start_here(stream, fragments, plan, read, call));
+            const bool one_row = !asked.explain && gives_one_row(ast);
+            DL_TRY(start_here(stream, fragments, plan, read, call, one_row));
         }
         if (asked.explain && stream.columns().size() == 2) {
             // Of a cut of the past the marks tell too little: it is scanned.
@@ -251,7 +257,7 @@ class Coordinator final : public QueryCoordinator {
 
     // The statement on the master's DuckDB, over what the slaves send.
     Result<void> start_here(RunningStream& stream, const FragmentPlan& plan, const QueryPlan& placed,
-                            const BroadcastList& read, const FragmentCall& call) {
+                            const BroadcastList& read, const FragmentCall& call, bool one_row) {
         stream.fragments = plan.fragments;
         DL_TRY_ASSIGN(stream.session, database_->session());
         stream.on_cancel = stream.cancel->on_cancel(
@@ -262,13 +268,15 @@ class Coordinator final : public QueryCoordinator {
             DL_TRY(stream.session->create_view(
                 fragment.view, fragment.view_body("dl_scan(" + std::to_string(handle) + ")")));
         }
-        DL_TRY_ASSIGN(stream.result, stream.session->query(plan.statement));
+        DL_TRY_ASSIGN(stream.result, one_row ? query_at_once(*stream.session, plan.statement)
+                                             : stream.session->query(plan.statement));
         return {};
     }
 
     std::shared_ptr<DuckDatabase> database_;
     FragmentRunner& runner_;
     const StatementReader reader_;
+    KnownStatements statements_;
     const std::chrono::milliseconds pin_lease_;
     FragmentPlanner planner_{database_};
     DeadlineWatch deadlines_;

@@ -41,6 +41,7 @@ Result<QueryTables> gate(const SelectAst& ast, const TableLookup& lookup, GateRe
 Result<ReadStatement> StatementReader::read(std::string_view sql, const TableLookup& lookup) const {
     ReadStatement asked;
     if (auto point = find_point(sql, lookup)) {
+        asked.table_references = 1;
         asked.text = std::string(sql);
         asked.lookups.emplace(point->table->name, std::move(point->keys));
         asked.tables.emplace(point->table->name, std::move(point->table));
@@ -50,6 +51,8 @@ Result<ReadStatement> StatementReader::read(std::string_view sql, const TableLoo
     asked.tables = std::move(parsed.tables);
     asked.lookups = find_key_lookups(parsed.ast, asked.tables);
     asked.explain = parsed.explain;
+    asked.lasting = parsed.lasting;
+    asked.table_references = parsed.table_references;
     asked.text = (parsed.explain ? "EXPLAIN " : "") + parsed.ast.text();
     asked.ast = std::move(parsed.ast);
     return asked;
@@ -78,7 +81,9 @@ Result<ParsedStatement> StatementReader::parse(std::string_view sql, const Table
     const auto has_table = [&lookup](const std::string& name) { return lookup(name).has_value(); };
     DL_TRY_ASSIGN(const auto expanded, with_views(*database_, sql, views, has_table));
     if (!expanded) return parsed;
-    return parse_tables(*expanded, lookup, parameters_allowed);
+    DL_TRY_ASSIGN(auto of_views, parse_tables(*expanded, lookup, parameters_allowed));
+    of_views.lasting = false;
+    return of_views;
 }
 
 // Tables of the system become their rows, macros their expressions, and names are folded, first.
@@ -96,7 +101,9 @@ Result<ParsedStatement> StatementReader::parse_tables(std::string_view sql, cons
         DL_TRY_ASSIGN(folded, with_names_as_stored(sql, lookup));
         sql = folded;
     }
-    return parse_as_written(sql, lookup, parameters_allowed);
+    DL_TRY_ASSIGN(auto parsed, parse_as_written(sql, lookup, parameters_allowed));
+    parsed.lasting = !with_system;
+    return parsed;
 }
 
 Result<ParsedStatement> StatementReader::parse_as_written(std::string_view sql, const TableLookup& lookup,
@@ -104,7 +111,7 @@ Result<ParsedStatement> StatementReader::parse_as_written(std::string_view sql, 
     DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
     GateReport report;
     DL_TRY_ASSIGN(auto tables, gate(ast, lookup, report, parameters_allowed));
-    return ParsedStatement{std::move(ast), std::move(tables), report.explain};
+    return ParsedStatement{std::move(ast), std::move(tables), report.explain, true, report.table_references};
 }
 
 // Names of the tables that the statement is about, and of their columns, in lower case of their script.

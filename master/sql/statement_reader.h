@@ -19,6 +19,8 @@ struct ParsedStatement {
     SelectAst ast;
     QueryTables tables;
     bool explain = false;
+    bool lasting = true;               // it depends on its text and its tables, and on nothing else
+    std::size_t table_references = 0;  // how often tables are named
 };
 
 struct ReadStatement {
@@ -27,6 +29,8 @@ struct ReadStatement {
     bool explain = false;
     QueryTables tables;
     KeyLookups lookups;
+    bool lasting = true;  // as ParsedStatement
+    std::size_t table_references = 0;
 };
 
 class StatementReader {

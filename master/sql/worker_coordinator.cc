@@ -9,6 +9,7 @@
 #include "master/sql/cut_check.h"
 #include "master/sql/key_lookup.h"
 #include "master/sql/remote_stream.h"
+#include "master/sql/whole_plans.h"
 
 namespace dl::master {
 namespace {
@@ -21,8 +22,26 @@ struct Shared {
     FragmentRunner& runner;
     std::shared_ptr<const SystemTables> system_tables;
     TableTexts texts;
+    WholePlans plans;
     DeadlineWatch deadlines;
 };
+
+// What one slave runs as it is, without a process of ours. `sent` is the statement as the client wrote it.
+Result<std::unique_ptr<QueryStream>> run_on_slave(Shared& shared, const WholePlan& plan,
+                                                  const std::string& sent, const QueryOptions& options,
+                                                  const std::shared_ptr<QueryCancel>& cancel) {
+    auto deadline = shared.deadlines.watch(options.deadline, cancel);
+    if (const auto why = cancel->reason())
+        return told_error(make_error(*why, "the query was stopped before it began"), *cancel, sent);
+    const FragmentCall call{options.deadline, cancel};
+    auto& runner = options.runner != nullptr ? *options.runner : shared.runner;
+    auto whole = runner.pin_and_query(plan.pin, plan.sql, plan.names, call);
+    if (!whole) return told_error(whole.error(), *cancel, sent);
+    ResultCut cut;
+    cut.note(plan.tables, whole->cut);
+    return std::unique_ptr<QueryStream>(std::make_unique<RemoteStream>(
+        sent, cancel, std::move(cut), std::move(whole->stream), std::move(deadline)));
+}
 
 std::vector<PartitionOffset> list_of(const std::map<std::uint32_t, Offset>& offsets) {
     std::vector<PartitionOffset> list;
@@ -101,7 +120,13 @@ class Statement {
         auto pin = calls_.pin_of(asked.pin);
         if (!pin) return run_.nonsense(pin.error());
         DL_TRY(finish());
-        return calls_.run_whole(*pin, asked, std::string(attached_.view()));
+        pin_ = std::move(*pin);
+        return calls_.run_whole(pin_, asked, std::string(attached_.view()));
+    }
+    // After run_whole(): for the same text again. nullopt when it depends on more than its tables.
+    std::optional<WholePlan> plan_of(const WholeAsked& asked) const {
+        if (!calls_.knew_all()) return std::nullopt;
+        return WholePlan{calls_.tables(), pin_, names_of(asked.names), std::string(attached_.view())};
     }
 
     const CallServer& calls() const { return calls_; }
@@ -128,12 +153,13 @@ class Statement {
     WorkerRun run_;
     CallServer calls_;
     SharedBytes attached_;  // to what came before the rows
+    FragmentPin pin_;       // of run_whole()
 };
 
 class WorkerStream final : public QueryStream {
   public:
-    WorkerStream(std::unique_ptr<Statement> statement, std::string sent)
-        : statement_(std::move(statement)), sent_(std::move(sent)) {}
+    WorkerStream(Shared& shared, std::unique_ptr<Statement> statement, std::string sent)
+        : shared_(shared), statement_(std::move(statement)), sent_(std::move(sent)) {}
 
     Result<void> start(const QueryOptions& options) {
         DL_TRY_ASSIGN(auto head, statement_->start<ResultHead>(StatementTask::run, sent_, options));
@@ -143,6 +169,8 @@ class WorkerStream final : public QueryStream {
         auto rows = statement_->run_whole(*head.whole);
         if (!rows) return told_error(rows.error(), statement_->cancel(), sent_);
         remote_ = std::move(*rows);
+        if (auto plan = statement_->plan_of(*head.whole))
+            shared_.plans.keep(sent_, options, std::move(*plan));
         return {};
     }
 
@@ -168,6 +196,7 @@ class WorkerStream final : public QueryStream {
     }
 
   private:
+    Shared& shared_;
     const std::unique_ptr<Statement> statement_;
     const std::string sent_;
     std::vector<ResultColumn> columns_;
@@ -180,7 +209,7 @@ class Coordinator final : public WorkerCoordinator {
   public:
     Coordinator(std::unique_ptr<WorkerHost> host, FragmentRunner& runner,
                 std::shared_ptr<const SystemTables> system_tables)
-        : shared_{std::move(host), runner, std::move(system_tables), {}, {}} {}
+        : shared_{std::move(host), runner, std::move(system_tables), {}, {}, {}} {}
 
     Result<std::unique_ptr<QueryStream>> run(std::string_view sql, const TableLookup& lookup,
                                              const QueryOptions& options,
@@ -189,10 +218,17 @@ class Coordinator final : public WorkerCoordinator {
             DL_TRY_ASSIGN(auto rows, run_point(sql, lookup, options, cancel));
             if (rows) return rows;
         }
+        const auto& runner = options.runner != nullptr ? *options.runner : shared_.runner;
+        if (const auto plan = shared_.plans.find(sql, options, lookup, runner))
+            return run_on_slave(shared_, *plan, std::string(sql), options, cancel);
         DL_TRY(shared_.host->admit(partition_hash(sql)));
         auto stream = std::make_unique<WorkerStream>(
-            std::make_unique<Statement>(shared_, lookup, options, std::move(cancel), sql), std::string(sql));
-        DL_TRY(stream->start(options));
+            shared_, std::make_unique<Statement>(shared_, lookup, options, std::move(cancel), sql),
+            std::string(sql));
+        auto started = stream->start(options);
+        // Who ends like that may have lied before.
+        if (!started && started.error().code == ErrorCode::crashed) shared_.plans.clear();
+        DL_TRY(std::move(started));
         return std::unique_ptr<QueryStream>(std::move(stream));
     }
 
@@ -252,18 +288,8 @@ class Coordinator final : public WorkerCoordinator {
         };
         DL_TRY_ASSIGN(const auto plan, plan_query(tables, leader_of, options.cut, std::move(lookups)));
         if (plan.way != QueryPlan::Way::whole) return none;
-        auto deadline = shared_.deadlines.watch(options.deadline, cancel);
-        const std::string sent(sql);
-        if (const auto why = cancel->reason())
-            return told_error(make_error(*why, "the query was stopped before it began"), *cancel, sent);
-        const FragmentCall call{options.deadline, cancel};
-        auto& runner = options.runner != nullptr ? *options.runner : shared_.runner;
-        auto whole = runner.pin_and_query(plan.pins.front(), sent, {{name, tables.at(name)->id}}, call);
-        if (!whole) return told_error(whole.error(), *cancel, sent);
-        ResultCut cut;
-        cut.note(tables, whole->cut);
-        return std::unique_ptr<QueryStream>(std::make_unique<RemoteStream>(
-            sent, cancel, std::move(cut), std::move(whole->stream), std::move(deadline)));
+        const WholePlan whole{tables, plan.pins.front(), {{name, tables.at(name)->id}}, std::string(sql)};
+        return run_on_slave(shared_, whole, whole.sql, options, cancel);
     }
 
     Shared shared_;

@@ -101,11 +101,50 @@ TEST_F(WorkerCoordinatorTest, ACancelledResultHasNoEnd) {
     ASSERT_TRUE((*stream)->next());
     std::this_thread::sleep_for(200ms);  // all of it is in the socket
     cancel_->cancel();
-    auto batch = (*stream)->next();
-    while (batch && *batch)
-        batch = (*stream)->next();
-    ASSERT_FALSE(batch) << "an end without all rows";
-    EXPECT_EQ(batch.error().code, ErrorCode::cancelled);
+    for (;;) {
+        const auto batch = (*stream)->next();
+        if (batch && *batch) continue;
+        ASSERT_FALSE(batch) << "an end without all rows";
+        EXPECT_EQ(batch.error().code, ErrorCode::cancelled);
+        return;
+    }
+}
+
+TEST_F(WorkerCoordinatorTest, AKeptPlanFollowsTheLeader) {
+    begin();
+    const std::string sql = "SELECT city, id FROM cities WHERE id > 0 ORDER BY id";
+    EXPECT_EQ(rows(sql).size(), 3u);
+    slaves_.add_rows("a:1", "cities", {{"9", "Lima", "0.00"}});
+    leaders_of["cities"] = {"a:1"};
+    EXPECT_EQ(rows(sql), (Rows{{"Lima", "9"}}));
+}
+
+TEST_F(WorkerCoordinatorTest, PlansAreKeptForTheirParameters) {
+    begin();
+    const std::string sql = "SELECT city FROM cities WHERE id + 0 = $1";
+    for (const char* id : {"1", "2", "1", "3"}) {
+        SqlLiteral value;
+        value.kind = SqlLiteral::Kind::number;
+        value.text = id;
+        params_ = {value};
+        const auto expected = std::string(id) == "1" ? "Rome" : std::string(id) == "2" ? "Oslo" : "Bern";
+        EXPECT_EQ(rows(sql), (Rows{{expected}})) << id;
+    }
+}
+
+TEST_F(WorkerCoordinatorTest, AStatementThatSeveralSlavesAnswerIsPlannedOnceByAProcess) {
+    begin();
+    EXPECT_EQ(rows(kMerged), (Rows{{"Rome", "2"}}));
+    slaves_.statements.clear();
+    EXPECT_EQ(rows(kMerged), (Rows{{"Rome", "2"}}));
+    const auto again = slaves_.statements;
+    EXPECT_EQ(again.size(), 2u);
+    auto altered = std::make_shared<TableMeta>(*tables_["flights"]);
+    altered->schema.fields[1].name = "town";
+    tables_["flights"] = altered;
+    const auto gone = run(kMerged);
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(gone.error().code, ErrorCode::query_error) << gone.error().to_text();
 }
 
 #ifdef DL_FAILPOINTS
@@ -125,6 +164,18 @@ TEST_P(CoordinatorFaultTest, ACrashEndsItsStatementAloneAndLetsGo) {
 INSTANTIATE_TEST_SUITE_P(Faults, CoordinatorFaultTest,
                          ::testing::Values("worker.mapped:kill:1", "worker.before-reply:kill:1",
                                            "worker.sending:kill:1", "worker.marked:kill:1"));
+
+// The process dies with the second statement it gets: the same text does not come to it again.
+TEST_F(WorkerCoordinatorTest, APlanIsKeptWhileItsTablesAreTheSame) {
+    ::setenv("DL_FAILPOINT", "worker.mapped:kill:2", 1);
+    begin();
+    const std::string sql = "SELECT city, id FROM cities WHERE id > 0 ORDER BY id";
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(rows(sql).size(), 3u) << i;
+    EXPECT_EQ(rows("SELECT city, id FROM cities WHERE id > 1 ORDER BY id").size(), 2u) << "its like";
+    tables_["cities"] = std::make_shared<TableMeta>(*tables_["cities"]);  // as after ALTER TABLE
+    EXPECT_EQ(code_of(sql), ErrorCode::crashed);
+}
 
 TEST_F(WorkerCoordinatorTest, AStatementThatCrashesAgainIsRefused) {
     ::setenv("DL_FAILPOINT", "worker.marked:kill:1", 1);
