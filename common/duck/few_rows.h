@@ -1,4 +1,4 @@
-// Statements of one row, run in one go: DuckDB plans a statement that is prepared and then streamed twice,
+// Statements of few rows, run in one go: DuckDB plans a statement that is prepared and then streamed twice,
 // one that it runs at once a single time, but holds all of its result in memory.
 #pragma once
 

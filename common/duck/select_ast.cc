@@ -1,6 +1,7 @@
 #include "common/duck/select_ast.h"
 
 #include "common/base/limits.h"
+#include "common/duck/few_rows.h"
 #include "common/duck/parquet_file.h"
 #include "common/duck/sql_limits.h"
 #include "common/duck/sql_token.h"
@@ -16,7 +17,7 @@ constexpr std::size_t kTreeTextBytesMax = 32u << 20;
 // The first value of the only row.
 Result<std::string> single_value(DuckDatabase& database, const std::string& sql) {
     DL_TRY_ASSIGN(auto session, database.session());
-    DL_TRY_ASSIGN(auto result, session->query(sql));
+    DL_TRY_ASSIGN(auto result, query_at_once(*session, sql));
     DL_TRY_ASSIGN(auto batch, result->next());
     if (!batch || batch->rows() != 1 || batch->columns()[0].is_null(0)) {
         return make_error(ErrorCode::internal, "DuckDB gave no text for a statement");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/duck/few_rows.h"
 #include "common/duck/parquet_file.h"
 #include "common/duck/select_ast.h"
 
@@ -47,7 +48,7 @@ Result<void> PlanningSession::add(const Broadcast& broadcast) {
 
 Result<std::vector<DescribedColumn>> PlanningSession::describe(const std::string& sql) {
     std::vector<DescribedColumn> columns;
-    DL_TRY_ASSIGN(auto result, session_->query("DESCRIBE " + sql));
+    DL_TRY_ASSIGN(auto result, query_at_once(*session_, "DESCRIBE " + sql));
     for (;;) {
         DL_TRY_ASSIGN(auto batch, result->next());
         if (!batch) return columns;
@@ -73,7 +74,7 @@ std::optional<std::vector<FragmentColumn>> PlanningSession::fragment_columns(con
     static const std::set<std::string> narrower = {"TINYINT",   "SMALLINT", "UTINYINT",
                                                    "USMALLINT", "UINTEGER", "UBIGINT"};
     const auto described = describe(sql);
-    auto result = session_->query(sql);
+    auto result = query_at_once(*session_, sql);  // of tables without rows
     if (!described || !result || described->size() != (*result)->columns().size()) return std::nullopt;
     std::vector<FragmentColumn> columns;
     for (std::size_t i = 0; i < described->size(); ++i) {
