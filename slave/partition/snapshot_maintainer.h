@@ -6,9 +6,9 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 
+#include "common/base/fair_mutex.h"
 #include "common/base/synchronized.h"
 #include "slave/partition/appender.h"
 #include "slave/partition/partition_core.h"
@@ -52,7 +52,9 @@ class SnapshotMaintainer {
     Appender& appender_;
     std::weak_ptr<void> owner_;
     std::function<void()> flushed_;
-    std::mutex flush_mutex_;  // one flush at a time; taken before the core's locks
+    // One flush at a time; taken before the core's locks. Small flushes that follow each other must not keep
+    // a compaction waiting, which flushes first.
+    FairMutex flush_mutex_;
     struct Schedule {
         bool flush_scheduled = false;
         bool closing = false;
