@@ -35,6 +35,8 @@ constexpr milliseconds kRetryTelling{200};
 constexpr milliseconds kTellAllFirst{1000}, kTellAllMax{10'000};
 constexpr auto kTellingPatience = std::chrono::seconds(30);
 constexpr milliseconds kAnnouncePause{3};
+constexpr milliseconds kElectionPoll{200};
+constexpr milliseconds kAskAgain{1000};  // what a copy has that does not serve yet
 
 asio::awaitable<void> pause(milliseconds length) {
     asio::steady_timer timer(co_await asio::this_coro::executor, length);
@@ -58,6 +60,17 @@ std::string node_list(const std::vector<NodeId>& nodes, const NodeMap& known) {
     }
     return text;
 }
+
+// A partition whose leader is being found.
+struct Electing {
+    Time began, asked_at;
+    std::vector<NodeId> asked;
+    Election known;
+
+    bool is_to_say(NodeId node) const {
+        return std::find(asked.begin(), asked.end(), node) != asked.end() && !known.reports.contains(node);
+    }
+};
 
 // One slave as it is configured.
 struct Slave {
@@ -106,7 +119,11 @@ struct ReplicaController::State {
     Time next_hand_back{};
     bool hand_backs_wait = false;
     std::map<ReplicaKey, Time> refusals;
+    std::map<ReplicaKey, Electing> elections;
+    std::map<NodeId, Time> unconfirmed;  // since then: DecisionInput::unconfirmed
 
+    // Decisions that wait for time to pass.
+    bool has_pending() const { return !elections.empty() || !unconfirmed.empty(); }
     bool is_stopping() const {
         std::lock_guard lock(mutex);
         return stopping;
@@ -136,6 +153,9 @@ struct ReplicaController::State {
     asio::awaitable<void> watch(Slave& slave);
     asio::awaitable<Result<void>> tell_part(Slave& slave, NodeId node, const ReplicaIndex::Telling& telling);
     asio::awaitable<void> tell(Slave& slave);
+    std::vector<rpc::ReplicaRef> to_be_asked(NodeId node) const;
+    void take_reports(NodeId node, const rpc::HeartbeatReply& reply);
+    void hold_elections(Decisions& decided, bool all, Time now);
     std::optional<DecisionInput> collect();
     Result<void> decide_now();
     void log_changes(const std::vector<Decision>& made, Time began) const;
@@ -158,6 +178,7 @@ asio::awaitable<void> ReplicaController::State::ask(Slave& slave) {
             auto named = liveness.begin_heartbeat(node);
             request.process = std::move(named.process);
             request.answers = named.sequence;
+            request.asked = to_be_asked(node);
         }
         activity = index.activity(node);
     }
@@ -202,6 +223,9 @@ void ReplicaController::State::take_answer(Slave& slave, NodeId node, const rpc:
     const bool was_stopping = liveness.states(std::vector<NodeId>{node}, now).stopping.contains(node);
     const auto answer = liveness.answered(node, reply.process, reply.sequence, reply.stopping, now);
     if (answer != NodeLiveness::Answer::known) {
+        for (auto& [key, electing] : elections)
+            electing.known.reports.erase(node);
+        unconfirmed[node] = now;
         live_since[node] = now;
         index.tell_addresses(node);
         slave.tell_all_at = {};
@@ -209,6 +233,7 @@ void ReplicaController::State::take_answer(Slave& slave, NodeId node, const rpc:
     }
     if (answer == NodeLiveness::Answer::restarted) restarted.insert(node);
     bool wake = answer != NodeLiveness::Answer::known || was_stopping != reply.stopping;
+    take_reports(node, reply);
     if (!reply.proposals.empty()) {
         proposals[node] = reply.proposals;
         wake = true;
@@ -218,6 +243,9 @@ void ReplicaController::State::take_answer(Slave& slave, NodeId node, const rpc:
     if (activity != index.activity(node) || slave.telling || !index.is_told_all(node)) return;
     if (reply.assignments == index.digest(node)) {
         slave.tell_all_pause = kTellAllFirst;
+        if (unconfirmed.erase(node) == 0) return;
+        look_at_all = true;
+        to_decide.set();
         return;
     }
     if (now < slave.tell_all_at) return;
@@ -226,6 +254,49 @@ void ReplicaController::State::take_answer(Slave& slave, NodeId node, const rpc:
     log_info(kComponent, "a slave has other assignments and is told all", {{"slave", slave.address}});
     index.tell_all(node);
     slave.to_tell.set();
+}
+
+// Of what elections wait for.
+std::vector<rpc::ReplicaRef> ReplicaController::State::to_be_asked(NodeId node) const {
+    std::vector<rpc::ReplicaRef> asked;
+    for (const auto& [key, electing] : elections) {
+        if (asked.size() == rpc::kAssignmentsMax) break;
+        const auto* table = index.table(key.first);
+        if (table != nullptr && electing.is_to_say(node))
+            asked.push_back({key.first, table->meta->incarnation, key.second});
+    }
+    return asked;
+}
+
+void ReplicaController::State::take_reports(NodeId node, const rpc::HeartbeatReply& reply) {
+    bool news = false;
+    for (const auto& report : reply.reports) {
+        const auto found = elections.find({report.replica.table, report.replica.partition});
+        if (found == elections.end() || !found->second.is_to_say(node)) continue;
+        found->second.known.reports[node] = report;
+        news = true;
+    }
+    if (!news) return;
+    look_at_all = true;
+    to_decide.set();
+}
+
+void ReplicaController::State::hold_elections(Decisions& decided, bool all, Time now) {
+    if (all) std::erase_if(elections, [&](const auto& one) { return !decided.held.contains(one.first); });
+    std::set<NodeId> to_ask;
+    for (auto& [key, held] : decided.held) {
+        auto& electing = elections.try_emplace(key, Electing{now, now, {}, {}}).first->second;
+        electing.asked = std::move(held.asked);
+        electing.known.gone = held.gone;
+        if (now >= electing.asked_at + kAskAgain) {
+            electing.asked_at = now;
+            std::erase_if(electing.known.reports, [](const auto& one) { return !one.second.serves; });
+        }
+        for (const auto node : electing.asked)
+            if (electing.is_to_say(node)) to_ask.insert(node);
+    }
+    for (const auto& slave : slaves)
+        if (to_ask.contains(node_of(slave->address))) slave->to_ask.set();
 }
 
 asio::awaitable<void> ReplicaController::State::watch(Slave& slave) {
@@ -317,6 +388,15 @@ std::optional<DecisionInput> ReplicaController::State::collect() {
     std::erase_if(refusals, [&](const auto& refusal) { return now >= refusal.second + kRefusalPause; });
     for (const auto& [key, when] : refusals)
         input.refused_lately.insert(key);
+    input.asks = true;
+    for (const auto& [key, electing] : elections) {
+        auto& election = input.elections[key] = electing.known;
+        election.reports_overdue = now >= electing.asked_at + options.report_wait;
+        election.wait_over = now >= electing.began + options.election_wait;
+    }
+    std::erase_if(unconfirmed, [&](const auto& one) { return now >= one.second + options.election_wait; });
+    for (const auto& [node, since] : unconfirmed)
+        input.unconfirmed.insert(node);
     if (now >= next_hand_back) {
         next_hand_back = now + options.hand_back_interval;
         input.hand_backs_max = options.hand_backs_max;
@@ -333,6 +413,7 @@ Result<void> ReplicaController::State::decide_now() {
         const auto input = collect();
         if (!input) return {};
         decided = decide(index, *input);
+        hold_elections(decided, input->all, began);
         for (const auto& key : decided.refused)
             refusals[key] = began;
         if (input->all) hand_backs_wait = decided.hand_backs_left > 0;
@@ -417,8 +498,13 @@ asio::awaitable<void> ReplicaController::State::decide_again_and_again(std::shar
             const auto now = steady_clock::now();
             until = std::min(liveness.next_change(now), now + std::chrono::hours(1));
             if (hand_backs_wait) until = std::min(until, now + options.hand_back_interval);
+            if (has_pending()) until = std::min(until, now + kElectionPoll);
         }
         co_await to_decide.wait(until);
+        {
+            std::lock_guard lock(mutex);
+            if (has_pending()) look_at_all = true;
+        }
         if (is_stopping()) co_return;
         auto work_now = [self] { return self->decide_now(); };
         auto decided = co_await run_on(work, work_now);

@@ -21,6 +21,11 @@ namespace dl::master {
 
 struct ReplicaOptions {
     LeaseTimes times;
+    // Before a leader is elected its candidates are asked what they hold; who has not answered by then is
+    // elected only when nobody has.
+    std::chrono::milliseconds report_wait{1000};
+    // After all copies of a partition were stopped: how long those that are not back yet are waited for.
+    std::chrono::milliseconds election_wait{10'000};
     // Leaderships go back to the first replica, so many at a time, once it has lived for a while: a node that
     // falls over again and again is not given them each time.
     std::chrono::milliseconds hand_back_interval{1000};

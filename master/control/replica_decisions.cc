@@ -58,23 +58,36 @@ class Deciding {
             changed = std::move(next);
             cause += (cause.empty() ? "" : "; ") + std::string(why);
         };
-        if (assigned && input_.restarted.contains(before.leader))
-            take(after_resignation(before, before.leader, input_.nodes), "the leader was started anew");
-        if (assigned && needs_attention(now(), input_.nodes))
-            take(after_losses(now(), input_.nodes), loss_of(before));
         const ReplicaKey key{table.meta->id, PartitionId{static_cast<std::uint32_t>(partition)}};
+        const auto gone = assigned ? leader_gone(key, table, before) : std::nullopt;
+        const bool electing = assigned && input_.asks && needs_election(before, gone);
+        CopyReports said;
+        if (electing && !is_complete(key, before, gone, said)) return;
+        const auto* reports = electing ? &said : nullptr;
+        if (gone) {
+            const bool resigned = gone->why == LeaderEnd::resigned;
+            auto next = (resigned ? after_resigning : after_resignation)(before, before.leader, input_.nodes,
+                                                                         reports);
+            // One that is elected again, for want of others, would resign again at once.
+            const bool again = resigned && next && next->leader == before.leader;
+            if (!again || !input_.refused_lately.contains(key))
+                take(std::move(next), resigned ? "the leader resigned" : "the leader was started anew");
+            if (again) decided_.refused.insert(key);
+        }
+        if (assigned && (gone || knows_leader(before)) && needs_attention(now(), input_.nodes))
+            take(after_losses(now(), input_.nodes, reports), loss_of(before));
         if (const auto found = asked_.find(key); found != asked_.end())
             for (const auto& asked : found->second) {
                 if (asked.proposal->replica.incarnation != table.meta->incarnation) continue;
+                if (asked.proposal->resigns) continue;  // above
                 auto next = after_proposal(now(), asked.from, *asked.proposal, input_.nodes);
-                // One that is elected again, for want of others, would ask again at once.
-                const bool again = asked.proposal->resigns && next && next->leader == asked.from;
-                const bool refused = again || next == now();
+                const bool refused = next == now();
                 if (refused && input_.refused_lately.contains(key)) continue;
                 if (refused) decided_.refused.insert(key);
-                take(std::move(next),
-                     asked.proposal->resigns ? "the leader resigned" : "the leader asked for it");
+                take(std::move(next), "the leader asked for it");
             }
+        // What does not serve now may serve later.
+        if (electing && now().leader == NodeId{}) hold(key, before, gone);
         if (input_.all) {
             count_copies(table, now(), take);
             hand_back(now(), take);
@@ -86,6 +99,82 @@ class Deciding {
         decision.table = table.meta->name;
         decision.cause = std::move(cause);
         decided_.changes.push_back(std::move(decision));
+    }
+
+    std::optional<LeaderGone> leader_gone(const ReplicaKey& key, const ReplicaIndex::Table& table,
+                                          const PartitionPlacement& before) const {
+        if (before.leader == NodeId{}) return std::nullopt;
+        if (input_.restarted.contains(before.leader))
+            return LeaderGone{before.leader_epoch, LeaderEnd::started_anew};
+        if (const auto found = input_.elections.find(key); found != input_.elections.end())
+            if (const auto& gone = found->second.gone; gone && gone->epoch == before.leader_epoch)
+                return gone;
+        const auto found = asked_.find(key);
+        const auto resigns = [&](const Asked& asked) {
+            const auto& proposal = *asked.proposal;
+            return proposal.resigns && asked.from == before.leader &&
+                   proposal.replica.incarnation == table.meta->incarnation &&
+                   proposal.version == before.version && proposal.leader_epoch == before.leader_epoch;
+        };
+        if (found != asked_.end() && std::any_of(found->second.begin(), found->second.end(), resigns))
+            return LeaderGone{before.leader_epoch, LeaderEnd::resigned};
+        return std::nullopt;
+    }
+
+    bool needs_election(const PartitionPlacement& before, const std::optional<LeaderGone>& gone) const {
+        const auto& nodes = input_.nodes;
+        return gone || before.leader == NodeId{} || nodes.dead.contains(before.leader) ||
+               nodes.stopping.contains(before.leader);
+    }
+
+    // Whether it leads, is dead, or there is none: members are left out by a leader, or by an election.
+    bool knows_leader(const PartitionPlacement& before) const {
+        if (!input_.asks || before.leader == NodeId{}) return true;
+        const auto& nodes = input_.nodes;
+        if (nodes.dead.contains(before.leader) || nodes.stopping.contains(before.leader)) return true;
+        return nodes.live.contains(before.leader) && !input_.unconfirmed.contains(before.leader);
+    }
+
+    void hold(const ReplicaKey& key, const PartitionPlacement& before,
+              const std::optional<LeaderGone>& gone) {
+        auto asked = electable_members(before, input_.nodes);
+        if (!asked.empty()) decided_.held[key] = {std::move(asked), gone};
+    }
+
+    // Whether enough is known to elect; else the election is held back.
+    bool is_complete(const ReplicaKey& key, const PartitionPlacement& before,
+                     const std::optional<LeaderGone>& gone, CopyReports& said) {
+        const auto members = electable_members(before, input_.nodes);
+        if (members.empty()) {
+            // There is nobody to choose from; but those that have yet to be heard from are not left alone in
+            // the sets.
+            const auto is_dead = [&](NodeId node) { return input_.nodes.dead.contains(node); };
+            return std::all_of(before.in_sync.begin(), before.in_sync.end(), is_dead);
+        }
+        const bool stopping = input_.nodes.stopping.contains(before.leader);
+        if (!gone && stopping && members == std::vector<NodeId>{before.leader}) return true;
+        const auto found = input_.elections.find(key);
+        const Election none;
+        const auto& known = found == input_.elections.end() ? none : found->second;
+        bool missing = false, steady = stopping && !gone;
+        for (const auto node : members) {
+            const auto report = known.reports.find(node);
+            if (report == known.reports.end()) {
+                missing = true;
+                continue;
+            }
+            said.insert(*report);
+            steady = steady || (report->second.serves && report->second.heard);
+        }
+        bool waits = missing && !known.reports_overdue;
+        if (!steady && !known.wait_over)
+            for (const auto* list : {&before.in_sync, &before.eligible})
+                for (const auto node : *list) {
+                    const auto report = said.find(node);
+                    waits = waits || report == said.end() || !report->second.serves;
+                }
+        if (waits) hold(key, before, gone);
+        return !waits;
     }
 
     const char* loss_of(const PartitionPlacement& before) const {

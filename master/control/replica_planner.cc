@@ -76,15 +76,47 @@ Nodes in_order(const PartitionPlacement& placement, const Nodes& members) {
     return ordered;
 }
 
-// INV-10: of in_sync, else of eligible, else nobody.
-std::optional<NodeId> electable(const PartitionPlacement& placement, const NodeStates& nodes) {
+// Where the log of a member ends, for comparison: by epoch, then by offset. Who has not said comes last.
+std::tuple<bool, std::uint32_t, Offset> reach(NodeId node, const CopyReports& reports) {
+    const auto found = reports.find(node);
+    if (found == reports.end()) return {false, 0, 0};
+    return {true, found->second.last_epoch, found->second.log_end};
+}
+
+// INV-10: of in_sync and of eligible, which hold all that was acknowledged, the one whose log reaches
+// furthest: a disk that lied, or a backup that was put back, may have made another shorter. Without reports
+// the first, of in_sync before eligible.
+std::optional<NodeId> electable(const PartitionPlacement& placement, const NodeStates& nodes,
+                                const CopyReports* reports) {
     if (DL_PLANTED("elect-out-of-sync"))
         for (const auto node : placement.replicas)
             if (!contains(placement.in_sync, node) && can_lead(node, nodes)) return node;
-    for (const auto* members : {&placement.in_sync, &placement.eligible})
-        for (const auto node : in_order(placement, *members))
-            if (can_lead(node, nodes)) return node;
-    return std::nullopt;
+    std::optional<NodeId> best;
+    for (const auto node : electable_members(placement, nodes)) {
+        if (reports == nullptr) return node;
+        const auto found = reports->find(node);
+        if (found != reports->end() && !found->second.serves) continue;
+        if (!best || reach(node, *reports) > reach(*best, *reports)) best = node;
+    }
+    return best;
+}
+
+// Who is known not to hold what is committed is in no set: it can only catch up. Who cannot serve leaves like
+// one that is dead.
+void leave_short(PartitionPlacement& placement, const CopyReports& reports) {
+    Offset committed = 0;
+    for (const auto& [node, report] : reports)
+        if (report.serves && (contains(placement.in_sync, node) || contains(placement.eligible, node)))
+            committed = std::max(committed, report.committed);
+    std::set<NodeId> silent;
+    for (const auto& [node, report] : reports) {
+        if (node == placement.leader) continue;
+        if (!report.serves) silent.insert(node);
+        if (!report.serves || report.log_end >= committed) continue;
+        remove(placement.in_sync, node);
+        remove(placement.eligible, node);
+    }
+    leave_in_sync(placement, silent);
 }
 
 std::optional<PartitionPlacement> if_changed(const PartitionPlacement& before, PartitionPlacement after) {
@@ -139,40 +171,54 @@ Result<std::vector<PartitionPlacement>> plan_copies(const std::vector<NodeId>& n
     return placements;
 }
 
-std::optional<PartitionPlacement> after_losses(const PartitionPlacement& placement, const NodeStates& nodes) {
+std::vector<NodeId> electable_members(const PartitionPlacement& placement, const NodeStates& nodes) {
+    Nodes members, ending;
+    for (const auto* list : {&placement.in_sync, &placement.eligible})
+        for (const auto node : in_order(placement, *list)) {
+            if (can_lead(node, nodes))
+                members.push_back(node);
+            else if (nodes.live.contains(node))
+                ending.push_back(node);
+        }
+    return members.empty() ? ending : members;
+}
+
+std::optional<PartitionPlacement> after_losses(const PartitionPlacement& placement, const NodeStates& nodes,
+                                               const CopyReports* reports) {
     auto next = placement;
     leave_in_sync(next, nodes.dead);
     if (nodes.dead.contains(next.leader)) next.leader = NodeId{};
-    if (next.leader == NodeId{} || nodes.stopping.contains(next.leader))
-        if (const auto node = electable(next, nodes)) lead(next, *node);
-    // Nobody else is there: one that is about to end is better than none.
-    if (next.leader == NodeId{}) {
-        auto all = nodes;
-        all.stopping.clear();
-        if (const auto node = electable(next, all)) lead(next, *node);
+    const bool ends = nodes.stopping.contains(next.leader);
+    if (next.leader == NodeId{} || ends) {
+        const auto node = electable(next, nodes, reports);
+        // One that is about to end leads on when there is nobody else.
+        if (node && !(ends && nodes.stopping.contains(*node))) {
+            lead(next, *node);
+            // What others said while the old leader took rows tells nothing of these.
+            if (reports != nullptr && !ends) leave_short(next, *reports);
+        }
     }
     return if_changed(placement, std::move(next));
 }
 
 std::optional<PartitionPlacement> after_resignation(const PartitionPlacement& placement, NodeId node,
-                                                    const NodeStates& nodes) {
+                                                    const NodeStates& nodes, const CopyReports* reports) {
     if (placement.leader != node || node == NodeId{}) return std::nullopt;
     auto next = placement;
     next.leader = NodeId{};
-    if (auto elected = after_losses(next, nodes)) return elected;
+    if (auto elected = after_losses(next, nodes, reports)) return elected;
     return next;
 }
 
-// A leader that says so itself has a damaged copy, or lacks records that another has: whoever else is
-// electable goes first, and it has to catch up like one that was away.
 std::optional<PartitionPlacement> after_resigning(const PartitionPlacement& placement, NodeId from,
-                                                  const NodeStates& nodes) {
+                                                  const NodeStates& nodes, const CopyReports* reports) {
     auto others = nodes;
     others.live.erase(from);
     others.dead.insert(from);
-    auto next = after_resignation(placement, from, others);
-    if (next && next->leader != NodeId{}) return next;
-    return after_resignation(placement, from, nodes);
+    auto next = after_resignation(placement, from, others, reports);
+    const bool found = next && next->leader != NodeId{};
+    if (found && (reports == nullptr || reach(next->leader, *reports) >= reach(from, *reports))) return next;
+    return after_resignation(placement, from, nodes, reports);
 }
 
 std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& placement, NodeId from,

@@ -25,6 +25,9 @@ struct NodeStates {
     friend bool operator==(const NodeStates&, const NodeStates&) = default;
 };
 
+// What members of a partition's sets said when a leader was to be found: who holds the most leads.
+using CopyReports = std::map<NodeId, rpc::CopyReport>;
+
 // 1 of 1 or 2 copies, 2 of 3 or 4, 3 of 5.
 std::uint32_t default_min_in_sync(std::uint32_t copies);
 
@@ -46,10 +49,18 @@ Result<std::vector<PartitionPlacement>> plan_copies(const std::vector<NodeId>& n
 // Dead members leave in_sync, all at once: to `eligible` when fewer than min_in_sync stay, because from then
 // on nothing is acknowledged without them. A leader that is dead, stopping or not there is replaced (see
 // elect below); one that is dead and has no successor leaves the partition without a leader.
-std::optional<PartitionPlacement> after_losses(const PartitionPlacement& placement, const NodeStates& nodes);
+// `reports`: of electable_members(), which are elected by what they hold; nullptr: the first of them is.
+std::optional<PartitionPlacement> after_losses(const PartitionPlacement& placement, const NodeStates& nodes,
+                                               const CopyReports* reports = nullptr);
 // `node` lives and cannot go on in its epoch: it, or another member, leads in a newer one.
 std::optional<PartitionPlacement> after_resignation(const PartitionPlacement& placement, NodeId node,
-                                                    const NodeStates& nodes);
+                                                    const NodeStates& nodes,
+                                                    const CopyReports* reports = nullptr);
+// The leader said so itself: its copy is damaged, or lacks records that another has. Whoever else may be
+// elected goes first, unless `reports` say that he holds less; it has to catch up like one that was away.
+std::optional<PartitionPlacement> after_resigning(const PartitionPlacement& placement, NodeId from,
+                                                  const NodeStates& nodes,
+                                                  const CopyReports* reports = nullptr);
 // What `from` asks for. Void, with a word of why in `refused`: from anybody but the leader, of another epoch
 // or version. Nodes that hold no copy, and those that are to join and do not answer, are left out; what then
 // is as before is given all the same, since only a new version ends what the leader began by asking.
@@ -70,6 +81,10 @@ std::optional<PartitionPlacement> with_copies(const PartitionPlacement& placemen
 // may be lost. INVALID_REQUEST when the partition has a leader, or the node holds no copy or does not answer.
 Result<PartitionPlacement> elect_unclean(const PartitionPlacement& placement, NodeId node,
                                          const NodeStates& nodes);
+
+// Those that are live and may be elected: of in_sync, then of eligible (INV-10); those that are about to end
+// only when there is nobody else.
+std::vector<NodeId> electable_members(const PartitionPlacement& placement, const NodeStates& nodes);
 
 // Whether any of the above, apart from proposals, could have something to do; cheap.
 bool needs_attention(const PartitionPlacement& placement, const NodeStates& nodes);

@@ -338,6 +338,24 @@ std::optional<rpc::ReplicaProposal> Replica::proposal() {
     return proposal;
 }
 
+rpc::CopyReport Replica::copy_report() const {
+    rpc::CopyReport report;
+    report.replica = ref_;
+    std::shared_ptr<Partition> partition;
+    {
+        const std::lock_guard lock(mutex_);
+        if (opened_) partition = opened_->partition;
+        report.heard = heard_ || (tracker_ && tracker_->may_serve());
+    }
+    if (partition == nullptr || partition->write_failure()) return report;
+    const auto ends = partition->copy()->ends();
+    report.serves = true;
+    report.last_epoch = ends.newest_epoch.value;
+    report.log_end = ends.synced_end;
+    report.committed = ends.high_watermark;
+    return report;
+}
+
 NodeId Replica::follows() const {
     const std::lock_guard lock(mutex_);
     const bool is_copy = is_in(assignment_.replicas, context_.self);

@@ -80,6 +80,8 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
 
     // What it asks the controller for; nullopt: nothing.
     std::optional<rpc::ReplicaProposal> proposal();
+    // What it has, for an election.
+    rpc::CopyReport copy_report() const;
 
     // --- as a follower ---
     // The node it follows; 0: it does not. And the position to fetch from.

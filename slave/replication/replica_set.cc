@@ -118,9 +118,26 @@ rpc::HeartbeatReply ReplicaSet::heartbeat(const rpc::HeartbeatRequest& request) 
         if (reply.proposals.size() == rpc::kAssignmentsMax) break;
         if (auto proposal = replica->proposal()) reply.proposals.push_back(std::move(*proposal));
     }
+    for (const auto& ref : request.asked)
+        reply.reports.push_back(copy_report(ref));
     // Last: the lease counts from here.
     reply.sequence = lease_.reply_to(request.controller);
     return reply;
+}
+
+// Also of one that has not been told its part yet.
+rpc::CopyReport ReplicaSet::copy_report(const rpc::ReplicaRef& ref) const {
+    if (const auto replica = find(ref)) return replica->copy_report();
+    rpc::CopyReport report;
+    report.replica = ref;
+    const auto found = store_.opened(ref.table, ref.incarnation, ref.partition);
+    if (found.has_error() || found->partition->write_failure()) return report;
+    const auto ends = found->partition->copy()->ends();
+    report.serves = true;
+    report.last_epoch = ends.newest_epoch.value;
+    report.log_end = ends.synced_end;
+    report.committed = ends.high_watermark;
+    return report;
 }
 
 Result<rpc::ExportCopyReply> ReplicaSet::export_copy(const rpc::ExportCopyRequest& request) {

@@ -68,6 +68,7 @@ class ReplicaSet {
     void stop();
 
   private:
+    rpc::CopyReport copy_report(const rpc::ReplicaRef& ref) const;
     void bind(Replica& replica);
     void follow();
     bool leads_any() const;

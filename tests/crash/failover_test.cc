@@ -121,6 +121,42 @@ TEST_P(RefillTest, AnEmptySlaveIsFilledAgain) {
     EXPECT_EQ(load.verify(true), "");
 }
 
+// All are stopped, an older backup of one slave's directory is put back, and that one is there first.
+class FailoverAfterRestoreTest : public ClusterTest {};
+
+TEST_F(FailoverAfterRestoreTest, TheSlaveThatIsBackFirstDoesNotLeadOverOneThatHoldsMore) {
+    start({.slaves = 2, .slave_properties = {{"slave.stop.grace.ms", "500"}}});
+    Workload load(cluster().port(), {.writers = 2, .partitions = 2, .copies = 2, .keys_per_writer = 300});
+    load.create_table();
+    load.run_some(50);
+    const auto data = cluster().slave_data(0);
+    const auto backup = data + ".backup";
+    cluster().slave(0).stop();
+    std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+    cluster().start();
+    cluster().wait_serving("w");
+    const auto all_well = [&] {
+        auto client = cluster().connect();
+        const auto reply = client.request(R"({"sql":"cluster_status"})");
+        return reply.ok() && !reply.frames.empty() && reply.frames[0].find("\"well\"") != std::string::npos;
+    };
+    ASSERT_TRUE(wait_until(seconds(30), all_well));
+    load.run_some(50);
+    ASSERT_TRUE(wait_until(seconds(30), all_well));
+    cluster().master().kill_hard();
+    cluster().slave(1).kill_hard();
+    cluster().slave(0).kill_hard();
+    std::filesystem::remove_all(data);
+    std::filesystem::rename(backup, data);
+    cluster().slave(0).start();
+    cluster().master().start();
+    std::this_thread::sleep_for(seconds(5));  // longer than master.failover.ms
+    cluster().slave(1).start();
+    cluster().wait_serving("w");
+    ASSERT_TRUE(wait_until(seconds(30), all_well));
+    EXPECT_EQ(load.verify(true), "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Copies, RefillTest,
                          ::testing::Values("", "refill.between-renames", "refill.before-remove",
                                            "follow.between-append-and-sync", "follow.before-report"),

@@ -104,6 +104,7 @@ struct HeartbeatRequest {
     std::string process;        // of the node, as its last reply said; "": none yet
     std::uint64_t answers = 0;  // HeartbeatReply::sequence of the last reply that arrived; 0: none
     std::uint32_t lease_ms = 0;
+    std::vector<ReplicaRef> asked;  // of these the reply is to say what it has (CopyReport)
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
@@ -111,6 +112,7 @@ struct HeartbeatRequest {
         v.maybe("process", m.process, at_most(kProcessIdBytes));
         v.maybe("answers", m.answers);
         v("lease_ms", m.lease_ms, from_to(1, 3'600'000));
+        v.maybe("asked", m.asked, at_most(kAssignmentsMax));
     }
     std::string complaint() const {
         return controller.size() == kProcessIdBytes ? "" : "names no controller";
@@ -139,6 +141,28 @@ struct ReplicaProposal {
     }
 };
 
+// What a node has of a partition for which a leader is to be found: asked for by the controller.
+struct CopyReport {
+    ReplicaRef replica;
+    std::uint32_t last_epoch = 0;  // of the last batch of its log; 0: it is empty
+    Offset log_end = 0;            // synced
+    Offset committed = 0;          // what it knows to be committed
+    // Since it was opened it has led, or has had all that its leader knew to be committed: what it has is not
+    // of an earlier life.
+    bool heard = false;
+    bool serves = false;  // false: it is not here, or cannot be opened; the rest is void
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        ReplicaRef::members(m.replica, v);
+        v.maybe("last_epoch", m.last_epoch);
+        v.maybe("log_end", m.log_end);
+        v.maybe("committed", m.committed);
+        v.maybe("heard", m.heard);
+        v.maybe("serves", m.serves);
+    }
+    friend bool operator==(const CopyReport&, const CopyReport&) = default;
+};
+
 struct HeartbeatReply {
     static constexpr Method kMethod = Method::heartbeat;
     NodeId node_id;  // 0: not registered
@@ -150,6 +174,7 @@ struct HeartbeatReply {
     std::uint64_t assignments = 0;
     bool stopping = false;                   // asked to end: leaderships are to go elsewhere first
     std::vector<ReplicaProposal> proposals;  // at most kAssignmentsMax; the rest with the next
+    std::vector<CopyReport> reports;         // of HeartbeatRequest::asked
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v.maybe("node_id", m.node_id);
@@ -159,6 +184,7 @@ struct HeartbeatReply {
         v.maybe("assignments", m.assignments);
         v.maybe("stopping", m.stopping);
         v.maybe("proposals", m.proposals, at_most(kAssignmentsMax));
+        v.maybe("reports", m.reports, at_most(kAssignmentsMax));
     }
 };
 

@@ -76,6 +76,14 @@ class FakeNode {
         return last_;
     }
     int heartbeats() const { return heartbeats_; }
+    // What it says that it has of every partition.
+    void hold(Offset end, bool heard, bool serves = true) {
+        std::lock_guard lock(mutex_);
+        held_.log_end = end;
+        held_.last_epoch = 1;
+        held_.heard = heard;
+        held_.serves = serves;
+    }
 
   private:
     void listen(const std::string& address) {
@@ -123,6 +131,10 @@ class FakeNode {
         for (const auto& [ref, assigned] : heard_)
             reply.assignments += rpc::assignment_digest(ref, assigned.version);
         reply.proposals = std::exchange(proposals_, {});
+        for (const auto& ref : last_.asked) {
+            reply.reports.push_back(held_);
+            reply.reports.back().replica = ref;
+        }
         co_return rpc::encode(reply);
     }
 
@@ -138,6 +150,7 @@ class FakeNode {
     int process_ = 1;
     std::uint64_t sequence_ = 0;
     rpc::HeartbeatRequest last_;
+    rpc::CopyReport held_;
     std::map<rpc::ReplicaRef, rpc::ReplicaAssignment> heard_;
     std::vector<rpc::ReplicaProposal> proposals_;
 };
@@ -156,6 +169,7 @@ class ReplicaControllerTest : public ::testing::Test {
             addresses.push_back(node.address());
             ids_.push_back(catalog_->register_node(node.address(), {}, node.incarnation()).value().id);
             node.set_id(ids_.back());
+            node.hold(10, true);
         }
         slaves_ = std::make_unique<SlaveDirectory>(addresses, [this](const std::string& address) {
             rpc::RpcClientOptions options;
@@ -175,6 +189,7 @@ class ReplicaControllerTest : public ::testing::Test {
     void start() {
         ReplicaOptions options;
         options.times = {milliseconds(30), milliseconds(300), milliseconds(500)};
+        options.election_wait = election_wait_;
         options.hand_back_interval = milliseconds(50);
         options.hand_back_after = milliseconds(100);
         controller_ = std::make_unique<ReplicaController>(*catalog_, *slaves_, work_, options);
@@ -204,6 +219,22 @@ class ReplicaControllerTest : public ::testing::Test {
     PartitionPlacement placed(std::uint32_t partition) const {
         return catalog_->tables().placement(table_)->partitions.at(partition);
     }
+    void stop_all() {
+        controller_.reset();
+        for (const auto& node : nodes_) {
+            node->kill();
+            node->forget();
+        }
+    }
+    // Of the leader of partition 0, as one that was started anew.
+    rpc::ReplicaProposal resignation() const {
+        rpc::ReplicaProposal asked;
+        asked.replica = {table_, 77, PartitionId{0}};
+        asked.leader_epoch = placed(0).leader_epoch;
+        asked.version = placed(0).version;
+        asked.resigns = true;
+        return asked;
+    }
     bool all_live() const { return controller_->states().live.size() == 3; }
 
     std::string directory_;
@@ -215,6 +246,7 @@ class ReplicaControllerTest : public ::testing::Test {
     std::unique_ptr<SlaveDirectory> slaves_;
     std::unique_ptr<ReplicaController> controller_;
     TableId table_;
+    milliseconds election_wait_{10'000};
 };
 
 TEST_F(ReplicaControllerTest, ANewTableIsKnownToItsNodesWhenAnnounced) {
@@ -250,6 +282,47 @@ TEST_F(ReplicaControllerTest, ADeadNodesLeadershipsGoToThoseInSyncAndComeBack) {
     nodes_[1]->propose(asked);
     ASSERT_TRUE(eventually([&] { return placed(0).leader == ids_[0]; })) << "the first copy leads again";
     EXPECT_EQ(placed(0).leader_epoch, LeaderEpoch{3});
+}
+
+TEST_F(ReplicaControllerTest, OneThatIsBackFirstDoesNotLeadOverOneThatHoldsMore) {
+    ASSERT_TRUE(eventually([&] { return all_live(); }));
+    add_table(3, 2);
+    stop_all();
+    nodes_[0]->hold(5, false);  // a backup was put back
+    nodes_[0]->start_anew();
+    nodes_[0]->propose(resignation());
+    start();
+    std::this_thread::sleep_for(milliseconds(800));
+    EXPECT_EQ(placed(0).leader_epoch, LeaderEpoch{1}) << "nobody is elected while the other is away";
+    EXPECT_EQ(placed(0).in_sync.size(), 2u);
+    nodes_[1]->hold(10, false);
+    nodes_[1]->start_anew();
+    ASSERT_TRUE(eventually([&] { return placed(0).leader == ids_[1]; }));
+}
+
+TEST_F(ReplicaControllerTest, OneThatStaysAwayIsNotWaitedForWithoutEnd) {
+    ASSERT_TRUE(eventually([&] { return all_live(); }));
+    add_table(3, 2);
+    stop_all();
+    election_wait_ = milliseconds(600);
+    nodes_[0]->hold(5, false);
+    nodes_[0]->start_anew();
+    nodes_[0]->propose(resignation());
+    start();
+    ASSERT_TRUE(eventually([&] { return placed(0).leader_epoch > LeaderEpoch{1}; }));
+    EXPECT_EQ(placed(0).leader, ids_[0]);
+    EXPECT_EQ(placed(0).in_sync, std::vector<NodeId>{ids_[0]});
+}
+
+TEST_F(ReplicaControllerTest, ALeaderThatResignsOnceIsReplacedWhenAllHaveSaid) {
+    ASSERT_TRUE(eventually([&] { return all_live(); }));
+    add_table(3, 3);
+    nodes_[0]->hold(0, false, false);
+    nodes_[1]->hold(8, true);
+    nodes_[0]->propose(resignation());
+    ASSERT_TRUE(eventually([&] { return placed(0).leader == ids_[1] || placed(0).leader == ids_[2]; }));
+    EXPECT_EQ(placed(0).leader, ids_[2]);
+    EXPECT_EQ(placed(0).leader_epoch, LeaderEpoch{2});
 }
 
 TEST_F(ReplicaControllerTest, ASilentNodeKeepsItsLeadershipsUntilItsLeaseIsOver) {

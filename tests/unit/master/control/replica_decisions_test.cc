@@ -289,6 +289,113 @@ TEST(ReplicaDecisions, ARefusedProposalIsAnsweredOnceInAWhile) {
     EXPECT_TRUE(decide(index, input).changes.empty());
 }
 
+rpc::CopyReport holds(Offset end, bool heard) {
+    rpc::CopyReport report;
+    report.last_epoch = 1;
+    report.log_end = end;
+    report.heard = heard;
+    report.serves = true;
+    return report;
+}
+
+TEST(ReplicaDecisions, MembersAreAskedWhatTheyHoldBeforeOneIsElected) {
+    Tables tables;
+    tables.add(1, 1, 3);
+    ReplicaIndex index;
+    index.refresh(tables.cache());
+    const ReplicaKey key{TableId{1}, PartitionId{0}};
+    auto input = dead(kA);
+    input.asks = true;
+    auto decided = decide(index, input);
+    EXPECT_TRUE(decided.changes.empty());
+    ASSERT_TRUE(decided.held.contains(key));
+    EXPECT_EQ(decided.held[key].asked.size(), 2u);
+    auto& election = input.elections[key];
+    election.reports[kB] = holds(7, true);
+    EXPECT_TRUE(decide(index, input).changes.empty()) << "C has not said";
+    election.reports[kC] = holds(9, true);
+    decided = decide(index, input);
+    ASSERT_EQ(decided.changes.size(), 1u);
+    EXPECT_EQ(decided.changes[0].change.next.leader, kC);
+    EXPECT_TRUE(decided.held.empty());
+    // One that hangs is not waited for without end.
+    election.reports.erase(kC);
+    election.reports_overdue = true;
+    decided = decide(index, input);
+    ASSERT_EQ(decided.changes.size(), 1u);
+    EXPECT_EQ(decided.changes[0].change.next.leader, kB);
+}
+
+TEST(ReplicaDecisions, AfterAllWereStoppedTheOneThatIsBackFirstWaitsForTheOthers) {
+    Tables tables;
+    tables.add(1, 1, 2);
+    ReplicaIndex index;
+    index.refresh(tables.cache());
+    const auto led = tables.of(1)[0];
+    const auto other = led.in_sync.back();
+    const ReplicaKey key{TableId{1}, PartitionId{0}};
+    auto input = dead(other);
+    input.asks = true;
+    input.restarted = {led.leader};
+    auto decided = decide(index, input);
+    EXPECT_TRUE(decided.changes.empty());
+    ASSERT_TRUE(decided.held.contains(key));
+    ASSERT_TRUE(decided.held[key].gone);
+    // It is heard once that the leader was started anew.
+    input.restarted.clear();
+    auto& election = input.elections[key];
+    election.gone = decided.held[key].gone;
+    election.reports[led.leader] = holds(5, false);
+    election.reports_overdue = true;
+    decided = decide(index, input);
+    EXPECT_TRUE(decided.changes.empty()) << "the other may hold more";
+    EXPECT_TRUE(decided.held.contains(key));
+    // It comes back.
+    auto both = all_live();
+    both.asks = true;
+    both.elections = input.elections;
+    both.elections[key].reports[other] = holds(8, false);
+    decided = decide(index, both);
+    ASSERT_EQ(decided.changes.size(), 1u);
+    EXPECT_EQ(decided.changes[0].change.next.leader, other);
+    // It does not.
+    election.wait_over = true;
+    decided = decide(index, input);
+    ASSERT_EQ(decided.changes.size(), 1u);
+    EXPECT_EQ(decided.changes[0].change.next.leader, led.leader);
+    // One that has been up all the time knows what there is.
+    election.wait_over = false;
+    election.reports[led.leader].heard = true;
+    EXPECT_EQ(decide(index, input).changes.size(), 1u);
+}
+
+TEST(ReplicaDecisions, MembersAreNotLeftOutBeforeTheLeaderIsKnownToLead) {
+    Tables tables;
+    tables.add(1, 1, 2);
+    ReplicaIndex index;
+    index.refresh(tables.cache());
+    const auto led = tables.of(1)[0];
+    const auto other = led.in_sync.back();
+    auto input = dead(other);
+    input.asks = true;
+    input.unconfirmed = {led.leader};
+    EXPECT_TRUE(decide(index, input).changes.empty());
+    input.unconfirmed.clear();
+    ASSERT_EQ(decide(index, input).changes.size(), 1u);
+    // Not heard from.
+    input.nodes.live.erase(led.leader);
+    EXPECT_TRUE(decide(index, input).changes.empty());
+    auto gone = dead(led.leader);
+    gone.asks = true;
+    gone.nodes.live.erase(other);
+    EXPECT_TRUE(decide(index, gone).changes.empty());
+    // All are gone: all may be elected.
+    gone.nodes.dead.insert(other);
+    const auto decided = decide(index, gone);
+    ASSERT_EQ(decided.changes.size(), 1u);
+    EXPECT_EQ(decided.changes[0].change.next.eligible.size(), 2u);
+}
+
 TEST(ReplicaDecisions, TwentyThousandPartitionsAreDecidedAtOnce) {
     Tables tables;
     for (std::uint64_t id = 1; id <= 10; ++id)

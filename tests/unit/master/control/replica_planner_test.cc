@@ -56,6 +56,49 @@ TEST(ReplicaPlanner, WhoResignsGoesBehindAllOthersAndHasToCatchUp) {
     EXPECT_GT(same->leader_epoch, alone.leader_epoch);
 }
 
+rpc::CopyReport holds(std::uint32_t epoch, Offset end, Offset committed) {
+    rpc::CopyReport report;
+    report.last_epoch = epoch;
+    report.log_end = end;
+    report.committed = committed;
+    report.serves = true;
+    return report;
+}
+
+TEST(ReplicaPlanner, TheMemberThatHoldsTheMostLeads) {
+    const auto placement = placed({kA, kB, kC});
+    const auto dead = live({kB, kC}, {kA});
+    CopyReports said{{kB, holds(3, 10, 5)}, {kC, holds(3, 12, 5)}};
+    EXPECT_EQ(after_losses(placement, dead, &said)->leader, kC);
+    said[kB] = holds(4, 8, 5);
+    EXPECT_EQ(after_losses(placement, dead, &said)->leader, kB) << "a newer epoch is more than a longer log";
+    said[kB].serves = false;
+    const auto next = after_losses(placement, dead, &said);
+    EXPECT_EQ(next->leader, kC);
+    EXPECT_EQ(next->in_sync, Nodes{kC}) << "who does not serve leaves like one that is dead";
+    said.erase(kC);
+    EXPECT_EQ(after_losses(placement, dead, &said)->leader, kC) << "who has not said is better than none";
+    said[kC].serves = false;
+    EXPECT_EQ(after_losses(placement, dead, &said)->leader, NodeId{});
+}
+
+TEST(ReplicaPlanner, WhoLacksWhatIsCommittedIsInNoSet) {
+    const auto placement = placed({kA, kB, kC});
+    const CopyReports said{{kA, holds(1, 4, 4)}, {kB, holds(3, 12, 9)}, {kC, holds(3, 9, 7)}};
+    const auto next = after_resignation(placement, kA, live({kA, kB, kC}), &said);
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->leader, kB);
+    EXPECT_EQ(next->in_sync, (Nodes{kB, kC})) << "an older log of A was put back";
+    EXPECT_TRUE(next->eligible.empty());
+    // Who resigns goes behind its equals, and not behind those that hold less.
+    EXPECT_EQ(after_resigning(placement, kB, live({kA, kB, kC}), &said), std::nullopt);
+    auto led = placement;
+    led.leader = kB;
+    EXPECT_EQ(after_resigning(led, kB, live({kA, kB, kC}), &said)->leader, kB);
+    const CopyReports alike{{kA, holds(3, 12, 9)}, {kB, holds(3, 12, 9)}};
+    EXPECT_EQ(after_resigning(led, kB, live({kA, kB, kC}), &alike)->leader, kA);
+}
+
 TEST(ReplicaPlanner, DefaultMinInSync) {
     const std::vector<std::uint32_t> expected = {1, 1, 2, 2, 3};
     for (std::uint32_t copies = 1; copies <= 5; ++copies)
