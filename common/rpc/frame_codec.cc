@@ -116,6 +116,10 @@ std::string method_name(Method method) {
             return "export_copy";
         case Method::read_export:
             return "read_export";
+        case Method::drop_copy:
+            return "drop_copy";
+        case Method::copy_progress:
+            return "copy_progress";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }
@@ -130,6 +134,7 @@ bool changes_state(Method method) {
         case Method::register_node:
         case Method::accept_loss:
         case Method::assign_replicas:
+        case Method::drop_copy:
             return true;
         default:
             return false;

@@ -43,6 +43,8 @@ enum class Method : std::uint8_t {
     fetch = 20,            // replica_messages.h
     export_copy = 21,      // replica_messages.h
     read_export = 22,      // replica_messages.h
+    drop_copy = 23,        // copy_messages.h
+    copy_progress = 24,    // copy_messages.h
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

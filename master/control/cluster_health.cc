@@ -48,17 +48,25 @@ const NodeView* view_of(NodeId node, const std::vector<NodeView>& nodes) {
 }
 
 // What keeps those of `members` that are not in `others` from serving, and what to do about it.
-std::string hindrances(const std::vector<NodeId>& members, const std::vector<NodeId>& others,
-                       const std::vector<NodeView>& nodes) {
+std::string hindrances(const TableMeta& table, std::size_t number, const std::vector<NodeId>& members,
+                       const std::vector<NodeId>& others, const std::vector<NodeView>& nodes,
+                       const CopyProgress& progress) {
+    const PartitionId partition{static_cast<std::uint32_t>(number)};
     std::vector<NodeId> away, there;
+    std::string said;
     for (const auto node : members) {
         if (std::find(others.begin(), others.end(), node) != others.end()) continue;
         const auto* view = view_of(node, nodes);
-        const bool is_there = view != nullptr && view->state != State::dead;
-        (is_there ? there : away).push_back(node);
+        if (view == nullptr || view->state == State::dead)
+            away.push_back(node);
+        else if (const auto text = progress.text_of(table.id, partition, node); !text.empty())
+            said += "; " + view->address + " " + text;
+        else
+            there.push_back(node);
     }
     std::string text;
     if (!away.empty()) text += "; start " + list_of(away, nodes);
+    text += said;
     if (!there.empty())
         text += "; " + list_of(there, nodes) + (there.size() == 1 ? " answers and has" : " answer and have") +
                 " yet to catch up (if it does not: the slave's log says why)";
@@ -66,19 +74,21 @@ std::string hindrances(const std::vector<NodeId>& members, const std::vector<Nod
 }
 
 struct Held {
-    std::size_t led = 0, copies = 0, out_of_sync = 0;
+    std::size_t led = 0, copies = 0, out_of_sync = 0, leaving = 0;
 };
 
 struct Survey {
     std::size_t partitions = 0, not_served = 0, without_leader = 0, read_only = 0, short_of_copies = 0,
-                catching_up = 0;
+                catching_up = 0, damaged = 0;
     std::map<NodeId, Held> held;
     std::vector<HealthLine> headless, weak;
 
     void add(const TableMeta& table, std::size_t number, const PartitionPlacement& placed,
-             const std::vector<NodeView>& nodes) {
+             const std::vector<NodeView>& nodes, const CopyProgress& progress) {
         ++partitions;
         ++held[placed.leader].led;
+        for (const auto node : placed.removing)
+            ++held[node].leaving;
         for (const auto node : placed.replicas) {
             ++held[node].copies;
             if (std::find(placed.in_sync.begin(), placed.in_sync.end(), node) == placed.in_sync.end())
@@ -90,10 +100,18 @@ struct Survey {
             headless.push_back({"partition", name, "no leader",
                                 "neither read nor written: only " + missing_copies(placed, nodes) +
                                     " hold everything that was acknowledged, and none leads" +
-                                    hindrances(members_of(placed), {}, nodes)});
+                                    hindrances(table, number, members_of(placed), {}, nodes, progress)});
             return;
         }
-        if (!nodes.empty() && !is_served(placed, name, nodes)) return;
+        if (!nodes.empty() && !is_served(table, number, placed, name, nodes, progress)) return;
+        // What is in sync and does not serve has yet to be left out, or is the leader's affair.
+        const PartitionId partition{static_cast<std::uint32_t>(number)};
+        for (const auto node : placed.in_sync)
+            if (node != placed.leader && progress.is_stuck(table.id, partition, node)) {
+                ++damaged;
+                weak.push_back({"partition", name, "copy in trouble",
+                                address_of(node, nodes) + " " + progress.text_of(table.id, partition, node)});
+            }
         const auto wanted = std::min<std::size_t>(table.copies, rpc::kCopiesMax);
         if (placed.in_sync.size() < placed.min_in_sync) {
             ++read_only;
@@ -102,7 +120,7 @@ struct Survey {
                                 list_of(placed.in_sync, nodes) + ") and min_in_sync is " +
                                 std::to_string(placed.min_in_sync) +
                                 "; when its leader has changed since it cannot be read either" +
-                                hindrances(placed.replicas, placed.in_sync, nodes)});
+                                hindrances(table, number, placed.replicas, placed.in_sync, nodes, progress)});
         } else if (placed.in_sync.size() < wanted) {
             ++(placed.replicas.size() < wanted ? short_of_copies : catching_up);
             const bool too_few = placed.replicas.size() < wanted;
@@ -110,7 +128,8 @@ struct Survey {
                             std::to_string(placed.in_sync.size()) + " of " + std::to_string(wanted) +
                                 " copies are in sync (" + list_of(placed.in_sync, nodes) + ")" +
                                 (too_few ? "; there are not enough slaves for more, add some to slave.nodes"
-                                         : hindrances(placed.replicas, placed.in_sync, nodes))});
+                                         : hindrances(table, number, placed.replicas, placed.in_sync, nodes,
+                                                      progress))});
         }
     }
 
@@ -120,11 +139,20 @@ struct Survey {
         return members;
     }
 
-    // With one copy nobody else leads when its slave is gone.
-    bool is_served(const PartitionPlacement& placed, const std::string& name,
-                   const std::vector<NodeView>& nodes) {
+    // With one copy nobody else leads when its slave is gone, or cannot open it.
+    bool is_served(const TableMeta& table, std::size_t number, const PartitionPlacement& placed,
+                   const std::string& name, const std::vector<NodeView>& nodes,
+                   const CopyProgress& progress) {
         const auto* leader = view_of(placed.leader, nodes);
-        if (leader != nullptr && leader->state != State::dead) return true;
+        const PartitionId partition{static_cast<std::uint32_t>(number)};
+        if (leader != nullptr && leader->state != State::dead) {
+            if (!progress.is_stuck(table.id, partition, placed.leader)) return true;
+            ++not_served;
+            headless.push_back({"partition", name, "not served",
+                                "slave " + leader->address + ", which leads it, says: " +
+                                    progress.error_of(table.id, partition, placed.leader)});
+            return false;
+        }
         ++not_served;
         headless.push_back(
             {"partition", name, "not served",
@@ -137,7 +165,7 @@ struct Survey {
     }
 };
 
-std::string sentence(const Survey& survey, std::size_t away) {
+std::string sentence(const Survey& survey, std::size_t away, const CopyProgress& progress) {
     std::string text;
     const auto add = [&](std::size_t count, const char* one, const char* many) {
         if (count != 0) text += (text.empty() ? "" : "; ") + count_of(count, one, many);
@@ -154,6 +182,9 @@ std::string sentence(const Survey& survey, std::size_t away) {
         "partitions have fewer copies than asked for");
     add(survey.catching_up, "partition has copies that are not in sync",
         "partitions have copies that are not in sync");
+    if (const auto files = progress.files_text(); !files.empty())
+        text += (text.empty() ? "" : "; ") + ("catching up, " + files);
+    add(survey.damaged, "copy is in trouble", "copies are in trouble");
     add(away, "slave is away", "slaves are away");
     return text.empty() ? "all partitions are served, with all their copies" : text;
 }
@@ -168,13 +199,14 @@ std::string missing_copies(const PartitionPlacement& placement, const std::vecto
     return list_of(needed, nodes);
 }
 
-std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::vector<NodeView>& nodes) {
+std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::vector<NodeView>& nodes,
+                                       const CopyProgress& progress) {
     Survey survey;
     for (const auto& table : catalog.list()) {
         const auto placement = catalog.placement(table->id);
         if (placement == nullptr) continue;
         for (std::size_t i = 0; i < placement->partitions.size(); ++i)
-            survey.add(*table, i, placement->partitions[i], nodes);
+            survey.add(*table, i, placement->partitions[i], nodes, progress);
     }
     std::size_t away = 0;
     std::vector<HealthLine> lines(1);
@@ -184,18 +216,19 @@ std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::v
         auto detail = "leads " + count_of(held.led, "partition", "partitions") + ", holds " +
                       count_of(held.copies, "copy", "copies");
         if (held.out_of_sync != 0) detail += ", " + std::to_string(held.out_of_sync) + " not in sync";
+        if (held.leaving != 0) detail += ", is to lose " + std::to_string(held.leaving);
         if (node.silent_for)
             detail += ", last answer " + std::to_string(node.silent_for->count()) + " ms ago";
         if (!node.is_told_all && node.state == State::live) detail += ", is being told its assignments";
         lines.push_back({"slave", node.address, state_name(node.state), std::move(detail)});
     }
     const bool bad = survey.without_leader + survey.not_served + survey.read_only > 0;
-    const bool weak = away + survey.short_of_copies + survey.catching_up > 0;
+    const bool weak = away + survey.short_of_copies + survey.catching_up + survey.damaged > 0;
     lines.front() = {"cluster", catalog.size() == 0 ? "" : count_of(catalog.size(), "table", "tables"),
                      bad    ? "impaired"
                      : weak ? "weakened"
                             : "well",
-                     sentence(survey, away)};
+                     sentence(survey, away, progress)};
     for (auto* list : {&survey.headless, &survey.weak})
         for (auto& line : *list)
             if (lines.size() < 1 + nodes.size() + kPartitionsListed) lines.push_back(std::move(line));

@@ -6,6 +6,7 @@
 
 #include "master/catalog/catalog_cache.h"
 #include "master/control/copy_control.h"
+#include "master/control/copy_progress.h"
 
 namespace dl::master {
 
@@ -19,7 +20,8 @@ struct HealthLine {
 // First the cluster in one sentence, then the slaves, then partitions that are not well, those without a
 // leader first, kPartitionsListed at most.
 inline constexpr std::size_t kPartitionsListed = 100;
-std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::vector<NodeView>& nodes);
+std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::vector<NodeView>& nodes,
+                                       const CopyProgress& progress = {});
 
 // The slaves, by address, one of which is needed for a partition without a leader.
 std::string missing_copies(const PartitionPlacement& placement, const std::vector<NodeView>& nodes);

@@ -68,6 +68,12 @@ class NodeLiveness {
     // When the state of one of the nodes changes by itself, if nothing is heard; Time::max(): never.
     Time next_change(Time now) const;
 
+    // As its last reply said; "": none yet.
+    std::string process(NodeId node) const {
+        const auto found = nodes_.find(node);
+        return found == nodes_.end() ? "" : found->second.process;
+    }
+
   private:
     struct Known {
         std::string process;

@@ -1,6 +1,9 @@
 #include "master/control/replica_index.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "master/control/replica_planner.h"
 
 namespace dl::master {
 namespace {
@@ -28,6 +31,7 @@ rpc::ReplicaAssignment assignment(const TableMeta& table, std::size_t partition,
     assigned.in_sync = placed.in_sync;
     assigned.replicas = assigned_nodes(placed);
     assigned.min_in_sync = placed.min_in_sync;
+    assigned.eligible = placed.eligible;
     return assigned;
 }
 
@@ -52,6 +56,7 @@ void ReplicaIndex::drop(const Table& table) {
             auto& book = books_[node];
             ++book.activity;
             book.pending.erase({table.meta->id, PartitionId{static_cast<std::uint32_t>(i)}});
+            book.losing.erase({table.meta->id, PartitionId{static_cast<std::uint32_t>(i)}});
         }
     }
 }
@@ -70,6 +75,7 @@ void ReplicaIndex::take(const Table* before, const Table& now, bool tell) {
                 auto& book = books_[node];
                 ++book.activity;
                 book.pending.erase(key);
+                book.losing.erase(key);
             }
         }
         if (!is) continue;
@@ -79,6 +85,8 @@ void ReplicaIndex::take(const Table* before, const Table& now, bool tell) {
             ++book.activity;
             if (tell) book.pending.insert(key);
         }
+        for (const auto& removal : removals(partitions[i]))
+            books_[removal.node].losing.insert(key);
     }
 }
 
@@ -173,6 +181,23 @@ void ReplicaIndex::told(NodeId node, const Telling& telling) {
         if (known == nullptr || known->placement->partitions[key.second.value].version == version)
             book.pending.erase(key);
     }
+}
+
+std::vector<ReplicaIndex::Drop> ReplicaIndex::drops(NodeId node, std::size_t most) const {
+    std::vector<Drop> found;
+    const auto book = books_.find(node);
+    if (book == books_.end()) return found;
+    for (const auto& key : book->second.losing) {
+        if (found.size() == most) break;
+        const auto* known = table(key.first);
+        if (known == nullptr || book->second.pending.contains(key)) continue;
+        const auto& placed = known->placement->partitions[key.second.value];
+        for (auto& removal : removals(placed))
+            if (removal.node == node)
+                found.push_back(
+                    {key, ref(*known->meta, key.second.value), placed.version, std::move(removal.next)});
+    }
+    return found;
 }
 
 bool ReplicaIndex::is_told_all(NodeId node) const {

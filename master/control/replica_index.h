@@ -50,6 +50,14 @@ class ReplicaIndex {
     // nullopt: nothing. Until told() or the next call the partitions stay to be told.
     std::optional<Telling> next_telling(NodeId node);
     void told(NodeId node, const Telling& telling);
+    // Copies that `node` holds and is to lose, of which it has been told that they are none any more.
+    struct Drop {
+        ReplicaKey key;
+        rpc::ReplicaRef replica;
+        std::uint32_t version = 0;
+        PartitionPlacement next;  // once it has lost it
+    };
+    std::vector<Drop> drops(NodeId node, std::size_t most) const;
     bool is_told_all(NodeId node) const;
     bool is_told(NodeId node, TableId table) const;
     // Everything, once more: it has something else.
@@ -61,7 +69,8 @@ class ReplicaIndex {
         std::uint64_t digest = 0;
         std::uint64_t activity = 0;
         std::set<ReplicaKey> pending;
-        bool addresses = true;  // are to be told
+        std::set<ReplicaKey> losing;  // it is among those that may lose their copies now
+        bool addresses = true;        // are to be told
     };
     void count(const rpc::ReplicaRef& replica, const PartitionPlacement& placed, bool add);
     void drop(const Table& table);

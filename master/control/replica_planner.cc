@@ -244,8 +244,13 @@ std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& place
         remove(next.eligible, node);
         remove(next.adding, node);
     }
+    for (const auto node : proposal.lost)
+        if (node != from) {
+            remove(next.in_sync, node);
+            remove(next.eligible, node);
+        }
     std::set<NodeId> leaving;
-    for (const auto node : placement.in_sync)
+    for (const auto node : next.in_sync)
         if (node != from && !contains(proposal.in_sync, node)) leaving.insert(node);
     leave_in_sync(next, leaving);
     settle_min_in_sync(next, settled);
@@ -306,6 +311,20 @@ std::optional<PartitionPlacement> with_copies(const PartitionPlacement& placemen
     }
     settle_min_in_sync(next, settled);
     return if_changed(placement, std::move(next));
+}
+
+std::vector<Removal> removals(const PartitionPlacement& placement) {
+    std::vector<Removal> found;
+    const bool others_have_it = placement.leader != NodeId{} && placement.adding.empty() &&
+                                placement.in_sync.size() >= placement.min_in_sync;
+    if (!others_have_it) return found;
+    for (const auto node : placement.removing) {
+        if (contains(placement.in_sync, node) || contains(placement.eligible, node)) continue;
+        auto next = placement;
+        remove(next.removing, node);
+        found.push_back({node, std::move(next)});
+    }
+    return found;
 }
 
 Result<PartitionPlacement> elect_unclean(const PartitionPlacement& placement, NodeId node,

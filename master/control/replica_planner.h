@@ -77,6 +77,14 @@ std::optional<PartitionPlacement> with_copies(const PartitionPlacement& placemen
                                               const std::vector<NodeId>& candidates,
                                               const std::set<NodeId>& gone);
 
+// Those of `removing` that may lose their copies now, each with the placement once it has: they are in no
+// set, and those that are to have copies have them (none is being added, min_in_sync of them are in sync).
+struct Removal {
+    NodeId node;
+    PartitionPlacement next;
+};
+std::vector<Removal> removals(const PartitionPlacement& placement);
+
 // An order of an operator: `node`, whatever it lacks, leads and is the only member in sync. Acknowledged rows
 // may be lost. INVALID_REQUEST when the partition has a leader, or the node holds no copy or does not answer.
 Result<PartitionPlacement> elect_unclean(const PartitionPlacement& placement, NodeId node,

@@ -1,8 +1,12 @@
 // Copies of partitions: how many there are to be, how they are, and who leads when nobody may.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
+#include "common/rpc/messages/copy_messages.h"
 #include "master/control/cluster_health.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
@@ -24,6 +28,34 @@ Result<NodeView> named_node(const std::vector<NodeView>& nodes, const std::strin
     return make_error(ErrorCode::not_found, "there is no slave '" + name + "'; there are " + list);
 }
 
+namespace asio = boost::asio;
+constexpr auto kProgressPatience = std::chrono::milliseconds(1500);
+
+// Of all slaves that answer, in time for people.
+asio::awaitable<CopyProgress> ask_progress(Services& services, const std::vector<NodeView>& nodes,
+                                           rpc::Deadline deadline) {
+    CopyProgress progress;
+    deadline = std::min(deadline, std::chrono::steady_clock::now() + kProgressPatience);
+    const rpc::CopyProgressRequest request{services.catalog.cluster_id()};
+    const auto json = rpc::encode(request);
+    std::vector<Task> tasks;
+    for (const auto& node : nodes) {
+        if (node.state != NodeView::State::live && node.state != NodeView::State::stopping) continue;
+        auto client = services.routes.slaves().client(node.address);
+        if (client.has_error()) continue;
+        tasks.emplace_back([&progress, &json, id = node.id, slave = *client,
+                            deadline]() -> asio::awaitable<void> {
+            std::vector<SharedBytes> nothing;
+            auto reply = co_await slave->call(rpc::Method::copy_progress, json, std::move(nothing), deadline);
+            if (reply.has_error()) co_return;  // how the others are is said all the same
+            const auto said = rpc::decode_reply<rpc::CopyProgressReply>(reply->end_json);
+            if (said.has_value()) progress.add(id, *said);
+        });
+    }
+    co_await run_all(std::move(tasks));
+    co_return progress;
+}
+
 }  // namespace
 
 CommandRun run(Services& services, CommandContext& context, SetCopies command) {
@@ -33,7 +65,9 @@ CommandRun run(Services& services, CommandContext& context, SetCopies command) {
 }
 
 CommandRun run(Services& services, CommandContext& context, ClusterStatus) {
-    const auto health = cluster_health(services.catalog.tables(), known_nodes(services));
+    const auto nodes = known_nodes(services);
+    const auto progress = co_await ask_progress(services, nodes, context.deadline);
+    const auto health = cluster_health(services.catalog.tables(), nodes, progress);
     ListedTexts listed{{"what", "name", "state", "detail"}, {}};
     for (const auto& line : health)
         listed.rows.push_back({line.what, line.name, line.state, line.detail});

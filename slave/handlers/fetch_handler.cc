@@ -89,6 +89,9 @@ rpc::RpcHandler make_fetch_handler(HandlerContext& context) {
         auto found = context.replicas->sessions().of(*request);
         if (found.has_error()) co_return rpc::encode(rpc::FetchReply{});
         const auto session = std::move(*found);
+        for (const auto& ref : request->damaged)
+            if (const auto replica = context.replicas->find(ref))
+                replica->follower_damaged(request->follower);
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(request->wait_ms);
         std::vector<FetchFrame> frames;
         constexpr std::size_t kInlineMax = 64;

@@ -28,6 +28,8 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
         all[Method::fetch] = make_fetch_handler(context);
         all[Method::export_copy] = make_export_copy_handler(context);
         all[Method::read_export] = make_read_export_handler(context);
+        all[Method::drop_copy] = make_drop_copy_handler(context);
+        all[Method::copy_progress] = make_copy_progress_handler(context);
     }
     return all;
 }

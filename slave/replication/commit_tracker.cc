@@ -97,6 +97,16 @@ bool CommitTracker::lags(const Follower& follower, std::int64_t now_us) const {
     return now_us - follower.at_end_us > lag_us_max_;
 }
 
+bool CommitTracker::is_settled() const {
+    if (!joining_.empty() || sets_.in_sync.size() != sets_.replicas.size()) return false;
+    return std::all_of(sets_.in_sync.begin(), sets_.in_sync.end(), [&](NodeId node) {
+        if (node == self_) return true;
+        const auto follower = followers_.find(node);
+        return follower != followers_.end() && follower->second.heard &&
+               follower->second.synced_end >= log_end_;
+    });
+}
+
 std::optional<std::vector<NodeId>> CommitTracker::wanted(std::int64_t now_us) {
     std::vector<NodeId> set;
     for (const auto node : sets_.in_sync) {

@@ -55,6 +55,10 @@ class CommitTracker {
     // on.
     std::optional<std::vector<NodeId>> wanted(std::int64_t now_us);
 
+    // All replicas are in sync and at the end, and nothing is asked for: until something happens wanted()
+    // gives nothing, however late it is.
+    bool is_settled() const;
+
     struct Follower {
         Offset synced_end = 0;
         bool heard = false;  // in this epoch

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
@@ -25,11 +26,28 @@ class CopyStore {
     };
     // TABLE_NOT_FOUND, PARTITION_NOT_FOUND, CORRUPT_DATA (another incarnation), or why it does not serve.
     virtual Result<Opened> opened(TableId table, std::uint64_t incarnation, PartitionId id) const = 0;
+    // It is here and cannot be opened, because what it holds is damaged or lacks acknowledged records.
+    virtual bool is_damaged(TableId table, std::uint64_t incarnation, PartitionId id) const = 0;
+    // Another number whenever opened() or is_damaged() of some partition may tell something else.
+    virtual std::uint64_t changes() const = 0;
     // These partitions have, or had, other copies, and these leader epochs: when they are opened again they
     // lead nothing before they are told to. Older epochs and partitions that are not here are ignored.
     // Durable on return; blocks (work pool).
     virtual Result<void> note_copies(TableId table, std::uint64_t incarnation,
                                      const LeaderEpochs& epochs) = 0;
+
+    // Partitions that are here and do not serve, or take no writes, and why: the first of them.
+    struct Trouble {
+        TableId table;
+        std::uint64_t incarnation = 0;
+        PartitionId partition;
+        Error error;
+    };
+    virtual std::vector<Trouble> troubles(std::size_t count_max) const = 0;
+    // The partition is gone from this node, with the last one of it the table; durable on return, fine when
+    // it is not here. CORRUPT_DATA: of another incarnation. After an error it does not serve, and the order
+    // is repeated. Blocks.
+    virtual Result<void> drop_copy(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
 
     // An empty directory in which a partition is made anew from the files of its leader, in place of the one
     // that is here, which goes on meanwhile: files, and where to. Blocks.
@@ -38,7 +56,8 @@ class CopyStore {
         std::string directory;
     };
     virtual Result<Refill> begin_refill(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
-    // What lies there, durable, is the partition from now on; the one before is removed. Blocks.
+    // What lies there, durable, is the partition from now on; the one before is removed, or set aside when it
+    // could not be opened. Blocks.
     virtual Result<void> finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
 };
 

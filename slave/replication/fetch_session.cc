@@ -33,7 +33,7 @@ Result<Replica::Answer> FetchSession::place(const std::shared_ptr<Replica>& repl
         if (fresh) slots_.emplace_back();
         slot = at->second;
         slots_[slot].replica = replica;
-        slots_[slot].placed = false;
+        slots_[slot].placed = slots_[slot].records = slots_[slot].committed = false;
     }
     // First, so that nothing is missed in between.
     replica->listen(follower_, weak_from_this(), slot);
@@ -45,8 +45,9 @@ Result<Replica::Answer> FetchSession::place(const std::shared_ptr<Replica>& repl
     placed.epoch = position.epoch;
     placed.offset = position.offset;
     placed.placed = true;
-    placed.records = answer->has_records;
-    placed.committed = answer->high_watermark > placed.high_watermark_sent;
+    // Or news that came behind the report.
+    placed.records = placed.records || answer->has_records;
+    placed.committed = placed.committed || answer->high_watermark > placed.high_watermark_sent;
     if (placed.records || placed.committed) queue(slot);
     return answer;
 }

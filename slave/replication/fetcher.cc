@@ -21,6 +21,7 @@ using std::chrono::steady_clock;
 constexpr auto kComponent = "slave.fetch";
 constexpr milliseconds kPauseFirst{20}, kPauseMax{500};
 constexpr milliseconds kRefillPause{5000};
+constexpr milliseconds kDamagedPause{500};
 constexpr auto kLogInterval = std::chrono::seconds(60);
 
 // How long a partition is left alone after its leader's answer could not be taken.
@@ -164,6 +165,18 @@ rpc::FetchRequest Fetcher::next_request() {
                 wait = std::min(wait, std::chrono::ceil<milliseconds>(one.not_before - now));
                 continue;
             }
+            if (one.replica->is_damaged()) {
+                // Tried again after a pause, also while another one is being made anew.
+                wait = std::min(wait, kDamagedPause);
+                // Until it has left the sets it counts.
+                if (one.replica->is_member()) {
+                    if (request.damaged.size() < rpc::FetchRequest::kPositionsMax)
+                        request.damaged.push_back(ref);
+                    continue;
+                }
+                if (!refilling_ && !stopping_) post_refill(one);
+                continue;
+            }
             if (asked.size() == rpc::FetchRequest::kPositionsMax) {
                 wait = milliseconds(0);
                 break;
@@ -253,6 +266,7 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
     auto& one = found->second;
     one.changed = true;
     if (taken.has_value()) {
+        one.trouble.clear();
         one.not_before = {};
         return;
     }
@@ -261,11 +275,14 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
     one.not_before = now + pause_after(error.code);
     if (error.code == ErrorCode::not_leader) return;
     if (error.code == ErrorCode::not_found && !stopping_ && !refilling_) {
-        refilling_ = one.refilled = true;
-        asio::post(executor_,
-                   [self = shared_from_this(), replica = one.replica] { self->begin_refill(replica); });
+        post_refill(one);
         return;
     }
+    if (error.code == ErrorCode::not_found && refilling_) {
+        one.trouble = "waits for its turn to get its leader's files";
+        return;
+    }
+    one.trouble = error.to_text();
     if (error.code == one.last_error && now - one.logged < kLogInterval) return;
     one.last_error = error.code;
     one.logged = now;
@@ -273,9 +290,37 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
              {{"partition", one.replica->name()}, {"leader", address_}, {"error", error}});
 }
 
-void Fetcher::begin_refill(std::shared_ptr<Replica> replica) {
+void Fetcher::post_refill(Following& one) {
+    refilling_ = one.refilled = true;
+    one.meter = std::make_shared<RefillMeter>();
+    asio::post(executor_, [self = shared_from_this(), replica = one.replica, meter = one.meter] {
+        self->begin_refill(replica, meter);
+    });
+}
+
+void Fetcher::add_troubles(std::vector<rpc::CopyTrouble>& troubles) const {
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    for (const auto& [ref, one] : following_) {
+        if (!one.refilled && one.trouble.empty()) continue;
+        if (troubles.size() == rpc::kCopyProgressMax) return;
+        rpc::CopyTrouble trouble;
+        trouble.replica = ref;
+        if (one.refilled && one.meter != nullptr) {
+            trouble.bytes_done = one.meter->bytes_done;
+            trouble.bytes_total = one.meter->bytes_total;
+            trouble.elapsed_ms = static_cast<std::uint64_t>(
+                std::chrono::duration_cast<milliseconds>(now - one.meter->began).count());
+        } else {
+            trouble.error = one.trouble.substr(0, rpc::kTroubleBytesMax);
+        }
+        troubles.push_back(std::move(trouble));
+    }
+}
+
+void Fetcher::begin_refill(std::shared_ptr<Replica> replica, std::shared_ptr<RefillMeter> meter) {
     RefillSource from{leader_, identity_.cluster_id, identity_.self};
-    const auto run = [from, to = refills_, replica] { return refill(from, to, replica); };
+    const auto run = [from, to = refills_, replica, meter] { return refill(from, to, replica, meter); };
     asio::co_spawn(executor_, run,
                    [self = shared_from_this(), replica](std::exception_ptr thrown, Result<void> refilled) {
                        if (thrown) refilled = make_error(ErrorCode::internal, "making a copy anew threw");
@@ -292,6 +337,9 @@ void Fetcher::end_refill(const std::shared_ptr<Replica>& replica, const Result<v
     if (const auto found = following_.find(replica->ref()); found != following_.end()) {
         auto& one = found->second;
         one.refilled = false;
+        one.meter.reset();
+        one.trouble =
+            refilled.has_error() ? "it could not be made anew: " + refilled.error().to_text() : std::string();
         one.changed = true;
         one.not_before = steady_clock::now() + (refilled.has_error() ? kRefillPause : milliseconds(0));
     }

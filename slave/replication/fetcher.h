@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/async/async_event.h"
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/replication/fetch_frame.h"
 #include "slave/replication/refill.h"
@@ -42,6 +43,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     // Exactly these are followed from now on.
     void follow(std::vector<std::shared_ptr<Replica>> replicas);
     void start();
+    // Copies that get files of the leader, or do not come forward.
+    void add_troubles(std::vector<rpc::CopyTrouble>& troubles) const;
     // No fetch begins any more; the one under way is given up. Returns at once.
     void stop();
     // Until it has ended; not from a thread of its executor.
@@ -54,6 +57,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
         bool refilled = false;  // it is being made anew
         std::chrono::steady_clock::time_point not_before{};
         ErrorCode last_error = ErrorCode::internal;  // logged
+        std::string trouble;                         // the last error; "": it comes forward
+        std::shared_ptr<RefillMeter> meter;          // while it is made anew
         std::chrono::steady_clock::time_point logged{};
     };
     boost::asio::awaitable<void> run();
@@ -61,8 +66,9 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     rpc::FetchRequest next_request();
     boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
     void took(const rpc::ReplicaRef& ref, const Result<void>& taken);
-    // One at a time.
-    void begin_refill(std::shared_ptr<Replica> replica);
+    // One at a time. Under the mutex.
+    void post_refill(Following& one);
+    void begin_refill(std::shared_ptr<Replica> replica, std::shared_ptr<RefillMeter> meter);
     void end_refill(const std::shared_ptr<Replica>& replica, const Result<void>& refilled);
 
     const boost::asio::any_io_executor executor_;
@@ -72,7 +78,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     const RefillTarget refills_;
     const std::shared_ptr<rpc::RpcClient> leader_;
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable ended_changed_;
     std::map<rpc::ReplicaRef, Following> following_;
     std::set<rpc::ReplicaRef> left_;

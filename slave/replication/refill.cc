@@ -38,8 +38,16 @@ bool is_file_name(const std::string& name) {
 
 class Refilling {
   public:
-    Refilling(RefillSource from, RefillTarget to, rpc::ExportCopyReply exported, CopyStore::Refill place)
-        : from_(std::move(from)), to_(to), exported_(std::move(exported)), place_(std::move(place)) {}
+    Refilling(RefillSource from, RefillTarget to, rpc::ExportCopyReply exported, CopyStore::Refill place,
+              std::shared_ptr<RefillMeter> meter)
+        : from_(std::move(from)),
+          to_(to),
+          exported_(std::move(exported)),
+          place_(std::move(place)),
+          meter_(std::move(meter)) {
+        for (const auto& file : exported_.files)
+            meter_->bytes_total += file.bytes;
+    }
 
     asio::awaitable<Result<void>> run() {
         auto text = co_await read_manifest();
@@ -63,7 +71,7 @@ class Refilling {
         auto finished = co_await run_on(*to_.work, finish);
         co_return finished;
     }
-    std::uint64_t bytes() const { return bytes_; }
+    std::uint64_t bytes() const { return meter_->bytes_done; }
 
   private:
     asio::awaitable<Result<std::string>> read_manifest() {
@@ -124,7 +132,7 @@ class Refilling {
         if (reply.has_error()) co_return std::move(reply).error();
         if (reply->data.size() != 1 || reply->data[0].empty() || reply->data[0].size() > length)
             co_return make_error(ErrorCode::corrupt_data, "the leader's file is shorter than it was");
-        bytes_ += reply->data[0].size();
+        meter_->bytes_done += reply->data[0].size();
         co_return reply->data[0];
     }
 
@@ -132,12 +140,13 @@ class Refilling {
     const RefillTarget to_;
     const rpc::ExportCopyReply exported_;
     const CopyStore::Refill place_;
-    std::uint64_t bytes_ = 0;
+    const std::shared_ptr<RefillMeter> meter_;
 };
 
 }  // namespace
 
-asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::shared_ptr<Replica> replica) {
+asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::shared_ptr<Replica> replica,
+                                     std::shared_ptr<RefillMeter> meter) {
     const auto assignment = replica->assignment();
     const auto ref = replica->ref();
     if (std::find(assignment.in_sync.begin(), assignment.in_sync.end(), from.self) !=
@@ -170,7 +179,7 @@ asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::sh
              {{"partition", replica->name()},
               {"leader", from.leader->address()},
               {"files", exported->files.size()}});
-    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place));
+    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place), std::move(meter));
     auto copied = co_await refilling.run();
     if (copied.has_error()) co_return std::move(copied).error();
     auto finish = [to, ref, replica] {

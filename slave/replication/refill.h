@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,9 +32,15 @@ struct RefillTarget {
     // Ended early when it is set.
     const std::atomic<bool>* stop = nullptr;
 };
+// How far it is; read by others while it goes on.
+struct RefillMeter {
+    const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+    std::atomic<std::uint64_t> bytes_done{0}, bytes_total{0};
+};
 // An error leaves the partition that was there. INVALID_REQUEST when this copy is in its in-sync set: then it
 // has records that others may lack.
 boost::asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to,
-                                            std::shared_ptr<Replica> replica);
+                                            std::shared_ptr<Replica> replica,
+                                            std::shared_ptr<RefillMeter> meter);
 
 }  // namespace dl::slave

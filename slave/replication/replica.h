@@ -8,13 +8,16 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/messages/replica_messages.h"
 #include "slave/replication/commit_tracker.h"
 #include "slave/replication/copy_store.h"
 #include "slave/replication/lease.h"
+#include "slave/replication/unsettled_replicas.h"
 
 namespace dl::slave {
 
@@ -32,6 +35,7 @@ struct ReplicaContext {
     const Lease* lease = nullptr;
     std::function<std::int64_t()> uptime_us;
     std::int64_t lag_us_max = 0;
+    std::shared_ptr<UnsettledReplicas> unsettled;
 };
 
 class Replica final : public CommitGate, public std::enable_shared_from_this<Replica> {
@@ -78,13 +82,30 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // The follower's session listens from now on, in place of an earlier one.
     void listen(NodeId follower, std::weak_ptr<ReplicaListener> listener, std::size_t slot);
 
-    // What it asks the controller for; nullopt: nothing.
-    std::optional<rpc::ReplicaProposal> proposal();
+    // A follower says that it cannot open its copy: the controller is asked to leave it out of all sets.
+    void follower_damaged(NodeId follower);
+    // Followers that are not in sync, or not at the end.
+    void add_lags(std::vector<rpc::FollowerLag>& lags) const;
+
+    // What it asks the controller for. `settled`: nothing, and only something that happens changes that: then
+    // it adds itself to the unsettled.
+    struct Asked {
+        std::optional<rpc::ReplicaProposal> proposal;
+        bool settled = false;
+    };
+    Asked ask();
+    // Its partition may have failed by itself. Every second or so.
+    void look_for_failure();
     // What it has, for an election.
     rpc::CopyReport copy_report() const;
 
     // --- as a follower ---
-    // The node it follows; 0: it does not. And the position to fetch from.
+    // Its partition is here and cannot be opened for damage: as a follower it is to be made anew.
+    bool is_damaged() const;
+    void note_damage(bool damaged);
+    // Of in_sync or eligible, as it was told last: what it holds counts.
+    bool is_member() const;
+    // The node it follows, also with a copy that is damaged; 0: it does not. And the position to fetch from.
     NodeId follows() const;
     Position position() const;
     // What the leader sent: records are written, synced and, as far as they are committed, applied; or the
@@ -99,6 +120,9 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
         std::size_t slot = 0;
     };
     std::shared_ptr<Partition> partition() const;
+    // Under the mutex: whether it is to be added to the unsettled.
+    [[nodiscard]] bool watch();
+    void unsettle();
     void take_part(const rpc::ReplicaAssignment& assignment, const CopyStore::Opened& opened);
     using Listeners = std::map<NodeId, Listener>;
     static void tell(bool records, const std::shared_ptr<const Listeners>& listeners);
@@ -112,6 +136,8 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     std::optional<CopyStore::Opened> opened_;
     std::optional<CommitTracker> tracker_;  // it leads
     bool resigns_ = false;                  // it was to lead in an epoch of an earlier life
+    bool damaged_ = false;                  // it could not be opened
+    bool watched_ = false;                  // it is among the unsettled
     // Since it was opened it has led, or has had all that its leader knew to be committed: what it knows is
     // not of an earlier life.
     bool heard_ = false;
@@ -119,6 +145,7 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // listens.
     std::shared_ptr<const Listeners> listeners_;
     std::map<NodeId, std::unique_ptr<RetentionHold>> holds_;
+    std::set<NodeId> damaged_followers_;  // as they said last
 };
 
 }  // namespace dl::slave

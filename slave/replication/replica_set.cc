@@ -1,6 +1,7 @@
 #include "slave/replication/replica_set.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -70,27 +71,23 @@ Result<void> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
                 context.self = self;
                 context.lease = &lease_;
                 context.uptime_us = uptime_us;
+                context.unsettled = unsettled_;
                 context.lag_us_max =
                     std::chrono::duration_cast<std::chrono::microseconds>(options_.lag_max).count();
                 known = std::make_shared<Replica>(ref, context);
             }
             replica = known;
         }
-        std::optional<CopyStore::Opened> opened;
-        if (auto found = store_.opened(ref.table, ref.incarnation, ref.partition); found.has_value())
-            opened = std::move(*found);
-        replica->assign(assignment, opened);
+        replica->assign(assignment, look_up(*replica));
         const auto version = replica->assignment().version;
         const bool is_copy = std::find(assignment.replicas.begin(), assignment.replicas.end(), self) !=
                              assignment.replicas.end();
         const std::unique_lock lock(mutex_);
-        if (const auto counted = versions_.find(ref); counted != versions_.end())
-            digest_ -= rpc::assignment_digest(ref, counted->second);
+        uncount(ref);
         if (is_copy || version != assignment.version) {
             versions_[ref] = version;
             digest_ += rpc::assignment_digest(ref, version);
         } else {
-            versions_.erase(ref);
             replicas_.erase(ref);
         }
     }
@@ -106,17 +103,20 @@ rpc::HeartbeatReply ReplicaSet::heartbeat(const rpc::HeartbeatRequest& request) 
     reply.stopping = stopping_;
     if (request.cluster_id == identity_.cluster_id() && request.process == process_ && request.answers != 0)
         lease_.granted(request.controller, request.answers, std::int64_t{request.lease_ms} * 1000);
-    std::vector<std::shared_ptr<Replica>> replicas;
     {
         const std::shared_lock lock(mutex_);
         reply.assignments = digest_;
-        replicas.reserve(replicas_.size());
-        for (const auto& [ref, replica] : replicas_)
-            replicas.push_back(replica);
     }
-    for (const auto& replica : replicas) {
-        if (reply.proposals.size() == rpc::kAssignmentsMax) break;
-        if (auto proposal = replica->proposal()) reply.proposals.push_back(std::move(*proposal));
+    for (auto& one : unsettled_->take()) {
+        const auto replica = one.lock();
+        if (replica == nullptr) continue;
+        if (reply.proposals.size() == rpc::kAssignmentsMax) {
+            unsettled_->add(std::move(one));
+            continue;
+        }
+        auto asked = replica->ask();
+        if (!asked.settled) unsettled_->add(std::move(one));
+        if (asked.proposal) reply.proposals.push_back(std::move(*asked.proposal));
     }
     for (const auto& ref : request.asked)
         reply.reports.push_back(copy_report(ref));
@@ -151,23 +151,33 @@ Result<rpc::ExportCopyReply> ReplicaSet::export_copy(const rpc::ExportCopyReques
 void ReplicaSet::tick() {
     exports_.expire();
     const std::lock_guard one_at_a_time(assigning_);
+    // First: what changes from here on is seen by the next tick.
+    const auto changes = store_.changes();
     std::vector<std::shared_ptr<Replica>> replicas;
     {
         const std::shared_lock lock(mutex_);
+        replicas.reserve(replicas_.size());
         for (const auto& [ref, replica] : replicas_)
             replicas.push_back(replica);
     }
+    for (const auto& replica : replicas)
+        replica->look_for_failure();
+    if (changes == std::exchange(changes_seen_, changes)) return;
     for (const auto& replica : replicas)
         bind(*replica);
     follow();
 }
 
-void ReplicaSet::bind(Replica& replica) {
+std::optional<CopyStore::Opened> ReplicaSet::look_up(Replica& replica) const {
     const auto& ref = replica.ref();
-    std::optional<CopyStore::Opened> opened;
-    if (auto found = store_.opened(ref.table, ref.incarnation, ref.partition); found.has_value())
-        opened = std::move(*found);
-    replica.rebind(opened);
+    auto found = store_.opened(ref.table, ref.incarnation, ref.partition);
+    replica.note_damage(found.has_error() && store_.is_damaged(ref.table, ref.incarnation, ref.partition));
+    if (found.has_error()) return std::nullopt;
+    return std::move(*found);
+}
+
+void ReplicaSet::bind(Replica& replica) {
+    replica.rebind(look_up(replica));
 }
 
 // The fetchers there are to be, with what each follows.
@@ -212,6 +222,72 @@ void ReplicaSet::follow() {
     }
     for (const auto& fetcher : ended)
         fetcher->stop();
+}
+
+Result<void> ReplicaSet::drop_copy(const rpc::DropCopyRequest& request) {
+    if (identity_.node_id() == NodeId{} || identity_.cluster_id() != request.cluster_id)
+        return make_error(ErrorCode::unavailable, "the slave is not a member of the master's cluster");
+    const std::lock_guard one_at_a_time(assigning_);
+    if (!lease_.is_of(request.controller))
+        return make_error(
+            ErrorCode::not_leader,
+            "the order is of another controller than the one whose heartbeats this slave answers");
+    if (request.process != process_)
+        return make_error(ErrorCode::invalid_request, "the order is for an earlier life of this slave");
+    const auto& ref = request.replica;
+    if (const auto replica = find(ref); replica != nullptr) {
+        const auto told = replica->assignment();
+        const bool is_copy =
+            std::find(told.replicas.begin(), told.replicas.end(), identity_.node_id()) != told.replicas.end();
+        if (is_copy || told.version > request.version)
+            return make_error(ErrorCode::invalid_request, replica->name() + " is a copy here in version " +
+                                                              std::to_string(told.version) +
+                                                              " of its placement; nothing was removed");
+    }
+    {
+        const std::unique_lock lock(mutex_);
+        uncount(ref);
+        replicas_.erase(ref);
+    }
+    return store_.drop_copy(ref.table, ref.incarnation, ref.partition);
+}
+
+rpc::CopyProgressReply ReplicaSet::progress() const {
+    std::vector<std::shared_ptr<Replica>> replicas;
+    std::vector<std::shared_ptr<Fetcher>> fetchers;
+    {
+        const std::shared_lock lock(mutex_);
+        for (const auto& [ref, replica] : replicas_)
+            replicas.push_back(replica);
+        for (const auto& [leader, fetcher] : fetchers_)
+            fetchers.push_back(fetcher);
+    }
+    rpc::CopyProgressReply reply;
+    for (const auto& replica : replicas)
+        replica->add_lags(reply.lags);
+    std::set<rpc::ReplicaRef> told;
+    for (const auto& fetcher : fetchers)
+        fetcher->add_troubles(reply.troubles);
+    for (const auto& trouble : reply.troubles)
+        told.insert(trouble.replica);
+    for (const auto& trouble : store_.troubles(rpc::kCopyProgressMax)) {
+        if (reply.troubles.size() >= rpc::kCopyProgressMax) break;
+        rpc::ReplicaRef ref{trouble.table, trouble.incarnation, trouble.partition};
+        if (told.contains(ref)) continue;
+        rpc::CopyTrouble said;
+        said.replica = ref;
+        said.error = trouble.error.to_text().substr(0, rpc::kTroubleBytesMax);
+        reply.troubles.push_back(std::move(said));
+    }
+    if (reply.troubles.size() > rpc::kCopyProgressMax) reply.troubles.resize(rpc::kCopyProgressMax);
+    return reply;
+}
+
+void ReplicaSet::uncount(const rpc::ReplicaRef& ref) {
+    const auto counted = versions_.find(ref);
+    if (counted == versions_.end()) return;
+    digest_ -= rpc::assignment_digest(ref, counted->second);
+    versions_.erase(counted);
 }
 
 void ReplicaSet::forget(TableId table) {

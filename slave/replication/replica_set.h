@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/messages/replica_messages.h"
 #include "slave/replication/copy_store.h"
 #include "slave/replication/fetch_session.h"
@@ -60,6 +61,13 @@ class ReplicaSet {
 
     // Looks for partitions that were opened anew, came or went. Every second or so; blocks.
     void tick();
+    // The copy of this node, which is to be one no longer: removed from the disk, durable on return, also
+    // when it is gone already; blocks. INVALID_REQUEST when a newer placement than the one named has been
+    // told, or the order is for another life of this process; NOT_LEADER as assign().
+    Result<void> drop_copy(const rpc::DropCopyRequest& request);
+    // Copies led here that are not up to date, and copies here that are made anew, do not come forward or
+    // cannot be opened. Blocks for a moment.
+    rpc::CopyProgressReply progress() const;
     // The table is gone from this node.
     void forget(TableId table);
     // From now on it says that it is to lead nothing any more; waits until that is so, or the time is over.
@@ -69,7 +77,10 @@ class ReplicaSet {
 
   private:
     rpc::CopyReport copy_report(const rpc::ReplicaRef& ref) const;
+    std::optional<CopyStore::Opened> look_up(Replica& replica) const;
     void bind(Replica& replica);
+    // Under mutex_: it is not of the digest any more.
+    void uncount(const rpc::ReplicaRef& ref);
     void follow();
     bool leads_any() const;
 
@@ -84,7 +95,10 @@ class ReplicaSet {
     FileExports exports_;
     std::atomic<bool> stopping_{false};
 
+    const std::shared_ptr<UnsettledReplicas> unsettled_ = std::make_shared<UnsettledReplicas>();
+
     std::mutex assigning_;
+    std::uint64_t changes_seen_ = 0;  // of the store, by tick()
     mutable std::shared_mutex mutex_;
     std::map<rpc::ReplicaRef, std::shared_ptr<Replica>> replicas_;
     std::map<rpc::ReplicaRef, std::uint32_t> versions_;  // of the digest

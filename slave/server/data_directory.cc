@@ -20,6 +20,10 @@ constexpr std::string_view kDropped = ".dropped";
 constexpr std::string_view kNew = ".new";
 constexpr std::string_view kRefill = ".refill";      // a copy of the leader's files that is being made
 constexpr std::string_view kReplaced = ".replaced";  // what it replaces
+constexpr std::string_view kDamaged = ".replaced-damaged";
+constexpr std::string_view kDamagedAdvice =
+    "a copy that could not be opened; its leader has the rows, and it was made anew from there. Remove it "
+    "when nothing in it is missed";
 constexpr auto kComponent = "slave.data";
 
 // "t12" -> 12 with prefix 't'; only the one way a number is written.
@@ -149,12 +153,15 @@ Result<void> DataDirectory::complete_refills(TableId table) {
     DL_TRY_ASSIGN(const auto names, files_.list(table_path(table)));
     const auto path_of = [&](std::string_view name) { return table_path(table) + "/" + std::string(name); };
     for (const std::string_view name : names) {
-        if (!name.ends_with(kReplaced)) continue;
-        const auto partition = path_of(name.substr(0, name.size() - kReplaced.size()));
+        const bool damaged = name.ends_with(kDamaged);
+        if (!damaged && !name.ends_with(kReplaced)) continue;
+        const auto ending = damaged ? kDamaged : kReplaced;
+        const auto partition = path_of(name.substr(0, name.size() - ending.size()));
         DL_TRY_ASSIGN(const bool there, files_.exists(partition));
         if (!there) DL_TRY(files_.rename(partition + std::string(kRefill), partition));
         DL_TRY(files_.sync_directory(table_path(table)));
-        DL_TRY(files_.remove_tree(path_of(name)));
+        DL_TRY(damaged ? move_aside(partition, "damaged", kDamagedAdvice, path_of(name))
+                       : files_.remove_tree(path_of(name)));
     }
     for (const std::string_view name : names)
         if (name.ends_with(kRefill)) DL_TRY(files_.remove_tree(path_of(name)));
@@ -169,9 +176,9 @@ Result<std::string> DataDirectory::begin_refill(TableId table, PartitionId parti
     return path;
 }
 
-Result<void> DataDirectory::finish_refill(TableId table, PartitionId partition) {
+Result<void> DataDirectory::finish_refill(TableId table, PartitionId partition, bool damaged) {
     const auto path = partition_path(table, partition);
-    const auto replaced = path + std::string(kReplaced);
+    const auto replaced = path + std::string(damaged ? kDamaged : kReplaced);
     DL_TRY(files_.remove_tree(replaced));
     DL_TRY(files_.rename(path, replaced));
     DL_TRY(files_.sync_directory(table_path(table)));
@@ -179,6 +186,7 @@ Result<void> DataDirectory::finish_refill(TableId table, PartitionId partition) 
     DL_TRY(files_.rename(path + std::string(kRefill), path));
     DL_TRY(files_.sync_directory(table_path(table)));
     DL_FAILPOINT("refill.before-remove");
+    if (damaged) return move_aside(path, "damaged", kDamagedAdvice, replaced);
     return files_.remove_tree(replaced);
 }
 
@@ -188,7 +196,10 @@ Result<std::vector<PartitionId>> DataDirectory::partitions(TableId table) {
     std::vector<PartitionId> ids;
     for (const auto& name : names) {
         const auto path = table_path(table) + "/" + name;
-        if (name.ends_with(kNew)) {
+        if (name.ends_with(kDropped)) {
+            // As of tables: ordered, and durable by this name.
+            DL_TRY(files_.remove_tree(path));
+        } else if (name.ends_with(kNew)) {
             // Only the rename makes it a partition: nothing was ever acknowledged to be in it.
             DL_TRY_ASSIGN(const bool records, holds_records(path));
             if (records) {
@@ -263,7 +274,8 @@ Result<std::vector<std::string>> DataDirectory::set_aside() const {
         const auto dot = name.find('.');
         if (dot == name.npos || !parse_name<std::uint64_t>(name.substr(0, dot), prefix)) return false;
         const auto reason = name.substr(dot + 1);
-        return reason.starts_with("no-table-json.") || reason.starts_with("unfinished.");
+        return reason.starts_with("no-table-json.") || reason.starts_with("unfinished.") ||
+               reason.starts_with("damaged.");
     };
     std::vector<std::string> found;
     DL_TRY_ASSIGN(const auto names, files_.list(tables_path()));
@@ -329,6 +341,18 @@ Result<void> DataDirectory::create_partition(const TableMeta& table, PartitionId
 
 Result<void> DataDirectory::sync_partitions(TableId table) {
     return files_.sync_directory(table_path(table));
+}
+
+Result<void> DataDirectory::remove_partition(TableId table, PartitionId partition) {
+    const auto path = partition_path(table, partition);
+    DL_TRY_ASSIGN(const bool there, files_.exists(path));
+    if (!there) return {};
+    const auto dropped = path + std::string(kDropped);
+    DL_TRY(files_.remove_tree(path + std::string(kRefill)));
+    DL_TRY(files_.remove_tree(dropped));
+    DL_TRY(files_.rename(path, dropped));
+    DL_TRY(files_.sync_directory(table_path(table)));
+    return files_.remove_tree(dropped);
 }
 
 Result<void> DataDirectory::remove_table(TableId table) {

@@ -4,6 +4,7 @@
 //   tables/t<id>/table.json   the table as this directory knows it
 //   tables/t<id>/epochs.json  the leader epochs of its partitions
 //   tables/t<id>/p<number>/   a partition; "p<number>.new" one that was being created
+//   tables/t<id>/p<number>.dropped/  a partition that was being removed, on order
 //   tables/t<id>.dropped/     a table that was being removed, on order
 //   tables/t<id>.<reason>.<seconds>/, tables/t<id>/p<number>.<reason>.<seconds>/: set aside at start
 // At start nothing is removed that holds a manifest, a log or a partition, whatever it looks like: it is set
@@ -69,7 +70,10 @@ class DataDirectory {
     // A directory in which a partition is made anew, empty; then it takes the place of the one that is there,
     // which is removed: also by the next start, if a crash comes between.
     Result<std::string> begin_refill(TableId table, PartitionId partition);
-    Result<void> finish_refill(TableId table, PartitionId partition);
+    // `damaged`: what was there is set aside instead (INV-18).
+    Result<void> finish_refill(TableId table, PartitionId partition, bool damaged);
+    // Gone for good, also when a crash comes between: then the next start ends it. Fine when it is not there.
+    Result<void> remove_partition(TableId table, PartitionId partition);
     Result<void> remove_table(TableId table);
 
   private:

@@ -16,6 +16,11 @@ constexpr auto kComponent = "slave.registry";
 constexpr auto kProgressInterval = std::chrono::seconds(2);
 constexpr std::size_t kCloseThreads = 8;
 
+// The bytes may be as they were, and be read once the disk answers again.
+bool is_of_disk(const std::optional<Error>& failure) {
+    return failure && failure->code == ErrorCode::io_error;
+}
+
 }  // namespace
 
 // What could not be read is not to be mixed with anything new, nor removed.
@@ -93,6 +98,7 @@ Result<PartitionRegistry::Recovered> PartitionRegistry::recover(std::size_t thre
                 {
                     std::unique_lock lock(mutex_);
                     tables_[one.table->id].slots[one.id] = std::move(slot);
+                    ++changes_;
                 }
                 const auto now = std::chrono::steady_clock::now();
                 if (now - last_progress < kProgressInterval) return;
@@ -125,6 +131,7 @@ void PartitionRegistry::close() {
         changed_.wait(changing, [this] { return changing_.empty(); });
         std::unique_lock lock(mutex_);
         closing.swap(tables_);
+        ++changes_;
     }
     close_partitions(closing);
 }
@@ -151,6 +158,8 @@ void PartitionRegistry::tick() {
                 if (slot.partition) {
                     by_directory[slot.directory].push_back(slot.partition);
                     if (slot.partition->write_failure()) failed.push_back({id, partition, slot.partition});
+                } else if (slot.placed && is_of_disk(slot.failure)) {
+                    failed.push_back({id, partition, nullptr});
                 }
     }
     for (std::size_t i = 0; i < by_directory.size(); ++i) {
@@ -178,7 +187,7 @@ void PartitionRegistry::tick() {
 }
 
 bool PartitionRegistry::reopen(const Failed& failed) {
-    if (!failed.partition->can_be_reopened()) return false;
+    if (failed.partition != nullptr && !failed.partition->can_be_reopened()) return false;
     const Change change(*this, failed.table);
     PlacedPartition place;
     {
@@ -187,16 +196,25 @@ bool PartitionRegistry::reopen(const Failed& failed) {
         if (table == tables_.end()) return true;
         const auto slot = table->second.slots.find(failed.id);
         if (slot == table->second.slots.end() || slot->second.partition != failed.partition) return true;
+        if (failed.partition == nullptr && !is_of_disk(slot->second.failure)) return true;
         place = {table->second.meta, failed.id, epoch_of(table->second.epochs, failed.id),
                  slot->second.directory, table->second.epochs.replicated.contains(failed.id)};
     }
-    failed.partition->close();  // it goes on serving reads
+    if (failed.partition != nullptr) failed.partition->close();  // it goes on serving reads
     auto slot = open(place);
-    if (slot.failure) return false;
-    const std::unique_lock lock(mutex_);
-    tables_[failed.table].slots[failed.id] = std::move(slot);
-    log_info(kComponent, "partition takes writes again",
-             {{"table", place.table->name}, {"partition", failed.id.value}});
+    // What turns out to be damaged is not tried again.
+    const bool again = is_of_disk(slot.failure);
+    if (slot.failure && (again || failed.partition != nullptr)) return false;
+    const bool opened = !slot.failure;
+    {
+        const std::unique_lock lock(mutex_);
+        tables_[failed.table].slots[failed.id] = std::move(slot);
+    }
+    ++changes_;
+    if (opened)
+        log_info(kComponent,
+                 failed.partition != nullptr ? "partition takes writes again" : "partition serves again",
+                 {{"table", place.table->name}, {"partition", failed.id.value}});
     return true;
 }
 

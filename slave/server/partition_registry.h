@@ -62,7 +62,8 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     Result<Recovered> recover(std::size_t threads);
     // Partition::tick() of all; with pools of their own each directory's on its background pool, unless it
     // has not come to the one before. What takes no writes after an error of its disk is closed and
-    // recovered, on a thread of its own, once the disk answers again; until then it serves reads.
+    // recovered, on a thread of its own, once the disk answers again; until then it serves reads. What could
+    // not be opened for such an error is opened again there.
     void tick();
     // Closes all partitions; nothing is found any more.
     void close();
@@ -85,6 +86,10 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     Result<void> note_copies(TableId table, std::uint64_t incarnation, const LeaderEpochs& epochs) override;
     Result<Refill> begin_refill(TableId table, std::uint64_t incarnation, PartitionId id) override;
     Result<void> finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) override;
+    std::vector<Trouble> troubles(std::size_t count_max) const override;
+    Result<void> drop_copy(TableId table, std::uint64_t incarnation, PartitionId id) override;
+    bool is_damaged(TableId table, std::uint64_t incarnation, PartitionId id) const override;
+    std::uint64_t changes() const override { return changes_; }
 
   private:
     struct Slot {
@@ -116,7 +121,8 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
         PartitionRegistry& registry_;
         const TableId table_;
     };
-    // A partition that has left service for writes.
+    // A partition that has left service for writes, or (nullptr) could not be opened for an error of its
+    // disk.
     struct Failed {
         TableId table;
         PartitionId id;
@@ -151,6 +157,7 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     std::set<TableId> changing_;       // tables of a Change
     mutable std::shared_mutex mutex_;  // tables_
     std::map<TableId, Table> tables_;
+    std::atomic<std::uint64_t> changes_{1};               // counted behind every change of a slot
     TableId highest_seen_;                                // at the start, under mutex_
     std::map<TableId, TableScan::LeftOut> left_out_;      // fixed after the start
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory

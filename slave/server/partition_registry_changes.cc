@@ -109,6 +109,7 @@ Result<void> PartitionRegistry::add_partitions(const std::shared_ptr<const Table
     if (!entry.meta) entry.describe(meta);
     entry.epochs = stored;
     entry.slots.merge(made.slots);
+    ++changes_;
     return ended;
 }
 
@@ -263,8 +264,11 @@ Result<void> PartitionRegistry::adopt(TableId id, std::uint64_t incarnation) {
         DL_TRY_ASSIGN(const bool described, directory->has_table(id));
         if (described) DL_TRY(directory->write_table(*adopted, epochs(id)));
     }
-    std::unique_lock lock(mutex_);
-    tables_[id].describe(std::move(adopted));
+    {
+        std::unique_lock lock(mutex_);
+        tables_[id].describe(std::move(adopted));
+    }
+    ++changes_;
     return {};
 }
 
@@ -281,6 +285,7 @@ Result<void> PartitionRegistry::drop(TableId table, std::uint64_t incarnation) {
             tables_.erase(found);
         }
     }
+    ++changes_;
     close_partitions(dropped);
     for (const auto& directory : directories_)
         DL_TRY(directory->remove_table(table));

@@ -43,6 +43,7 @@ Result<std::vector<LostRange>> PartitionRegistry::lost_records(TableId id, std::
     {
         const std::unique_lock lock(mutex_);
         tables_[id].slots[partition] = std::move(slot);
+        ++changes_;
     }
     if (failure) return *failure;
     return lost;

@@ -42,21 +42,47 @@ Result<void> PartitionRegistry::finish_refill(TableId table, std::uint64_t incar
         before = std::move(slot->second.partition);
         slot->second.partition = nullptr;
         slot->second.failure = make_error(ErrorCode::unavailable, place.name() + " is being made anew");
+        ++changes_;
     }
     if (before != nullptr) before->close();
-    const auto replaced = directories_[place.directory]->finish_refill(table, id);
+    const auto replaced = directories_[place.directory]->finish_refill(table, id, before == nullptr);
     // Also when that failed: what is there now is opened.
     auto slot = open(place);
     const auto failure = slot.failure;
     {
         const std::unique_lock lock(mutex_);
         tables_[table].slots[id] = std::move(slot);
+        ++changes_;
     }
     DL_TRY(replaced);
     if (failure) return *failure;
     log_info("slave.registry", "partition made anew from its leader's files",
              {{"table", meta->name}, {"partition", id.value}});
     return {};
+}
+
+std::vector<CopyStore::Trouble> PartitionRegistry::troubles(std::size_t count_max) const {
+    std::vector<Trouble> all;
+    const std::shared_lock lock(mutex_);
+    for (const auto& [id, table] : tables_)
+        for (const auto& [partition, slot] : table.slots) {
+            const auto failure = slot.failure                ? slot.failure
+                                 : slot.partition == nullptr ? std::nullopt
+                                                             : slot.partition->write_failure();
+            if (!failure) continue;
+            if (all.size() == count_max) return all;
+            all.push_back({id, table.meta->incarnation, partition, *failure});
+        }
+    return all;
+}
+
+bool PartitionRegistry::is_damaged(TableId table, std::uint64_t incarnation, PartitionId id) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = tables_.find(table);
+    if (found == tables_.end() || found->second.meta->incarnation != incarnation) return false;
+    const auto slot = found->second.slots.find(id);
+    return slot != found->second.slots.end() && slot->second.placed && slot->second.partition == nullptr &&
+           slot->second.failure && slot->second.failure->code == ErrorCode::corrupt_data;
 }
 
 }  // namespace dl::slave

@@ -49,6 +49,7 @@ struct ReplicaAssignment {
     std::vector<NodeId> in_sync;
     std::vector<NodeId> replicas;  // including those that are being added, or removed
     std::uint32_t min_in_sync = 1;
+    std::vector<NodeId> eligible;  // left in_sync with nothing acknowledged since
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         ReplicaRef::members(m.replica, v);
@@ -58,6 +59,7 @@ struct ReplicaAssignment {
         v("in_sync", m.in_sync, at_most(kReplicaListMax));
         v("replicas", m.replicas, at_most(kReplicaListMax));
         v("min_in_sync", m.min_in_sync, from_to(1, kCopiesMax));
+        v.maybe("eligible", m.eligible, at_most(kReplicaListMax));
     }
     friend bool operator==(const ReplicaAssignment&, const ReplicaAssignment&) = default;
 };
@@ -131,6 +133,8 @@ struct ReplicaProposal {
     std::uint32_t version = 0;  // of the assignment it is about; for any other it is void
     std::vector<NodeId> in_sync;
     bool resigns = false;
+    // Of in_sync or eligible, with a copy that cannot be opened for damage: in neither from now on.
+    std::vector<NodeId> lost;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         ReplicaRef::members(m.replica, v);
@@ -138,6 +142,7 @@ struct ReplicaProposal {
         v("version", m.version);
         v.maybe("in_sync", m.in_sync, at_most(kReplicaListMax));
         v.maybe("resigns", m.resigns);
+        v.maybe("lost", m.lost, at_most(kReplicaListMax));
     }
 };
 
@@ -224,6 +229,7 @@ struct FetchRequest {
     std::uint64_t number = 0;              // of the request within its session, 1, 2, ...
     std::vector<FetchPosition> positions;  // of a session: those that changed
     std::vector<ReplicaRef> left;          // not followed here any more
+    std::vector<ReplicaRef> damaged;       // cannot be opened here: nothing of them counts
     std::uint32_t wait_ms = 0;             // answered when there is news, at the latest after this
     std::uint64_t bytes_max = 0;           // of batches, about; one batch of one partition is always given
     template <class Self, class Visitor>
@@ -235,6 +241,7 @@ struct FetchRequest {
         v.maybe("number", m.number);
         v("positions", m.positions, at_most(kPositionsMax));
         v.maybe("left", m.left, at_most(kPositionsMax));
+        v.maybe("damaged", m.damaged, at_most(kPositionsMax));
         v("wait_ms", m.wait_ms, from_to(0, 60'000));
         v("bytes_max", m.bytes_max, from_to(1, 1u << 30));
     }

@@ -19,7 +19,8 @@ using Index = JsonTape::Index;
 using TapeKind = JsonTape::Kind;
 
 constexpr std::string_view kStatements =
-    "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata or sql";
+    "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata, cluster_status "
+    "or sql";
 
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
@@ -293,6 +294,10 @@ struct JsonRequestReader {
                                                     : Kind::compress_table;
             DL_TRY_ASSIGN(document.table_name, parse_text(tape, value, name));
             return {};
+        }
+        if (name == "cluster_status") {
+            document.kind = Kind::cluster_status;
+            return check_object(tape, value, "cluster_status", 0);
         }
         return unknown_statement(name);
     }

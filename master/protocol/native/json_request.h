@@ -51,6 +51,7 @@ class JsonRequest {
         compress_table,
         check_table,
         metadata,
+        cluster_status,
         sql
     };
     // SYNTAX_ERROR with the byte position for bad JSON; INVALID_REQUEST for a wrong shape, listing the

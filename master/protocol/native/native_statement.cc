@@ -134,6 +134,8 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
             return Body(CheckTable{request.table_name(), options.repair});
         case Kind::metadata:
             return Body(DescribeTable{request.table_name()});
+        case Kind::cluster_status:
+            return Body(ClusterStatus{});
         case Kind::sql:
             return command_of_sql(request.text(), {{options.min_offsets, options.as_of},
                                                    options.batch_id,

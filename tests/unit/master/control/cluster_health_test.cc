@@ -100,5 +100,27 @@ TEST_F(ClusterHealthTest, ListsNoMoreThanPeopleRead) {
     EXPECT_EQ(health()[0].detail, "5000 partitions have copies that are not in sync");
 }
 
+TEST_F(ClusterHealthTest, SaysWhatASlaveSaysOfItsCopy) {
+    auto weak = both();
+    weak.in_sync = {kA};
+    put({weak, placed_on(kB)});
+    CopyProgress progress;
+    rpc::CopyProgressReply said;
+    said.troubles.push_back({{TableId{1}, 0, PartitionId{0}}, 0, 0, 0, "CORRUPT_DATA: a file"});
+    said.troubles.push_back({{TableId{1}, 0, PartitionId{1}}, 0, 0, 0, "IO_ERROR: a disk"});
+    progress.add(kB, said);
+    const auto lines = cluster_health(
+        catalog_,
+        {{kA, "a:1", NodeView::State::live, {}, true}, {kB, "b:1", NodeView::State::live, {}, true}},
+        progress);
+    ASSERT_EQ(lines.size(), 5u);
+    EXPECT_EQ(lines[0].state, "impaired");
+    EXPECT_EQ(lines[3].name, "t/1");
+    EXPECT_NE(lines[3].detail.find("slave b:1, which leads it, says: IO_ERROR: a disk"), std::string::npos)
+        << lines[3].detail;
+    EXPECT_NE(lines[4].detail.find("b:1 does not come forward: CORRUPT_DATA: a file"), std::string::npos)
+        << lines[4].detail;
+}
+
 }  // namespace
 }  // namespace dl::master

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -12,8 +13,10 @@
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include "common/net/net_pool.h"
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/messages/replica_messages.h"
 #include "common/rpc/rpc_server.h"
 #include "master/catalog/schema_change.h"
@@ -71,6 +74,10 @@ class FakeNode {
         return heard_.size();
     }
     std::size_t created() const { return created_; }
+    std::vector<rpc::DropCopyRequest> dropped() const {
+        std::lock_guard lock(mutex_);
+        return dropped_;
+    }
     rpc::HeartbeatRequest last_heartbeat() const {
         std::lock_guard lock(mutex_);
         return last_;
@@ -89,7 +96,7 @@ class FakeNode {
     void listen(const std::string& address) {
         std::map<rpc::Method, rpc::RpcHandler> handlers;
         for (const auto method : {rpc::Method::heartbeat, rpc::Method::assign_replicas,
-                                  rpc::Method::create_table, rpc::Method::drop_table})
+                                  rpc::Method::create_table, rpc::Method::drop_table, rpc::Method::drop_copy})
             handlers[method] = [this, method](rpc::RpcCall& call) { return handle(method, call); };
         auto server = rpc::RpcServer::listen(pool_.executor_of(0), address, std::move(handlers));
         ASSERT_TRUE(server.has_value()) << server.error().to_text();
@@ -118,6 +125,13 @@ class FakeNode {
             }
             co_return "{}";
         }
+        if (method == rpc::Method::drop_copy) {
+            const auto request = rpc::decode_request<rpc::DropCopyRequest>(call.json()).value();
+            if (refuse_) co_return make_error(ErrorCode::io_error, "a disk that does not");
+            dropped_.push_back(request);
+            heard_.erase(request.replica);
+            co_return "{}";
+        }
         if (method != rpc::Method::heartbeat) co_return "{}";
         last_ = rpc::decode_request<rpc::HeartbeatRequest>(call.json()).value();
         ++heartbeats_;
@@ -129,7 +143,8 @@ class FakeNode {
         reply.sequence = ++sequence_;
         reply.stopping = stopping_;
         for (const auto& [ref, assigned] : heard_)
-            reply.assignments += rpc::assignment_digest(ref, assigned.version);
+            if (std::find(assigned.replicas.begin(), assigned.replicas.end(), id_) != assigned.replicas.end())
+                reply.assignments += rpc::assignment_digest(ref, assigned.version);
         reply.proposals = std::exchange(proposals_, {});
         for (const auto& ref : last_.asked) {
             reply.reports.push_back(held_);
@@ -151,6 +166,7 @@ class FakeNode {
     std::uint64_t sequence_ = 0;
     rpc::HeartbeatRequest last_;
     rpc::CopyReport held_;
+    std::vector<rpc::DropCopyRequest> dropped_;
     std::map<rpc::ReplicaRef, rpc::ReplicaAssignment> heard_;
     std::vector<rpc::ReplicaProposal> proposals_;
 };
@@ -396,6 +412,29 @@ TEST_F(ReplicaControllerTest, CopiesAreAddedOnOtherNodes) {
         return created >= 2 && nodes_[0]->assigned() + nodes_[1]->assigned() + nodes_[2]->assigned() == 6;
     })) << created;
     EXPECT_EQ(catalog_->find("t").value()->copies, 2u);
+}
+
+TEST_F(ReplicaControllerTest, ACopyThatIsNoLongerWantedIsRemovedLastAndUntilItIs) {
+    ASSERT_TRUE(eventually([&] { return all_live(); }));
+    add_table(1, 3);
+    nodes_[2]->refuse_assignments(true);
+    const auto table = catalog_->find("t").value();
+    ASSERT_TRUE(catalog_->set_copies(*table, 2).has_value());
+    ASSERT_TRUE(eventually([&] { return placed(0).removing == std::vector<NodeId>{ids_[2]}; }));
+    EXPECT_EQ(placed(0).in_sync, (std::vector<NodeId>{ids_[0], ids_[1]}));
+    std::this_thread::sleep_for(milliseconds(100));
+    EXPECT_TRUE(nodes_[2]->dropped().empty()) << "it has not been told yet that it is none";
+    // Another controller carries on.
+    controller_.reset();
+    start();
+    nodes_[2]->refuse_assignments(false);
+    ASSERT_TRUE(eventually([&] { return placed(0).removing.empty(); }));
+    const auto dropped = nodes_[2]->dropped();
+    ASSERT_FALSE(dropped.empty());
+    EXPECT_EQ(dropped.back().replica, (rpc::ReplicaRef{table_, 77, PartitionId{0}}));
+    EXPECT_EQ(dropped.back().process.size(), 16u);
+    EXPECT_TRUE(nodes_[0]->dropped().empty());
+    EXPECT_EQ(placed(0).replicas, (std::vector<NodeId>{ids_[0], ids_[1]}));
 }
 
 }  // namespace

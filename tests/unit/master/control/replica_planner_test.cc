@@ -99,6 +99,29 @@ TEST(ReplicaPlanner, WhoLacksWhatIsCommittedIsInNoSet) {
     EXPECT_EQ(after_resigning(led, kB, live({kA, kB, kC}), &alike)->leader, kA);
 }
 
+TEST(ReplicaPlanner, AMemberWithADamagedCopyIsInNoSet) {
+    const auto placement = placed({kA, kB, kC}, 2);
+    auto asked = proposal(placement, {kA, kB, kC});
+    asked.lost = {kC};
+    auto next = after_proposal(placement, kA, asked, live({kA, kB, kC}));
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->in_sync, (Nodes{kA, kB}));
+    EXPECT_TRUE(next->eligible.empty());
+    asked.lost = {kB, kC, kA};
+    next = after_proposal(placement, kA, asked, live({kA, kB, kC}));
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->in_sync, Nodes{kA}) << "never the leader's own";
+    EXPECT_TRUE(next->eligible.empty()) << "though fewer than min_in_sync stay";
+    auto alone = placed({kA, kB}, 2);
+    alone.in_sync = {kA};
+    alone.eligible = {kB};
+    auto of_eligible = proposal(alone, {kA});
+    of_eligible.lost = {kB};
+    next = after_proposal(alone, kA, of_eligible, live({kA, kB}));
+    ASSERT_TRUE(next);
+    EXPECT_TRUE(next->eligible.empty());
+}
+
 TEST(ReplicaPlanner, DefaultMinInSync) {
     const std::vector<std::uint32_t> expected = {1, 1, 2, 2, 3};
     for (std::uint32_t copies = 1; copies <= 5; ++copies)

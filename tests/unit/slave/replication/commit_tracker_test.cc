@@ -193,5 +193,23 @@ TEST(CommitTracker, NeverPassesAMemberOrGoesBack) {
     }
 }
 
+TEST(CommitTracker, IsSettledOnlyWhenTimeAloneChangesNothing) {
+    CommitTracker tracker(kSelf, sets(1, {kSelf, kB, kC}), 10, 10, 0, kSecond);
+    EXPECT_FALSE(tracker.is_settled()) << "nobody has said what he has";
+    tracker.follower_synced(kB, 10, 0);
+    tracker.follower_synced(kC, 10, 0);
+    EXPECT_TRUE(tracker.is_settled());
+    EXPECT_EQ(tracker.wanted(100 * kSecond), std::nullopt);
+    tracker.own_appended(11, 0);
+    EXPECT_FALSE(tracker.is_settled());
+    tracker.follower_synced(kB, 11, 0);
+    tracker.follower_synced(kC, 11, 0);
+    EXPECT_TRUE(tracker.is_settled());
+    tracker.follower_strayed(kC);
+    EXPECT_FALSE(tracker.is_settled());
+    tracker.set(sets(2, {kSelf, kB}), 0);
+    EXPECT_FALSE(tracker.is_settled()) << "one may join";
+}
+
 }  // namespace
 }  // namespace dl::slave

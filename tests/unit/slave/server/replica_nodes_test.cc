@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/read_messages.h"
 #include "common/rpc/messages/replica_messages.h"
@@ -455,6 +456,80 @@ TEST_F(ReplicaNodes, AnEmptyCopyTakesTheFilesThatTheLogNoLongerHas) {
     elect(3, {NodeId{3}});
     EXPECT_EQ(append_soon(2, 1, 1000, "first"), "0-999 again");
     EXPECT_EQ(append_soon(2, 8, 1), "40001-40001");
+}
+
+// What it says that it holds counts no more, at once: also when nobody writes.
+TEST_F(ReplicaNodes, ADamagedFollowerIsMadeAnewByItselfOnceItIsInNoSet) {
+    assign();
+    ASSERT_EQ(append_soon(0, 1, 10), "0-9");
+    ASSERT_TRUE(eventually([&] { return log_of(0) == log_of(2); }));
+    stop(nodes_[2]);
+    for (const auto& file : std::filesystem::recursive_directory_iterator(root_ + "/2"))
+        if (file.path().extension() == ".log") std::filesystem::resize_file(file.path(), 100);
+    start(2);
+    assign();
+    const auto lost = [&] {
+        const auto asked = proposals(0);
+        return !asked.empty() && asked[0].lost == std::vector<NodeId>{NodeId{3}};
+    };
+    ASSERT_TRUE(eventually(lost));
+    EXPECT_NE(log_of(2), log_of(0)) << "while it counts it is left as it is";
+    // Too few are in sync without it: it is not to be elected either.
+    ++assignment_.version;
+    assignment_.in_sync = {NodeId{1}};
+    assignment_.eligible = {NodeId{3}};
+    assign();
+    ASSERT_TRUE(eventually(lost));
+    EXPECT_NE(log_of(2), log_of(0));
+    ++assignment_.version;
+    assignment_.in_sync = {NodeId{1}, NodeId{2}};
+    assignment_.eligible = {};
+    assign();
+    ASSERT_TRUE(accept_proposal(0, {NodeId{1}, NodeId{2}, NodeId{3}}));
+    EXPECT_EQ(append_soon(0, 11, 1), "10-10");
+    std::vector<std::filesystem::path> aside;
+    for (const auto& file : std::filesystem::directory_iterator(root_ + "/2/tables/t5"))
+        if (file.path().filename().string().starts_with("p0.damaged.")) aside.push_back(file.path());
+    ASSERT_EQ(aside.size(), 1u) << "what was damaged is set aside";
+    std::filesystem::remove_all(aside[0]);
+    EXPECT_TRUE(eventually([&] { return log_of(0) == log_of(2); }));
+}
+
+TEST_F(ReplicaNodes, ACopyIsRemovedOnlyOnceItIsNone) {
+    const auto drop_copy = [&](std::uint32_t version, std::string process = "") {
+        rpc::DropCopyRequest request;
+        request.cluster_id = cluster_;
+        request.controller = std::string(16, 'd');
+        {
+            const std::lock_guard lock(mutex_);
+            request.process = process.empty() ? nodes_[2].process : process;
+        }
+        request.replica = assignment_.replica;
+        request.version = version;
+        const auto reply = call(2, Method::drop_copy, rpc::encode(request));
+        return reply.has_value() ? std::string("removed") : std::string(error_code_name(reply.error().code));
+    };
+    const auto is_there = [&] { return std::filesystem::exists(root_ + "/2/tables/t5"); };
+    assign();
+    ASSERT_EQ(append_soon(0, 1, 10), "0-9");
+    EXPECT_EQ(drop_copy(assignment_.version + 1), "INVALID_REQUEST") << "it is a copy";
+    EXPECT_TRUE(is_there());
+    assignment_.in_sync = assignment_.replicas = {NodeId{1}, NodeId{2}};
+    ++assignment_.version;
+    assign();
+    EXPECT_EQ(drop_copy(assignment_.version, std::string(16, 'x')), "INVALID_REQUEST") << "another life";
+    EXPECT_TRUE(is_there());
+    EXPECT_EQ(drop_copy(assignment_.version), "removed");
+    EXPECT_FALSE(is_there()) << "with the table: it was its last partition there";
+    EXPECT_EQ(drop_copy(assignment_.version), "removed") << "a repeat is fine";
+    EXPECT_EQ(append_soon(0, 11, 1), "10-10");
+    // It can become one again.
+    assignment_.replicas = {NodeId{1}, NodeId{2}, NodeId{3}};
+    ++assignment_.version;
+    join(2);
+    assign();
+    ASSERT_TRUE(accept_proposal(0, {NodeId{1}, NodeId{2}, NodeId{3}}));
+    EXPECT_EQ(log_of(0), log_of(2));
 }
 
 }  // namespace

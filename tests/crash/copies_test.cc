@@ -1,0 +1,129 @@
+// Tables with several copies, as their users see them.
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <filesystem>
+#include <set>
+
+#include "tests/support/cluster_fixture.h"
+
+namespace dl::test {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class CopiesTest : public ClusterTest {
+  protected:
+    static std::string batch(int from, int to) {
+        auto data = json::array();
+        for (int i = from; i < to; ++i)
+            data.push_back({{"id", i}, {"v", i * 2}});
+        return json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump();
+    }
+    // Directories of partitions, and of what was set aside, on one slave.
+    std::set<std::string> held(std::size_t slave) {
+        std::set<std::string> found;
+        for (const auto& table : std::filesystem::directory_iterator(cluster().slave_data(slave) + "/tables"))
+            for (const auto& part : std::filesystem::directory_iterator(table.path()))
+                if (part.is_directory()) found.insert(part.path().filename().string());
+        return found;
+    }
+    std::size_t held_by_all() {
+        std::size_t sum = 0;
+        for (std::size_t i = 0; i < cluster().slave_count(); ++i)
+            sum += held(i).size();
+        return sum;
+    }
+    std::string health(RawClient& client) {
+        std::string text;
+        for (const auto& frame : must(client, R"({"cluster_status":{}})").frames)
+            text += frame + "\n";
+        return text;
+    }
+    bool is_well() {
+        auto client = connect();
+        return health(client).find("\"well\"") != std::string::npos;
+    }
+    std::string leader(RawClient& client) {
+        return value(client, "select leader from system.partitions where \"table\" = 't' and partition = 0");
+    }
+    std::size_t slave_at(const std::string& address) {
+        for (std::size_t i = 0; i < cluster().slave_count(); ++i)
+            if (address.ends_with(":" + std::to_string(cluster().slave(i).port()))) return i;
+        ADD_FAILURE() << address;
+        return 0;
+    }
+    // Acknowledged records are gone from every log of a slave that is stopped.
+    void cut_logs(std::size_t slave) {
+        for (const auto& file :
+             std::filesystem::recursive_directory_iterator(cluster().slave_data(slave) + "/tables"))
+            if (file.path().extension() == ".log") std::filesystem::resize_file(file.path(), 100);
+    }
+};
+
+TEST_F(CopiesTest, CopiesThatAreNotWantedAnyMoreGo) {
+    start({.slaves = 3});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) partition.number = 3, replicas.number = 2"));
+    must(client, batch(0, 300));
+    EXPECT_EQ(held_by_all(), 9u);
+    must(client, sql("alter table t set copies = 1"));
+    EXPECT_TRUE(wait_until(seconds(30), [&] { return held_by_all() == 3; }));
+    EXPECT_EQ(value(client, "select count(*) from t"), 300);
+    // Every statement about the table goes on without those that have none of it.
+    must(client, sql("alter table t add extra string default 'e'"));
+    must(client, sql("alter table t set copies = 2"));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    EXPECT_EQ(held_by_all(), 6u);
+    EXPECT_EQ(value(client, "select count(*) from t where extra = 'e'"), 300);
+    must(client, sql("drop table t"));
+    EXPECT_TRUE(wait_until(seconds(30), [&] { return held_by_all() == 0; }));
+    EXPECT_TRUE(must(client, sql("show orphans")).frames.empty());
+}
+
+// Nobody writes meanwhile: it leaves the set all the same.
+TEST_F(CopiesTest, ADamagedFollowerIsMadeAnewByItself) {
+    start({.slaves = 2});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 1"));
+    must(client, batch(0, 1000));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    const auto damaged = (slave_at(leader(client)) + 1) % 2;
+    cluster().slave(damaged).stop();  // in good order: what is missing is noticed
+    cut_logs(damaged);
+    cluster().start();
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return held(damaged).size() == 2; })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    EXPECT_TRUE(held(damaged).begin()->starts_with("p0"));
+    EXPECT_TRUE(held(damaged).rbegin()->starts_with("p0.damaged.")) << "what was damaged is kept";
+    // It holds everything: the other goes.
+    cluster().slave(1 - damaged).stop();
+    EXPECT_TRUE(wait_until(seconds(30), [&] {
+        auto reader = connect();
+        const auto counted = reader.request(sql("select count(*) as n from t"));
+        return counted.ok() && !counted.frames.empty() && counted.frames[0].find("1000") != std::string::npos;
+    }));
+}
+
+TEST_F(CopiesTest, TheStatusSaysWhatASlaveSaysOfItsCopy) {
+    start({.slaves = 2});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int)"));
+    must(client, batch(0, 100));
+    const auto damaged = slave_at(leader(client));
+    cluster().slave(damaged).stop();  // in good order: what is missing is noticed
+    cut_logs(damaged);
+    cluster().slave(damaged).start();
+    ASSERT_TRUE(wait_until(seconds(30), [&] {
+        return health(client).find("which leads it, says:") != std::string::npos;
+    })) << health(client);
+    EXPECT_THAT(health(client), HasSubstr("not served"));
+    EXPECT_THAT(health(client), HasSubstr("CORRUPT_DATA"));
+    EXPECT_THAT(health(client), HasSubstr("accept loss of table t partition 0"));
+    EXPECT_EQ(held(damaged).size(), 1u) << "the only copy is left as it is";
+}
+
+}  // namespace
+}  // namespace dl::test
