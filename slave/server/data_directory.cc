@@ -289,6 +289,13 @@ Result<std::vector<std::string>> DataDirectory::set_aside() const {
     return found;
 }
 
+Result<bool> DataDirectory::has_set_aside(TableId table) const {
+    DL_TRY_ASSIGN(const auto all, set_aside());
+    const auto own = "t" + std::to_string(table.value) + "/";
+    return std::any_of(all.begin(), all.end(),
+                       [&](const std::string& name) { return name.starts_with(own); });
+}
+
 Result<DataDirectory::StoredTable> DataDirectory::read_table(TableId table) const {
     const auto file = table_path(table) + "/table.json";
     DL_TRY_ASSIGN(const auto text, files_.read_all(file));

@@ -51,6 +51,8 @@ class DataDirectory {
     Result<TableId> highest_table() const;
     // The directories set aside, now or at earlier starts; relative to tables/.
     Result<std::vector<std::string>> set_aside() const;
+    // Whether any of it is of this table.
+    Result<bool> has_set_aside(TableId table) const;
 
     // CORRUPT_DATA when table.json or epochs.json is damaged. Without epochs.json: those of a table.json of
     // format 1.

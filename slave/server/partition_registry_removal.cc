@@ -30,6 +30,11 @@ Result<void> PartitionRegistry::drop_copy(TableId table, std::uint64_t incarnati
     }
     ++changes_;
     if (dropped != nullptr) dropped->close();
+    // What was set aside stays until somebody has looked at it (INV-18), and with it the table's directory.
+    for (const auto& one : directories_) {
+        DL_TRY_ASSIGN(const bool holds, one->has_set_aside(table));
+        is_last = is_last && !holds;
+    }
     if (is_last) {
         for (const auto& one : directories_)
             DL_TRY(one->remove_table(table));

@@ -95,6 +95,21 @@ TEST_F(RegistryRemovalTest, RemovesOnePartitionAndWithTheLastTheTable) {
     registry->close();
 }
 
+TEST_F(RegistryRemovalTest, WhatWasSetAsideStaysWhenTheLastPartitionGoes) {
+    auto registry = start();
+    create(*registry, 1);
+    const std::string aside = "/a/tables/t1/p5.damaged.1700000000";
+    ASSERT_TRUE(files_.create_directories(aside).has_value());
+    ASSERT_TRUE(registry->drop_copy(kTable, kIncarnation, PartitionId{0}).has_value());
+    EXPECT_FALSE(*files_.exists("/a/tables/t1/p0"));
+    EXPECT_TRUE(*files_.exists(aside));
+    registry->close();
+    registry = start();
+    EXPECT_EQ(registry->partition(kTable, PartitionId{0}).error().code, ErrorCode::partition_not_found);
+    EXPECT_TRUE(*files_.exists(aside));
+    registry->close();
+}
+
 // A disk that does not let go of it: it serves no more, and a repeat removes it.
 TEST_F(RegistryRemovalTest, ARemovalThatFailedIsRepeated) {
     bool failed = false;
