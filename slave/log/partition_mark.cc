@@ -28,8 +28,8 @@ std::uint32_t checksum(std::string_view bytes) {
 std::string encode_partition_mark(const PartitionMarkFormat& format, const PartitionMark& mark, TableId table,
                                   PartitionId partition) {
     DL_CHECK(format.offsets <= mark.offsets.size(), "the mark has room for its offsets");
-    std::string bytes(kHeadBytes + format.offsets * sizeof(Offset), '\0');
-    char* at = bytes.data();
+    std::array<char, kHeadBytes + PartitionMarkFormat::kOffsetsMax * sizeof(Offset)> buffer{};
+    char* const at = buffer.data();
     store_le(at, format.magic);
     store_le(at + 4, format.version);
     store_le(at + 6, mark.flags);
@@ -37,8 +37,9 @@ std::string encode_partition_mark(const PartitionMarkFormat& format, const Parti
     store_le(at + 16, table.value);
     for (std::size_t i = 0; i < format.offsets; ++i)
         store_le(at + kHeadBytes + i * sizeof(Offset), mark.offsets[i]);
+    const std::string_view bytes(at, kHeadBytes + format.offsets * sizeof(Offset));
     store_le(at + kChecksumAt, checksum(bytes));
-    return bytes;
+    return std::string(bytes);
 }
 
 Result<PartitionMark> decode_partition_mark(const PartitionMarkFormat& format, std::string_view bytes,
