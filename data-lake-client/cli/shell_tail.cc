@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <optional>
 
 #include "data-lake-client/cli/shell.h"
 #include "data-lake-client/cli/tail_since.h"
@@ -58,6 +59,20 @@ Error of_tail(const Error& error) {
                  error.outcome());
 }
 
+// A CSV file has one line of names.
+Error other_columns(const std::string& table, const RecordBatch& batch) {
+    std::string names;
+    for (const auto& name : batch.columns())
+        names += (names.empty() ? "" : ", ") + name;
+    const auto partition = std::to_string(batch.partition());
+    const auto offset = std::to_string(batch.offset(0));
+    return Error(ErrorCode::schema_mismatch,
+                 "the columns of table '" + table + "' have changed, they are now " + names +
+                     ": the record at offset " + offset + " of partition " + partition +
+                     " and those behind it do not fit under the header; go on in another file, with \\tail " +
+                     table + " --from " + offset + ", or use --format ndjson");
+}
+
 }  // namespace
 
 Result<void> Shell::tail(const Command& command) {
@@ -102,7 +117,8 @@ Result<void> Shell::tail(const Command& command) {
     if (!consumer.ok()) return of_tail(consumer.error());
     InterruptAction cancel(interrupts_, [&] { consumer->cancel(); });
     auto writer = ResultWriter::make(settings_.format, settings_.style, output_);
-    RecordPrinter printer(*writer);
+    auto printer = std::make_optional<RecordPrinter>(*writer);
+    std::vector<std::string> shown;  // the columns of what was printed
     bool any = false;
     if (settings_.style.terminal && !settings_.quiet) {
         output_.write("waiting for records, Ctrl-C ends\n");
@@ -120,8 +136,20 @@ Result<void> Shell::tail(const Command& command) {
                 "NOTE: partition {}: offsets {} to {} are older than the history of the table, only the "
                 "newest record of each key is left of them\n",
                 partition, range.first, range.second);
-        for (const auto& batch : *batches)
-            left -= printer.print(batch, left);
+        for (const auto& batch : *batches) {
+            // The table was altered: what follows has other columns, and says so.
+            if (!shown.empty() && shown != batch.columns()) {
+                if (settings_.format == OutputFormat::csv) {
+                    writer->flush();
+                    return other_columns(command.arguments[0], batch);
+                }
+                writer->end();
+                writer = ResultWriter::make(settings_.format, settings_.style, output_);
+                printer.emplace(*writer);
+            }
+            shown = batch.columns();
+            left -= printer->print(batch, left);
+        }
         if (batches->empty()) continue;
         any = true;
         writer->flush();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 
 #include "data-lake-client/cli/json_rows.h"
@@ -130,6 +131,19 @@ Cell value_cell(const Value& value) {
     }
 }
 
+namespace {
+
+// A float is written as one: 0.1, and not as the double that it is in a Value.
+Cell record_cell(const RecordBatch& batch, std::uint32_t row, std::size_t column) {
+    const auto value = batch.value(row, column);
+    auto cell = value_cell(value);
+    const auto* number = std::get_if<double>(&value);
+    if (number != nullptr && std::isfinite(*number)) cell.text = batch.text(row, column);
+    return cell;
+}
+
+}  // namespace
+
 std::uint64_t RecordPrinter::print(const RecordBatch& batch, std::uint64_t rows_max) {
     if (!begun_) {
         std::vector<std::string> names{"partition", "offset", "crud"};
@@ -144,7 +158,7 @@ std::uint64_t RecordPrinter::print(const RecordBatch& batch, std::uint64_t rows_
         cells_.push_back(number_cell(batch.offset(row)));
         cells_.push_back(text_cell(batch.operation(row) == Operation::insert ? "insert" : "delete"));
         for (std::size_t i = 0; i < batch.columns().size(); ++i)
-            cells_.push_back(value_cell(batch.value(row, i)));
+            cells_.push_back(record_cell(batch, row, i));
         writer_.row(cells_);
     }
     return rows;

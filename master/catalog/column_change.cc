@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/types/value_text.h"
 #include "common/types/wider_type.h"
 #include "master/catalog/schema_change.h"
 
@@ -37,16 +38,26 @@ Error no_such_change(const CatalogTable& table, const Field& field, const Declar
                           anew(table, field, wanted));
 }
 
+// The text of the same value: a float of 0.1 is the double 0.10000000149011612, as in the rows that have it.
+Result<std::string> widened_text(DataType from, const DeclaredType& wanted, const std::string& text) {
+    if (from.kind != TypeKind::float32 || wanted.type.kind != TypeKind::float64)
+        return canonical_text(wanted, text);
+    DL_TRY_ASSIGN(const auto value, parse_float32(text));
+    std::string exact;
+    append_float64(exact, double{value});
+    return canonical_text(wanted, exact);
+}
+
 // DEFAULTs are texts of their type: those of rows to come, and of rows that are without the column.
 Result<void> widen(CatalogTable& table, std::size_t position, const DeclaredType& wanted) {
     auto& field = table.schema.fields[position];
-    field.type = wanted.type;
+    const auto before = std::exchange(field.type, wanted.type);
     if (field.default_text) {
-        DL_TRY_ASSIGN(field.default_text, canonical_text(wanted, *field.default_text));
+        DL_TRY_ASSIGN(field.default_text, widened_text(before, wanted, *field.default_text));
     }
     const auto set = table.new_defaults.find(field.id);
     if (set != table.new_defaults.end() && set->second) {
-        DL_TRY_ASSIGN(set->second, canonical_text(wanted, *set->second));
+        DL_TRY_ASSIGN(set->second, widened_text(before, wanted, *set->second));
     }
     return {};
 }

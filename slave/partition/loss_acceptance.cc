@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 
@@ -59,12 +60,39 @@ Result<Salvage> salvage(const PartitionCore& core, const Manifest& manifest,
     return found;
 }
 
+// A column file that a later edition of the manifest brought, or was to bring; empty: there is none.
+Result<std::string> later_column_file(const PartitionCore& core, const Manifest& manifest) {
+    constexpr std::string_view kEnding = ".parquet";
+    DL_TRY_ASSIGN(const auto names, core.context.files->list(core.snapshots()));
+    for (const auto& name : names) {
+        if (!name.ends_with(kEnding)) continue;
+        const auto stem = std::string_view(name).substr(0, name.size() - kEnding.size());
+        const auto digits = stem.substr(std::min(stem.size(), stem.rfind('.') + 1));
+        std::uint64_t edition = 0;
+        const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), edition);
+        if (parsed.ec == std::errc() && edition > manifest.edition) return name;
+    }
+    return std::string();
+}
+
+// To be added to what is missing.
+std::string shortened(const PartitionCore& core, const std::string& later) {
+    return "; the manifest in " + core.directory + " may have lost its end, for " + later +
+           " beside it is of a later edition and may hold these records: restore the partition's directory, "
+           "or its manifest, from a copy; without any, move this file to another directory and accept the "
+           "loss";
+}
+
 // Whose manifest has a damaged end may have the records in column files that only that end names.
 Result<Manifest> load_whole_manifest(const PartitionCore& core) {
     std::size_t torn_bytes = 0;
     const ManifestStore store(*core.context.files, core.directory);
     DL_TRY_ASSIGN(auto manifest, store.load(&torn_bytes));
-    if (torn_bytes == 0) return manifest;
+    if (torn_bytes == 0) {
+        DL_TRY_ASSIGN(const auto later, later_column_file(core, manifest));
+        if (later.empty()) return manifest;
+        return make_error(ErrorCode::invalid_request, "nothing was given up" + shortened(core, later));
+    }
     DL_TRY_ASSIGN(const auto bytes, core.context.files->file_size(store.path()));
     return make_error(
         ErrorCode::invalid_request,
@@ -257,6 +285,11 @@ Error with_lost_records(const PartitionCore& core, const Manifest& manifest, Err
     if (error.code != ErrorCode::corrupt_data) return error;
     const auto found = salvage(core, manifest, {});
     if (found.has_error() || found->lost.empty()) return error;
+    const auto later = later_column_file(core, manifest);
+    if (later.has_value() && !later->empty()) {
+        error.message += shortened(core, *later);
+        return error;
+    }
     error.message += "; lost are " + describe(found->lost) +
                      ", which had been acknowledged: restore the partition's directory from a copy, or go on "
                      "without them with: accept loss of table " +

@@ -6,7 +6,9 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <iterator>
+#include <thread>
 
 #include "tests/support/cluster_fixture.h"
 
@@ -26,6 +28,10 @@ class CliCommandsTest : public ClusterTest {
         auto path = cluster().directory() + "/" + name;
         std::ofstream(path) << text;
         return path;
+    }
+    static std::string read(const std::string& path) {
+        std::ifstream file(path);
+        return {std::istreambuf_iterator<char>(file), {}};
     }
     std::string client_;
 };
@@ -132,6 +138,37 @@ TEST_F(CliCommandsTest, TailBeginsAtAnOffsetOfEveryPartition) {
     must(client, sql("create view w as select id from t"));
     run = run_program(client_ + "-c '\\tail w --from 0'");
     EXPECT_THAT(run.output, HasSubstr("name one that it reads"));
+}
+
+// Names and values of a table that is altered while it is followed belong together.
+TEST_F(CliCommandsTest, TailShowsTheColumnsOfEachRecord) {
+    auto client = connect();
+    for (const std::string format : {"ndjson", "csv"}) {
+        must(client,
+             sql("create table " + format + "(id int primary key, a int, f float) partition.number = 1"));
+        must(client, sql("insert into " + format + " values (1, 11, 0.1)"));
+        const auto path = cluster().directory() + "/followed." + format;
+        auto followed = std::async(std::launch::async, [&] {
+            return run_program("(" + client_ + "-q --format " + format + " -c '\\tail " + format +
+                               " --from 0 --count 2' > " + path + ")");
+        });
+        for (int i = 0; read(path).find("insert") == std::string::npos && i < 1000; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        must(client, sql("alter table " + format + " drop a"));
+        must(client, sql("alter table " + format + " add a int"));
+        must(client, sql("insert into " + format + " (id, a, f) values (2, 22, 0.2)"));
+        const auto run = followed.get();
+        if (format == "ndjson") {
+            EXPECT_EQ(run.status, 0) << run.output;
+            EXPECT_THAT(read(path), HasSubstr(R"("id":1,"a":11,"f":0.1})")) << "a float as it was written";
+            EXPECT_THAT(read(path), HasSubstr(R"("id":2,"f":0.2,"a":22})"));
+        } else {
+            EXPECT_NE(run.status, 0);
+            EXPECT_THAT(run.output,
+                        HasSubstr("they are now id, f, a: the record at offset 1 of partition 0"));
+            EXPECT_THAT(read(path), Not(HasSubstr("22")));
+        }
+    }
 }
 
 // A file is run where it is named, as if its statements stood there; a failure in it is a failure of the

@@ -96,6 +96,27 @@ TEST_P(WideningTest, OldAndNewRowsAreOfOneType) {
               std::vector<std::string>{"{\"s\":9007197107257360.5}"});
 }
 
+// What a row shows of a column that was added after it is the same in the log, in files and after a merge.
+TEST_P(WideningTest, DefaultsOfOlderRowsKeepTheirValue) {
+    auto client = connect();
+    const std::string exact = "0.10000000149011612";
+    for (const char* name : {"merged", "plain"}) {
+        const std::string table = name;
+        must(client, sql("create table " + table + "(id int primary key)"));
+        must(client, sql("insert into " + table + " values (1), (2)"));
+        must(client, sql("alter table " + table + " add g float default 0.1"));
+        must(client, sql("insert into " + table + " (id) values (3)"));
+        if (table == "merged") must(client, sql("compress " + table));
+        must(client, sql("alter table " + table + " alter column g type double"));
+        must(client, sql("insert into " + table + " (id) values (4)"));
+        EXPECT_EQ(must(client, query("select g, count(*) as n from " + table + " group by g")).frames,
+                  std::vector<std::string>{R"({"g":)" + exact + R"(,"n":4})"})
+            << table;
+        for (auto& record : stream(client, table))
+            EXPECT_EQ(record.values.at("g"), exact) << table << " " << record.values.at("id").value_or("");
+    }
+}
+
 TEST_P(WideningTest, CrashesInBetweenLoseNothing) {
     widen();
     for (int i = 0; i < GetParam(); ++i)

@@ -98,8 +98,10 @@ TEST(ColumnChange, ATypeIsMadeWiderOnly) {
 TEST(ColumnChange, DefaultsBecomeTextsOfTheWiderType) {
     TableDefinition d;
     d.name = "t";
-    d.columns = {
-        {"id", "int", false, {}}, {"m", "decimal(4,1)", false, "1.5"}, {"d", "date", false, "2024-02-29"}};
+    d.columns = {{"id", "int", false, {}},
+                 {"m", "decimal(4,1)", false, "1.5"},
+                 {"d", "date", false, "2024-02-29"},
+                 {"f", "float", false, "0.1"}};
     d.major_key = "id";
     const auto table = with_new_default(build_table(d, 1).value(), "m", "2.5").value();
     const auto wide = with_new_type(table, "m", "decimal(8,3)").value();
@@ -110,6 +112,11 @@ TEST(ColumnChange, DefaultsBecomeTextsOfTheWiderType) {
     const auto timed = with_new_type(wide, "d", "timestamp").value();
     EXPECT_EQ(timed.schema.fields[2].default_text, "2024-02-29 00:00:00");
     EXPECT_TRUE(descends_from(timed, table));
+    // The value that rows have which were stored with it.
+    const auto exact = with_new_type(with_new_default(timed, "f", "0.2").value(), "f", "double").value();
+    EXPECT_EQ(exact.schema.fields[3].default_text, "0.10000000149011612");
+    EXPECT_EQ(exact.default_of(exact.schema.fields[3]), "0.20000000298023224");
+    EXPECT_TRUE(descends_from(exact, table));
     // What a restored catalog made of it is another line.
     auto narrowed = timed;
     narrowed.schema.fields[2].type = DataType{TypeKind::string};

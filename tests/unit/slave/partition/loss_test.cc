@@ -93,6 +93,12 @@ TEST_F(LossTest, ADamagedLastChangeOfTheManifestIsSaidAndNothingIsRemoved) {
         ASSERT_TRUE(refused.has_error());
         EXPECT_NE(refused.error().message.find("truncate -s " + std::to_string(last)), std::string::npos)
             << refused.error().message;
+        // Without that end nothing shows that there was one, but the files of it.
+        write(directory_ + "/manifest", manifest.substr(0, last));
+        const auto shorter = lost(true);
+        ASSERT_TRUE(shorter.has_error());
+        EXPECT_NE(shorter.error().message.find("may have lost its end"), std::string::npos)
+            << shorter.error().message;
         write(directory_ + "/manifest", manifest);
         const auto opened = try_open();
         ASSERT_TRUE(opened.has_value()) << at << ": " << opened.error().message;
