@@ -28,7 +28,8 @@ MemoryShares::Share MemoryShares::lend() {
     share.owner_ = this;
     const std::lock_guard lock(mutex_);
     const auto free = memory_bytes_ - std::min(memory_bytes_, lent_);
-    share.memory_bytes_ = std::max({free / 2, memory_bytes_ / (2 * queries_), kShareMin});
+    const auto least = lent_ < kLentMax * memory_bytes_ ? memory_bytes_ / (2 * queries_) : kShareMin;
+    share.memory_bytes_ = std::max({free / 2, least, kShareMin});
     lent_ += share.memory_bytes_;
     const auto part = static_cast<double>(share.memory_bytes_) / static_cast<double>(memory_bytes_);
     share.spill_bytes_ = static_cast<std::uint64_t>(static_cast<double>(spill_bytes_) * std::min(1.0, part));

@@ -11,6 +11,9 @@ namespace dl {
 class MemoryShares {
   public:
     static constexpr std::uint64_t kShareMin = 32u << 20;
+    // Results that their clients are slow to read keep what they were lent, and hold no slot: there may be
+    // many times more of them than queries that run. Beyond so many times the memory each gets kShareMin.
+    static constexpr std::uint64_t kLentMax = 2;
 
     MemoryShares(std::uint64_t memory_bytes, std::uint64_t spill_bytes, std::size_t queries)
         : memory_bytes_(memory_bytes), spill_bytes_(spill_bytes), queries_(queries == 0 ? 1 : queries) {}

@@ -30,5 +30,18 @@ TEST(MemoryShares, EachIsHalfOfWhatIsFreeAndNoneTooSmall) {
     EXPECT_EQ(second.spill_bytes(), 0u);
 }
 
+TEST(MemoryShares, ResultsThatNobodyReadsDoNotTakeManyTimesTheMemory) {
+    constexpr std::uint64_t kMi = 1u << 20;
+    MemoryShares shares(3072 * kMi, 0, 4);
+    std::vector<MemoryShares::Share> lent;
+    std::uint64_t total = 0;
+    for (int i = 0; i < 64; ++i) {
+        lent.push_back(shares.lend());
+        total += lent.back().memory_bytes();
+        EXPECT_GE(lent.back().memory_bytes(), i < 4 ? 384 * kMi : MemoryShares::kShareMin);
+    }
+    EXPECT_LE(total, (2 * 3072 + 384 + 64 * 32) * kMi);
+}
+
 }  // namespace
 }  // namespace dl
