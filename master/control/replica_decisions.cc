@@ -60,7 +60,7 @@ class Deciding {
         };
         const ReplicaKey key{table.meta->id, PartitionId{static_cast<std::uint32_t>(partition)}};
         const auto gone = assigned ? leader_gone(key, table, before) : std::nullopt;
-        const bool electing = assigned && input_.asks && needs_election(before, gone);
+        const bool electing = assigned && !is_alone(before) && input_.asks && needs_election(before, gone);
         CopyReports said;
         if (electing && !is_complete(key, before, gone, said)) return;
         const auto* reports = electing ? &said : nullptr;
@@ -119,6 +119,12 @@ class Deciding {
         if (found != asked_.end() && std::any_of(found->second.begin(), found->second.end(), resigns))
             return LeaderGone{before.leader_epoch, LeaderEnd::resigned};
         return std::nullopt;
+    }
+
+    // There is nothing to choose: the only copy leads also when it does not serve, says why, and is where a
+    // loss is accepted.
+    static bool is_alone(const PartitionPlacement& before) {
+        return before.replicas.size() == 1 && before.in_sync.size() + before.eligible.size() <= 1;
     }
 
     bool needs_election(const PartitionPlacement& before, const std::optional<LeaderGone>& gone) const {

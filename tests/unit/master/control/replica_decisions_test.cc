@@ -53,6 +53,15 @@ class Tables {
         meta.copies = copies;
         cache_.put(std::make_shared<const CatalogTable>(meta));
     }
+    // As an accepted loss leaves them.
+    void begin_next_epoch(std::uint64_t id) {
+        auto placed = *cache_.placement(TableId{id});
+        for (auto& partition : placed.partitions) {
+            ++partition.version;
+            ++partition.leader_epoch.value;
+        }
+        cache_.put_placement(std::make_shared<const TablePlacement>(placed));
+    }
     void drop(std::uint64_t id) { cache_.remove(*cache_.find("t" + std::to_string(id))); }
     std::vector<PartitionPlacement> of(std::uint64_t id) const {
         return cache_.placement(TableId{id})->partitions;
@@ -111,6 +120,27 @@ TEST(ReplicaDecisions, PartitionsOfOneCopyAreLeftAlone) {
     index.refresh(tables.cache());
     EXPECT_TRUE(decide(index, dead(kA)).changes.empty());
     EXPECT_EQ(index.digest(kA), 0u);
+}
+
+// It says why it does not serve, and a loss can be accepted where it leads.
+TEST(ReplicaDecisions, TheOnlyCopyLeadsAlsoWhenItDoesNotServe) {
+    Tables tables;
+    tables.add(1, 1, 1);
+    tables.begin_next_epoch(1);
+    ReplicaIndex index;
+    index.refresh(tables.cache());
+    const auto only = tables.of(1)[0].leader;
+    auto gone = dead(only);
+    gone.asks = true;
+    tables.apply(decide(index, gone));
+    index.refresh(tables.cache());
+    EXPECT_EQ(tables.of(1)[0].leader, NodeId{});
+    auto back = all_live();
+    back.asks = true;
+    back.elections[{TableId{1}, PartitionId{0}}].reports[only].serves = false;
+    const auto decided = decide(index, back);
+    ASSERT_EQ(decided.changes.size(), 1u);
+    EXPECT_EQ(decided.changes[0].change.next.leader, only);
 }
 
 TEST(ReplicaDecisions, TheSecondCopiesOfADeadNodeLead) {

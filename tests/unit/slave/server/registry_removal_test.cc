@@ -104,6 +104,7 @@ TEST_F(RegistryRemovalTest, WhatWasSetAsideStaysWhenTheLastPartitionGoes) {
     EXPECT_FALSE(*files_.exists("/a/tables/t1/p0"));
     EXPECT_TRUE(*files_.exists(aside));
     registry->close();
+    registry.reset();
     registry = start();
     EXPECT_EQ(registry->partition(kTable, PartitionId{0}).error().code, ErrorCode::partition_not_found);
     EXPECT_TRUE(*files_.exists(aside));
