@@ -60,7 +60,9 @@ Result<Salvage> salvage(const PartitionCore& core, const Manifest& manifest,
     return found;
 }
 
-// A column file that a later edition of the manifest brought, or was to bring; empty: there is none.
+// A merged column file that a later edition of the manifest brought, or was to bring; empty: there is none.
+// (One that begins behind flushed_end is of a flush, which takes nothing from the log, or of an acceptance
+// that was interrupted.)
 Result<std::string> later_column_file(const PartitionCore& core, const Manifest& manifest) {
     constexpr std::string_view kEnding = ".parquet";
     DL_TRY_ASSIGN(const auto names, core.context.files->list(core.snapshots()));
@@ -69,8 +71,12 @@ Result<std::string> later_column_file(const PartitionCore& core, const Manifest&
         const auto stem = std::string_view(name).substr(0, name.size() - kEnding.size());
         const auto digits = stem.substr(std::min(stem.size(), stem.rfind('.') + 1));
         std::uint64_t edition = 0;
+        Offset first = 0;
         const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), edition);
-        if (parsed.ec == std::errc() && edition > manifest.edition) return name;
+        const auto begins = std::from_chars(stem.data(), stem.data() + stem.size(), first);
+        if (parsed.ec == std::errc() && begins.ec == std::errc() && edition > manifest.edition &&
+            first < manifest.flushed_end)
+            return name;
     }
     return std::string();
 }

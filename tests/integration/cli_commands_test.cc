@@ -248,14 +248,14 @@ TEST_F(CliCommandsTest, LongWritesSayHowFarTheyAre) {
         return run_program("(" + client_ + "-c '" + statement + "' 2>" + name + ")");
     };
     auto run =
-        on_terminal("create table big primary key (i) as select i, i % 7 as v from range(1500000) r(i)");
+        on_terminal("create table big primary key (i) as select i, i % 7 as v from range(5000000) r(i)");
     EXPECT_EQ(run.status, 0) << run.output;
-    EXPECT_THAT(run.output, HasSubstr("OK (1500000 rows, "));
+    EXPECT_THAT(run.output, HasSubstr("OK (5000000 rows, "));
     auto shown = drawn();
     EXPECT_THAT(shown, HasSubstr(" rows/s"));
     EXPECT_TRUE(shown.ends_with("\r\033[K")) << "gone when it is done";
     run = on_terminal("delete from big where v >= 0");
-    EXPECT_THAT(run.output, HasSubstr("OK (1500000 deletes, "));
+    EXPECT_THAT(run.output, HasSubstr("OK (5000000 deletes, "));
     EXPECT_THAT(drawn(), HasSubstr(" rows/s"));
     run = on_terminal("select {a: 1} as progress");
     EXPECT_THAT(run.output, HasSubstr("{\"a\":1}"));
