@@ -48,6 +48,12 @@ const IndexEntry& SegmentIndex::at_or_before(Offset offset) const {
     return *(behind - 1);
 }
 
+std::uint64_t SegmentIndex::position_behind(Offset offset) const {
+    const auto at = std::lower_bound(entries.begin(), entries.end(), offset,
+                                     [](const IndexEntry& entry, Offset o) { return entry.offset < o; });
+    return at == entries.end() ? bytes : at->position;
+}
+
 const IndexEntry& SegmentIndex::at_or_before_time(std::int64_t time_us) const {
     DL_CHECK(!entries.empty() && time_us <= newest_time_us, "a time looked up lies in its segment");
     // time_before_us never falls, so the batch looked for lies before the first entry that already has the

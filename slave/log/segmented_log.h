@@ -50,6 +50,7 @@ class SegmentedLog final : public PartitionLog {
         IndexEntry entry;
         std::uint64_t end_position = 0;
         Offset end_offset = 0;
+        std::uint64_t wanted_position = 0;  // what is asked for ends before it
     };
     struct RecentBatch {
         Offset offset;
@@ -99,7 +100,8 @@ class SegmentedLog final : public PartitionLog {
     // The segment is not one of the log any more: its records are in another one, or gone.
     bool was_replaced(const std::shared_ptr<LogSegment>& segment) const;
 
-    std::optional<Place> find(Offset offset) const;
+    // `end`: of what is to be read.
+    std::optional<Place> find(Offset offset, Offset end) const;
     Result<std::shared_ptr<ReadableFile>> reader_of(const Place& place) const;
     Result<void> read_run(const Place& place, Offset from, Offset end, std::uint64_t max_bytes,
                           std::uint64_t& taken, std::vector<StoredBatch>& out) const;

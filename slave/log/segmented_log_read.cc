@@ -56,7 +56,7 @@ std::vector<SegmentInfo> SegmentedLog::segments_from(Offset from) const {
     return infos;
 }
 
-std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset) const {
+std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset, Offset end) const {
     const std::lock_guard guard(mutex_);
     const auto behind = std::upper_bound(
         segments_.begin(), segments_.end(), offset,
@@ -65,7 +65,8 @@ std::optional<SegmentedLog::Place> SegmentedLog::find(Offset offset) const {
     const auto& segment = *(behind - 1);
     const auto& index = segment->index;
     if (offset >= index.end_offset) return std::nullopt;
-    Place place{segment, index.first_offset, index.at_or_before(offset), index.bytes, index.end_offset};
+    Place place{segment,     index.first_offset, index.at_or_before(offset),
+                index.bytes, index.end_offset,   index.position_behind(end)};
     DL_CHECK(place.entry.offset <= offset && place.entry.position < place.end_position,
              "a read begins at or before what is asked for");
     if (!segment->closed && !recent_.empty() && recent_.front().offset <= offset) {
@@ -96,7 +97,7 @@ Result<std::vector<StoredBatch>> SegmentedLog::read(Offset from, Offset end, std
     end = std::min(end, end_offset());
     std::uint64_t taken = 0;
     while (from < end) {
-        const auto place = find(from);
+        const auto place = find(from, end);
         if (!place) {
             if (!out.empty()) break;
             return make_error(ErrorCode::not_found, "log \"" + identity_.directory + "\" has no offset " +
@@ -122,7 +123,7 @@ Result<void> SegmentedLog::read_run(const Place& place, Offset from, Offset end,
     DL_TRY_ASSIGN(const auto file, reader_of(place));
     BatchPlace expected{identity_.table, identity_.partition, place.entry.offset};
     auto position = place.entry.position;
-    const auto left_in_segment = place.end_position - position;
+    const auto left_in_segment = place.wanted_position - position;
     // One read for all, as a rule: what may have to be skipped, what is asked for, and a header.
     const auto wanted = (max_bytes > taken ? std::min(max_bytes - taken, left_in_segment) : 0) +
                         kHeaderBytes + (place.entry.offset < from ? limits::segment_index_interval_bytes : 0);

@@ -32,7 +32,9 @@ Result<ColumnBatch> decode_body(const StoredBatch& stored) {
 // NOT_FOUND when compaction has just removed the segment.
 Result<void> read_log(const PartitionCore& core, Offset end, Offset* from, Budget* budget,
                       std::vector<ReadSlice>* slices) {
-    DL_TRY_ASSIGN(auto batches, core.log().read(*from, end, budget->bytes));
+    // No more than the rows: the rest would be read, unpacked and checked for nothing.
+    const auto rows = std::min(budget->rows, static_cast<std::uint64_t>(end - *from));
+    DL_TRY_ASSIGN(auto batches, core.log().read(*from, *from + static_cast<Offset>(rows), budget->bytes));
     if (batches.empty())
         return make_error(ErrorCode::internal, core.label() + ": the log has no record at offset " +
                                                    std::to_string(*from) + ", which is below its end");

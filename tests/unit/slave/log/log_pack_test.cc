@@ -153,6 +153,24 @@ TEST(LogPack, DamageIsNeverData) {
     EXPECT_EQ(everything(*whole.log), before);
 }
 
+// However much may be read: what lies behind the last record asked for is not even looked at.
+TEST(LogPack, AReadOfFewRecordsUnpacksWhatTheyNeed) {
+    SimFileSystem files;
+    auto opened = open_log(files);
+    ASSERT_NO_FATAL_FAILURE(fill(*opened.log));
+    const auto segments = opened.log->segments();
+    const auto end = segments[2].end_offset;
+    ASSERT_OK(opened.log->pack(0, end));
+    opened.log.reset();
+    auto bad = *files.read_all(segment_name(0));
+    bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] ^ 1);
+    files.overwrite(segment_name(0), bad);
+    auto damaged = open_log(files, kDirectory, 1u << 20, segments[3].first_offset);
+    ASSERT_FALSE(damaged.error);
+    ASSERT_OK(damaged.log->read(0, 1, 1u << 30));
+    EXPECT_EQ(damaged.log->read(0, end, 1u << 30).error().code, ErrorCode::corrupt_data);
+}
+
 TEST(LogPack, ADamagedSegmentIsNotPacked) {
     SimFileSystem files;
     auto opened = open_log(files);
