@@ -41,8 +41,8 @@ struct SegmentIndex {
     void add_batch_id(const RecordBatchHeader& header);
     // The last entry at or before `offset` (not below first_offset; the index is not empty).
     const IndexEntry& at_or_before(Offset offset) const;
-    // Where the first entry at or behind `offset` lies; `bytes` when there is none: batches below `offset` lie
-    // before it.
+    // Where the first entry at or behind `offset` lies; `bytes` when there is none: batches below `offset`
+    // lie before it.
     std::uint64_t position_behind(Offset offset) const;
     // The entry from which on the first batch appended at or after `time_us` lies; newest_time_us >= time_us.
     const IndexEntry& at_or_before_time(std::int64_t time_us) const;

@@ -153,8 +153,8 @@ int run_many(const Arguments& arguments) {
         "%llu seeds in %.1f s, %zu failed, %zu stood still; %llu rows acknowledged, %llu new leaders\n",
         static_cast<unsigned long long>(sum.seeds), seconds, sum.failed.size(), sum.stuck.size(),
         static_cast<unsigned long long>(sum.acknowledged), static_cast<unsigned long long>(sum.epochs));
-    // A few in a hundred may stand still; more, and nothing is shown. A violation that was looked for is shown
-    // by the seed that has it, however few were run before.
+    // A few in a hundred may stand still; more, and nothing is shown. A violation that was looked for is
+    // shown by the seed that has it, however few were run before.
     if (!arguments.expect_violation && sum.stuck.size() * 50 > sum.seeds) return 1;
     return sum.failed.empty() == arguments.expect_violation ? 1 : 0;
 }
