@@ -145,7 +145,7 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
             if (!row.problem.reason.empty()) continue;
             if (guesses.size() < columns_.size()) guesses.resize(columns_.size());
             for (std::size_t column = 0; column < row.fields.size(); ++column)
-                guesses[column].see(row.fields[column], numbers_in_text, options_.text);
+                guesses[column].see(row.fields[column], numbers_in_text, options_.text, row.line);
         }
     }
     guesses.resize(columns_.size());
@@ -164,6 +164,12 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
                      ? ", whose zeros would not come back beside the other numbers; --types "
                      : ", which is no plain number; --types ") +
                 name + ":" + guesses[column].roomy_type() + " takes it as one");
+        const auto& stranger = guesses[column].stranger();
+        if (types_.back() == "string" && surprise.empty() && !stranger.type.empty() && !chosen)
+            result.notes.push_back(
+                "column " + name + " is a string because of " + dl::quoted_value(stranger.text) +
+                " in line " + std::to_string(stranger.line) + ", the values before it are of type " +
+                stranger.type + "; --types " + name + ":" + stranger.type + " refuses such rows");
     }
     return {};
 }

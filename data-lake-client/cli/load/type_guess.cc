@@ -1,6 +1,7 @@
 #include "data-lake-client/cli/load/type_guess.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/types/value_scan.h"
 #include "data-lake-client/cli/load/number_text.h"
@@ -122,8 +123,21 @@ void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const Text
     }
 }
 
-void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions& options) {
-    if ((seen_ & kOther) != 0) return;
+void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions& options,
+                    std::uint64_t line) {
+    if ((seen_ & kOther) != 0 || field.kind == FieldKind::absent || field.kind == FieldKind::null) return;
+    const auto before = seen_;
+    look_at(field, numbers_in_text, options);
+    if (seen_ != before && values_ >= kAcquainted && stranger_.type.empty() && type(false) == "string") {
+        const auto now = std::exchange(seen_, before);
+        if (auto known = type(false); known != "string")
+            stranger_ = {std::string(field.text), line, std::move(known)};
+        seen_ = now;
+    }
+    ++values_;
+}
+
+void TypeGuess::look_at(const Field& field, bool numbers_in_text, const TextOptions& options) {
     switch (field.kind) {
         case FieldKind::absent:
         case FieldKind::null:

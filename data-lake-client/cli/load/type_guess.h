@@ -22,7 +22,8 @@ namespace datalake::cli {
 class TypeGuess {
   public:
     // `numbers_in_text`: a text may be a number or a boolean (CSV).
-    void see(const Field& field, bool numbers_in_text, const TextOptions& options);
+    // `line`: where it stands, for stranger().
+    void see(const Field& field, bool numbers_in_text, const TextOptions& options, std::uint64_t line = 0);
     // Of a key no floating type is made.
     std::string type(bool is_key) const;
     // The first text because of which a column of numbers is a string: 1e5, NaN and the like, or one that
@@ -34,6 +35,14 @@ class TypeGuess {
     }
     // It is one for its zeros.
     bool surprises_by_zeros() const { return surprise_.empty(); }
+    // The value that made a column of at least kAcquainted values of another type a string.
+    static constexpr std::uint64_t kAcquainted = 10;
+    struct Stranger {
+        std::string text;
+        std::uint64_t line = 0;
+        std::string type;  // of the values before it; empty: there is none
+    };
+    const Stranger& stranger() const { return stranger_; }
     // What would take all values as numbers.
     std::string roomy_type() const;
 
@@ -49,6 +58,7 @@ class TypeGuess {
         kSpecial = 128,       // NaN, Infinity, -inf, -0: as doubles are printed
         kBareExponent = 256,  // 1e5
     };
+    void look_at(const Field& field, bool numbers_in_text, const TextOptions& options);
     void see_number(std::string_view text, bool written_by_hand, const TextOptions& options);
     void see_text(std::string_view text, bool numbers_in_text, const TextOptions& options);
     std::string number_type(bool is_key) const;
@@ -56,6 +66,8 @@ class TypeGuess {
     bool scales_differ(bool is_key) const;
 
     std::uint16_t seen_ = 0;
+    std::uint64_t values_ = 0;  // until it was a string for good
+    Stranger stranger_;
     std::string surprise_;        // a number that is no plain one, the first
     std::string zeros_text_;      // the first whose fraction ends in zeros, when one does
     bool long_ = true;            // all whole numbers fit

@@ -392,6 +392,16 @@ TEST_F(Loading, RefusesWhatCannotWork) {
             "one",
             "column c is a string because of \"nan\", which is no plain number; --types c:double takes it as "
             "one"}));
+    std::string rows = "id,v\n";
+    for (int i = 0; i < 20; ++i)
+        rows += std::to_string(i) + (i == 15 ? ",oops\n" : ",0.5\n");
+    LoadOptions one_bad{.files = {file("one-bad.csv", rows)}, .table = "t", .key = "id", .create = true};
+    one_bad.dry_run = true;
+    result = {};
+    EXPECT_EQ(run(one_bad), "");
+    EXPECT_EQ(result.notes, (std::vector<std::string>{
+                                "column v is a string because of \"oops\" in line 17, the values before it "
+                                "are of type double; --types v:double refuses such rows"}));
     LoadOptions exact{.files = {file("k.csv", "id,a,b\n1,12.50,1.10\n2,7.25,2.20\n")},
                       .table = "t",
                       .key = "id",

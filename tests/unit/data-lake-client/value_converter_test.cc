@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "data-lake-client/cli/load/number_text.h"
 #include "data-lake-client/cli/load/time_format.h"
 #include "data-lake-client/cli/load/type_guess.h"
@@ -262,6 +264,32 @@ TEST(TypeGuess, ASurpriseIsNamed) {
     EXPECT_EQ(surprise({"1.9", "1.10"}), "1.10");
     EXPECT_EQ(surprise({"1", "x"}), "");
     EXPECT_EQ(surprise({"NaN", "none"}), "");
+}
+
+// One value that is none of what the others are makes the column a string, and is named with its line.
+TEST(TypeGuess, AStrangerAmongManyValuesIsNamed) {
+    const auto stranger = [](const char* usual, std::uint64_t count, const char* odd) {
+        TypeGuess guess;
+        for (std::uint64_t line = 2; line < 2 + count; ++line)
+            guess.see({usual, FieldKind::text}, true, {}, line);
+        guess.see({odd, FieldKind::text}, true, {}, 2 + count);
+        guess.see({"later", FieldKind::text}, true, {}, 3 + count);
+        EXPECT_EQ(guess.type(false), "string");
+        return guess.stranger();
+    };
+    for (const auto& [usual, odd, type] : std::initializer_list<std::array<const char*, 3>>{
+             {"1.5", "oops", "double"},
+             {"7", " 3 ", "long"},
+             {"true", "True", "boolean"},
+             {"2024-01-01", "2024-01-01 10:00:00", "date"},
+             {"2024-01-01 10:00:00", "2024-01-01 10:00:00.1234567", "timestamp"}}) {
+        const auto found = stranger(usual, 10, odd);
+        EXPECT_EQ(found.text, odd);
+        EXPECT_EQ(found.line, 12u);
+        EXPECT_EQ(found.type, type);
+    }
+    EXPECT_EQ(stranger("7", 9, "oops").type, "") << "who knows what the column is";
+    EXPECT_EQ(stranger("word", 20, "7").type, "");
 }
 
 }  // namespace
