@@ -54,10 +54,33 @@ class FlatBytes {
     std::string_view bytes_;
 };
 
+// Whether the field is one, or has one in it: of a list, a struct, a map. `left`: fields that may be looked
+// at yet; in bytes that are no schema children may be their own parents.
+bool has_duration(const FlatBytes& bytes, std::size_t field, int depth, std::uint32_t& left) {
+    constexpr int kDepthMax = 64;
+    if (depth > kDepthMax || left == 0) return false;
+    --left;
+    if (const auto type_at = bytes.field(field, 2)) {
+        const auto type = bytes.read<std::uint8_t>(*type_at);
+        if (type == kInterval || type == kDuration) return true;
+    }
+    const auto children_at = bytes.field(field, 5);
+    const auto children = children_at ? bytes.follow(*children_at) : std::nullopt;
+    const auto count = children ? bytes.read<std::uint32_t>(*children) : std::nullopt;
+    if (!count || *count > kFieldsMax) return false;
+    for (std::uint32_t i = 0; i < *count; ++i) {
+        const auto child = bytes.follow(*children + 4 + 4 * std::size_t{i});
+        if (!child) return false;
+        if (has_duration(bytes, *child, depth + 1, left)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::vector<std::string> arrow_duration_columns(std::string_view message) {
     std::vector<std::string> names;
+    std::uint32_t left = kFieldsMax;
     // ffffffff, size, flatbuffer; older ones begin with the size.
     const std::size_t skip = message.starts_with("\xff\xff\xff\xff") ? 8 : 4;
     if (message.size() < skip) return names;
@@ -75,10 +98,8 @@ std::vector<std::string> arrow_duration_columns(std::string_view message) {
     for (std::uint32_t i = 0; i < *count; ++i) {
         const auto field = bytes.follow(*fields + 4 + 4 * std::size_t{i});
         if (!field) return names;
-        const auto name_at = bytes.field(*field, 0), type_at = bytes.field(*field, 2);
-        if (!name_at || !type_at) continue;
-        const auto type = bytes.read<std::uint8_t>(*type_at);
-        if (type != kInterval && type != kDuration) continue;
+        const auto name_at = bytes.field(*field, 0);
+        if (!name_at || !has_duration(bytes, *field, 0, left)) continue;
         const auto name = bytes.follow(*name_at);
         if (auto text = name ? bytes.string(*name) : std::nullopt) names.push_back(std::move(*text));
     }

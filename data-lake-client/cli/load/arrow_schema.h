@@ -8,7 +8,8 @@
 
 namespace datalake::cli {
 
-// Names of the columns at the top that are durations or intervals. Empty also when the bytes are no schema.
+// Names of the columns at the top that are durations or intervals, or have them in their values. Empty also
+// when the bytes are no schema.
 std::vector<std::string> arrow_duration_columns(std::string_view message);
 
 }  // namespace datalake::cli

@@ -318,7 +318,12 @@ void CsvReader::unescape(CsvRecord& record) {
         const auto begin = scratch_.size();
         if (dialect_.backslash) {
             field.null = !field.quoted && text == "\\N";
-            if (!field.null) append_unescaped(scratch_, text);
+            char unknown = '\0';
+            if (!field.null && !append_unescaped(scratch_, text, delimiter_, unknown)) {
+                record.problem = "field " + std::to_string(index + 1) + " has \\" + unknown +
+                                 ", which neither COPY TO nor SELECT INTO OUTFILE writes";
+                return;
+            }
             text = std::string_view(scratch_).substr(begin);
             continue;
         }

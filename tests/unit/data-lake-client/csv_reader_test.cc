@@ -178,7 +178,7 @@ TEST(CsvReader, BackslashEscapes) {
         "1\\\n2\t\\\\N\t\\\t3\n"
         "\"q\t\tC:\\\\new\\r\\n\n"
         "\\.\n"
-        "\\0\\Z\\b\t\\Nx\tlast";
+        "\\0\\Z\\b\tNx\tlast";
     for (const std::size_t step : {1u, 2u, 3u, 7u, 1000u}) {
         const auto all = read(text, {.delimiter = '\t', .quote = std::nullopt, .backslash = true}, step);
         EXPECT_TRUE(all.problems.empty()) << step;
@@ -195,6 +195,13 @@ TEST(CsvReader, BackslashEscapes) {
     ASSERT_EQ(open.problems.size(), 1u);
     EXPECT_NE(open.problems[0].find("nothing behind it"), std::string::npos);
     EXPECT_EQ(read("a\\tb,c\n").rows, (Rows{{"a\\tb", "c"}})) << "only where it is asked for";
+    // What neither writes is not guessed at.
+    const auto others = read("1\t\\x41\n2\t\\101\n3\t\\Nx\n4\tgood\n",
+                             {.delimiter = '\t', .quote = std::nullopt, .backslash = true});
+    EXPECT_EQ(others.problems.size(), 2u);
+    EXPECT_NE(others.problems.at(0).find("field 2 has \\x"), std::string::npos) << others.problems.at(0);
+    const auto letter = read("1xa\\xb\n", {.delimiter = 'x', .quote = std::nullopt, .backslash = true});
+    EXPECT_EQ(letter.rows, (Rows{{"1", "axb"}})) << "the delimiter";
 }
 
 TEST(CsvReader, TheSeparatorLineOfExcel) {
