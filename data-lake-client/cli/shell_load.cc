@@ -83,6 +83,10 @@ Result<void> Shell::load(const LoadOptions& options) {
         output_.flush();
     }
     if (!done.ok()) return done;
+    if (!result.refused.empty() && options.dry_run)
+        return Error(ErrorCode::invalid_argument,
+                     fmt::format("{} of {} rows would be refused; nothing was loaded", result.refused.size(),
+                                 result.rows_read));
     if (!result.refused.empty())
         return Error(ErrorCode::partial,
                      fmt::format("{} of {} rows were refused", result.refused.size(), result.rows_read));

@@ -447,6 +447,11 @@ TEST_F(LoadTest, EncodingsDialectsAndFormats) {
                       "--load - --format ndjson --table piped");
     EXPECT_EQ(run.status, 0) << run.output;
     EXPECT_EQ(select("select v from piped order by id"), R"({"v":"x"}{"v":"y"})");
+    run = load(write("dry-bad.csv", "id,v\n1,0.5\n2,x\n"),
+               "--table dry --key id --create --types v:double --dry-run");
+    EXPECT_EQ(run.status, 1);
+    EXPECT_THAT(run.output, HasSubstr("1 of 2 rows would be refused; nothing was loaded"));
+    EXPECT_THAT(run.output, Not(HasSubstr("done in part")));
     run = load(write("dry.csv", "id,v\n1,0.5\n"), "--table dry --key id --create --dry-run");
     EXPECT_EQ(run.status, 0) << run.output;
     EXPECT_THAT(run.output, HasSubstr("v double"));

@@ -7,6 +7,8 @@
 namespace datalake::cli {
 namespace {
 
+constexpr const char* kByPosition = "; --no-header --skip 1 takes the columns by position";
+
 Error failed(const std::string& name, std::string_view why) {
     return Error(ErrorCode::invalid_argument, name + ": " + std::string(why));
 }
@@ -62,10 +64,11 @@ Result<void> CsvSource::take_header(const std::string& name, const LoadOptions& 
         owners.resize(std::max(owners.size(), columns.size()));
         const auto twin = target >= 0 ? owners[static_cast<std::size_t>(target)] : std::string_view();
         if (target == LoadColumns::kFilled) return failed(name, LoadColumns::filled_text(field.text));
-        if (target == LoadColumns::kClash) return failed(name, columns.clash_text(field.text));
+        if (target == LoadColumns::kClash) return failed(name, columns.clash_text(field.text) + kByPosition);
         if (twin.data() != nullptr)
             return failed(name, "columns \"" + std::string(twin) + "\" and \"" + std::string(field.text) +
-                                    "\" of the file would both be column " + table_column_name(field.text));
+                                    "\" of the file would both be column " + table_column_name(field.text) +
+                                    kByPosition);
         if (target >= 0) owners[static_cast<std::size_t>(target)] = field.text;
         if (target == LoadColumns::kCrud &&
             std::find(targets_.begin(), targets_.end(), LoadColumns::kCrud) != targets_.end())
