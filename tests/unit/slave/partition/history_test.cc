@@ -55,11 +55,15 @@ class HistoryFixture : public PartitionFixture {
     // Everything stored is what was written; all of it from the start of the history on; and what is left of
     // the rest still gives the table.
     void check_records() {
-        // Only forward: what is read from here on is there.
-        const Offset start_before = partition_->history_start();
-        const auto stored = records(97);
-        const Offset start = partition_->history_start();
-        ASSERT_GE(start, start_before);
+        // When the history begins later in the middle of it, a reader has had an insert and misses the delete
+        // that went with it, which it is told of (dropped()): then all is read once more.
+        Offset start = partition_->history_start();
+        auto stored = records(97);
+        for (auto now = partition_->history_start(); now != start; now = partition_->history_start()) {
+            ASSERT_GE(now, start) << "only forward";
+            start = now;
+            stored = records(97);
+        }
         for (const auto& [offset, row] : stored) {
             ASSERT_LT(offset, static_cast<Offset>(model_.size()));
             const auto& wanted = model_[static_cast<std::size_t>(offset)].row;
