@@ -39,7 +39,9 @@ build "$preset"
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:allocator_may_return_null=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$repo/tests/support/tsan.supp:halt_on_error=1:second_deadlock_stack=1}
+# The engine's library is not instrumented: its locks look as if some were never given back, and with 64 of them the
+# detector of lock orders ends the process.
+export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$repo/tests/support/tsan.supp:halt_on_error=1:detect_deadlocks=0}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$repo/tests/support/lsan.supp:print_suppressions=0}
 # ctest leaves out what all of several exclusions match: one of the caller's takes the place of ours.
 which=(--label-exclude '^(nightly|netchaos)$')
