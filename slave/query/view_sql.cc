@@ -30,6 +30,29 @@ std::string select_list(const TableMeta& table, const std::vector<StoredColumn>&
     return list;
 }
 
+// Of a UNION ALL the engine reads the first column even when the statement needs none of its values (a count,
+// a condition that was pushed down): the parts of a view begin with a constant, which costs nothing.
+std::string name_for_constant(const TableMeta& table) {
+    std::string name = "dl_none";
+    while (std::any_of(table.schema.fields.begin(), table.schema.fields.end(),
+                       [&](const Field& field) { return field.name == name; }))
+        name += '_';
+    return name;
+}
+
+std::string union_sql(const TableMeta& table, const std::vector<std::string>& parts) {
+    std::string list;
+    for (const auto& field : table.schema.fields)
+        list += (list.empty() ? "" : ", ") + sql_identifier(field.name);
+    std::string body;
+    for (const auto& part : parts) {
+        body += body.empty() ? "SELECT 0::TINYINT AS " + sql_identifier(name_for_constant(table)) + ", "
+                             : " UNION ALL SELECT 0::TINYINT, ";
+        body += part;
+    }
+    return "SELECT " + list + " FROM (" + body + ")";
+}
+
 std::vector<ScanColumn> tail_columns(const TableMeta& table) {
     std::vector<ScanColumn> columns;
     for (const auto& field : table.schema.fields) {
@@ -49,14 +72,14 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
                           DuckSession& session) {
     // By the columns they have: one scan takes the types of its first file.
     std::map<std::vector<std::array<std::uint32_t, 4>>, std::vector<const ViewFile*>> clean;
-    std::vector<std::string> parts;
+    std::vector<std::string> parts;                  // without their SELECT
     std::vector<std::shared_ptr<ScanSource>> tails;  // one scan: each costs the planner as much as a table
     for (const auto& view : views) {
         for (const auto& file : view->files()) {
             if (file.rows == file.dead_rows) continue;
             if (file.dead_rows != 0) {
                 const auto handle = session.add_row_filter(file.filter);
-                parts.push_back("SELECT " + select_list(table, file.fields) + " FROM " +
+                parts.push_back(select_list(table, file.fields) + " FROM " +
                                 sql_parquet_file(file.path, "file_row_number = true") + " WHERE " +
                                 sql_alive(handle));
                 continue;
@@ -72,14 +95,13 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
     }
     if (!tails.empty()) {
         const auto handle = session.add_scan(one_after_the_other(std::move(tails)));
-        parts.push_back("SELECT * FROM dl_scan(" + std::to_string(handle) + ")");
+        parts.push_back("* FROM dl_scan(" + std::to_string(handle) + ")");
     }
     for (const auto& [fields, files] : clean) {
         std::vector<std::string> paths;
         for (const auto* file : files)
             paths.push_back(file->path);
-        parts.push_back("SELECT " + select_list(table, files.front()->fields) + " FROM " +
-                        sql_parquet_files(paths));
+        parts.push_back(select_list(table, files.front()->fields) + " FROM " + sql_parquet_files(paths));
     }
     if (parts.empty()) {
         std::string list;
@@ -89,10 +111,7 @@ std::string view_body_sql(const TableMeta& table, const std::vector<std::shared_
         }
         return "SELECT " + list + " WHERE false";
     }
-    std::string body;
-    for (const auto& part : parts)
-        body += (body.empty() ? "" : " UNION ALL ") + part;
-    return body;
+    return parts.size() == 1 ? "SELECT " + parts.front() : union_sql(table, parts);
 }
 
 }  // namespace dl::slave
