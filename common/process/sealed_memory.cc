@@ -10,6 +10,10 @@
 namespace dl {
 namespace {
 
+// A map of so much gets its pages at once, which is cheaper than asking for them one by one. Of a larger one,
+// a batch of many columns, a query may read a small part.
+constexpr std::size_t kPopulatedBytesMax = 128u << 10;
+
 constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 Error failed(const char* what) {
@@ -44,7 +48,8 @@ Result<SharedBytes> map_sealed(UniqueFd fd) {
     if (seals < 0 || (seals & kNeeded) != kNeeded || status.st_size <= 0)
         return make_error(ErrorCode::corrupt_data, "shared memory of a query is not sealed");
     const auto size = static_cast<std::size_t>(status.st_size);
-    void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd.get(), 0);
+    const int pages = size <= kPopulatedBytesMax ? MAP_POPULATE : 0;
+    void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | pages, fd.get(), 0);
     if (at == MAP_FAILED) return failed("mmap");
     std::shared_ptr<const void> owner(at, [size](const void* mapped) {
         ::munmap(const_cast<void*>(mapped), size);  // NOLINT: what mmap gave

@@ -14,8 +14,8 @@ namespace dl::slave {
 // query wants some keys only.
 std::optional<std::uint64_t> rows_known(const PinnedTable& table);
 
-// The answer to `SELECT count(*) FROM t`, as DuckDB would give it. nullopt: the statement is written in any
-// other way, or the count is not known. `names` as in FragmentQuery.
+// The answer to `SELECT count(*) [AS n] FROM t`, as DuckDB would give it. nullopt: the statement is written
+// in any other way, or the count is not known. `names` as in FragmentQuery.
 Result<std::optional<PointAnswer>> answer_count(const std::string& sql,
                                                 const std::map<std::string, TableId>& names,
                                                 const QueryView& view);

@@ -53,6 +53,20 @@ TEST_P(QueryExecutorTest, FilesWithAndWithoutDeadRowsAndTailsAreOneTable) {
     EXPECT_EQ(plan[0][0], "physical_plan");
 }
 
+// Else the engine reads the first column of a table that lies in more than one place, whichever is asked for.
+TEST_P(QueryExecutorTest, AConditionReadsItsOwnColumnsOnly) {
+    auto view = std::make_shared<TestView>();
+    view->parquet.push_back(write_file("a.parquet", {{"1", "one"}, {"2", "two"}}, false, {}));
+    view->units.push_back(tail_unit({{"3", "two", "~"}}));
+    pin({view});
+    EXPECT_EQ(rows("SELECT count(*) FROM t WHERE name = 'two'"), (Rows{{"2"}}));
+    const auto plan = rows("EXPLAIN SELECT count(*) FROM t WHERE name = 'two'")[0][1];
+    EXPECT_NE(plan.find("f2 = 'two'"), std::string::npos) << plan;
+    EXPECT_EQ(plan.find("f1"), std::string::npos) << plan;
+    EXPECT_EQ(rows("SELECT * FROM t ORDER BY id"),
+              (Rows{{"1", "one", "none's"}, {"2", "two", "none's"}, {"3", "two", "~"}}));
+}
+
 // Of files that are not even there.
 TEST_P(QueryExecutorTest, CountsOfWholeTablesReadNothing) {
     auto a = std::make_shared<TestView>(), b = std::make_shared<TestView>();

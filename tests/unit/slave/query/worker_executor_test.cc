@@ -344,6 +344,21 @@ TEST_F(WorkerExecutorTest, ACountThatIsKnownTakesNoProcess) {
         EXPECT_EQ(*found, (Rows{{"4"}})) << sql;
     }
     EXPECT_EQ(workers_->crashes(), 0u);
+    for (const auto& [sql, name] : {std::pair{"select count(*) as Rows from t", "Rows"},
+                                    std::pair{"SELECT count_star() AS dl_p0 FROM t", "dl_p0"},
+                                    std::pair{"SELECT count(*) AS \"count\" FROM t", ""},
+                                    std::pair{"SELECT count(*) AS \xC3\xA4 FROM t", ""}}) {
+        if (*name == '\0') {  // left to the engine, which knows what such a name is
+            EXPECT_EQ(code_of(sql), ErrorCode::crashed) << sql;
+            continue;
+        }
+        auto running = executor_->start(query(sql));
+        ASSERT_TRUE(running) << sql << ": " << running.error().to_text();
+        EXPECT_EQ((*running)->columns().front().name, name);
+        const auto drained = dl::test::drained(**running);
+        ASSERT_TRUE(drained) << sql;
+        EXPECT_EQ(*drained, (Rows{{"4"}})) << sql;
+    }
     EXPECT_EQ(code_of("SELECT count(*) FROM t WHERE id > 0"), ErrorCode::crashed);
     view->exact = false;
     EXPECT_EQ(code_of("SELECT count(*) FROM t"), ErrorCode::crashed) << "it has to be read";
