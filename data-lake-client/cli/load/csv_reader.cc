@@ -318,10 +318,10 @@ void CsvReader::unescape(CsvRecord& record) {
         const auto begin = scratch_.size();
         if (dialect_.backslash) {
             field.null = !field.quoted && text == "\\N";
-            char unknown = '\0';
-            if (!field.null && !append_unescaped(scratch_, text, delimiter_, unknown)) {
-                record.problem = "field " + std::to_string(index + 1) + " has \\" + unknown +
-                                 ", which neither COPY TO nor SELECT INTO OUTFILE writes";
+            std::string problem;
+            if (!field.null &&
+                !append_unescaped(scratch_, text, {delimiter_, dialect_.high_bytes}, problem)) {
+                record.problem = "field " + std::to_string(index + 1) + " has " + problem;
                 return;
             }
             text = std::string_view(scratch_).substr(begin);

@@ -23,6 +23,7 @@ struct CsvDialect {
     std::optional<char> escape;  // absent: the quote
     // Backslash escapes of csv_escapes.h, in quotes and outside of them; then `escape` means nothing.
     bool backslash = false;
+    bool high_bytes = true;  // with them: \xe9 may be a byte; the encoding is UTF-8
     char comment = '\0';
     std::uint64_t skip_lines = 0;
 };

@@ -195,11 +195,36 @@ TEST(CsvReader, BackslashEscapes) {
     ASSERT_EQ(open.problems.size(), 1u);
     EXPECT_NE(open.problems[0].find("nothing behind it"), std::string::npos);
     EXPECT_EQ(read("a\\tb,c\n").rows, (Rows{{"a\\tb", "c"}})) << "only where it is asked for";
+    const CsvDialect tabs{.delimiter = '\t', .quote = std::nullopt, .backslash = true};
+    // Bytes by their numbers.
+    for (const std::size_t step : {1u, 4096u})
+        EXPECT_EQ(read("\\x41\\x4a\\X\n", tabs, step).problems.size(), 1u);
+    EXPECT_EQ(read("\\x41\\x4aK\t\\x9x\t\\xc3\\xa9\n\\101\\3034\t\\18\t\\001\\0\\012\n", tabs).rows,
+              (Rows{{"AJK", "\tx", "\u00e9"},
+                    {"A\xc3"
+                     "4",
+                     "\x01"
+                     "8",
+                     std::string("\x01\0\n", 3)}}));
+    EXPECT_EQ(read("\\0\\\\\t\\0a\t\\08\n", tabs).rows, (Rows{{std::string("\0\\", 2), std::string("\0a", 2),
+                                                               std::string("\0"
+                                                                           "8",
+                                                                           2)}}));
+    auto latin = tabs;
+    latin.high_bytes = false;
+    EXPECT_EQ(read("\\x41\n\\xe9\n", latin).rows, (Rows{{"A"}}));
+    EXPECT_NE(read("\\x41\n\\xe9\n", latin).problems.at(0).find("field 1 has \\xe9, a byte of an encoding"),
+              std::string::npos);
     // What neither writes is not guessed at.
-    const auto others = read("1\t\\x41\n2\t\\101\n3\t\\Nx\n4\tgood\n",
-                             {.delimiter = '\t', .quote = std::nullopt, .backslash = true});
-    EXPECT_EQ(others.problems.size(), 2u);
-    EXPECT_NE(others.problems.at(0).find("field 2 has \\x"), std::string::npos) << others.problems.at(0);
+    const auto others = read("1\t\\xg1\n2\t\\777\n3\t\\Nx\n4\t\\01x\n5\t\\q\n6\t\\8\n7\tgood\n", tabs);
+    EXPECT_EQ(others.rows.size(), 2u);
+    ASSERT_EQ(others.problems.size(), 5u);
+    for (const auto& [at, says] : {std::pair(0, "field 2 has \\x, which is no byte"),
+                                   std::pair(1, "field 2 has \\777, which is no byte"),
+                                   std::pair(2, "field 2 has \\01, which is one byte for PostgreSQL and two"),
+                                   std::pair(3, "field 2 has \\q, which neither COPY TO"),
+                                   std::pair(4, "field 2 has \\8, which neither COPY TO")})
+        EXPECT_NE(others.problems[at].find(says), std::string::npos) << others.problems[at];
     const auto letter = read("1xa\\xb\n", {.delimiter = 'x', .quote = std::nullopt, .backslash = true});
     EXPECT_EQ(letter.rows, (Rows{{"1", "axb"}})) << "the delimiter";
 }
