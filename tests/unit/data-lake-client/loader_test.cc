@@ -560,14 +560,14 @@ TEST(JsonSource, ABadValueCostsItsLine) {
 }
 
 TEST(ArrowSchema, ForeignBytesAreNoSchema) {
-    EXPECT_TRUE(arrow_duration_columns("").empty());
-    EXPECT_TRUE(arrow_duration_columns(std::string(64, '\xff')).empty());
+    EXPECT_TRUE(arrow_durations("").empty());
+    EXPECT_TRUE(arrow_durations(std::string(64, '\xff')).empty());
     std::mt19937_64 random(3);
     for (int round = 0; round < 20'000; ++round) {
         std::string bytes(random() % 120, '\0');
         for (char& c : bytes)
             c = static_cast<char>(random() % 3 == 0 ? random() % 256 : random() % 24);
-        (void)arrow_duration_columns(bytes);
+        (void)arrow_durations(bytes);
     }
 }
 
