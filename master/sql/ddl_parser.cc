@@ -59,10 +59,14 @@ class Parser final : public TableStatementParser {
                 return make_error(ErrorCode::not_supported,
                                   "SHOW TABLES lists all of them; for some: select table_name from "
                                   "information_schema.tables where table_name like 'a%'");
+            if (current().is_word("databases") || current().is_word("schemas"))
+                return make_error(ErrorCode::not_supported,
+                                  "there is one database, datalake, with one schema, main; show tables lists "
+                                  "what is in it");
             // What other systems list: better a word about what there is here than "no such table".
             bool elsewhere = false;
-            for (const char* word : {"databases", "schemas", "functions", "settings", "indexes", "variables",
-                                     "processlist", "status", "users"})
+            for (const char* word :
+                 {"functions", "settings", "indexes", "variables", "processlist", "status", "users"})
                 elsewhere = elsewhere || current().is_word(word);
             if (elsewhere || current().kind == Kind::end || !ends_behind_this() ||
                 !nearest_name(current().lower, shown).empty())
@@ -176,6 +180,10 @@ class Parser final : public TableStatementParser {
                                   "a row is changed by inserting it again: INSERT with a major key that is "
                                   "there replaces the row; INSERT INTO t SELECT ... FROM t WHERE ... changes "
                                   "many");
+        if (token.is_word("use"))
+            return make_error(ErrorCode::not_supported,
+                              "there is one database, and all tables are in it; a statement names its table, "
+                              "and show tables lists them");
         if (token.is_word("copy"))
             return make_error(ErrorCode::not_supported,
                               "files are read and written by the client: data-lake-client --load FILE TABLE, "

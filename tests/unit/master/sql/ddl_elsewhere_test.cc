@@ -29,6 +29,9 @@ TEST(DdlParser, WordsOfOtherSystemsNameTheWay) {
         {"create table t (id int primary key, a timestamp default current_timestamp)", "one value"},
         {"copy t from 'a.csv'", "--load FILE TABLE"},
         {"show tables like 'r%'", "information_schema.tables"},
+        {"use shop", "there is one database"},
+        {"show databases", "there is one database, datalake"},
+        {"show schemas", "show tables lists"},
     };
     for (const auto& [sql, way] : cases)
         expect_refused(sql, way);
@@ -45,6 +48,22 @@ TEST(DdlParser, WordsOfOtherSystemsNameTheWay) {
                   .columns[1]
                   .default_text,
               "now");
+}
+
+// A word that is nearly "column" is not taken for the name of one.
+TEST(DdlParser, AMisspeltColumnIsNamed) {
+    for (const char* sql : {"alter table t alter colum d type decimal(12,2)", "alter table t add colum d int",
+                            "alter table t drop colunm d", "alter table t rename colum d to e",
+                            "alter table t modify colmn d long"}) {
+        EXPECT_NE(refused(sql).find("did you mean 'column'?"), std::string::npos) << refused(sql);
+        EXPECT_EQ(refused(sql).find("type"), std::string::npos) << refused(sql);
+    }
+    EXPECT_EQ(parsed<AlterAddStatement>("alter table t add colum int").column.name, "colum");
+    EXPECT_EQ(parsed<AlterDropStatement>("alter table t drop colum").column, "colum");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t rename colum to b").column, "colum");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t alter colum set default 5").column, "colum");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t alter colum type long").column, "colum");
+    EXPECT_EQ(parsed<AlterColumnStatement>("alter table t alter colum long").column, "colum");
 }
 
 }  // namespace
