@@ -28,6 +28,12 @@ class Tokens {
     bool is(std::size_t at, std::string_view text) const {
         return at < tokens_.size() && tokens_[at].text == text && tokens_[at].kind != SqlToken::Kind::literal;
     }
+    bool begins(std::size_t at, std::string_view text) const { return tokens_[at].text.starts_with(text); }
+    bool has_behind(std::size_t at, std::string_view text) const {
+        for (; at < tokens_.size(); ++at)
+            if (is(at, text)) return true;
+        return false;
+    }
     bool is_number(std::size_t at) const {
         return at < tokens_.size() && tokens_[at].kind == SqlToken::Kind::number;
     }
@@ -40,7 +46,7 @@ std::string hint_at(const Tokens& tokens, std::size_t at) {
     const auto before = [&](std::string_view text) { return at > 0 && tokens.is(at - 1, text); };
     if (tokens.is(at, "any") && tokens.is(at + 1, "(") && !before("=") && !before("<") && !before(">"))
         return "any(x) is any_value(x) here";
-    if (tokens.is(at, "separator"))
+    if (tokens.is(at, "group_concat") && tokens.has_behind(at, "separator"))
         return "group_concat(x separator ';') is string_agg(x, ';') here, in order string_agg(x, ';' order "
                "by x)";
     if (tokens.is(at, "limit") && tokens.is_number(at + 1) && tokens.is(at + 2, ",") &&
@@ -50,8 +56,10 @@ std::string hint_at(const Tokens& tokens, std::size_t at) {
         return "select top 5 ... is select ... limit 5 here";
     if (tokens.is(at, "div") && at > 0) return "7 div 2 is 7 // 2 here";
     if (tokens.is(at, "regexp") || tokens.is(at, "rlike"))
-        return "x regexp 'b' is regexp_matches(x, 'b') here, and not regexp_matches(x, 'b')";
-    if (tokens.is(at, ")") && tokens.is(at + 1, "(")) return "quantile(0.9)(x) is quantile_cont(x, 0.9) here";
+        return "x regexp 'b' is regexp_matches(x, 'b') here, x not regexp 'b' is not regexp_matches(x, 'b')";
+    if (tokens.begins(at, "quantile") && tokens.is(at + 1, "(") && tokens.is(at + 3, ")") &&
+        tokens.is(at + 4, "("))
+        return "quantile(0.9)(x) is quantile_cont(x, 0.9) here";
     return "";
 }
 

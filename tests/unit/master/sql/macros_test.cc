@@ -221,8 +221,8 @@ TEST(SyntaxHints, NameTheFormHere) {
              {"select a from t where a rlike 'x'", "regexp_matches(x, 'b')"},
              {"select quantile(0.5)(v) from t", "quantile_cont(x, 0.9)"}})
         EXPECT_THAT(hint(sql), HasSubstr(way)) << sql;
-    for (const char* other : {"select from t where", "select a = any(select b) from",
-                              "select 'div regexp' fro", "select \"top\" 5 limit"})
+    for (const char* other : {"select from t where", "select a = any(select b) from", "values (1)(2)",
+                              "select separator t", "select 'div regexp' fro", "select \"top\" 5 limit"})
         EXPECT_EQ(hint(other), "syntax error") << other;
     EXPECT_EQ(with_syntax_hint(make_error(ErrorCode::query_error, "x"), "select 7 div 2").message, "x");
 }
