@@ -10,8 +10,13 @@ std::size_t CsvReader::fields_of_line(const char* from, const char* end) const {
     std::size_t fields = 1;
     for (const char* at = from; at < end;) {
         if (quotes_ && *at == quote_ && (at == from || at[-1] == delimiter_)) {
-            for (++at; at < end && *at != quote_;)
-                at += *at == escape_ && at + 1 < end ? 2 : 1;
+            for (++at; at < end; ++at) {
+                const bool pairs = *at == escape_ && at + 1 < end;
+                if (pairs && (dialect_.backslash || at[1] == quote_ || at[1] == escape_))
+                    ++at;
+                else if (*at == quote_)
+                    break;
+            }
             if (at == end) return 0;
             ++at;
         }
@@ -46,7 +51,10 @@ CsvReader::LineCount CsvReader::lines_like_rows(const char* from, const char* en
 const char* CsvReader::end_of_stray(const char* first, CsvRecord& record) {
     const char* closing = closing_;
     for (;;) {
-        const char before = closing[-1];
+        const char* open = closing;  // the first of the quotes there: """x"" is a field that begins with one
+        while (escape_ == quote_ && open > first + 1 && open[-1] == quote_)
+            --open;
+        const char before = open[-1];
         if (closing > first && (before == delimiter_ || before == '\n' || before == '\r')) return first;
         const char* stop = closing + 1;
         bool escapes = false;

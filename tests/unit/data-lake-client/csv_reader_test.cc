@@ -121,6 +121,8 @@ TEST(CsvReader, FragmentsOfABrokenRecordAreNoRows) {
         // Between a stray quote and one within a text all lines are rows.
         found = read("a,b\n3,\"open\n4,ok\n5,3\" pipe\n6,ok\n", {}, step);
         EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"4", "ok"}, {"5", "3\" pipe"}, {"6", "ok"}}));
+        found = read("a,b\n3,\"open\n4,\"\"\"x\"\", y\"\n5,3\" pipe\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"4", "<\"x\", y>"}, {"5", "3\" pipe"}}));
         // A text that is cut off at the end of the file.
         found = read("a,b\n1,ok\n2,\"Dear,\nplease find\nthe file, and\nmore", {}, step);
         EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"1", "ok"}}));
