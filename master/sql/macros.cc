@@ -129,7 +129,6 @@ constexpr std::array kElsewhere = {
     Elsewhere{"tofloat64", "cast(x as double)"},
     Elsewhere{"todatetime64", "cast(x as timestamp)"},
     Elsewhere{"eomonth", "last_day(ts)"},
-    Elsewhere{"notempty", "x <> ''"},
 };
 
 // Names the engine answers for itself, with or without parentheses, where no column is called so.
@@ -261,6 +260,7 @@ class Expander {
                 ErrorCode::not_supported,
                 name + "() stands in the columns of a SELECT with GROUP BY time_bucket_gapfill(...)");
         if (is_user_name(name)) return no_users(name);
+        if (name == "datediff" && count == 3) return check_unit(node["children"][0]);
         bool elsewhere = false;
         for (const auto& one : kElsewhere) {
             if (one.name != name) continue;
@@ -286,6 +286,18 @@ class Expander {
         for (const auto& macro : kMacros)
             if (macro.name == name) takes += (takes.empty() ? "" : " or ") + std::to_string(macro.arguments);
         return make_error(ErrorCode::not_supported, calls(name, count) + " is not there; it takes " + takes);
+    }
+
+    // datediff(day, a, b): the unit is a text here; a column of its name would be t.day.
+    static Result<void> check_unit(const Json& unit) {
+        if (class_of(unit) != "COLUMN_REF" || unit["column_names"].size() != 1) return {};
+        const auto name = ascii_lowercase(unit["column_names"][0].get<std::string>());
+        for (const char* one : {"year", "quarter", "month", "week", "day", "hour", "minute", "second"})
+            if (name == one)
+                return make_error(
+                    ErrorCode::not_supported,
+                    "the unit of datediff() is written in quotes: datediff('" + name + "', a, b)");
+        return {};
     }
 
     // '\x4142' is two bytes for PostgreSQL; to the engine it is one, and the text 42.

@@ -188,6 +188,7 @@ TEST_F(MacrosTest, WordsOfOtherSystemsNameTheFormHere) {
              {"select timestampdiff(day, a, b) from t", "date_diff('day', a, b)"},
              {"select datediff(b, a) from t", "date_diff('day', b, a)"},
              {"select to_timestamp(a, 'YYYY') from t", "strptime(text"},
+             {"select datediff(DAY, a, b) from t", "datediff('day', a, b)"},
              {"select isnull(a, 0) from t", "coalesce(v, 0)"},
              {"select top(5) a from t", "limit 5"},
              {"select JSONExtractString(j, 'k') from t", "json_extract_string"},
