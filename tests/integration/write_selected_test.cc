@@ -276,7 +276,7 @@ TEST_F(WriteSelectedTest, ProgressIsToldToThoseWhoAsk) {
     const auto told = [&](const std::string& statement, const char* options) {
         return must(*client_, "{\"sql\":\"" + statement + "\",\"options\":" + options + "}").frames;
     };
-    const std::string rows = "select i, i % 7 as v from range(1500000) r(i)";
+    const std::string rows = "select i, i % 7 as v from range(4000000) r(i)";
     must(*client_, sql("create table big(i long primary key, v long) partition.number = 2"));
     for (const auto& [statement, is_asked] :
          {std::pair("insert into big " + rows, true), std::pair("insert into big " + rows, false),
@@ -285,13 +285,13 @@ TEST_F(WriteSelectedTest, ProgressIsToldToThoseWhoAsk) {
         const auto frames =
             told(statement, is_asked ? R"({"meta":true,"progress":true})" : R"({"meta":true})");
         ASSERT_FALSE(frames.empty());
-        EXPECT_EQ(json::parse(frames.back())["meta"]["rows"], 1'500'000) << statement;
+        EXPECT_EQ(json::parse(frames.back())["meta"]["rows"], 4'000'000) << statement;
         EXPECT_EQ(frames.size() > 1, is_asked) << statement;
         std::int64_t before = 0;
         for (std::size_t i = 0; i + 1 < frames.size(); ++i) {
             const auto now = json::parse(frames[i])["progress"];
             EXPECT_GT(now["rows_done"], before);
-            EXPECT_LE(now["rows_done"], 1'500'000);
+            EXPECT_LE(now["rows_done"], 4'000'000);
             EXPECT_EQ(now["rows_total"], 0);
             before = now["rows_done"].get<std::int64_t>();
         }
