@@ -29,9 +29,7 @@ constexpr std::string_view kUnique =
 constexpr std::string_view kSettings =
     "settings are in the files of the daemons (system.settings lists them), and options come with a "
     "statement";
-constexpr std::string_view kIndex =
-    "there are no indexes to make: the major key has one, and ranges of other columns are skipped by their "
-    "minima and maxima";
+constexpr std::string_view kIndex = "there are no indexes to make: the major key has one, others have none";
 
 constexpr std::array kStatements = {
     Word{"grant", kUsers},
