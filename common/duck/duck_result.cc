@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/duck/duck_types.h"
+#include "common/duck/engine_message.h"
 
 namespace dl::duck {
 
@@ -132,7 +133,7 @@ std::string wrapped(std::string sql, const std::vector<ResultMapping>& mappings)
 Error query_error(const char* message, duckdb_error_type type) {
     std::string text = message == nullptr || *message == '\0' ? "the query failed" : message;
     const bool memory = type == DUCKDB_ERROR_OUT_OF_MEMORY || text.starts_with("Out of Memory");
-    return make_error(memory ? ErrorCode::limit_exceeded : ErrorCode::query_error, std::move(text));
+    return engine_error(memory ? ErrorCode::limit_exceeded : ErrorCode::query_error, std::move(text));
 }
 
 Error statement_error(SessionState& session, const char* message, duckdb_error_type type) {

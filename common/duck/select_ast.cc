@@ -1,6 +1,7 @@
 #include "common/duck/select_ast.h"
 
 #include "common/base/limits.h"
+#include "common/duck/engine_message.h"
 #include "common/duck/few_rows.h"
 #include "common/duck/parquet_file.h"
 #include "common/duck/sql_limits.h"
@@ -78,7 +79,7 @@ Error parse_error(const nlohmann::json& answer, const std::string& text) {
     if (answer.contains("position") && answer["position"].is_string()) {
         where = " (at byte " + answer["position"].get<std::string>() + ")";
     }
-    return make_error(ErrorCode::syntax_error, message + where);
+    return engine_error(ErrorCode::syntax_error, message + where);
 }
 
 }  // namespace

@@ -14,14 +14,29 @@ namespace {
 
 namespace asio = boost::asio;
 
-Result<std::vector<ColumnDefinition>> columns_of(StatementShape shape) {
+// As the column of a table is declared that a column of the rows is; empty when it is none. What is declared
+// holds the new rows, too: it is the same values that they have.
+std::string declared_type(const Catalog& catalog, const std::optional<ColumnOrigin>& origin, DataType type) {
+    if (!origin) return "";
+    const auto table = catalog.find(origin->table);
+    if (table.has_error()) return "";
+    const auto position = (*table)->schema.find(origin->field);
+    if (!position) return "";
+    const auto& field = (*table)->schema.fields[*position];
+    return field.type == type ? (*table)->type_text(field) : "";
+}
+
+Result<std::vector<ColumnDefinition>> columns_of(const Catalog& catalog, StatementShape shape) {
+    shape.origins.resize(shape.columns.size());
     std::vector<ColumnDefinition> columns;
-    for (auto& column : shape.columns) {
+    for (std::size_t i = 0; i < shape.columns.size(); ++i) {
+        auto& column = shape.columns[i];
         if (!column.type)
             return make_error(ErrorCode::invalid_request,
                               "column '" + column.name + "' has no type; give it one: cast(... as text)");
-        const bool is_json = column.type->kind == TypeKind::json;
-        columns.push_back({std::move(column.name), is_json ? "string" : type_name(*column.type), false, {}});
+        auto type = declared_type(catalog, shape.origins[i], *column.type);
+        if (type.empty()) type = column.type->kind == TypeKind::json ? "string" : type_name(*column.type);
+        columns.push_back({std::move(column.name), std::move(type), false, {}});
     }
     return columns;
 }
@@ -39,7 +54,7 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
         DL_CO_TRY_ASSIGN(command.rows.sql, co_await with_pivot_values(services, context, command.rows));
     }
     DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, command.rows.sql, {}));
-    DL_CO_TRY_ASSIGN(definition.columns, columns_of(std::move(shape)));
+    DL_CO_TRY_ASSIGN(definition.columns, columns_of(services.catalog, std::move(shape)));
     definition.being_filled = true;
     DL_CO_TRY_ASSIGN(const auto table,
                      co_await services.tables.create(std::move(definition), context.deadline));

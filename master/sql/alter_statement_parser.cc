@@ -1,7 +1,9 @@
 // ALTER TABLE.
+#include <array>
 #include <utility>
 
 #include "common/base/ascii.h"
+#include "common/base/nearest_name.h"
 #include "common/meta/table_meta.h"
 #include "master/catalog/declared_type.h"
 #include "master/sql/table_statement_parser.h"
@@ -35,7 +37,22 @@ Result<SqlStatement> TableStatementParser::alter_table() {
     return fail("", {"add", "drop", "orop", "rename", "alter", "set"});
 }
 
+// `colum d ...`, where a name behind it shows that the word is none.
+bool TableStatementParser::misspells_column() const {
+    constexpr std::array<std::string_view, 1> kWords = {"column"};
+    const auto& next = ahead(1);
+    if (current().kind != Kind::word || current().is_word("column") ||
+        nearest_name(current().lower, kWords).empty())
+        return false;
+    if (next.kind == Kind::quoted_name) return true;
+    if (next.kind != Kind::word || begins_type(next.lower)) return false;
+    for (const char* word : {"set", "drop", "type", "to", "not", "null", "default"})
+        if (next.is_word(word)) return false;
+    return true;
+}
+
 Result<SqlStatement> TableStatementParser::alter_add(std::string table) {
+    if (misspells_column()) return fail("", {"column"});
     AlterAddStatement statement;
     statement.table = std::move(table);
     statement.if_not_exists = accept_if_not_exists(current().is_word("column") ? 1 : 0);
@@ -54,6 +71,7 @@ Result<SqlStatement> TableStatementParser::alter_add(std::string table) {
 }
 
 Result<SqlStatement> TableStatementParser::alter_drop(std::string table) {
+    if (misspells_column()) return fail("", {"column"});
     AlterDropStatement statement;
     statement.table = std::move(table);
     const std::size_t at_if = current().is_word("column") ? 1 : 0;
@@ -81,6 +99,7 @@ Result<SqlStatement> TableStatementParser::alter_rename(std::string table) {
         return make_error(ErrorCode::not_supported,
                           "a table keeps its name; create table ... as select makes one of another name, and "
                           "create view shows it under one");
+    if (misspells_column()) return fail("", {"column"});
     AlterColumnStatement statement;
     statement.table = std::move(table);
     // `rename column to b` renames one called "column".
@@ -95,6 +114,7 @@ Result<SqlStatement> TableStatementParser::alter_rename(std::string table) {
 
 // `alter [column] c set default v`, `... drop default`, `... [[set data] type] t`; also behind `modify`.
 Result<SqlStatement> TableStatementParser::alter_column(std::string table) {
+    if (misspells_column()) return fail("", {"column"});
     AlterColumnStatement statement;
     statement.table = std::move(table);
     accept_column();

@@ -9,6 +9,7 @@
 #include "common/base/nearest_name.h"
 #include "common/duck/sql_limits.h"
 #include "common/types/value_scan.h"
+#include "master/sql/foreign_words.h"
 #include "master/sql/table_statement_parser.h"
 
 namespace dl::master {
@@ -59,12 +60,13 @@ class Parser final : public TableStatementParser {
                 return make_error(ErrorCode::not_supported,
                                   "SHOW TABLES lists all of them; for some: select table_name from "
                                   "information_schema.tables where table_name like 'a%'");
+            // `show index` alone asks for the columns of a table of that name.
+            if (const auto way = way_of_list(current().lower);
+                current().kind == Kind::word && !way.empty() &&
+                !(current().is_word("index") && ends_behind_this()))
+                return make_error(ErrorCode::not_supported, std::string(way));
             // What other systems list: better a word about what there is here than "no such table".
-            bool elsewhere = false;
-            for (const char* word : {"databases", "schemas", "functions", "settings", "indexes", "variables",
-                                     "processlist", "status", "users"})
-                elsewhere = elsewhere || current().is_word(word);
-            if (elsewhere || current().kind == Kind::end || !ends_behind_this() ||
+            if (current().is_word("functions") || current().kind == Kind::end || !ends_behind_this() ||
                 !nearest_name(current().lower, shown).empty())
                 return fail("", shown);
             return finish(named<DescStatement>());  // as older clients ask for a table's columns
@@ -98,6 +100,8 @@ class Parser final : public TableStatementParser {
         }
         if (current().is_word("table")) return create_table(or_replace);
         if (accept("view")) return create_view(or_replace);
+        if (const auto way = way_of_object(current().lower); current().kind == Kind::word && !way.empty())
+            return make_error(ErrorCode::not_supported, std::string(way));
         return fail("", {"table", "view", "or replace"});
     }
 
@@ -127,6 +131,9 @@ class Parser final : public TableStatementParser {
     }
 
     Result<SqlStatement> drop() {
+        if (const auto way = way_of_object(current().lower);
+            current().kind == Kind::word && !ends_behind_this() && !way.empty())
+            return make_error(ErrorCode::not_supported, std::string(way));
         if (!current().is_word("view") || ends_behind_this()) return drop_table();
         advance();
         DropViewStatement statement;
@@ -176,6 +183,12 @@ class Parser final : public TableStatementParser {
                                   "a row is changed by inserting it again: INSERT with a major key that is "
                                   "there replaces the row; INSERT INTO t SELECT ... FROM t WHERE ... changes "
                                   "many");
+        if (const auto way = way_of_statement(token.lower); token.kind == Kind::word && !way.empty())
+            return make_error(ErrorCode::not_supported, std::string(way));
+        if (token.is_word("use"))
+            return make_error(ErrorCode::not_supported,
+                              "there is one database, and all tables are in it; a statement names its table, "
+                              "and show tables lists them");
         if (token.is_word("copy"))
             return make_error(ErrorCode::not_supported,
                               "files are read and written by the client: data-lake-client --load FILE TABLE, "

@@ -77,6 +77,11 @@ class SelectRole final : public WorkerRole {
                 ShapeHead head;
                 for (auto& column : shape.columns)
                     head.columns.push_back({std::move(column.name), column.type});
+                for (std::size_t i = 0; i < shape.origins.size() && i < head.columns.size(); ++i) {
+                    if (!shape.origins[i]) continue;
+                    head.columns[i].table = std::move(shape.origins[i]->table);
+                    head.columns[i].field = shape.origins[i]->field;
+                }
                 for (const auto& type : shape.parameters)
                     head.parameters.push_back({type});
                 tell(link, head);

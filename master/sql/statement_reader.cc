@@ -7,6 +7,7 @@
 #include "master/sql/key_lookup.h"
 #include "master/sql/macros.h"
 #include "master/sql/quoted_names.h"
+#include "master/sql/syntax_hints.h"
 #include "master/sql/view_expansion.h"
 
 namespace dl::master {
@@ -75,6 +76,7 @@ Result<ParsedStatement> StatementReader::parse(std::string_view sql, const Table
     std::string quoted;
     if (has_backticks(sql)) sql = quoted = with_double_quotes(sql);
     auto parsed = parse_tables(sql, lookup, parameters_allowed);
+    if (parsed.has_error()) parsed = with_syntax_hint(std::move(parsed).error(), sql);
     const bool unknown = parsed.has_error() && parsed.error().code == ErrorCode::table_not_found;
     if (!unknown || system_tables_ == nullptr) return parsed;
     DL_TRY_ASSIGN(const auto views, views_of(*system_tables_));

@@ -46,7 +46,9 @@ Result<ShapeFinder::Described> ShapeFinder::prepare(std::string_view sql) {
     DL_TRY_ASSIGN(const auto parsed, reader_.parse(sql, lookup_, true));
     DL_TRY_ASSIGN(auto planning, PlanningSession::open(database_, parsed.tables, cancel_));
     DL_TRY_ASSIGN(auto select, planning->prepare(parsed.ast.text()));
-    return Described{std::move(select), parsed.explain};
+    auto origins = column_origins(parsed.ast, parsed.tables);
+    if (origins.size() != select.columns.size()) origins.clear();
+    return Described{std::move(select), parsed.explain, std::move(origins)};
 }
 
 // Columns of a statement with parameters that can be of any type: a type is known when it is the same
@@ -81,7 +83,8 @@ Result<std::vector<PreparedSelect::Column>> ShapeFinder::columns_of_any(
 Result<StatementShape> ShapeFinder::find(std::string_view sql, const SqlParameters& values) {
     DL_TRY_ASSIGN(const auto uses, find_parameters(sql));
     DL_TRY_ASSIGN(auto prepared, prepare(sql));
-    StatementShape shape{std::move(prepared.select.columns), std::move(prepared.select.parameters)};
+    StatementShape shape{std::move(prepared.select.columns), std::move(prepared.select.parameters),
+                         std::move(prepared.origins)};
     shape.parameters.resize(parameter_count(uses));
     if (!values.empty()) {
         DL_TRY(check_parameter_count(shape.parameters.size(), values.size()));
@@ -94,6 +97,7 @@ Result<StatementShape> ShapeFinder::find(std::string_view sql, const SqlParamete
     if (prepared.explain) {
         const DataType text{TypeKind::string, 0, 0};
         shape.columns = {{"explain_key", text}, {"explain_value", text}};
+        shape.origins.clear();
     }
     return shape;
 }

@@ -9,14 +9,16 @@
 #include <vector>
 
 #include "common/async/query_cancel.h"
+#include "master/sql/column_origins.h"
 #include "master/sql/sql_parameters.h"
 #include "master/sql/statement_reader.h"
 
 namespace dl::master {
 
 struct StatementShape {
-    std::vector<PreparedSelect::Column> columns;      // in select order
-    std::vector<std::optional<DataType>> parameters;  // of `$1`, ...; absent where it can be any
+    std::vector<PreparedSelect::Column> columns;       // in select order
+    std::vector<std::optional<DataType>> parameters;   // of `$1`, ...; absent where it can be any
+    std::vector<std::optional<ColumnOrigin>> origins;  // by column; of none when empty
 };
 
 class ShapeFinder {
@@ -35,6 +37,7 @@ class ShapeFinder {
     struct Described {
         PreparedSelect select;
         bool explain = false;
+        std::vector<std::optional<ColumnOrigin>> origins = {};
     };
     Result<Described> prepare(std::string_view sql);
     Result<std::vector<PreparedSelect::Column>> columns_of_any(

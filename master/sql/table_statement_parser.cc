@@ -4,6 +4,7 @@
 
 #include "common/base/limits.h"
 #include "master/catalog/schema_change.h"
+#include "master/sql/foreign_words.h"
 
 namespace dl::master {
 namespace {
@@ -59,6 +60,13 @@ Result<SqlStatement> TableStatementParser::create_table(bool or_replace) {
         ahead(5).is_symbol(')'))
         return create_as(std::move(statement), true);
     do {
+        if (current().is_word("constraint") && ahead(2).is_word("primary")) at_ += 2;
+        // `unique (a)`, `index i (a)`: no columns of these names, which a type would follow.
+        const auto way = way_of_constraint(current().lower);
+        if (current().kind == Kind::word && !way.empty() &&
+            (ahead(1).is_symbol('(') || ahead(1).kind == Kind::quoted_name ||
+             (ahead(1).kind == Kind::word && !begins_type(ahead(1).lower))))
+            return not_here(way);
         if (current().is_word("primary") && ahead(1).is_word("key") && ahead(2).is_symbol('(')) {
             at_ += 3;
             if (key_clause) return fail("one PRIMARY KEY only");
@@ -159,9 +167,17 @@ Result<DdlColumn> TableStatementParser::column_definition() {
             DL_TRY_ASSIGN(auto value, literal("a default value"));
             if (value.kind != SqlLiteral::Kind::null) column.default_text = std::move(value.text);
         } else {
+            if (const auto way = way_of_constraint(current().lower);
+                current().kind == Kind::word && !way.empty())
+                return not_here(way);
             return column;
         }
     }
+}
+
+Error TableStatementParser::not_here(std::string_view way) const {
+    return make_error(ErrorCode::not_supported,
+                      "at position " + std::to_string(current().begin + 1) + ": " + std::string(way));
 }
 
 Result<void> TableStatementParser::create_options(CreateTableStatement& statement) {
@@ -171,6 +187,10 @@ Result<void> TableStatementParser::create_options(CreateTableStatement& statemen
     while (current().kind == Kind::word && !current().is_word("as")) {
         const bool partitions = current().is_word("partition") || current().is_word("partitions");
         const bool copies = current().is_word("replicas") || current().is_word("replica");
+        const auto way = way_of_table_option(current().lower);
+        if (!way.empty()) return not_here(way);
+        if (current().is_word("partition") && ahead(1).is_word("by"))
+            return not_here("rows are spread by the major key: partition.number = 4");
         if (!partitions && !copies && !current().is_word("history"))
             return fail("", {"partition.number", "replicas.number", "replicas.in_sync.min", "history.hours",
                              "history.bytes"});

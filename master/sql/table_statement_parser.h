@@ -35,6 +35,8 @@ class TableStatementParser : public CopiesStatementParser {
     Result<SqlStatement> alter_history(std::string table);
     // `column` is a word of the statement rather than the name of a column.
     bool accept_column();
+    bool misspells_column() const;
+    Error not_here(std::string_view way) const;
     Result<void> added_column_rest(DdlColumn& column);
     Result<void> raw_default(DdlColumn& column);
 };

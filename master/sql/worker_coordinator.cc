@@ -261,8 +261,12 @@ class Coordinator final : public WorkerCoordinator {
         DL_TRY_ASSIGN(auto head, statement.start<ShapeHead>(StatementTask::describe, sql, options));
         DL_TRY(statement.finish());
         StatementShape shape;
-        for (auto& column : head.columns)
+        for (auto& column : head.columns) {
             shape.columns.push_back({std::move(column.name), column.type});
+            shape.origins.push_back(column.table.empty()
+                                        ? std::nullopt
+                                        : std::optional(ColumnOrigin{std::move(column.table), column.field}));
+        }
         for (const auto& parameter : head.parameters)
             shape.parameters.push_back(parameter.type);
         return shape;

@@ -123,10 +123,14 @@ struct ShapeHead {
     struct Column {
         std::string name;
         std::optional<DataType> type;
+        std::string table = {};  // whose column it is; empty: of none that is known
+        FieldId field = {};
         template <class Self, class Visitor>
         static void fields(Self& m, Visitor& v) {
             v("name", m.name, rpc::at_most(limits::sql_bytes_max));
             v.maybe("type", m.type);
+            v("table", m.table, rpc::at_most(limits::name_bytes_max));
+            v("field", m.field);
         }
     };
     struct Parameter {

@@ -1,5 +1,6 @@
 #include "data-lake-client/cli/load/arrow_schema.h"
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -76,10 +77,23 @@ bool has_duration(const FlatBytes& bytes, std::size_t field, int depth, std::uin
     return false;
 }
 
+// What the numbers of a field count; empty when it is no duration by itself.
+std::string duration_unit(const FlatBytes& bytes, std::size_t field) {
+    constexpr std::uint16_t kMilliseconds = 1;  // what is left out
+    constexpr std::array<const char*, 4> kUnits = {"seconds", "milliseconds", "microseconds", "nanoseconds"};
+    const auto kind_at = bytes.field(field, 2), type_at = bytes.field(field, 3);
+    if (!kind_at || !type_at || bytes.read<std::uint8_t>(*kind_at) != kDuration) return "";
+    const auto type = bytes.follow(*type_at);
+    if (!type) return "";
+    const auto unit_at = bytes.field(*type, 0);
+    const auto unit = unit_at ? bytes.read<std::uint16_t>(*unit_at) : std::optional(kMilliseconds);
+    return unit && *unit < kUnits.size() ? kUnits[*unit] : "";
+}
+
 }  // namespace
 
-std::vector<std::string> arrow_duration_columns(std::string_view message) {
-    std::vector<std::string> names;
+std::vector<ArrowDuration> arrow_durations(std::string_view message) {
+    std::vector<ArrowDuration> names;
     std::uint32_t left = kFieldsMax;
     // ffffffff, size, flatbuffer; older ones begin with the size.
     const std::size_t skip = message.starts_with("\xff\xff\xff\xff") ? 8 : 4;
@@ -101,7 +115,8 @@ std::vector<std::string> arrow_duration_columns(std::string_view message) {
         const auto name_at = bytes.field(*field, 0);
         if (!name_at || !has_duration(bytes, *field, 0, left)) continue;
         const auto name = bytes.follow(*name_at);
-        if (auto text = name ? bytes.string(*name) : std::nullopt) names.push_back(std::move(*text));
+        if (auto text = name ? bytes.string(*name) : std::nullopt)
+            names.push_back({std::move(*text), duration_unit(bytes, *field)});
     }
     return names;
 }

@@ -8,8 +8,13 @@
 
 namespace datalake::cli {
 
-// Names of the columns at the top that are durations or intervals, or have them in their values. Empty also
-// when the bytes are no schema.
-std::vector<std::string> arrow_duration_columns(std::string_view message);
+// A column at the top that is a duration or an interval, or has one in its values.
+struct ArrowDuration {
+    std::string column;
+    std::string unit;  // "microseconds" and so on, which its numbers count; empty: the column has it in its
+                       // values, or the file does not say what it counts
+};
+// Nothing also when the bytes are no schema.
+std::vector<ArrowDuration> arrow_durations(std::string_view message);
 
 }  // namespace datalake::cli

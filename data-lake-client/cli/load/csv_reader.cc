@@ -182,6 +182,7 @@ CsvReader::Parsed CsvReader::parse_quoted(const char*& at, CsvRecord& record) {
         if (stop == end_) {
             if (!ended_) return Parsed::more;
             problem_ = "the quote of field " + std::to_string(record.fields.size() + 1) + " is never closed";
+            unclosed_ = true;
             return Parsed::broken;
         }
         if (stop + 1 == end_ && !ended_) return Parsed::more;
@@ -236,6 +237,8 @@ CsvReader::Parsed CsvReader::find_end(const char* at, const char*& stop, bool& e
 CsvReader::Parsed CsvReader::parse(CsvRecord& record) {
     record.fields.clear();
     escaped_.clear();
+    closing_ = nullptr;
+    unclosed_ = false;
     bool lines_within = false;  // a field may have line ends in it
     const char* at = at_;
     for (;;) {
@@ -275,6 +278,7 @@ CsvReader::Parsed CsvReader::parse(CsvRecord& record) {
                 break;
             }
         }
+        closing_ = quoted ? at - 1 : nullptr;
         problem_ = quoted ? "text behind the closing quote of field " + std::to_string(record.fields.size())
                           : "not a CSV row";
         return Parsed::broken;
@@ -299,16 +303,6 @@ Result<void> CsvReader::take_separator_line() {
     return skipped.ok() ? Result<void>() : Result<void>(skipped.error());
 }
 
-void CsvReader::broken(CsvRecord& record) {
-    record.fields.clear();
-    escaped_.clear();
-    record.problem = std::move(problem_);
-    const char* stop = line_end(at_);
-    next_ = stop == end_ ? end_ : stop + 1;
-    text_end_ = stop != at_ && stop[-1] == '\r' && !cr_lines_ ? stop - 1 : stop;
-    extra_lines_ = 0;
-}
-
 void CsvReader::unescape(CsvRecord& record) {
     scratch_.clear();
     scratch_.reserve(static_cast<std::size_t>(text_end_ - at_));
@@ -318,10 +312,10 @@ void CsvReader::unescape(CsvRecord& record) {
         const auto begin = scratch_.size();
         if (dialect_.backslash) {
             field.null = !field.quoted && text == "\\N";
-            char unknown = '\0';
-            if (!field.null && !append_unescaped(scratch_, text, delimiter_, unknown)) {
-                record.problem = "field " + std::to_string(index + 1) + " has \\" + unknown +
-                                 ", which neither COPY TO nor SELECT INTO OUTFILE writes";
+            std::string problem;
+            if (!field.null &&
+                !append_unescaped(scratch_, text, {delimiter_, dialect_.high_bytes}, problem)) {
+                record.problem = "field " + std::to_string(index + 1) + " has " + problem;
                 return;
             }
             text = std::string_view(scratch_).substr(begin);
@@ -367,12 +361,12 @@ Result<bool> CsvReader::next(CsvRecord& record) {
             parsed = Parsed::broken;
         }
         if (parsed == Parsed::broken) {
-            const bool whole_line = line_end(at_) != end_ || ended_;
-            if (!whole_line && static_cast<std::size_t>(end_ - at_) < kRecordBytesMax) {
+            if (!take_broken(record)) {
                 if (auto filled = refill(); !filled.ok()) return filled.error();
                 continue;
             }
-            broken(record);
+        } else if (width_ == 0) {
+            width_ = record.fields.size();
         }
         // How COPY says that there is no more.
         if (dialect_.backslash && std::string_view(at_, static_cast<std::size_t>(text_end_ - at_)) == "\\.") {

@@ -2,8 +2,10 @@
 // lines of comment, Excel's line sep=; in front, backslash escapes where they are asked for. Bytes to fields;
 // what a field means is not known here. One thread.
 //
-// A record that breaks the form (text behind a closing quote, a quote that is never closed) costs its first
-// line: reading goes on with the next one.
+// A record that breaks the form (text behind a closing quote, a quote that is never closed) is one problem.
+// It ends with its first line, and reading goes on with the next one, when the quote that breaks it looks
+// like a stray one in front of good rows; else it reaches as far as its quotes do, because parts of its texts
+// are no rows.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,7 @@ struct CsvDialect {
     std::optional<char> escape;  // absent: the quote
     // Backslash escapes of csv_escapes.h, in quotes and outside of them; then `escape` means nothing.
     bool backslash = false;
+    bool high_bytes = true;  // with them: \xe9 may be a byte; the encoding is UTF-8
     char comment = '\0';
     std::uint64_t skip_lines = 0;
 };
@@ -83,7 +86,15 @@ class CsvReader {
     // The line `sep=;` that Excel writes in front.
     Result<void> take_separator_line();
     const char* line_end(const char* from) const;
-    void broken(CsvRecord& record);
+    // Of a record that is broken: its problem, and where it ends. False: more must be read.
+    bool take_broken(CsvRecord& record);
+    struct LineCount {
+        std::uint64_t all = 0;
+        std::uint64_t rows = 0;
+    };
+    std::size_t fields_of_line(const char* from, const char* end) const;
+    LineCount lines_like_rows(const char* from, const char* end) const;
+    const char* end_of_stray(const char* first, CsvRecord& record);
 
     std::unique_ptr<ByteSource> bytes_;
     CsvDialect dialect_;
@@ -102,6 +113,9 @@ class CsvReader {
     const char* text_end_ = nullptr;
     std::uint64_t extra_lines_ = 0;
     std::string problem_;
+    const char* closing_ = nullptr;     // of a broken record: the quote that has text behind it
+    bool unclosed_ = false;             // a quote of it is not closed
+    std::size_t width_ = 0;             // fields of the first record
     std::vector<std::size_t> escaped_;  // fields with escapes
     std::string scratch_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/ascii.h"
 #include "common/types/value_text.h"
 
 namespace datalake::cli {
@@ -11,6 +12,11 @@ constexpr const char* kByPosition = "; --no-header --skip 1 takes the columns by
 
 Error failed(const std::string& name, std::string_view why) {
     return Error(ErrorCode::invalid_argument, name + ": " + std::string(why));
+}
+
+bool is_utf8_name(const std::string& encoding) {
+    const auto name = dl::ascii_lowercase(encoding);
+    return name.empty() || name == "utf-8" || name == "utf8";
 }
 
 std::string fields_text(std::size_t count) {
@@ -27,6 +33,7 @@ Result<std::unique_ptr<CsvSource>> CsvSource::open(const std::string& name, std:
         .quote = options.csv.backslash && !options.csv.quote_given ? std::nullopt : options.csv.quote,
         .escape = options.csv.escape,
         .backslash = options.csv.backslash,
+        .high_bytes = is_utf8_name(options.encoding),
         .comment = options.csv.comment,
         .skip_lines = options.csv.skip};
     if (!dialect.delimiter && format == FileFormat::tsv) dialect.delimiter = '\t';

@@ -1,10 +1,17 @@
 #include "data-lake-client/cli/load/load_columns.h"
 
+#include <algorithm>
+
 #include "common/base/ascii.h"
 #include "common/types/schema.h"
 #include "common/types/value_text.h"
 
 namespace datalake::cli {
+namespace {
+
+constexpr std::size_t kNamesShown = 20;
+
+}  // namespace
 
 std::string table_column_name(std::string_view file_column) {
     while (!file_column.empty() && file_column.front() == ' ')
@@ -48,13 +55,28 @@ void LoadColumns::add(std::string table_name) {
     columns_.push_back({std::move(table_name), ""});
 }
 
+std::string LoadColumns::file_names() const {
+    std::vector<std::string_view> names;
+    for (const auto& column : columns_)
+        if (!column.file_name.empty()) names.push_back(column.file_name);
+    names.insert(names.end(), unknown_.begin(), unknown_.end());
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i)
+        text += (i == 0 ? "" : ", ") + std::string(names[i]);
+    return text + (names.size() > kNamesShown ? ", ..." : "");
+}
+
 int LoadColumns::find(std::string_view file_name) {
     auto name = table_column_name(file_name);
     if (name == "crud" || name == "_crud_type") return kCrud;
     if (name == filled_) return kFilled;
     auto found = by_name_.find(name);
     if (found == by_name_.end()) {
-        if (!open_) return kUnknown;
+        if (!open_) {
+            if (unknown_.size() <= kNamesShown && !std::ranges::count(unknown_, file_name))
+                unknown_.emplace_back(file_name);
+            return kUnknown;
+        }
         add(name);
         found = by_name_.find(name);
     }

@@ -36,6 +36,8 @@ class LoadColumns {
     const std::string& name(std::size_t column) const { return columns_[column].name; }
     // As in the files; empty when none had it so far.
     const std::string& file_name(std::size_t column) const { return columns_[column].file_name; }
+    // What the files have, as they write it, for messages; of many columns the first ones.
+    std::string file_names() const;
 
   private:
     struct Column {
@@ -44,6 +46,7 @@ class LoadColumns {
     };
     bool open_;
     std::string filled_;
+    std::vector<std::string> unknown_;  // names of the files that are no column, the first ones
     std::vector<Column> columns_;
     std::map<std::string, int, std::less<>> by_name_;
 };

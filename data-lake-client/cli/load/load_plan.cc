@@ -118,7 +118,8 @@ Result<std::unique_ptr<RowSource>> Loader::open(const FileSet& files, const Load
         for (std::size_t i = 0; i < columns_.size(); ++i)
             if (columns_.name(i) == key_ && !in_file[i])
                 return wrong(file.name + ": the file has no column " + key_ + ", the key of table " +
-                             options_.table + "; with key row_number it is filled with the row number");
+                             options_.table + "; it has " + columns_.file_names() +
+                             "; with key row_number the key is filled with the row number");
     }
     if (constants.empty()) return source;
     return std::unique_ptr<RowSource>(
@@ -145,7 +146,7 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
             if (!row.problem.reason.empty()) continue;
             if (guesses.size() < columns_.size()) guesses.resize(columns_.size());
             for (std::size_t column = 0; column < row.fields.size(); ++column)
-                guesses[column].see(row.fields[column], numbers_in_text, options_.text, row.line);
+                guesses[column].see(row.fields[column], numbers_in_text, options_.text, {i, row.line});
         }
     }
     guesses.resize(columns_.size());
@@ -156,22 +157,27 @@ Result<void> Loader::look_at_rows(const FileSet& files, const Progress& on_progr
         const bool chosen = std::any_of(options_.types.begin(), options_.types.end(), [&](const auto& type) {
             return table_column_name(type.first) == name;
         });
-        const auto surprise = guesses[column].surprise();
-        if (types_.back() == "string" && !surprise.empty() && !is_key && !chosen)
-            result.notes.push_back(
-                "column " + name + " is a string because of " + dl::quoted_value(surprise) +
-                (guesses[column].surprises_by_zeros()
-                     ? ", whose zeros would not come back beside the other numbers; --types "
-                     : ", which is no plain number; --types ") +
-                name + ":" + guesses[column].roomy_type() + " takes it as one");
-        const auto& stranger = guesses[column].stranger();
-        if (types_.back() == "string" && surprise.empty() && !stranger.type.empty() && !chosen)
-            result.notes.push_back(
-                "column " + name + " is a string because of " + dl::quoted_value(stranger.text) +
-                " in line " + std::to_string(stranger.line) + ", the values before it are of type " +
-                stranger.type + "; --types " + name + ":" + stranger.type + " refuses such rows");
+        if (types_.back() == "string" && !chosen)
+            note_odd_value(files, column, guesses[column].hint(), result);
     }
     return {};
+}
+
+// Names the value because of which a column is text, and what would make it another one.
+void Loader::note_odd_value(const FileSet& files, std::size_t column,
+                            const std::optional<OddValues::Hint>& hint, LoadResult& result) const {
+    const auto& name = columns_.name(column);
+    // Of a key no floating type is made.
+    if (!hint || (hint->type == "double" && name == key_)) return;
+    auto note = "column " + name + " is a string because of " + dl::quoted_value(hint->text) + " in line " +
+                std::to_string(hint->place.line);
+    if (files.files().size() > 1) note += " of " + files.files()[hint->place.file].name;
+    note += ", " + (hint->reason.empty() ? "where most values are of type " + hint->type : hint->reason) +
+            "; --types " + name + ":" + hint->type;
+    note += hint->refused == 0 ? " takes all values"
+                               : " would refuse " + std::to_string(hint->refused) + " of " +
+                                     std::to_string(hint->values) + " values";
+    result.notes.push_back(std::move(note));
 }
 
 Result<void> Loader::look_at_parquet(const FileSet& files) {
@@ -290,7 +296,8 @@ Result<void> Loader::look(const FileSet& files, const Progress& on_progress, Loa
                                    " of the table");
         if (files.format() != FileFormat::parquet) note_decimal(i, result);
     }
-    if (!has_key) return wrong("the file has no column " + options_.key);
+    if (!has_key)
+        return wrong("the file has no column " + options_.key + "; it has " + columns_.file_names());
     return {};
 }
 

@@ -17,6 +17,7 @@
 #include "data-lake-client/cli/load/file_set.h"
 #include "data-lake-client/cli/load/load_columns.h"
 #include "data-lake-client/cli/load/load_options.h"
+#include "data-lake-client/cli/load/odd_values.h"
 #include "data-lake-client/cli/load/refused_row.h"
 #include "data-lake-client/cli/load/repeated_keys.h"
 #include "data-lake-client/cli/load/value_converter.h"
@@ -80,6 +81,8 @@ class Loader {
     Result<void> look_at_rows(const FileSet& files, const Progress& on_progress, LoadResult& result);
     Result<void> look_at_parquet(const FileSet& files);
     Result<void> apply_types();
+    void note_odd_value(const FileSet& files, std::size_t column, const std::optional<OddValues::Hint>& hint,
+                        LoadResult& result) const;
     void note_decimal(std::size_t column, LoadResult& result) const;
     Result<void> create_table(Client& client, LoadResult& result);
     Result<void> describe_table(Client& client);

@@ -9,6 +9,7 @@
 #include "common/base/ascii.h"
 #include "common/base/glob_text.h"
 #include "data-lake-client/cli/load/arrow_schema.h"
+#include "data-lake-client/cli/load/parquet_nested.h"
 #include "data-lake-client/cli/load/parquet_values.h"
 
 namespace datalake::cli {
@@ -178,14 +179,17 @@ Result<void> ParquetSource::Impl::look() {
     if (auto prepared = prepare("SELECT * FROM " + from()); !prepared.ok()) return prepared;
     auto top = top_columns();
     if (!top.ok()) return top.error();
-    std::vector<std::string> durations;
+    std::vector<ArrowDuration> durations;
     auto arrow = rows_of("SELECT decode(value) FROM parquet_kv_metadata(" + file() +
                          ") WHERE decode(key) = 'ARROW:schema'");
     if (!arrow.ok()) return arrow.error();
     for (const auto& row : *arrow)
-        if (auto message = dl::parse_binary(row[0])) durations = arrow_duration_columns(*message);
+        if (auto message = dl::parse_binary(row[0])) durations = arrow_durations(*message);
+    auto described = rows_of("SELECT column_type FROM (DESCRIBE SELECT * FROM " + from() + ")");
+    if (!described.ok()) return described.error();
     const auto count = duckdb_prepared_statement_column_count(statement);
-    if (top->size() != count) return failed("its columns are not those of its schema");
+    if (top->size() != count || described->size() != count)
+        return failed("its columns are not those of its schema");
     for (idx_t i = 0; i < count; ++i) {
         const char* name = duckdb_prepared_statement_column_name(statement, i);
         auto type = duckdb_prepared_statement_column_logical_type(statement, i);
@@ -196,9 +200,15 @@ Result<void> ParquetSource::Impl::look() {
         if (!(*top)[i].refused.empty()) {
             column.file_type = (*top)[i].refused;
             mapping = {};
-        } else if (std::find(durations.begin(), durations.end(), column.name) != durations.end()) {
+        } else if (const auto duration = std::ranges::find(durations, column.name, &ArrowDuration::column);
+                   duration != durations.end()) {
+            const bool whole = duckdb_get_type_id(type) == DUCKDB_TYPE_BIGINT;
             column.file_type = "duration";
+            if (whole) column.counts = duration->unit;
             mapping = {};
+        } else if (mapping.text_cast == "JSON") {
+            mapping.wide = with_wide_decimals((*described)[i][0]).value_or("");
+            mapping.has_map = may_have_map((*described)[i][0]);
         }
         column.type = mapping.ours;
         column.has_text = !mapping.text_cast.empty();
@@ -254,6 +264,9 @@ std::uint64_t ParquetSource::rows() const {
 
 std::string ParquetSource::refusal(const ParquetColumn& column) {
     auto text = "column \"" + column.name + "\" is a " + column.file_type + ", for which there is no type";
+    if (!column.counts.empty())
+        text += "; --create --types " + table_column_name(column.name) + ":long takes its number of " +
+                column.counts;
     if (column.has_text) text += "; --types " + table_column_name(column.name) + ":string takes its text";
     return text;
 }
@@ -267,6 +280,7 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
         std::size_t target;
         bool exact;
         bool json;  // read as the JSON of a nested value
+        bool has_map;
         std::string name;
     };
     std::vector<Chosen> chosen;
@@ -290,7 +304,12 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
         const bool to_string = types[target].kind == dl::TypeKind::string;
         const bool exact = !column.type.empty() && dl::type_name(types[target]) == column.type;
         const auto& mapping = impl.mappings[i];
-        if (!exact && (to_string ? mapping.text_cast.empty() : column.type.empty()))
+        // Only where it is said: nobody is to take the number of one unit for that of another.
+        const bool number = !column.counts.empty() && types[target].kind == dl::TypeKind::int64 &&
+                            std::ranges::any_of(options.types, [&](const auto& given) {
+                                return table_column_name(given.first) == columns.name(target);
+                            });
+        if (!exact && !number && (to_string ? mapping.text_cast.empty() : column.type.empty()))
             return impl.failed(column.type.empty() ? refusal(column)
                                                    : "column \"" + column.name + "\" is " + column.type +
                                                          ", which a string cannot hold as it is");
@@ -300,8 +319,11 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
         const auto& cast = to_string && !exact ? mapping.text_cast : mapping.cast;
         if (!chosen.empty()) sql += ',';
         const auto name = quoted(impl.duck_names[i], '"');
-        sql += cast.empty() ? name : "CAST(" + name + " AS " + cast + ")";
-        chosen.push_back({target, exact, cast == "JSON", column.name});
+        const bool json = cast == "JSON";
+        const auto value =
+            json && !mapping.wide.empty() ? "CAST(" + name + " AS " + mapping.wide + ")" : name;
+        sql += cast.empty() ? value : "CAST(" + value + " AS " + cast + ")";
+        chosen.push_back({target, exact, json, mapping.has_map, column.name});
     }
     if (chosen.empty()) return impl.failed("it has no column of the table");
     if (auto prepared = impl.prepare(sql + " FROM " + impl.from()); !prepared.ok()) return prepared;
@@ -320,9 +342,10 @@ Result<void> ParquetSource::start(LoadColumns& columns, const std::vector<dl::Da
     }
     for (idx_t i = 0; i < chosen.size(); ++i) {
         auto type = duckdb_column_logical_type(&impl.result, i);
-        const auto& [target, exact, json, name] = chosen[i];
+        const auto& [target, exact, json, has_map, name] = chosen[i];
         impl.outputs.push_back(
-            {target, json ? parquet_json_reader() : parquet_value_reader(type, exact, types[target].kind),
+            {target,
+             json ? parquet_json_reader(has_map) : parquet_value_reader(type, exact, types[target].kind),
              nullptr, nullptr, ""});
         duckdb_destroy_logical_type(&type);
     }

@@ -19,6 +19,7 @@ struct ParquetColumn {
     std::string type;       // of ours; empty: there is none
     std::string file_type;  // as the file calls it
     bool has_text = true;   // it can be read as a string instead
+    std::string counts;     // of a duration: what its numbers count ("microseconds"); a long can hold them
 };
 
 class ParquetSource : public RowSource {

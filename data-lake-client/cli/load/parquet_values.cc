@@ -2,6 +2,7 @@
 
 #include "common/json/json_check.h"
 #include "common/types/value_text.h"
+#include "data-lake-client/cli/load/parquet_nested.h"
 
 namespace datalake::cli {
 namespace {
@@ -140,11 +141,17 @@ std::string_view parquet_type_word(duckdb_logical_type type) {
     }
 }
 
-ParquetValueReader parquet_json_reader() {
-    return [](const void* data, idx_t row, std::string&, Field& field, std::string& reason) {
+ParquetValueReader parquet_json_reader(bool has_map) {
+    return [has_map](const void* data, idx_t row, std::string&, Field& field, std::string& reason) {
         const auto text = duck_string_at(data, row);
         field = {text, FieldKind::text};
-        if (dl::is_json_text(text)) return true;
+        if (dl::is_json_text(text)) {
+            const auto twice = has_map ? repeated_json_key(text) : std::nullopt;
+            if (!twice) return true;
+            reason =
+                "a map in it has the key " + std::string(*twice) + " twice, which JSON cannot tell apart";
+            return false;
+        }
         reason = "it holds what JSON cannot write, such as NaN or an infinity";
         return false;
     };

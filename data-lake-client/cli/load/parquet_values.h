@@ -18,6 +18,9 @@ struct ParquetMapping {
     std::string ours;       // empty: no type of ours
     std::string cast;       // SQL type to read it as; empty: its own
     std::string text_cast;  // the same for a string column; empty: its values have no text of their own
+    // Of nested values that are cast to JSON: a type to cast them to first; empty: none.
+    std::string wide = {};
+    bool has_map = false;
 };
 ParquetMapping map_parquet_type(duckdb_logical_type type);
 // Of types without one of ours, as a message names them.
@@ -26,8 +29,8 @@ std::string_view parquet_type_word(duckdb_logical_type type);
 // A value that is not NULL, into a field; false: `reason` says why it cannot be kept.
 using ParquetValueReader =
     std::function<bool(const void* data, idx_t row, std::string& scratch, Field& field, std::string& reason)>;
-// Lists, structures and maps, cast to JSON.
-ParquetValueReader parquet_json_reader();
+// Lists, structures and maps, cast to JSON. `has_map`: there may be maps, which may have a key twice.
+ParquetValueReader parquet_json_reader(bool has_map);
 // `exact`: the values are of the column's own type and need no further look.
 ParquetValueReader parquet_value_reader(duckdb_logical_type type, bool exact, dl::TypeKind target);
 

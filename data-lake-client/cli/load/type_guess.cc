@@ -34,25 +34,27 @@ bool begins_like_a_date(std::string_view text) {
 
 }  // namespace
 
-void TypeGuess::see_number(std::string_view text, bool written_by_hand, const TextOptions& options) {
+void TypeGuess::see_number(std::string_view text, bool written_by_hand, const TextOptions& options,
+                           const ValuePlace& place) {
     if (is_short_whole(text) && options.thousands == '\0') {
         seen_ |= kWhole;
         whole_digits_ = std::max(whole_digits_, static_cast<unsigned>(text.size() - (text[0] == '-')));
+        odd_values_.see_short_whole(whole_digits_);
         return;
     }
     std::string scratch;
     NumberShape shape;
     const auto plain =
         text.find(' ') == std::string_view::npos ? plain_number(text, options, scratch) : std::nullopt;
-    const auto see_surprise = [&](Seen what) {
-        seen_ |= what;
-        if (surprise_.empty()) surprise_ = text;
-    };
     if (special_number(text)) {
         if (!written_by_hand) seen_ |= kFraction;  // JSON has it for doubles only
-        return see_surprise(kSpecial);
+        seen_ |= kSpecial;
+        return;
     }
-    if (written_by_hand && text == "-0") return see_surprise(kSpecial);
+    if (written_by_hand && text == "-0") {
+        seen_ |= kSpecial;
+        return;
+    }
     if (!plain || !number_shape(*plain, shape)) {
         seen_ |= kOther;
         return;
@@ -64,9 +66,8 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
         const bool minus_zero = shape.negative && shape.digits == 0 && !shape.has_point;
         const bool bare_point = shape.has_point && shape.fraction.empty();
         const bool other = shape.plus_sign || zeros || minus_zero || bare_point;
-        if (bare_exponent && !other) return see_surprise(kBareExponent);
-        if (other) {
-            seen_ |= kOther;
+        if (other || bare_exponent) {
+            seen_ |= other ? kOther : kBareExponent;
             return;
         }
     }
@@ -75,8 +76,12 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
     whole_digits_ =
         std::max(whole_digits_, static_cast<unsigned>(std::clamp<std::int64_t>(shape.exponent, 1, 1000)));
     std::int64_t value = 0;
-    if (whole) long_ = long_ && dl::scan_int64(*plain, value);
-    double_ = double_ && double_keeps(*plain, shape);
+    const bool fits_long = whole && dl::scan_int64(*plain, value);
+    const bool fits_double = double_keeps(*plain, shape);
+    if (whole) long_ = long_ && fits_long;
+    double_ = double_ && fits_double;
+    odd_values_.see_number(shape, whole, fits_long, fits_double);
+    if (!fits_double) odd_values_.see_unkept(text, false, place);
     plain_ = plain_ && !shape.has_exponent;
     if (whole || shape.has_exponent) return;
     const auto scale = static_cast<unsigned>(std::min<std::size_t>(shape.fraction.size(), 1000));
@@ -85,11 +90,12 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
     if (written_by_hand && shape.fraction == "0") point_zero_ = true;
     if (written_by_hand && shape.fraction.back() == '0' && shape.fraction != "0" && !ends_in_zeros_) {
         ends_in_zeros_ = true;
-        zeros_text_ = text;
+        odd_values_.see_unkept(text, true, place);
     }
 }
 
-void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const TextOptions& options) {
+void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const TextOptions& options,
+                         const ValuePlace& place) {
     std::int64_t value_us = 0;
     if (!options.date_format.empty() && scan_time(text, options.date_format, value_us)) {
         seen_ |= value_us % 86'400'000'000 == 0 ? kDate : kOther;
@@ -119,36 +125,53 @@ void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const Text
     } else if (text == "true" || text == "false") {
         seen_ |= kBoolean;
     } else {
-        see_number(text, true, options);
+        see_number(text, true, options, place);
     }
 }
 
 void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions& options,
-                    std::uint64_t line) {
-    if ((seen_ & kOther) != 0 || field.kind == FieldKind::absent || field.kind == FieldKind::null) return;
-    const auto before = seen_;
-    look_at(field, numbers_in_text, options);
-    if (seen_ != before && values_ >= kAcquainted && stranger_.type.empty() && type(false) == "string") {
-        const auto now = std::exchange(seen_, before);
-        if (auto known = type(false); known != "string")
-            stranger_ = {std::string(field.text), line, std::move(known)};
-        seen_ = now;
-    }
-    ++values_;
+                    const ValuePlace& place) {
+    if (field.kind == FieldKind::absent || field.kind == FieldKind::null) return;
+    const auto before = std::exchange(seen_, std::uint16_t{0});
+    look_at(field, numbers_in_text, options, place);
+    odd_values_.see(kind_of(seen_), field, options, place);
+    seen_ |= before;
 }
 
-void TypeGuess::look_at(const Field& field, bool numbers_in_text, const TextOptions& options) {
+OddValues::Kind TypeGuess::kind_of(std::uint16_t seen) {
+    switch (seen) {
+        case kWhole:
+        case kFraction:
+            return OddValues::Kind::number;
+        case kBoolean:
+            return OddValues::Kind::boolean;
+        case kDate:
+            return OddValues::Kind::date;
+        case kTimestamp:
+            return OddValues::Kind::timestamp;
+        case kZonedTimestamp:
+            return OddValues::Kind::zoned_timestamp;
+        case kSpecial:
+        case kSpecial | kFraction:
+            return OddValues::Kind::special;
+        default:
+            return OddValues::Kind::odd;
+    }
+}
+
+void TypeGuess::look_at(const Field& field, bool numbers_in_text, const TextOptions& options,
+                        const ValuePlace& place) {
     switch (field.kind) {
         case FieldKind::absent:
         case FieldKind::null:
             return;
         case FieldKind::number:
-            return see_number(field.text, false, {});
+            return see_number(field.text, false, {}, place);
         case FieldKind::boolean:
             seen_ |= kBoolean;
             return;
         case FieldKind::text:
-            return see_text(field.text, numbers_in_text, options);
+            return see_text(field.text, numbers_in_text, options, place);
         default:
             seen_ |= kOther;
     }
@@ -158,12 +181,6 @@ bool TypeGuess::scales_differ(bool is_key) const {
     const bool zeros = ends_in_zeros_ || (is_key && point_zero_);
     const bool whole = (seen_ & kWhole) != 0 && (is_key || ends_in_zeros_);
     return zeros && (scale_min_ != scale_max_ || whole);
-}
-
-std::string TypeGuess::roomy_type() const {
-    const auto precision = whole_digits_ + scale_max_;
-    if (!surprises_by_zeros() || !plain_ || precision > kDecimalDigitsMax) return "double";
-    return "decimal(" + std::to_string(precision) + "," + std::to_string(scale_max_) + ")";
 }
 
 std::string TypeGuess::number_type(bool is_key) const {

@@ -12,9 +12,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "data-lake-client/cli/load/load_options.h"
+#include "data-lake-client/cli/load/odd_values.h"
 #include "data-lake-client/cli/load/row_source.h"
 
 namespace datalake::cli {
@@ -22,29 +24,13 @@ namespace datalake::cli {
 class TypeGuess {
   public:
     // `numbers_in_text`: a text may be a number or a boolean (CSV).
-    // `line`: where it stands, for stranger().
-    void see(const Field& field, bool numbers_in_text, const TextOptions& options, std::uint64_t line = 0);
+    // `place`: where it stands, for hint().
+    void see(const Field& field, bool numbers_in_text, const TextOptions& options,
+             const ValuePlace& place = {});
     // Of a key no floating type is made.
     std::string type(bool is_key) const;
-    // The first text because of which a column of numbers is a string: 1e5, NaN and the like, or one that
-    // ends in zeros beside numbers of another scale. Empty: there is none.
-    std::string surprise() const {
-        const bool numbers = (seen_ & (kWhole | kFraction)) != 0 && (seen_ & kOther) == 0;
-        if (!numbers) return "";
-        return surprise_.empty() && scales_differ(false) ? zeros_text_ : surprise_;
-    }
-    // It is one for its zeros.
-    bool surprises_by_zeros() const { return surprise_.empty(); }
-    // The value that made a column of at least kAcquainted values of another type a string.
-    static constexpr std::uint64_t kAcquainted = 10;
-    struct Stranger {
-        std::string text;
-        std::uint64_t line = 0;
-        std::string type;  // of the values before it; empty: there is none
-    };
-    const Stranger& stranger() const { return stranger_; }
-    // What would take all values as numbers.
-    std::string roomy_type() const;
+    // Of a column that is a string though most of its values are not.
+    std::optional<OddValues::Hint> hint() const { return odd_values_.hint(scales_differ(false)); }
 
   private:
     enum Seen : std::uint16_t {
@@ -58,18 +44,19 @@ class TypeGuess {
         kSpecial = 128,       // NaN, Infinity, -inf, -0: as doubles are printed
         kBareExponent = 256,  // 1e5
     };
-    void look_at(const Field& field, bool numbers_in_text, const TextOptions& options);
-    void see_number(std::string_view text, bool written_by_hand, const TextOptions& options);
-    void see_text(std::string_view text, bool numbers_in_text, const TextOptions& options);
+    void look_at(const Field& field, bool numbers_in_text, const TextOptions& options,
+                 const ValuePlace& place);
+    void see_number(std::string_view text, bool written_by_hand, const TextOptions& options,
+                    const ValuePlace& place);
+    void see_text(std::string_view text, bool numbers_in_text, const TextOptions& options,
+                  const ValuePlace& place);
+    static OddValues::Kind kind_of(std::uint16_t seen);
     std::string number_type(bool is_key) const;
     // Numbers that end in zeros are told apart by them when some have fewer: 1.1 and 1.10, 1 and 1.000.
     bool scales_differ(bool is_key) const;
 
     std::uint16_t seen_ = 0;
-    std::uint64_t values_ = 0;  // until it was a string for good
-    Stranger stranger_;
-    std::string surprise_;        // a number that is no plain one, the first
-    std::string zeros_text_;      // the first whose fraction ends in zeros, when one does
+    OddValues odd_values_;
     bool long_ = true;            // all whole numbers fit
     bool double_ = true;          // all numbers come back from a double
     bool plain_ = true;           // no exponents

@@ -94,6 +94,67 @@ TEST(CsvReader, ABadRecordCostsItsLine) {
     }
 }
 
+// What stands in later lines of a broken record are parts of its texts, and no rows.
+TEST(CsvReader, FragmentsOfABrokenRecordAreNoRows) {
+    for (const std::size_t step : {1u, 5u, 4096u}) {
+        const auto check = [&](const std::string& broken, const std::string& problem, std::uint64_t lines) {
+            const auto found = read("a,b\n1,ok\n" + broken + "\n9,\"fine\"\n", {}, step);
+            EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"1", "ok"}, {"9", "<fine>"}})) << broken;
+            EXPECT_EQ(found.problems, (std::vector<std::string>{"3: " + problem + ": " + broken})) << step;
+            EXPECT_EQ(found.lines.back(), 3 + lines) << broken;
+        };
+        check("2,\"a\nb\"x", "text behind the closing quote of field 2; the row reaches to line 4", 2);
+        check("2,\"a\n7,b\"x", "text behind the closing quote of field 2; the row reaches to line 4", 2);
+        check("2,\"a\nsome, text\nmore\"x",
+              "text behind the closing quote of field 2; the row reaches to line 5", 3);
+        check("2,\"x\"y,\"many\nlines, of it\"",
+              "text behind the closing quote of field 2; the row reaches to line 4", 2);
+        check("\"x\"y,\"a\n7,b\"z,\"q\nr\"",
+              "text behind the closing quote of field 1; the row reaches to line 5", 3);
+        check("2,\"x\"y", "text behind the closing quote of field 2", 1);
+        // The quote that seems to close opens a field of a good row.
+        auto found = read("a,b\n3,\"open\n4,ok\n5,\"fine\"\n6,\"too\nlong\"\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"4", "ok"}, {"5", "<fine>"}, {"6", "<too\nlong>"}}));
+        EXPECT_EQ(found.problems.size(), 1u);
+        found = read("a,b\n3,\"open\n\"4\",ok\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"<4>", "ok"}}));
+        // Between a stray quote and one within a text all lines are rows.
+        found = read("a,b\n3,\"open\n4,ok\n5,3\" pipe\n6,ok\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"4", "ok"}, {"5", "3\" pipe"}, {"6", "ok"}}));
+        found = read("a,b\n3,\"open\n4,\"\"\"x\"\", y\"\n5,3\" pipe\n", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"4", "<\"x\", y>"}, {"5", "3\" pipe"}}));
+        // A text that is cut off at the end of the file.
+        found = read("a,b\n1,ok\n2,\"Dear,\nplease find\nthe file, and\nmore", {}, step);
+        EXPECT_EQ(found.rows, (Rows{{"a", "b"}, {"1", "ok"}}));
+        EXPECT_EQ(found.problems, (std::vector<std::string>{
+                                      "3: the quote of field 2 is never closed; the row reaches to line 6: "
+                                      "2,\"Dear,\nplease find\nthe file, and\nmore"}));
+    }
+}
+
+// Nothing of a file is lost: what is no row is part of a problem.
+TEST(CsvReader, EveryLineIsPartOfARowOrAProblem) {
+    std::mt19937_64 random(11);
+    const std::string alphabet = "ab,,\"\"\n\n1";
+    for (int round = 0; round < 3000; ++round) {
+        std::string text = "h,i\n";
+        for (auto length = random() % 60; length > 0; --length)
+            text += alphabet[random() % alphabet.size()];
+        auto reader = CsvReader::open(std::make_unique<Dripping>(text, 1 + random() % 9), {.delimiter = ','});
+        ASSERT_TRUE(reader.ok());
+        CsvRecord record;
+        std::string all;
+        std::uint64_t line = 1;
+        for (auto more = (*reader)->next(record); more.ok() && *more; more = (*reader)->next(record)) {
+            EXPECT_EQ(record.line, line) << text;
+            all += std::string(record.text) + "\n";
+            line += 1 + static_cast<std::uint64_t>(std::count(record.text.begin(), record.text.end(), '\n'));
+        }
+        if (!text.ends_with('\n')) text += '\n';
+        EXPECT_EQ(all, text);
+    }
+}
+
 TEST(CsvReader, Dialects) {
     EXPECT_EQ(read("a;b\n1,5;2\n").rows, (Rows{{"a", "b"}, {"1,5", "2"}}));
     EXPECT_EQ(read("a\tb\n").delimiter, '\t');
@@ -195,11 +256,36 @@ TEST(CsvReader, BackslashEscapes) {
     ASSERT_EQ(open.problems.size(), 1u);
     EXPECT_NE(open.problems[0].find("nothing behind it"), std::string::npos);
     EXPECT_EQ(read("a\\tb,c\n").rows, (Rows{{"a\\tb", "c"}})) << "only where it is asked for";
+    const CsvDialect tabs{.delimiter = '\t', .quote = std::nullopt, .backslash = true};
+    // Bytes by their numbers.
+    for (const std::size_t step : {1u, 4096u})
+        EXPECT_EQ(read("\\x41\\x4a\\X\n", tabs, step).problems.size(), 1u);
+    EXPECT_EQ(read("\\x41\\x4aK\t\\x9x\t\\xc3\\xa9\n\\101\\3034\t\\18\t\\001\\0\\012\n", tabs).rows,
+              (Rows{{"AJK", "\tx", "\u00e9"},
+                    {"A\xc3"
+                     "4",
+                     "\x01"
+                     "8",
+                     std::string("\x01\0\n", 3)}}));
+    EXPECT_EQ(read("\\0\\\\\t\\0a\t\\08\n", tabs).rows, (Rows{{std::string("\0\\", 2), std::string("\0a", 2),
+                                                               std::string("\0"
+                                                                           "8",
+                                                                           2)}}));
+    auto latin = tabs;
+    latin.high_bytes = false;
+    EXPECT_EQ(read("\\x41\n\\xe9\n", latin).rows, (Rows{{"A"}}));
+    EXPECT_NE(read("\\x41\n\\xe9\n", latin).problems.at(0).find("field 1 has \\xe9, a byte of an encoding"),
+              std::string::npos);
     // What neither writes is not guessed at.
-    const auto others = read("1\t\\x41\n2\t\\101\n3\t\\Nx\n4\tgood\n",
-                             {.delimiter = '\t', .quote = std::nullopt, .backslash = true});
-    EXPECT_EQ(others.problems.size(), 2u);
-    EXPECT_NE(others.problems.at(0).find("field 2 has \\x"), std::string::npos) << others.problems.at(0);
+    const auto others = read("1\t\\xg1\n2\t\\777\n3\t\\Nx\n4\t\\01x\n5\t\\q\n6\t\\8\n7\tgood\n", tabs);
+    EXPECT_EQ(others.rows.size(), 2u);
+    ASSERT_EQ(others.problems.size(), 5u);
+    for (const auto& [at, says] : {std::pair(0, "field 2 has \\x, which is no byte"),
+                                   std::pair(1, "field 2 has \\777, which is no byte"),
+                                   std::pair(2, "field 2 has \\01, which is one byte for PostgreSQL and two"),
+                                   std::pair(3, "field 2 has \\q, which neither COPY TO"),
+                                   std::pair(4, "field 2 has \\8, which neither COPY TO")})
+        EXPECT_NE(others.problems[at].find(says), std::string::npos) << others.problems[at];
     const auto letter = read("1xa\\xb\n", {.delimiter = 'x', .quote = std::nullopt, .backslash = true});
     EXPECT_EQ(letter.rows, (Rows{{"1", "axb"}})) << "the delimiter";
 }

@@ -357,8 +357,16 @@ TEST_F(Loading, RefusesWhatCannotWork) {
     EXPECT_NE(
         run({.files = {file("b.csv", "age,x\n1,2\n")}, .table = "t", .create = true}).find("needs a key"),
         std::string::npos);
-    EXPECT_NE(run({.files = {file("c.csv", "age\n1\n")}, .table = "t"}).find("no column id"),
+    EXPECT_NE(run({.files = {file("c.csv", "age\n1\n")}, .table = "t"})
+                  .find("the file has no column id, the key of table t; it has age; with key row_number"),
               std::string::npos);
+    LoadOptions skipping{.files = {file("c2.csv", "Ident,age\n1,2\n")}, .table = "t"};
+    skipping.skip_unknown_fields = true;
+    EXPECT_NE(run(skipping).find("; it has age, Ident;"), std::string::npos) << run(skipping);
+    EXPECT_NE(
+        run({.files = {file("c3.csv", "Ident,Größe\n1,2\n")}, .table = "t", .key = "id", .create = true})
+            .find("the file has no column id; it has Ident, Größe"),
+        std::string::npos);
     EXPECT_NE(run({.files = {file("d.csv", "id,age\n1,2\n")}, .table = "t", .key = "row_number"})
                   .find("has a column id"),
               std::string::npos);
@@ -377,31 +385,6 @@ TEST_F(Loading, RefusesWhatCannotWork) {
         options.table = "t-1";
         EXPECT_NE(run(options).find("table name \"t-1\""), std::string::npos) << run(options);
     }
-    LoadOptions odd{.files = {file("j.csv", "id,a,b,c,d\n1,1e5,x,nan,1e5\n2,0.5,1e5,3,0.5\n")},
-                    .table = "t",
-                    .key = "id",
-                    .create = true};
-    odd.types = {{"d", "string"}};
-    odd.dry_run = true;
-    result = {};
-    EXPECT_EQ(run(odd), "");
-    EXPECT_EQ(
-        result.notes,
-        (std::vector<std::string>{
-            "column a is a string because of \"1e5\", which is no plain number; --types a:double takes it as "
-            "one",
-            "column c is a string because of \"nan\", which is no plain number; --types c:double takes it as "
-            "one"}));
-    std::string rows = "id,v\n";
-    for (int i = 0; i < 20; ++i)
-        rows += std::to_string(i) + (i == 15 ? ",oops\n" : ",0.5\n");
-    LoadOptions one_bad{.files = {file("one-bad.csv", rows)}, .table = "t", .key = "id", .create = true};
-    one_bad.dry_run = true;
-    result = {};
-    EXPECT_EQ(run(one_bad), "");
-    EXPECT_EQ(result.notes, (std::vector<std::string>{
-                                "column v is a string because of \"oops\" in line 17, the values before it "
-                                "are of type double; --types v:double refuses such rows"}));
     LoadOptions exact{.files = {file("k.csv", "id,a,b\n1,12.50,1.10\n2,7.25,2.20\n")},
                       .table = "t",
                       .key = "id",
@@ -423,6 +406,99 @@ TEST_F(Loading, RefusesWhatCannotWork) {
         EXPECT_EQ(result.refused.size(), std::max(most, 1u));
     }
     EXPECT_TRUE(table.rows.empty());
+}
+
+// The notes of `--create` about a column v with these values, beside a key.
+class Notes : public Loading {
+  protected:
+    std::vector<std::string> of(const std::vector<std::string>& values, const std::string& types = "",
+                                const std::string& key = "id") {
+        std::string csv = "id,v\n";
+        for (std::size_t i = 0; i < values.size(); ++i)
+            csv += std::to_string(i + 1) + "," + values[i] + "\n";
+        FakeServer server([](FakePeer&, int) {});
+        LoadOptions load{.files = {file("notes.csv", csv)}, .table = "t", .key = key, .create = true};
+        load.dry_run = true;
+        if (!types.empty()) {
+            EXPECT_TRUE(set_load_option(load, "types", types).ok());
+        }
+        LoadResult result;
+        auto done = Loader(server.address(), {}, load).run(result, [](const LoadProgress&) {});
+        EXPECT_TRUE(done.ok()) << done.error().to_text();
+        return result.notes;
+    }
+    using Lines = std::vector<std::string>;
+};
+
+// A column is a string because of a single value: the value, its line, and what would take all of them.
+TEST_F(Notes, NameTheValueThatMadeAString) {
+    const auto because = [](const std::string& rest) {
+        return Lines{"column v is a string because of " + rest};
+    };
+    EXPECT_EQ(of({"0.5", "1e5", "2"}),
+              because("\"1e5\" in line 3, which is no plain number; --types v:double takes all values"));
+    EXPECT_EQ(of({"5", "nan", "2"}),
+              because("\"nan\" in line 3, which is no plain number; --types v:double takes all values"));
+    EXPECT_EQ(of({"1", " 2", "3 "}),
+              because("\" 2\" in line 3, which is no plain number; --types v:long takes all values"));
+    EXPECT_EQ(of({" 1", " 2"}),
+              because("\" 1\" in line 2, which is no plain number; --types v:long takes all values"));
+    EXPECT_EQ(of({"1.10", "1.9", "2"}),
+              because("\"1.10\" in line 2, whose zeros would not come back beside "
+                      "the other numbers; --types v:decimal(3,2) takes all values"));
+    EXPECT_EQ(of({"n/a", "1", "2"}), because("\"n/a\" in line 2, where most values are of type long; --types "
+                                             "v:long would refuse 1 of 3 values"));
+    EXPECT_EQ(
+        of({"1.5", "NaN", "n/a", "2", "oops"}),
+        because("\"n/a\" in line 4, where most values are of type double; --types v:double would refuse "
+                "2 of 5 values"));
+    EXPECT_EQ(
+        of({"1e5", "0.5", "1", "9007199254740993"}),
+        because("\"1e5\" in line 2, which is no plain number; --types v:decimal(17,1) takes all values"));
+    EXPECT_EQ(
+        of({"0.5", "1", "9007199254740993", "NaN", "x"}),
+        because("\"x\" in line 6, where most values are of type double; --types v:double would refuse 2 "
+                "of 5 values"))
+        << "no type takes both";
+    EXPECT_EQ(of({"0.5", "1", "9007199254740993", "NaN"}),
+              because("\"9007199254740993\" in line 4, which has more digits than a double keeps; --types "
+                      "v:double would refuse 1 of 4 values"));
+    EXPECT_EQ(
+        of({"true", "True", "false"}),
+        because("\"True\" in line 3, where most values are of type boolean; --types v:boolean takes all "
+                "values"));
+    EXPECT_EQ(
+        of({"true", "1", "false", "2", "true", "true"}),
+        because("\"1\" in line 3, where most values are of type boolean; --types v:boolean would refuse "
+                "1 of 6 values"));
+    EXPECT_EQ(of({"2024-01-01", "2024-01-01 10:00", "2024-01-02 10:00"}),
+              because("\"2024-01-01\" in line 2, which has no time of day, unlike most values; --types "
+                      "v:timestamp takes all values"));
+    EXPECT_EQ(of({"2024-01-01", "2024-01-01 10:00", "2024-01-02T10:00:00Z", "2024-01-02T10:00:00Z"}),
+              because("\"2024-01-01\" in line 2, which has no time of day, unlike most values; --types "
+                      "v:timestamp takes all values"));
+    EXPECT_EQ(of({"2024-01-01", "2024-01-01 10:00", "2024-01-02"}),
+              because("\"2024-01-01 10:00\" in line 3, which has a time of day, unlike most values; --types "
+                      "v:timestamp takes all values"));
+    EXPECT_EQ(of({"2024-01-01 09:00", "2024-01-02T10:00:00Z", "2024-01-02T10:00:00Z"}),
+              because("\"2024-01-01 09:00\" in line 2, which names no zone, unlike most values; --types "
+                      "v:timestamp takes all values"));
+    EXPECT_EQ(of({"2024-01-01 09:00:00", "2024-01-01 09:00:00.1234567", "2024-01-01 09:00:01"}),
+              because("\"2024-01-01 09:00:00.1234567\" in line 3, where most values are of type timestamp; "
+                      "--types v:timestamp would refuse 1 of 3 values"));
+    EXPECT_EQ(
+        of({"2024-01-01", "never", "2024-01-02", "2024-01-03"}),
+        because("\"never\" in line 3, where most values are of type date; --types v:date would refuse 1 "
+                "of 4 values"));
+}
+
+TEST_F(Notes, SayNothingOfTextsAndOfChosenTypes) {
+    EXPECT_EQ(of({"a", "b", "1"}), Lines{});
+    EXPECT_EQ(of({"007", "012", "100"}), Lines{}) << "most are no numbers";
+    EXPECT_EQ(of({"12e4", "13e5"}), Lines{});
+    EXPECT_EQ(of({"1", "2"}), Lines{});
+    EXPECT_EQ(of({"1", "n/a", "2"}, "v:string"), Lines{});
+    EXPECT_EQ(of({"1.5", "1e5", "2"}, "", "v"), Lines{}) << "no floating key";
 }
 
 // Rows of a file as the loader sees them, one line a row: `column=text` with the kind of what is no text.
@@ -484,14 +560,14 @@ TEST(JsonSource, ABadValueCostsItsLine) {
 }
 
 TEST(ArrowSchema, ForeignBytesAreNoSchema) {
-    EXPECT_TRUE(arrow_duration_columns("").empty());
-    EXPECT_TRUE(arrow_duration_columns(std::string(64, '\xff')).empty());
+    EXPECT_TRUE(arrow_durations("").empty());
+    EXPECT_TRUE(arrow_durations(std::string(64, '\xff')).empty());
     std::mt19937_64 random(3);
     for (int round = 0; round < 20'000; ++round) {
         std::string bytes(random() % 120, '\0');
         for (char& c : bytes)
             c = static_cast<char>(random() % 3 == 0 ? random() % 256 : random() % 24);
-        (void)arrow_duration_columns(bytes);
+        (void)arrow_durations(bytes);
     }
 }
 

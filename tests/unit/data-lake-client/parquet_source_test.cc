@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "data-lake-client/cli/load/parquet_nested.h"
+
 namespace datalake::cli {
 namespace {
 
@@ -69,6 +71,71 @@ TEST(ParquetSource, ANestedValueIsJsonOrItsRowIsRefused) {
     ASSERT_TRUE(*(*source)->next(row));
     EXPECT_EQ(row.fields[1].text, "[]");
     EXPECT_EQ(row.problem.reason, "");
+}
+
+// The rows of a file as texts, `value | ...`, or `! value: reason`.
+std::vector<std::string> rows_of(const std::string& name,
+                                 const std::vector<std::pair<std::string, std::string>>& columns,
+                                 const LoadOptions& options = {}) {
+    std::vector<std::string> out;
+    auto source = ParquetSource::open(kFiles + name);
+    if (!source.ok()) return {source.error().message()};
+    LoadColumns targets(false);
+    std::vector<dl::DataType> types;
+    for (const auto& [column, type] : columns) {
+        targets.add(column);
+        types.push_back(*dl::parse_type(type));
+    }
+    if (auto started = (*source)->start(targets, types, options); !started.ok())
+        return {started.error().message()};
+    SourceRow row;
+    for (auto more = (*source)->next(row); more.ok() && *more; more = (*source)->next(row)) {
+        std::string text;
+        for (std::size_t i = 1; i < row.fields.size(); ++i)
+            text += (i > 1 ? " | " : "") + std::string(row.fields[i].text);
+        out.push_back(row.problem.reason.empty()
+                          ? text
+                          : "! " + row.problem.value.value_or("") + ": " + row.problem.reason);
+    }
+    return out;
+}
+
+TEST(ParquetSource, DecimalsInNestedValuesKeepTheirZeros) {
+    EXPECT_EQ(rows_of("nested-decimals.parquet",
+                      {{"id", "long"}, {"x", "string"}, {"y", "string"}, {"z", "string"}}),
+              (std::vector<std::string>{
+                  R"([12345678.1234567891] | {"p":12345678901234567.8} | [1.10])",
+                  R"([99999999.9999999999,0.1000000000] | {"p":99999999999999999.9} | [12345.67])",
+                  R"([-1.0000000001] |  | [0.00])"}));
+    EXPECT_EQ(
+        with_wide_decimals("STRUCT(a DECIMAL(5,2), \"DECIMAL(1,0)\"\" x\" MAP(DECIMAL(9,0), VARCHAR)[])[]"),
+        "STRUCT(a DECIMAL(38,2), \"DECIMAL(1,0)\"\" x\" MAP(DECIMAL(38,0), VARCHAR)[])[]");
+    EXPECT_EQ(with_wide_decimals("STRUCT(\"a DECIMAL(5,2)\" INTEGER)"), std::nullopt);
+}
+
+TEST(ParquetSource, AMapWithAKeyTwiceIsRefused) {
+    EXPECT_EQ(rows_of("map-key-twice.parquet", {{"id", "long"}, {"x", "string"}}),
+              (std::vector<std::string>{
+                  R"(! {"a":1,"a":2}: a map in it has the key "a" twice, which JSON cannot tell apart)",
+                  R"({"b":3})"}));
+    EXPECT_EQ(repeated_json_key(R"([{"a":{"b":1},"b":[{"a":2},{"a":"b"}],"c":"a"},{"a":"\"a\":"}])"),
+              std::nullopt);
+    EXPECT_EQ(repeated_json_key(R"({"a":[{"x\"":1,"b":{"x\"":3},"x\"":2}]})"), R"("x\"")");
+    EXPECT_EQ(repeated_json_key(R"({"a":1,"b":{},"a" :2})"), R"("a")");
+}
+
+TEST(ParquetSource, ADurationIsANumberWhereThatIsSaid) {
+    const std::string refusal =
+        "column \"took\" is a duration, for which there is no type; --create --types "
+        "took:long takes its number of microseconds";
+    for (const auto* type : {"long", "string", "int"})
+        EXPECT_NE(rows_of("duration.parquet", {{"id", "long"}, {"took", type}}).at(0).find(refusal),
+                  std::string::npos)
+            << rows_of("duration.parquet", {{"id", "long"}, {"took", type}}).at(0);
+    LoadOptions options;
+    options.types = {{"Took", "bigint"}};
+    EXPECT_EQ(rows_of("duration.parquet", {{"id", "long"}, {"took", "long"}}, options),
+              (std::vector<std::string>{"5000000", ""}));
 }
 
 // A file whose name would be a pattern is the one that is read, not those that the pattern matches.

@@ -249,47 +249,54 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"1.50", "1e3"}, false, {}, FieldKind::number), "double");
 }
 
-// Why a column of numbers is a string is said, whatever the reason.
-TEST(TypeGuess, ASurpriseIsNamed) {
-    const auto surprise = [](std::initializer_list<const char*> texts) {
-        TypeGuess guess;
-        for (const char* text : texts)
-            guess.see({text, FieldKind::text}, true, {});
-        return guess.surprise();
-    };
-    EXPECT_EQ(surprise({"1", "NaN"}), "NaN");
-    EXPECT_EQ(surprise({"1", "Infinity", "2"}), "Infinity");
-    EXPECT_EQ(surprise({"1.5", "1e5"}), "1e5");
-    EXPECT_EQ(surprise({"10", "1.000"}), "1.000");
-    EXPECT_EQ(surprise({"1.9", "1.10"}), "1.10");
-    EXPECT_EQ(surprise({"1", "x"}), "");
-    EXPECT_EQ(surprise({"NaN", "none"}), "");
-}
-
-// One value that is none of what the others are makes the column a string, and is named with its line.
-TEST(TypeGuess, AStrangerAmongManyValuesIsNamed) {
-    const auto stranger = [](const char* usual, std::uint64_t count, const char* odd) {
+// The value that makes a column of others a string is known, with its line and what would take it.
+TEST(TypeGuess, AnOddValueIsNamed) {
+    const auto hint = [](const char* usual, std::uint64_t count, const char* odd) {
         TypeGuess guess;
         for (std::uint64_t line = 2; line < 2 + count; ++line)
-            guess.see({usual, FieldKind::text}, true, {}, line);
-        guess.see({odd, FieldKind::text}, true, {}, 2 + count);
-        guess.see({"later", FieldKind::text}, true, {}, 3 + count);
+            guess.see({usual, FieldKind::text}, true, {}, {0, line});
+        guess.see({odd, FieldKind::text}, true, {}, {3, 2 + count});
+        guess.see({"later", FieldKind::text}, true, {}, {3, 3 + count});
         EXPECT_EQ(guess.type(false), "string");
-        return guess.stranger();
+        return guess.hint();
     };
-    for (const auto& [usual, odd, type] : std::initializer_list<std::array<const char*, 3>>{
-             {"1.5", "oops", "double"},
-             {"7", " 3 ", "long"},
-             {"true", "True", "boolean"},
-             {"2024-01-01", "2024-01-01 10:00:00", "date"},
-             {"2024-01-01 10:00:00", "2024-01-01 10:00:00.1234567", "timestamp"}}) {
-        const auto found = stranger(usual, 10, odd);
-        EXPECT_EQ(found.text, odd);
-        EXPECT_EQ(found.line, 12u);
-        EXPECT_EQ(found.type, type);
+    for (const auto& [usual, odd, type, refused] :
+         std::initializer_list<std::tuple<const char*, const char*, const char*, unsigned>>{
+             {"1.5", "oops", "double", 2},
+             {"7", " 3 ", "long", 1},
+             {"7", "NaN", "double", 1},
+             {"1.5", "1e5", "double", 1},
+             {"10", "1.000", "decimal(5,3)", 1},
+             {"true", "True", "boolean", 1},
+             {"2024-01-01", "2024-01-01 10:00:00", "timestamp", 1},
+             {"2024-01-01 10:00:00", "2024-01-01 10:00:00.1234567", "timestamp", 2}}) {
+        const auto found = hint(usual, 10, odd);
+        ASSERT_TRUE(found.has_value()) << odd;
+        if (std::string_view(odd) != "1.000") {
+            EXPECT_EQ(found->text, odd);
+            EXPECT_EQ(found->place.line, 12u);
+            EXPECT_EQ(found->place.file, 3u);
+        }
+        EXPECT_EQ(found->type, type) << odd;
+        EXPECT_EQ(found->refused, refused) << odd;
+        EXPECT_EQ(found->values, 12u);
     }
-    EXPECT_EQ(stranger("7", 9, "oops").type, "") << "who knows what the column is";
-    EXPECT_EQ(stranger("word", 20, "7").type, "");
+    EXPECT_FALSE(hint("word", 20, "7").has_value());
+    EXPECT_FALSE(hint("7", 2, "word").has_value()) << "half of them are no most";
+}
+
+// Of a JSON file, texts are no numbers.
+TEST(TypeGuess, AnOddValueOfJson) {
+    TypeGuess guess;
+    for (std::uint64_t line = 1; line < 5; ++line)
+        guess.see({"5", FieldKind::number}, false, {}, {0, line});
+    guess.see({"6", FieldKind::text}, false, {}, {0, 5});
+    ASSERT_TRUE(guess.hint().has_value());
+    EXPECT_EQ(guess.hint()->text, "6");
+    EXPECT_EQ(guess.hint()->type, "long");
+    EXPECT_EQ(guess.hint()->refused, 0u);
+    guess.see({"[1]", FieldKind::nested}, false, {}, {0, 6});
+    EXPECT_EQ(guess.hint()->refused, 1u);
 }
 
 }  // namespace

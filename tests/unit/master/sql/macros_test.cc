@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "common/duck/select_ast.h"
+#include "master/sql/syntax_hints.h"
 #include "tests/unit/common/duck/duck_test_support.h"
 
 namespace dl::master {
@@ -46,8 +47,20 @@ TEST_F(MacrosTest, FunctionsOfOtherSystemsGiveWhatTheyGiveThere) {
         {"to_date('2024-02-29')", "2024-02-29"},
         {"formatDateTime(" + at + ", '%Y-%m-%d %H:%i')", "2024-02-29 13:47"},
         {"toString(42)", "42"},
+        {"toYYYYMM(" + at + ")", "202402"},
+        {"toYYYYMMDD(" + at + ")", "20240229"},
+        {"toYear(" + at + ") + toMonth(" + at + ") + toHour(" + at + ")", "2039"},
+        {"isnull(NULL) AND NOT isnull(1)", "true"},
+        {"getdate() = now()", "true"},
+        {"length(CAST(newid() AS VARCHAR))", "36"},
+        {"charindex('b', 'abc')", "2"},
+        {"datediff('day', DATE '2024-01-01', DATE '2024-01-03')", "2"},
+        {"year(to_timestamp(0))", "1970"},
+        {"'\\x41'::BLOB = x'41'", "true"},
+        {"'\\x41\\x42'::BYTEA = x'4142'", "true"},
         {"current_database()", "datalake"},
         {"current_catalog()", "datalake"},
+        {"database() || '.' || schema()", "datalake.main"},
         {"current_schema()", "main"},
         {"left(version(), 11) || regexp_matches(version(), '^DataLakeDB [0-9]+[.][0-9]+')",
          "DataLakeDB true"},
@@ -164,6 +177,55 @@ TEST_F(MacrosTest, WhatHasNoFormNamesTheWay) {
         EXPECT_THAT(expanded(sql), HasSubstr("NOT_SUPPORTED: ")) << sql;
         EXPECT_THAT(expanded(sql), HasSubstr(way)) << sql;
     }
+}
+
+TEST_F(MacrosTest, WordsOfOtherSystemsNameTheFormHere) {
+    for (const auto& [sql, way] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"select groupArray(a) from t", "write list(x)"},
+             {"select splitByChar(',', a) from t", "write string_split(text, ',')"},
+             {"select arrayJoin([1]) from t", "write unnest(list)"},
+             {"select * from numbers(3)", "from range(3) r(number)"},
+             {"select timestampdiff(day, a, b) from t", "date_diff('day', a, b)"},
+             {"select datediff(b, a) from t", "date_diff('day', b, a)"},
+             {"select to_timestamp(a, 'YYYY') from t", "strptime(text"},
+             {"select datediff(DAY, a, b) from t", "datediff('day', a, b)"},
+             {"select isnull(a, 0) from t", "coalesce(v, 0)"},
+             {"select top(5) a from t", "limit 5"},
+             {"select JSONExtractString(j, 'k') from t", "json_extract_string"},
+             {"select '\\x4142'::bytea", "x'4142'"},
+             {"select cast('\\x4142' as binary)", "x'4142'"},
+             {"select e'\\\\x4142'::bytea", "x'4142'"},
+             {"select try_cast('\\x4142' as blob)", "x'4142'"},
+             {"select current_user", "no users"},
+             {"select 1, user", "no users"},
+             {"select user()", "no users"}})
+        EXPECT_THAT(expanded(sql), HasSubstr(way)) << sql;
+    EXPECT_THAT(expanded("select current_catalog"), HasSubstr("'datalake' AS current_catalog"));
+    EXPECT_THAT(expanded("select lower(current_catalog) as c"), HasSubstr("lower('datalake')"));
+    for (const char* own :
+         {"select user from t", "select t.user, current_catalog from t", "select '\\x4142' from t"})
+        EXPECT_EQ(expanded(own), "as it is") << own;
+}
+
+TEST(SyntaxHints, NameTheFormHere) {
+    const auto hint = [](std::string_view sql) {
+        return with_syntax_hint(make_error(ErrorCode::syntax_error, "syntax error"), sql).message;
+    };
+    for (const auto& [sql, way] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"select ANY(a) from t", "any_value(x)"},
+             {"select group_concat(a order by b separator ';') from t", "string_agg(x, ';' order by x)"},
+             {"select * from t limit 1,2", "limit 5 offset 10"},
+             {"select top 5 * from t", "limit 5"},
+             {"select distinct top 5 a from t", "limit 5"},
+             {"select 7 div 2", "7 // 2"},
+             {"select a from t where a not regexp 'x'", "regexp_matches(x, 'b')"},
+             {"select a from t where a rlike 'x'", "regexp_matches(x, 'b')"},
+             {"select quantile(0.5)(v) from t", "quantile_cont(x, 0.9)"}})
+        EXPECT_THAT(hint(sql), HasSubstr(way)) << sql;
+    for (const char* other : {"select from t where", "select a = any(select b) from", "values (1)(2)",
+                              "select separator t", "select 'div regexp' fro", "select \"top\" 5 limit"})
+        EXPECT_EQ(hint(other), "syntax error") << other;
+    EXPECT_EQ(with_syntax_hint(make_error(ErrorCode::query_error, "x"), "select 7 div 2").message, "x");
 }
 
 }  // namespace

@@ -1,0 +1,13 @@
+// What other systems write that is no SQL of the engine's, and the form here. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "common/base/error.h"
+
+namespace dl::master {
+
+// A SYNTAX_ERROR with the form of the first such word in the statement behind it; others as they are.
+Error with_syntax_hint(Error error, std::string_view sql);
+
+}  // namespace dl::master
