@@ -48,6 +48,7 @@ CommandRun run(Services& services, CommandContext& context, CreateView command);
 CommandRun run(Services& services, CommandContext& context, DropView command);
 CommandRun run(Services& services, CommandContext& context, ExplainAnalyze command);
 CommandRun run(Services& services, CommandContext& context, ListSizes command);
+CommandRun run(Services& services, CommandContext& context, KillQuery command);
 
 // Of a SELECT that runs, for commands that work with its rows themselves. A result of a command that is slow
 // to take them is never ended in favour of others.

@@ -20,6 +20,10 @@ asio::awaitable<Light<Value>> in_lane(Services& services, CommandContext& contex
                                       LightTables tables, Read read) {
     auto& lanes = *services.light;
     auto slot = co_await lanes.slots(kind).acquire(1, context.deadline);
+    if (context.cancel->reason()) {
+        auto stopped = make_error(ErrorCode::cancelled, "the query was cancelled");
+        co_return Light<Value>(std::move(stopped));
+    }
     if (slot.has_error()) {
         auto error = std::move(slot).error();
         if (error.code == ErrorCode::overloaded)

@@ -2,10 +2,11 @@
 // told to.
 #include <gmock/gmock.h>
 
-#include <atomic>
+#include <algorithm>
 #include <thread>
 
 #include "tests/support/cluster_fixture.h"
+#include "tests/support/worker_processes.h"
 
 namespace dl::test {
 namespace {
@@ -97,6 +98,79 @@ TEST_F(BusyMasterTest, ALightStatementThatComputesForLongHoldsNoWayOfOthers) {
     must_fail(*client_, limited("select repeat('x', 1000) from range(100000)", 900), "OVERLOADED");
     for (auto& one : endless)
         one.close();
+}
+
+TEST_F(BusyMasterTest, AKilledStatementEndsAtOnceAndMakesRoom) {
+    fill_slots();
+    const auto listed =
+        rows(*client_, "select query, client, state from system.queries where ms > 100 order by 1");
+    ASSERT_EQ(listed.size(), std::size_t{kSlots + 1});
+    EXPECT_EQ(listed[0]["state"], "running");
+    EXPECT_EQ(listed[2]["state"], "waiting");
+    const auto id = [&](std::size_t i) { return std::to_string(listed[i]["query"].get<int>()); };
+    const auto from = Clock::now();
+    // The one that waits for a slot, and those that run, each in a form people know.
+    quickly(sql("kill query " + id(2)));
+    quickly(sql("KILL QUERY WHERE query_id = '" + id(0) + "'"));
+    quickly("{\"kill_query\":" + id(1) + "}");
+    for (std::size_t i = 0; i < busy_.size(); ++i) {
+        const auto reply = busy_[i].read_reply();
+        EXPECT_EQ(reply.code(), "CANCELLED") << reply.text;
+        EXPECT_THAT(reply.text, HasSubstr("killed by KILL QUERY "));
+    }
+    EXPECT_LT(Clock::now() - from, seconds(3));
+    EXPECT_EQ(value(*client_, "select count(*) from t where v > 0"), 3);
+    EXPECT_EQ(value(busy_[0], "select sum(v)::int from t"), 6) << "its connection goes on";
+}
+
+TEST_F(BusyMasterTest, WhatDoesNotRunCannotBeKilled) {
+    EXPECT_THAT(must_fail(*client_, sql("kill query 1000000"), "NOT_FOUND"), HasSubstr("there was no query"));
+    const auto own = value(*client_, "select query from system.queries");
+    EXPECT_THAT(must_fail(*client_, sql("kill query '" + own.dump() + "'"), "NOT_FOUND"),
+                HasSubstr("has ended"));
+    EXPECT_THAT(must_fail(*client_, json{{"kill_query", own.dump()}}.dump(), "NOT_FOUND"),
+                HasSubstr("has ended"));
+    must_fail(*client_, sql("kill query"), "SYNTAX_ERROR");
+    must_fail(*client_, sql("kill query where user = 'x'"), "SYNTAX_ERROR");
+    must_fail(*client_, sql("kill query -1"), "SYNTAX_ERROR");
+    must_fail(*client_, "{\"kill_query\":\"x\"}", "INVALID_REQUEST");
+}
+
+// Its process and its memory are free although the client takes nothing.
+TEST_F(BusyMasterTest, AResultThatNobodyReadsIsKilled) {
+    auto slow = connect();
+    slow.send_frame(query("select id, repeat('x', 1000) from t, range(1000000000)"));
+    const auto of_slow = [&] {
+        return rows(*client_, "select query from system.queries where sql like 'select id, repeat%'");
+    };
+    ASSERT_TRUE(wait_until(seconds(10), [&] { return of_slow().size() == 1; }));
+    std::this_thread::sleep_for(milliseconds(500));
+    const auto before = workers_of(cluster().slave().pid());
+    must(*client_, sql("kill query " + of_slow()[0]["query"].dump()));
+    EXPECT_TRUE(wait_until(seconds(5), [&] {
+        return std::any_of(before.begin(), before.end(), [](pid_t one) { return is_gone(one); });
+    })) << "the slave's process";
+    EXPECT_EQ(rows(*client_, "select 1 from system.queries where state = 'killed'").size(), 1u);
+    slow.close();
+    EXPECT_TRUE(wait_until(seconds(10), [&] { return of_slow().empty(); }));
+}
+
+// What was written stays and is told; a batch that was sent is not broken.
+TEST_F(BusyMasterTest, AWriteOfWhatItReadsStopsBehindABatch) {
+    auto writer = connect();
+    must(*client_, sql("create table big (id long primary key, s string) partition.number = 2"));
+    writer.send_frame(sql("insert into big select range, repeat('y', 100) from range(100000000)"));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return value(*client_, "select count(*) from big") > 0; }));
+    must(*client_,
+         sql("kill query " + value(*client_,
+                                   "select query from system.queries where sql like '%100000000%' and "
+                                   "sql not like '%system%'")
+                                 .dump()));
+    const auto reply = writer.read_reply();
+    EXPECT_EQ(reply.code(), "PARTIAL") << reply.text;
+    EXPECT_THAT(reply.text, HasSubstr("killed by KILL QUERY "));
+    const auto count = value(*client_, "select count(*) from big");
+    EXPECT_THAT(reply.text, HasSubstr(count.dump() + " rows were written before"));
 }
 
 }  // namespace
