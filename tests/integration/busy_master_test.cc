@@ -79,6 +79,24 @@ TEST_F(BusyMasterTest, WhoLooksIsAnsweredAtOnce) {
     must_fail(*client_, limited("select q.ms from system.queries q, t", 300), "OVERLOADED");
 }
 
+// Of all tables with one request a slave, which takes no slot there either.
+TEST_F(BusyMasterTest, SizesOfManyTablesTakeNoSlots) {
+    for (int i = 0; i < 40; ++i)
+        must(*client_,
+             sql("create table s" + std::to_string(i) + " (id int primary key) partition.number = 2"));
+    must(*client_, sql("insert into s7 values (1), (2), (3)"));
+    must(*client_, sql("insert into s7 values (3), (4)"));
+    must(*client_, sql("delete from s7 where id = 1"));
+    fill_slots();
+    const auto sizes = quickly(sql("show sizes"));
+    ASSERT_EQ(sizes.size(), 41u);
+    for (const auto& line : sizes) {
+        const auto table = json::parse(line);
+        const auto name = table["table_name"].get<std::string>();
+        EXPECT_EQ(table["rows"], name == "t" || name == "s7" ? 3 : 0) << line;
+    }
+}
+
 TEST_F(BusyMasterTest, ALightStatementThatComputesForLongHoldsNoWayOfOthers) {
     fill_slots();
     std::vector<RawClient> endless;
