@@ -86,6 +86,7 @@ RowCursor::RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCa
 
 // Ending a query may wait, so it is done where the query ran.
 RowCursor::~RowCursor() {
+    killed_ = {};  // the state keeps what it is registered with, and may go before the members do
     if (bytes_ <= limits::work_here_bytes_max) return;
     auto slot = std::make_shared<net::ByteBudget::Share>(slot_.take());
     (void)pool_.post([state = std::move(state_), slot] {
