@@ -20,10 +20,11 @@ QueryCancel::Registration::~Registration() {
 }
 
 // Callbacks run under the mutex: that is what makes the destructor of a registration wait for them.
-void QueryCancel::cancel(ErrorCode why) {
+void QueryCancel::cancel(ErrorCode why, std::string said) {
     const std::lock_guard lock(mutex_);
     if (reason_) return;
     reason_ = why;
+    said_ = std::move(said);
     for (auto& [id, callback] : callbacks_)
         callback(why);
 }
@@ -31,6 +32,11 @@ void QueryCancel::cancel(ErrorCode why) {
 std::optional<ErrorCode> QueryCancel::reason() const {
     const std::lock_guard lock(mutex_);
     return reason_;
+}
+
+std::string QueryCancel::said() const {
+    const std::lock_guard lock(mutex_);
+    return said_;
 }
 
 QueryCancel::Registration QueryCancel::on_cancel(std::function<void(ErrorCode)> callback) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "common/base/error.h"
 
@@ -15,10 +16,11 @@ namespace dl {
 class QueryCancel {
   public:
     // `why` is CANCELLED, TIMEOUT, or UNAVAILABLE when the node stops. Runs every registered callback once,
-    // on this thread.
-    void cancel(ErrorCode why = ErrorCode::cancelled);
+    // on this thread. `said`: what the client is told instead of the usual words for the reason.
+    void cancel(ErrorCode why = ErrorCode::cancelled, std::string said = {});
     // Set once cancelled.
     std::optional<ErrorCode> reason() const;
+    std::string said() const;  // of the first cancel()
 
     // Keeps a callback registered while it lives; its destructor waits for a running call of it.
     class Registration {
@@ -41,6 +43,7 @@ class QueryCancel {
   private:
     mutable std::mutex mutex_;
     std::optional<ErrorCode> reason_;
+    std::string said_;
     std::uint64_t next_id_ = 1;
     std::map<std::uint64_t, std::function<void(ErrorCode)>> callbacks_;
 };

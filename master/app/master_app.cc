@@ -40,7 +40,7 @@ ServerOptions server_options(const MasterConfig& config) {
 WorkerSettings query_workers(const MasterConfig& config) {
     WorkerSettings workers;
     workers.ready = config.query_workers;
-    workers.concurrent_max = config.queries_max;
+    workers.concurrent_max = config.queries_max + LightLanes::kStatements;
     workers.threads = config.query_threads;
     workers.memory_bytes = config.query_bytes_max;
     return workers;
@@ -91,11 +91,13 @@ Result<void> run_master(const MasterConfig& config) {
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);
+    LightLanes light;
     OpenResults open_results(std::size_t{config.queries_max} * OpenResults::kPerSlot);
     Services services{
         *catalog,           routes,     tables,     appends,     reads, upkeep,       points,  *queries,
         work_pool,          query_pool, work_bytes, query_slots, {},    open_results, running, &fragments,
         system_tables.get()};
+    services.light = &light;
     services.copies = &copies;
     services.limits.copies_wait = retries.copies_wait;
     services.limits.statement_timeout = config.statement_timeout;
@@ -124,6 +126,7 @@ Result<void> run_master(const MasterConfig& config) {
     health.stop();
     copies.stop();
     query_pool.stop();
+    light.stop();
     queries.reset();
     work_pool.stop();
     net_pool.stop();

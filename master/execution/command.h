@@ -125,6 +125,10 @@ struct ExplainAnalyze {
 };
 // Tables with rows and bytes.
 struct ListSizes {};
+// Ends a statement that QueryList lists.
+struct KillQuery {
+    std::uint64_t query = 0;
+};
 // INSERT ... SELECT
 struct InsertSelected {
     std::string table;
@@ -184,7 +188,7 @@ struct Command {
                      ChangeHistory, DescribeTable, ShowColumns, ShowCreate, ListTables, ListOrphans,
                      DropOrphan, MaxOffsets, ListOffsets, AppendRows, InsertSelected, DeleteRows, Query,
                      DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss, CreateView,
-                     DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus, ElectUnclean>;
+                     DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus, ElectUnclean, KillQuery>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,10 @@ class CommandClient {
     virtual void cancel_when_client_leaves() = 0;
     // While true the command only waits for others: it is cancelled with UNAVAILABLE when the master stops.
     virtual void waiting(bool waits) = 0;
+    // While true the command waits for what slaves were sent to write: a killer stops it behind that only.
+    virtual void writing(bool writes) = 0;
+    // Cancels the command with these words, from any thread, also when it is over. Of the command that runs.
+    virtual std::function<void(std::string said)> killer() = 0;
 };
 
 struct CommandContext {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 
 #include "master/execution/command.h"
@@ -46,11 +48,25 @@ CommandRun run(Services& services, CommandContext& context, CreateView command);
 CommandRun run(Services& services, CommandContext& context, DropView command);
 CommandRun run(Services& services, CommandContext& context, ExplainAnalyze command);
 CommandRun run(Services& services, CommandContext& context, ListSizes command);
+CommandRun run(Services& services, CommandContext& context, KillQuery command);
 
 // Of a SELECT that runs, for commands that work with its rows themselves. A result of a command that is slow
 // to take them is never ended in favour of others.
 boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> open_rows(Services& services,
                                                                      CommandContext& context, Query query);
+// With all rows, on a light lane (light_lanes.h) for when no query slot is free; null for a statement that is
+// not light or turns out not to be, which is to wait for one. `running` is taken with rows only.
+boost::asio::awaitable<Result<std::unique_ptr<RowCursor>>> light_rows(Services& services,
+                                                                      CommandContext& context,
+                                                                      const Query& query,
+                                                                      QueryList::Entry& running);
+// Blocking.
+using ShapeWork = std::function<Result<StatementShape>(const TableLookup& lookup,
+                                                       std::chrono::steady_clock::time_point deadline,
+                                                       const std::shared_ptr<QueryCancel>& cancel)>;
+// What `work` finds on a query slot, or on a light lane when none is free.
+boost::asio::awaitable<Result<StatementShape>> shape_on_pool(Services& services, CommandContext& context,
+                                                             ShapeWork work);
 // The statement with the values that a PIVOT without IN finds in the rows; any other as it is. They are of a
 // cut of their own.
 boost::asio::awaitable<Result<std::string>> with_pivot_values(Services& services, CommandContext& context,

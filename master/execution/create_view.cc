@@ -2,7 +2,6 @@
 #include <set>
 #include <utility>
 
-#include "common/async/guarded.h"
 #include "common/async/run_on.h"
 #include "common/duck/parquet_file.h"
 #include "master/execution/command_runs.h"
@@ -48,13 +47,12 @@ class WithView final : public SystemTables {
 };
 
 // What a SELECT of it has to pass, it passes now.
-Result<StatementShape> shape_of(Services& services, const View& view,
+Result<StatementShape> shape_of(Services& services, const View& view, const TableLookup& lookup,
                                 std::chrono::steady_clock::time_point deadline,
                                 const std::shared_ptr<QueryCancel>& cancel) {
     const WithView tables(*services.system_tables, view);
     QueryOptions options{deadline, {}, {}};
     options.system_tables = &tables;
-    const TableLookup lookup = [&services](const std::string& name) { return services.catalog.find(name); };
     return services.queries.describe("SELECT * FROM " + sql_identifier(view.name), lookup, options, cancel);
 }
 
@@ -76,11 +74,12 @@ CommandRun run(Services& services, CommandContext& context, CreateView command) 
     if (services.catalog.tables().find(view->name) != nullptr)
         co_return make_error(ErrorCode::table_exists,
                              "there is a table '" + view->name + "'; choose another name");
-    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
-    auto read = [&services, view, deadline = context.deadline, cancel = context.cancel] {
-        return guarded([&] { return shape_of(services, *view, deadline, cancel); });
+    ShapeWork read = [&services, view](const TableLookup& lookup,
+                                       std::chrono::steady_clock::time_point deadline,
+                                       const std::shared_ptr<QueryCancel>& cancel) {
+        return shape_of(services, *view, lookup, deadline, cancel);
     };
-    DL_CO_TRY_ASSIGN(const auto shape, co_await run_on(services.query_pool, read));
+    DL_CO_TRY_ASSIGN(const auto shape, co_await shape_on_pool(services, context, std::move(read)));
     if (!view->columns.empty() && view->columns.size() != shape.columns.size())
         co_return make_error(ErrorCode::invalid_request,
                              "view '" + view->name + "' names " + std::to_string(view->columns.size()) +

@@ -1,8 +1,6 @@
 // Columns and parameters of a statement in SQL, without running it.
 #include <utility>
 
-#include "common/async/guarded.h"
-#include "common/async/run_on.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/sql_rows.h"
 #include "master/execution/write_selected.h"
@@ -23,17 +21,14 @@ Result<Reply> describe_rows(const Catalog& catalog, const Statement& statement, 
 boost::asio::awaitable<Result<StatementShape>> shape_of_select(Services& services, CommandContext& context,
                                                                std::string sql, SqlParameters params) {
     context.client.cancel_when_client_leaves();
-    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
-    auto work = [&services, sql = std::move(sql), params = std::move(params), deadline = context.deadline,
-                 cancel = context.cancel] {
-        const TableLookup lookup = [&services](const std::string& name) {
-            return services.catalog.find(name);
-        };
+    ShapeWork work = [&services, sql = std::move(sql), params = std::move(params)](
+                         const TableLookup& lookup, std::chrono::steady_clock::time_point deadline,
+                         const std::shared_ptr<QueryCancel>& cancel) {
         const QueryOptions options{deadline, {}, params};
-        return guarded([&] { return services.queries.describe(sql, lookup, options, cancel); });
+        return services.queries.describe(sql, lookup, options, cancel);
     };
-    auto shape = co_await run_on(services.query_pool, work);
-    if (shape.has_error()) co_return query_stopped(*context.cancel, std::move(shape).error());
+    auto shape = co_await shape_on_pool(services, context, std::move(work));
+    if (shape.has_error()) co_return shape;
     make_names_unique(shape->columns);
     co_return shape;
 }

@@ -102,7 +102,11 @@ Result<std::unique_ptr<RowCursor>> rows_of(const Services& services, const Comma
 
 CommandRun run(Services& services, CommandContext& context, ExplainAnalyze command) {
     context.client.cancel_when_client_leaves();
-    DL_CO_TRY_ASSIGN(const auto slot, co_await services.query_slots.acquire(1, context.deadline));
+    const auto running = services.running.add(
+        context.principal.address, "EXPLAIN ANALYZE " + command.query.sql, context.client.killer());
+    auto slot = co_await services.query_slots.acquire(1, context.deadline);
+    if (slot.has_error()) co_return query_stopped(*context.cancel, std::move(slot).error());
+    running.runs();
     QueryOptions options{context.deadline, std::move(command.query.cut), std::move(command.query.params)};
     const auto work = [&services, sql = std::move(command.query.sql), options = std::move(options),
                        cancel = context.cancel] {

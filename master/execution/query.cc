@@ -73,9 +73,17 @@ using Rows = asio::awaitable<Result<std::unique_ptr<RowCursor>>>;
 
 // `results`: among which it counts.
 Rows rows_on_query_pool(Services& services, CommandContext& context, Query command, OpenResults* results) {
-    auto running = services.running.add(context.principal.address, command.sql);
+    auto running = services.running.add(context.principal.address, command.sql, context.client.killer());
     DL_CO_TRY(co_await wait_for_cut(services, context, command));
-    DL_CO_TRY_ASSIGN(auto slot, co_await take_slot(services, context));
+    auto slot = services.query_slots.try_acquire(1);
+    if (slot.bytes() == 0) {
+        if (services.light != nullptr) {
+            DL_CO_TRY_ASSIGN(auto rows, co_await light_rows(services, context, command, running));
+            if (rows) co_return rows;
+        }
+        DL_CO_TRY_ASSIGN(slot, co_await take_slot(services, context));
+    }
+    running.runs();
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
     const auto start = [&services, sql = std::move(command.sql), options = std::move(options),
                         cancel = context.cancel] {

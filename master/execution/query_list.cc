@@ -2,7 +2,7 @@
 
 namespace dl::master {
 
-QueryList::Entry QueryList::add(std::string client, std::string_view sql) {
+QueryList::Entry QueryList::add(std::string client, std::string_view sql, Killer killer) {
     // Not within a character.
     if (sql.size() > kTextBytesMax) {
         auto end = kTextBytesMax;
@@ -13,16 +13,40 @@ QueryList::Entry QueryList::add(std::string client, std::string_view sql) {
     Query query{0, std::move(client), std::string(sql), std::chrono::system_clock::now()};
     const std::lock_guard lock(mutex_);
     query.id = ++last_id_;
-    queries_.emplace(query.id, std::move(query));
+    const auto id = query.id;
+    queries_.emplace(id, Listed{std::move(query), std::move(killer)});
     return {this, last_id_};
 }
 
 std::vector<QueryList::Query> QueryList::running() const {
     const std::lock_guard lock(mutex_);
     std::vector<Query> running;
-    for (const auto& [id, query] : queries_)
-        running.push_back(query);
+    for (const auto& [id, listed] : queries_)
+        running.push_back(listed.query);
     return running;
+}
+
+Result<void> QueryList::kill(std::uint64_t id, const std::string& by) {
+    const auto number = std::to_string(id);
+    Killer killer;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = queries_.find(id);
+        if (found == queries_.end())
+            return make_error(ErrorCode::not_found,
+                              (id > 0 && id <= last_id_ ? "query " + number + " has ended"
+                                                        : "there was no query " + number) +
+                                  "; select query, client, ms, sql from system.queries lists those that run");
+        found->second.query.killed = true;
+        killer = found->second.killer;
+    }
+    killer("killed by KILL QUERY " + number + " of " + by + "; nothing else was");
+    return {};
+}
+
+void QueryList::note_runs(std::uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = queries_.find(id); found != queries_.end()) found->second.query.runs = true;
 }
 
 void QueryList::remove(std::uint64_t id) {

@@ -64,23 +64,29 @@ RowCursor::RowCursor(std::unique_ptr<QueryStream> query, std::shared_ptr<QueryCa
     state_->behind = query->behind();
     state_->query = std::move(query);
     state_->cancel = std::move(cancel);
-    if (place.results == nullptr) return;
-    auto end = [weak = std::weak_ptr<State>(state_), pool = &pool_, most = place.results->most()] {
+    const auto end = [weak = std::weak_ptr<State>(state_), pool = &pool_](Error why) {
         const auto state = weak.lock();
         if (!state) return;
-        std::shared_ptr<QueryStream> ended = state->end(make_error(
+        std::shared_ptr<QueryStream> ended = state->end(std::move(why));
+        // Ending a query may wait, so it is done where the query ran.
+        if (ended != nullptr) (void)pool->post([ended = std::move(ended)]() mutable { ended.reset(); });
+    };
+    // Nobody may be about to pull: the client has to take what was sent before.
+    killed_ =
+        state_->cancel->on_cancel([end](ErrorCode why) { end(make_error(why, "the query was cancelled")); });
+    if (place.results == nullptr) return;
+    open_ = place.results->add([end, most = place.results->most()] {
+        end(make_error(
             ErrorCode::overloaded,
             "more results are read at the same time than this master keeps open (" + std::to_string(most) +
                 ") and this one had waited longest for its client or its turn; ask again, and read faster "
                 "or ask for less"));
-        // Ending a query may wait, so it is done where the query ran.
-        if (ended != nullptr) (void)pool->post([ended = std::move(ended)]() mutable { ended.reset(); });
-    };
-    open_ = place.results->add(std::move(end));
+    });
 }
 
 // Ending a query may wait, so it is done where the query ran.
 RowCursor::~RowCursor() {
+    killed_ = {};  // the state keeps what it is registered with, and may go before the members do
     if (bytes_ <= limits::work_here_bytes_max) return;
     auto slot = std::make_shared<net::ByteBudget::Share>(slot_.take());
     (void)pool_.post([state = std::move(state_), slot] {
@@ -129,7 +135,9 @@ Error query_stopped(const QueryCancel& cancel, Error error) {
     const auto reason = cancel.reason();
     if (reason == ErrorCode::unavailable)
         return make_error(ErrorCode::unavailable, "this master is stopping; ask again in a moment");
-    if (!reason || error.code == *reason) return error;
+    if (!reason) return error;
+    if (auto said = cancel.said(); !said.empty()) return make_error(*reason, std::move(said));
+    if (error.code == *reason) return error;
     return *reason == ErrorCode::timeout ? query_timed_out() : make_error(*reason, "the query was cancelled");
 }
 

@@ -67,6 +67,7 @@ class RowCursor {
     net::YieldingSlot slot_;
     const QueryList::Entry running_;
     OpenResults::Entry open_;
+    QueryCancel::Registration killed_;  // dies before what it ends
 };
 
 // Why a query that was cut short ended: what its parts report is only how.

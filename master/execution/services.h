@@ -9,6 +9,7 @@
 #include "master/catalog/catalog.h"
 #include "master/control/copy_control.h"
 #include "master/control/table_manager.h"
+#include "master/execution/light_lanes.h"
 #include "master/execution/open_results.h"
 #include "master/execution/query_list.h"
 #include "master/routing/append_router.h"
@@ -45,6 +46,7 @@ struct Services {
     // What `queries` works with; null in tests without slaves.
     FragmentRunner* fragments = nullptr;
     const SystemTables* system_tables = nullptr;
+    LightLanes* light = nullptr;          // none: light statements wait as others do
     const CopyControl* copies = nullptr;  // none: no slave is asked how it is
 };
 

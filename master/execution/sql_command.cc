@@ -137,6 +137,7 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         [](AcceptLossStatement& said) {
             return Body(AcceptLoss{std::move(said.table), said.partition});
         },
+        [](KillQueryStatement& said) { return Body(KillQuery{said.query}); },
         [](ShowSizesStatement&) { return Body(ListSizes{}); },
         [&](ExplainAnalyzeStatement& said) {
             Query query{std::move(said.sql), std::move(options.cut), std::move(options.params)};

@@ -242,12 +242,16 @@ SystemTable queries(const QueryList& list) {
                         {"client", query.client},
                         {"started", started},
                         {"ms", ms.count()},
+                        {"state", query.killed ? "killed"
+                                  : query.runs ? "running"
+                                               : "waiting"},
                         {"sql", query.sql}});
     }
     return made_of({{"query", "BIGINT"},
                     {"client", "VARCHAR"},
                     {"started", "TIMESTAMP"},
                     {"ms", "BIGINT"},
+                    {"state", "VARCHAR"},
                     {"sql", "VARCHAR"}},
                    rows);
 }

@@ -1,6 +1,11 @@
 // SHOW SIZES: tables with their rows and bytes, and views.
+#include <algorithm>
+#include <map>
 #include <utility>
+#include <vector>
 
+#include "common/async/guarded.h"
+#include "common/async/run_on.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
 
@@ -8,6 +13,12 @@ namespace dl::master {
 namespace {
 
 namespace asio = boost::asio;
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kTablesAtOnce = 256;
+constexpr std::chrono::milliseconds kLease{10'000};
+constexpr std::chrono::milliseconds kPatience{3'000};
 
 // The only value of one row; nullopt when a slave of the table is away.
 asio::awaitable<std::optional<std::int64_t>> live_rows(Services& services, CommandContext& context,
@@ -29,11 +40,54 @@ asio::awaitable<std::optional<std::int64_t>> live_rows(Services& services, Comma
     co_return filled.has_error() ? std::nullopt : first->value;
 }
 
+using RowCounts = std::map<TableId, std::uint64_t>;
+
+// What the cuts of their slaves say, which are let go of at once.
+Result<RowCounts> counted_by_cuts(FragmentRunner& slaves, const QueryTables& tables,
+                                  const FragmentCall& call) {
+    const auto leader_of = [&slaves](const TableMeta& table, PartitionId partition) {
+        return slaves.leader_of(table, partition);
+    };
+    DL_TRY_ASSIGN(const auto plan, plan_query(tables, leader_of, {}));
+    DL_TRY_ASSIGN(const auto pinned, slaves.pin(plan.pins, kLease, call));
+    RowCounts rows;
+    for (const auto& one : pinned)
+        for (const auto& seen : one.cut)
+            if (seen.rows) rows[seen.table] += *seen.rows;
+    slaves.unpin(pinned);
+    return rows;
+}
+
+// Of as many tables as can be had with one request a slave; those of others are missing.
+asio::awaitable<RowCounts> count_together(Services& services, CommandContext& context,
+                                          std::vector<CatalogTablePtr> tables) {
+    RowCounts all;
+    if (services.light == nullptr || services.fragments == nullptr) co_return all;
+    auto slot = co_await services.light->slots(LightKind::look).acquire(1, context.deadline);
+    if (slot.has_error()) co_return all;
+    for (std::size_t begin = 0; begin < tables.size() && !context.cancel->reason();) {
+        QueryTables asked;
+        for (; begin < tables.size() && asked.size() < kTablesAtOnce; ++begin)
+            asked.emplace(tables[begin]->name, tables[begin]);
+        auto count = [slaves = services.fragments, asked = std::move(asked), cancel = context.cancel,
+                      deadline = std::min(context.deadline, Clock::now() + kPatience)] {
+            return guarded([&] { return counted_by_cuts(*slaves, asked, {deadline, cancel}); });
+        };
+        auto counted = co_await run_on(services.light->pool(), count);
+        if (counted.has_value()) all.merge(*counted);
+    }
+    co_return all;
+}
+
 }  // namespace
 
 CommandRun run(Services& services, CommandContext& context, ListSizes) {
     context.client.cancel_when_client_leaves();
     auto sizes = co_await services.tables.bytes_held(context.deadline);
+    std::vector<CatalogTablePtr> led;
+    for (const auto& table : services.catalog.tables().list())
+        if (sizes[table->id].is_led) led.push_back(table);
+    const auto counts = co_await count_together(services, context, std::move(led));
     const DataType text{TypeKind::string};
     const DataType number{TypeKind::int64};
     const std::vector<ResultColumn> columns = {
@@ -48,7 +102,9 @@ CommandRun run(Services& services, CommandContext& context, ListSizes) {
     for (const auto& table : services.catalog.tables().list()) {
         // One whose slave is away is not waited for: not for each table, and a look at the others is wanted.
         std::optional<std::int64_t> rows;
-        if (sizes[table->id].is_led) {
+        if (const auto counted = counts.find(table->id); counted != counts.end()) {
+            rows = static_cast<std::int64_t>(counted->second);
+        } else if (sizes[table->id].is_led) {
             rows = co_await live_rows(services, context, *table);
             // A slave went meanwhile: which tables need it is to be known before the next one waits for it.
             if (!rows && !context.cancel->reason())

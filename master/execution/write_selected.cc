@@ -108,10 +108,17 @@ asio::awaitable<Result<void>> write_rows(Services& services, CommandContext& con
         auto batch = co_await run_on(services.work_pool, split);
         if (batch.has_error()) co_return std::move(batch).error();
         if (batch->rows == 0) continue;
+        // What is sent is not broken any more; this is not.
+        if (context.cancel->reason()) {
+            auto stopped = make_error(ErrorCode::cancelled, "the statement was cancelled");
+            co_return query_stopped(*context.cancel, std::move(stopped));
+        }
         ++id.sequence;
         const auto rows = batch->rows;
+        context.client.writing(true);
         const auto results = co_await services.appends.append(
             table, std::make_shared<const PartitionedBatch>(std::move(*batch)), id, context.deadline);
+        context.client.writing(false);
         auto outcome = append_outcome(results, true);
         if (outcome.has_error()) co_return std::move(outcome).error();
         written.rows += rows;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "common/base/ascii.h"
 #include "master/sql/partial_aggregates.h"
@@ -285,6 +286,21 @@ bool is_aggregating(const Json& node, const SqlFunctions& functions) {
         if (part != nullptr && has_aggregate(*part, functions)) return true;
     }
     return false;
+}
+
+std::vector<Json> aggregated_expressions(const Json& node, const RowSource& source) {
+    static const std::set<std::string> typed = {"sum", "avg", "mean"};  // combined_aggregate()
+    std::vector<Json> expressions;
+    any_node(node, [&](const Json& part) {
+        const auto* arguments = member(part, "children");
+        const bool is_typed = class_of(part) == "FUNCTION" && arguments != nullptr &&
+                              typed.contains(ascii_lowercase(text_of(part, "function_name")));
+        if (!is_typed || arguments->size() != 1 || has_collation(arguments->front())) return false;
+        auto examined = source.examine(arguments->front());
+        if (examined.pushable != Pushable::no) expressions.push_back(std::move(examined.local));
+        return false;
+    });
+    return expressions;
 }
 
 std::optional<AggregateSplit> split_aggregate(const Json& node, const RowSource& source,

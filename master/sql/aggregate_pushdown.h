@@ -27,6 +27,8 @@ struct AggregateSplit {
 
 // Does the node aggregate at all?
 bool is_aggregating(const Json& select_node, const SqlFunctions& functions);
+// What its aggregates are computed of, as slaves may compute it, and whose type decides how they are split.
+std::vector<Json> aggregated_expressions(const Json& select_node, const RowSource& source);
 std::optional<AggregateSplit> split_aggregate(const Json& select_node, const RowSource& source,
                                               const std::string& view, const AggregateFacts& facts);
 

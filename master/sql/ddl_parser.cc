@@ -1,5 +1,6 @@
 #include "master/sql/ddl_parser.h"
 
+#include <charconv>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -78,6 +79,7 @@ class Parser final : public TableStatementParser {
         }
         if (accept("check") || accept("check_table")) return finish(check_table());
         if (accept("accept")) return finish(accept_loss());
+        if (accept("kill")) return finish(kill_query());
         if (at_copies_statement()) return finish(copies_statement());
         if (accept("insert")) return finish(insert());
         if (accept("delete")) return finish(delete_rows());
@@ -88,7 +90,7 @@ class Parser final : public TableStatementParser {
                     {"create",      "drop",    "alter",  "desc",      "show_table",     "max_offset",
                      "compress",    "check",   "select", "insert",    "delete",         "truncate",
                      "with",        "explain", "show",   "summarize", "cluster_status", "elect unclean",
-                     "accept loss", "pivot",   "values"});
+                     "accept loss", "pivot",   "values", "kill query"});
     }
 
   private:
@@ -235,6 +237,26 @@ class Parser final : public TableStatementParser {
         DL_TRY_ASSIGN(statement.table, name("a table name"));
         statement.repair = accept("repair");
         return SqlStatement(std::move(statement));
+    }
+
+    // `kill [query] 17`, `kill query '17'`, `kill query where query_id = '17'`
+    Result<SqlStatement> kill_query() {
+        accept("query");
+        if (accept("where")) {
+            if (!accept("query") && !accept("query_id") && !accept("id"))
+                return fail("", {"query", "query_id"});
+            DL_TRY(expect_symbol('='));
+        }
+        const auto& token = current();
+        KillQueryStatement statement;
+        const char* end = token.text.data() + token.text.size();
+        const bool has_number = token.kind == Kind::number || token.kind == Kind::string;
+        const auto [stop, error] = std::from_chars(token.text.data(), end, statement.query);
+        if (!has_number || error != std::errc() || stop != end)
+            return fail("the number that system.queries shows for it, as in kill query 17");
+        advance();
+        if (!accept("sync")) accept("async");
+        return SqlStatement(statement);
     }
 
     Result<SqlStatement> accept_loss() {

@@ -49,6 +49,9 @@ struct AlterCopiesStatement {
     std::uint32_t copies = 1;
 };
 struct ClusterStatusStatement {};
+struct KillQueryStatement {
+    std::uint64_t query = 0;
+};
 struct ElectUncleanStatement {
     std::string table;
     std::uint32_t partition = 0;
@@ -169,6 +172,7 @@ using SqlStatement =
                  ShowOrphansStatement, DropOrphanStatement, MaxOffsetStatement, CompressStatement,
                  CheckStatement, AcceptLossStatement, SelectStatement, InsertStatement, InsertSelectStatement,
                  DeleteStatement, CreateViewStatement, DropViewStatement, ExplainAnalyzeStatement,
-                 ShowSizesStatement, AlterCopiesStatement, ClusterStatusStatement, ElectUncleanStatement>;
+                 ShowSizesStatement, AlterCopiesStatement, ClusterStatusStatement, ElectUncleanStatement,
+                 KillQueryStatement>;
 
 }  // namespace dl::master

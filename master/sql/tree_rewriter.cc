@@ -3,6 +3,7 @@
 #include "common/base/ascii.h"
 #include "common/base/limits.h"
 #include "master/sql/aggregate_pushdown.h"
+#include "master/sql/expression_types.h"
 #include "master/sql/filter_pushdown.h"
 #include "master/sql/joined_rows_pushdown.h"
 #include "master/sql/named_columns.h"
@@ -192,23 +193,15 @@ std::optional<std::vector<std::string>> TreeRewriter::result_names(const Json& n
     return names;
 }
 
-std::string TreeRewriter::type_of(const Json& expression, const Json& from) {
-    auto node = select_from({});
-    node["from_table"] = from;
-    node["select_list"] = Json::array({expression});
-    const auto sql = faithful_sql(session_.database(), statement_of(node));
-    if (!sql) return {};
-    const auto described = session_.describe(*sql);
-    return described && described->size() == 1 ? described->front().type : std::string();
-}
-
 bool TreeRewriter::aggregate(Json& node, const RowSource& source, const TableLeaf& leaf,
                              const Broadcasts& along) {
     auto names = result_names(node);
     if (!names) return false;
     AggregateFacts facts;
     facts.names = std::move(*names);
-    facts.type_of = [&](const Json& expression) { return type_of(expression, source.from); };
+    ExpressionTypes types(session_, source.from);
+    types.learn(aggregated_expressions(node, source));
+    facts.type_of = [&types](const Json& expression) { return types.of(expression); };
     const auto view = next_view();
     auto split = split_aggregate(node, source, view, facts);
     if (!split) return false;

@@ -64,7 +64,6 @@ class TreeRewriter {
     std::shared_ptr<const Broadcast> broadcast(const Json& node, const TableLeaf& leaf,
                                                const TableFilters& filters);
     std::optional<std::vector<std::string>> result_names(const Json& node);
-    std::string type_of(const Json& expression, const Json& from);
 
     PlanningSession& session_;
     const SqlFunctions& functions_;

@@ -33,12 +33,16 @@ class NodeMembership {
 
 class ReplicaSet;
 
+// EXPLAINs that run when all query slots are taken, which read no rows.
+inline constexpr std::size_t kExplainSlots = 2;
+
 struct HandlerContext {
     TableRegistry* tables = nullptr;
     QueryService* queries = nullptr;
-    WorkerPool* work_pool = nullptr;         // reads, checks of large batches, changes of tables
-    WorkerPool* query_pool = nullptr;        // one thread a running query
-    net::ByteBudget* query_slots = nullptr;  // counts running queries
+    WorkerPool* work_pool = nullptr;           // reads, checks of large batches, changes of tables
+    WorkerPool* query_pool = nullptr;          // one thread a running query or EXPLAIN
+    net::ByteBudget* query_slots = nullptr;    // counts running queries
+    net::ByteBudget* explain_slots = nullptr;  // none: an EXPLAIN waits as others do
     std::shared_ptr<WaitList> stopping = std::make_shared<WaitList>(0);  // passes 0 when the node stops
     std::shared_ptr<TableDrops> drops = std::make_shared<TableDrops>();
     NodeIdentity node;

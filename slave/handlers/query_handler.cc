@@ -1,6 +1,8 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "common/async/run_on.h"
+#include "common/base/ascii.h"
+#include "common/duck/sql_limits.h"
 #include "common/net/yielding_slot.h"
 #include "slave/handlers/handlers.h"
 #include "slave/handlers/pin_target.h"
@@ -96,6 +98,16 @@ Error all_busy(const net::ByteBudget& slots) {
                           " queries of this slave stayed busy (slave.query.concurrent.max)");
 }
 
+// Who looks at a plan does not wait for those who compute.
+net::ByteBudget& slots_for(const HandlerContext& context, std::string_view sql) {
+    constexpr std::string_view kExplain = "explain";
+    const bool explains = ascii_lowercase(skip_sql_blanks(sql).substr(0, kExplain.size())) == kExplain;
+    const auto& slots = *context.query_slots;
+    const bool busy = slots.contended() || slots.in_use() >= slots.total();
+    return explains && busy && context.explain_slots != nullptr ? *context.explain_slots
+                                                                : *context.query_slots;
+}
+
 boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, rpc::RpcCall& call,
                                                       QueryTarget target) {
     const auto deadline = std::chrono::steady_clock::now() + target.timeout;
@@ -103,7 +115,8 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     if (target.pin) {
         DL_CO_TRY(co_await wait_for_pin(*target.pin));
     }
-    auto slot = co_await context.query_slots->acquire(1, deadline);
+    auto& slots = slots_for(context, target.statement.sql);
+    auto slot = co_await slots.acquire(1, deadline);
     if (slot.has_error())
         co_return slot.error().code == ErrorCode::overloaded ? all_busy(*context.query_slots) : slot.error();
     const auto cancel = std::make_shared<QueryCancel>();
@@ -123,7 +136,7 @@ boost::asio::awaitable<Result<std::string>> run_query(HandlerContext& context, r
     });
 
     // The master may be slow to take rows, since its client is.
-    net::YieldingSlot yielding(*context.query_slots, std::move(*slot));
+    net::YieldingSlot yielding(slots, std::move(*slot));
     const auto executor = co_await boost::asio::this_coro::executor;
     yielding.peer_begins(executor);
     auto written = co_await call.send_frames(std::move(started.frames));

@@ -23,6 +23,7 @@ class Run final : public QueryRun {
     std::vector<rpc::NamedType> columns_;
 };
 
+// What is known of a cut of the past.
 std::uint64_t live_rows(const ReadView& view) {
     std::uint64_t rows = view.tail_rows();
     for (const auto& file : view.files())
@@ -52,7 +53,10 @@ Result<QueryView> take_cut(const std::vector<TableToPin>& tables, rpc::Cut* cut)
             DL_CHECK(taken != nullptr, "INV-7 every partition of a cut is pinned");
             told.partitions.push_back({id, taken->end_offset()});
             // A lookup by key does not need the list of the files, which is made when it is asked for.
-            if (!pinned.keys) rows += live_rows(*taken);
+            if (!pinned.keys) {
+                const auto counted = taken->count_rows();
+                rows += counted ? *counted : live_rows(*taken);
+            }
             told.behind += static_cast<std::uint64_t>(partition->end_offset() - taken->end_offset());
             pinned.partitions[id] = std::move(taken);
         }

@@ -80,7 +80,7 @@ struct SlaveNode::Parts {
           net("net", from.net_threads),
           upkeep_pool("upkeep", 1),
           work("work", from.work_threads),
-          query("query", from.query_concurrent_max),
+          query("query", from.query_concurrent_max + kExplainSlots),
           compaction_budget(from.compaction_bytes_per_second),
           tail_budget(from.tail_memory_bytes),
           batch_ids(from.batch_id_memory_bytes),
@@ -115,6 +115,7 @@ struct SlaveNode::Parts {
     BatchIdBudget batch_ids;
     ChunkGuideCache chunk_guides;
     net::ByteBudget query_slots;
+    net::ByteBudget explain_slots{kExplainSlots};
     std::unique_ptr<StoredMembership> membership;
     std::unique_ptr<PartitionRegistry> registry;
     std::unique_ptr<ReplicaSet> replicas;
@@ -193,6 +194,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     parts.context.tables_pool = &parts.tables;
     parts.context.query_pool = &parts.query;
     parts.context.query_slots = &parts.query_slots;
+    parts.context.explain_slots = &parts.explain_slots;
     parts.context.node = {settings.node, version, parts.membership->incarnation()};
     parts.context.membership = parts.membership.get();
     parts.context.replicas = parts.replicas.get();

@@ -14,6 +14,7 @@ struct JsonRequest::Document {
     StatementOptions options;
     std::string table_name;
     std::string text;
+    std::uint64_t killed_query = 0;
     CreateRequest create;
     StreamReadRequest stream_read;
     // insert: the object of the row; batch_insert: the array of rows.

@@ -1,6 +1,7 @@
 #include "master/protocol/native/json_request.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <mutex>
 
@@ -19,8 +20,9 @@ using Index = JsonTape::Index;
 using TapeKind = JsonTape::Kind;
 
 constexpr std::string_view kStatements =
-    "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata, cluster_status "
-    "or sql";
+    "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata, "
+    "cluster_status, "
+    "kill_query or sql";
 
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
@@ -299,7 +301,22 @@ struct JsonRequestReader {
             document.kind = Kind::cluster_status;
             return check_object(tape, value, "cluster_status", 0);
         }
+        if (name == "kill_query") {
+            document.kind = Kind::kill_query;
+            return read_killed(value);
+        }
         return unknown_statement(name);
+    }
+
+    Result<void> read_killed(Index value) {
+        std::string text;
+        if (tape.kind(value) == TapeKind::string) text = tape.string(value);
+        if (tape.kind(value) == TapeKind::number) text = tape.raw(value);
+        const char* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, document.killed_query);
+        if (text.empty() || error != std::errc() || stop != end)
+            return invalid_request("kill_query: the number that system.queries shows for the statement");
+        return {};
     }
 
     Result<void> read_insert(Index value) {
@@ -368,6 +385,9 @@ const std::string& JsonRequest::table_name() const {
 }
 const std::string& JsonRequest::text() const {
     return document_->text;
+}
+std::uint64_t JsonRequest::killed_query() const {
+    return document_->killed_query;
 }
 const CreateRequest& JsonRequest::create() const {
     return document_->create;

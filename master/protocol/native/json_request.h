@@ -52,6 +52,7 @@ class JsonRequest {
         check_table,
         metadata,
         cluster_status,
+        kill_query,
         sql
     };
     // SYNTAX_ERROR with the byte position for bad JSON; INVALID_REQUEST for a wrong shape, listing the
@@ -67,6 +68,7 @@ class JsonRequest {
     // Table of insert, batch_insert, compress_table, check_table, metadata, as written.
     const std::string& table_name() const;
     const std::string& text() const;  // of query and sql
+    std::uint64_t killed_query() const;
     const CreateRequest& create() const;
     const StreamReadRequest& stream_read() const;
 

@@ -23,6 +23,8 @@ class ReplyChannel {
     // As CommandClient has them.
     virtual void cancel_when_client_leaves() = 0;
     virtual void waiting(bool waits) = 0;
+    virtual void writing(bool writes) = 0;
+    virtual std::function<void(std::string said)> killer() = 0;
 };
 
 class NativeReply final : public CommandClient {
@@ -37,6 +39,8 @@ class NativeReply final : public CommandClient {
     boost::asio::awaitable<Result<void>> partition_checked(std::string report) override;
     void cancel_when_client_leaves() override { channel_.cancel_when_client_leaves(); }
     void waiting(bool waits) override { channel_.waiting(waits); }
+    void writing(bool writes) override { channel_.writing(writes); }
+    std::function<void(std::string said)> killer() override { return channel_.killer(); }
 
     // The rest of the reply, to its end. `started`: of the statement.
     boost::asio::awaitable<Result<void>> finish(Reply reply, const ReplyForm& form,

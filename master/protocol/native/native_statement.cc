@@ -136,6 +136,8 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
             return Body(DescribeTable{request.table_name()});
         case Kind::cluster_status:
             return Body(ClusterStatus{});
+        case Kind::kill_query:
+            return Body(KillQuery{request.killed_query()});
         case Kind::sql:
             return command_of_sql(request.text(), {{options.min_offsets, options.as_of},
                                                    options.batch_id,

@@ -194,6 +194,18 @@ void ClientSession::waiting(bool waits) {
     if (waits) cancel_soon();
 }
 
+std::function<void(std::string said)> ClientSession::killer() {
+    return [weak = weak_from_this(), cancel = running_](std::string said) {
+        cancel->cancel(ErrorCode::cancelled, std::move(said));
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        asio::post(self->connection_.executor(), [self, cancel] {
+            const bool breaks = !self->writing_ && !self->running_writes_;
+            if (self->running_ == cancel && breaks) self->cancel_.emit(asio::cancellation_type::terminal);
+        });
+    };
+}
+
 // What is no longer to go on. Not from within the running coroutine: it goes on from its next wait.
 void ClientSession::cancel_soon() {
     if (!draining_ && !client_left_) return;
@@ -242,7 +254,7 @@ asio::awaitable<void> ClientSession::answer(Item item) {
                   {{"connection", id_}, {"error", done.error()}});
     }
     running_.reset();
-    running_reads_only_ = running_waits_ = writing_ = false;
+    running_reads_only_ = running_waits_ = running_writes_ = writing_ = false;
     if (done.has_value() || failed_) co_return;
     // A cancelled statement is answered all the same.
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());

@@ -71,6 +71,8 @@ class ClientSession final : public net::Session,
     boost::asio::awaitable<Result<void>> write(std::span<const std::string_view> parts) override;
     void cancel_when_client_leaves() override;
     void waiting(bool waits) override;
+    void writing(bool writes) override { running_writes_ = writes; }
+    std::function<void(std::string said)> killer() override;
     void cancel_running(ErrorCode why = ErrorCode::cancelled);
     void cancel_soon();
 
@@ -91,6 +93,7 @@ class ClientSession final : public net::Session,
     bool failed_ = false;  // the connection is of no further use
     bool running_reads_only_ = false;
     bool running_waits_ = false;
+    bool running_writes_ = false;  // CommandClient::writing()
     bool writing_ = false;
     std::shared_ptr<QueryCancel> running_;
     boost::asio::cancellation_signal cancel_;

@@ -426,5 +426,15 @@ TEST(DdlParser, Copies) {
                     .confirmed);
 }
 
+TEST(DdlParser, StatementsAreKilledByNumber) {
+    for (const auto* text : {"kill query 17", "KILL 17;", "kill query '17'",
+                             "kill query where query_id = '17'", "KILL QUERY WHERE query = 17 SYNC"})
+        EXPECT_EQ(parsed<KillQueryStatement>(text).query, 17u) << text;
+    for (const auto* text :
+         {"kill", "kill query", "kill query -1", "kill query 1.5", "kill query ''", "kill query t",
+          "kill query 99999999999999999999", "kill query where user = 1", "kill query 1 2"})
+        EXPECT_TRUE(parse_sql_statement(text).has_error()) << text;
+}
+
 }  // namespace
 }  // namespace dl::master
