@@ -118,6 +118,7 @@ struct Query {
     CutOptions cut;
     SqlParameters params = {};
     std::string summarized = {};  // of SUMMARIZE: the SELECT whose rows are summed up
+    bool any_copy = false;        // copies in sync may answer, not only those that lead
 };
 // EXPLAIN ANALYZE
 struct ExplainAnalyze {
@@ -161,6 +162,7 @@ struct StreamRead {
     std::map<std::uint32_t, Offset> min_offsets;  // waits until the next offsets are at least these
     std::chrono::milliseconds max_wait{0};        // waits this long for `min_rows`
     std::uint64_t min_rows = 1;
+    bool any_copy = false;  // as in Query
 };
 
 struct CompressTable {

@@ -280,6 +280,7 @@ rpc::CopyProgressReply ReplicaSet::progress() const {
         reply.troubles.push_back(std::move(said));
     }
     if (reply.troubles.size() > rpc::kCopyProgressMax) reply.troubles.resize(rpc::kCopyProgressMax);
+    reply.follower_reads = follower_reads_.load(std::memory_order_relaxed);
     return reply;
 }
 

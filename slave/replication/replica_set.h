@@ -68,6 +68,8 @@ class ReplicaSet {
     // Copies led here that are not up to date, and copies here that are made anew, do not come forward or
     // cannot be opened. Blocks for a moment.
     rpc::CopyProgressReply progress() const;
+    // A partition that is not led here was read; progress() tells how often.
+    void count_follower_read() { follower_reads_.fetch_add(1, std::memory_order_relaxed); }
     // The table is gone from this node.
     void forget(TableId table);
     // From now on it says that it is to lead nothing any more; waits until that is so, or the time is over.
@@ -94,6 +96,7 @@ class ReplicaSet {
     FetchSessions sessions_;
     FileExports exports_;
     std::atomic<bool> stopping_{false};
+    std::atomic<std::uint64_t> follower_reads_{0};
 
     const std::shared_ptr<UnsettledReplicas> unsettled_ = std::make_shared<UnsettledReplicas>();
 

@@ -75,10 +75,12 @@ struct CopyProgressReply {
     static constexpr Method kMethod = Method::copy_progress;
     std::vector<FollowerLag> lags;
     std::vector<CopyTrouble> troubles;
+    std::uint64_t follower_reads = 0;  // of partitions not led there that were answered, since it started
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v.maybe("lags", m.lags, at_most(kCopyProgressMax));
         v.maybe("troubles", m.troubles, at_most(kCopyProgressMax));
+        v.maybe("follower_reads", m.follower_reads);
     }
 };
 
