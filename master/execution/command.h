@@ -56,6 +56,12 @@ struct ElectUnclean {
     std::string node;  // its address, or its number
     bool confirmed = false;
 };
+// A copy that follows is set aside and made anew from its leader's files.
+struct RefillCopy {
+    std::string table;
+    std::optional<std::uint32_t> partition;  // nullopt: of all that the slave follows
+    std::string node;                        // its address, or its number; "": the only one that follows
+};
 struct ChangeColumn {
     AlterColumnStatement statement;
 };
@@ -186,7 +192,7 @@ struct Command {
                      ChangeHistory, DescribeTable, ShowColumns, ShowCreate, ListTables, ListOrphans,
                      DropOrphan, MaxOffsets, ListOffsets, AppendRows, InsertSelected, DeleteRows, Query,
                      DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss, CreateView,
-                     DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus, ElectUnclean>;
+                     DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus, ElectUnclean, RefillCopy>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

@@ -112,6 +112,9 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(
                 ElectUnclean{std::move(said.table), said.partition, std::move(said.node), said.confirmed});
         },
+        [](RefillCopyStatement& said) {
+            return Body(RefillCopy{std::move(said.table), said.partition, std::move(said.node)});
+        },
         [](AlterColumnStatement& said) { return Body(ChangeColumn{std::move(said)}); },
         [](AlterHistoryStatement& said) {
             return Body(ChangeHistory{std::move(said.table), {said.hours, said.bytes}});

@@ -86,7 +86,7 @@ class Parser final : public TableStatementParser {
                     {"create",      "drop",    "alter",  "desc",      "show_table",     "max_offset",
                      "compress",    "check",   "select", "insert",    "delete",         "truncate",
                      "with",        "explain", "show",   "summarize", "cluster_status", "elect unclean",
-                     "accept loss", "pivot",   "values"});
+                     "accept loss", "refill",  "pivot",  "values"});
     }
 
   private:

@@ -65,6 +65,9 @@ class ReplicaSet {
     // when it is gone already; blocks. INVALID_REQUEST when a newer placement than the one named has been
     // told, or the order is for another life of this process; NOT_LEADER as assign().
     Result<void> drop_copy(const rpc::DropCopyRequest& request);
+    // The copy of this node, which follows, is made anew from its leader's files, what is here is set aside;
+    // closed on return; blocks. Errors as RefillCopyRequest says.
+    Result<void> refill_copy(const rpc::RefillCopyRequest& request);
     // Copies led here that are not up to date, and copies here that are made anew, do not come forward or
     // cannot be opened. Blocks for a moment.
     rpc::CopyProgressReply progress() const;
