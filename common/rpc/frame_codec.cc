@@ -120,6 +120,10 @@ std::string method_name(Method method) {
             return "drop_copy";
         case Method::copy_progress:
             return "copy_progress";
+        case Method::refill_copy:
+            return "refill_copy";
+        case Method::log_digest:
+            return "log_digest";
     }
     return "method " + std::to_string(static_cast<unsigned>(method));
 }
@@ -135,6 +139,7 @@ bool changes_state(Method method) {
         case Method::accept_loss:
         case Method::assign_replicas:
         case Method::drop_copy:
+        case Method::refill_copy:
             return true;
         default:
             return false;

@@ -45,6 +45,8 @@ enum class Method : std::uint8_t {
     read_export = 22,      // replica_messages.h
     drop_copy = 23,        // copy_messages.h
     copy_progress = 24,    // copy_messages.h
+    refill_copy = 25,      // copy_messages.h
+    log_digest = 26,       // upkeep_messages.h
 };
 
 enum class ReplyType : std::uint8_t { data = 128, end = 129, error = 130 };

@@ -373,6 +373,7 @@ Result<QueryResult> Client::query(std::string_view select, const QueryOptions& o
         }
         extra += '}';
     }
+    if (options.any_copy) extra += ",\"read\":\"any\"";
     if (!extra.empty()) json += ",\"options\":{" + extra.substr(1) + "}";
     json += '}';
     auto impl = std::make_unique<QueryResult::Impl>(impl_->session, options.meta);

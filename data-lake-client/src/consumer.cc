@@ -116,6 +116,7 @@ std::string Consumer::Impl::request(std::chrono::milliseconds max_wait) const {
     json += ",\"options\":{\"meta\":true,\"check_offsets\":true,\"table_id\":";
     append_json_string(json, table_id);
     if (settings.format == StreamFormat::columnar) json += ",\"format\":\"columnar\"";
+    if (settings.any_copy) json += ",\"read\":\"any\"";
     if (max_wait.count() > 0) json += ",\"max_wait_ms\":" + std::to_string(max_wait.count());
     return json + "}}";
 }

@@ -217,6 +217,9 @@ std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::v
                       count_of(held.copies, "copy", "copies");
         if (held.out_of_sync != 0) detail += ", " + std::to_string(held.out_of_sync) + " not in sync";
         if (held.leaving != 0) detail += ", is to lose " + std::to_string(held.leaving);
+        if (const auto reads = progress.follower_reads(node.id); reads != 0)
+            detail += ", has answered " + std::to_string(reads) + (reads == 1 ? " read" : " reads") +
+                      " of partitions that others lead";
         if (node.silent_for)
             detail += ", last answer " + std::to_string(node.silent_for->count()) + " ms ago";
         if (!node.is_told_all && node.state == State::live) detail += ", is being told its assignments";

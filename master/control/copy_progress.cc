@@ -39,10 +39,16 @@ std::uint64_t percent(std::uint64_t done, std::uint64_t total) {
 }  // namespace
 
 void CopyProgress::add(NodeId node, const rpc::CopyProgressReply& said) {
+    follower_reads_[node] = said.follower_reads;
     for (const auto& lag : said.lags)
         copies_[{{lag.replica.table, lag.replica.partition}, lag.follower}].lag = lag;
     for (const auto& trouble : said.troubles)
         copies_[{{trouble.replica.table, trouble.replica.partition}, node}].trouble = trouble;
+}
+
+std::uint64_t CopyProgress::follower_reads(NodeId node) const {
+    const auto found = follower_reads_.find(node);
+    return found == follower_reads_.end() ? 0 : found->second;
 }
 
 const CopyProgress::Known* CopyProgress::find(TableId table, PartitionId partition, NodeId node) const {

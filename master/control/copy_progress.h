@@ -24,6 +24,8 @@ class CopyProgress {
     // It says why it does not serve, or does not come forward.
     bool is_stuck(TableId table, PartitionId partition, NodeId node) const;
 
+    // Reads of partitions that it does not lead; 0: none, or it has not said.
+    std::uint64_t follower_reads(NodeId node) const;
     std::string error_of(TableId table, PartitionId partition, NodeId node) const;
 
   private:
@@ -34,6 +36,7 @@ class CopyProgress {
     };
     const Known* find(TableId table, PartitionId partition, NodeId node) const;
     std::map<Copy, Known> copies_;
+    std::map<NodeId, std::uint64_t> follower_reads_;
 };
 
 }  // namespace dl::master

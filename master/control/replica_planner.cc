@@ -257,13 +257,17 @@ std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& place
     return next;
 }
 
-std::optional<PartitionPlacement> led_by_first(const PartitionPlacement& placement, const NodeStates& nodes) {
-    const auto first = placement.replicas.front();
-    if (placement.leader == first || placement.leader == NodeId{}) return std::nullopt;
-    if (!contains(placement.in_sync, first) || !can_lead(first, nodes)) return std::nullopt;
+std::optional<PartitionPlacement> led_by(const PartitionPlacement& placement, NodeId node,
+                                         const NodeStates& nodes) {
+    if (placement.leader == node || placement.leader == NodeId{}) return std::nullopt;
+    if (!contains(placement.in_sync, node) || !can_lead(node, nodes)) return std::nullopt;
     auto next = placement;
-    lead(next, first);
+    lead(next, node);
     return next;
+}
+
+std::optional<PartitionPlacement> led_by_first(const PartitionPlacement& placement, const NodeStates& nodes) {
+    return led_by(placement, placement.replicas.front(), nodes);
 }
 
 std::optional<PartitionPlacement> with_copies(const PartitionPlacement& placement, std::uint32_t copies,

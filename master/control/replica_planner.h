@@ -67,6 +67,9 @@ std::optional<PartitionPlacement> after_resigning(const PartitionPlacement& plac
 std::optional<PartitionPlacement> after_proposal(const PartitionPlacement& placement, NodeId from,
                                                  const rpc::ReplicaProposal& proposal,
                                                  const NodeStates& nodes, std::string* refused = nullptr);
+// `node`, a member of in_sync, leads from now on; nullopt: it cannot, or does already.
+std::optional<PartitionPlacement> led_by(const PartitionPlacement& placement, NodeId node,
+                                         const NodeStates& nodes);
 // The first of `replicas` leads again.
 std::optional<PartitionPlacement> led_by_first(const PartitionPlacement& placement, const NodeStates& nodes);
 

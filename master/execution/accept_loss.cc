@@ -1,8 +1,11 @@
 // A partition whose log has lost acknowledged records serves again, without them.
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "common/async/run_on.h"
 #include "common/base/log.h"
+#include "master/control/cluster_health.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
 
@@ -42,6 +45,90 @@ Result<void> raise_epoch(Catalog& catalog, const TableMeta& table, PartitionId p
     return {};
 }
 
+namespace asio = boost::asio;
+
+asio::awaitable<Result<rpc::AcceptLossReply>> ask_copy(const Services& services, const NodeView& node,
+                                                       const TableMeta& table, PartitionId partition,
+                                                       LeaderEpoch epoch, bool accept,
+                                                       rpc::Deadline deadline) {
+    auto client = services.routes.slaves().client(node.address);
+    if (client.has_error()) co_return std::move(client).error();
+    const rpc::AcceptLossRequest request{rpc::table_ref(table), partition, epoch, accept};
+    const auto json = rpc::encode(request);
+    std::vector<SharedBytes> nothing;
+    auto reply = co_await (*client)->call(rpc::Method::accept_loss, json, std::move(nothing), deadline);
+    if (reply.has_error()) co_return std::move(reply).error().in("slave " + node.address);
+    co_return rpc::decode_reply<rpc::AcceptLossReply>(reply->end_json);
+}
+
+// Where the records begin that a copy lacks.
+Offset first_lost(const rpc::AcceptLossReply& reply) {
+    Offset first = std::numeric_limits<Offset>::max();
+    for (const auto& lost : reply.lost)
+        first = std::min(first, lost.from);
+    return first;
+}
+
+// Of several copies none may lead: all have lost records. The one that goes on without the fewest leads then,
+// and the others are made anew from it. Every copy is asked first: one that is away may be whole.
+asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& services, TablePtr table,
+                                                                  PartitionId partition,
+                                                                  PartitionPlacement placed,
+                                                                  rpc::Deadline deadline) {
+    const auto name =
+        "partition " + std::to_string(partition.value) + " of table '" + table->name + "' has no leader";
+    const auto nodes = services.copies->nodes();
+    std::optional<NodeView> best;
+    Offset kept = -1;
+    for (const auto id : placed.replicas) {
+        const auto node =
+            std::find_if(nodes.begin(), nodes.end(), [&](const NodeView& view) { return view.id == id; });
+        if (node == nodes.end() || node->state != NodeView::State::live)
+            co_return make_error(ErrorCode::unavailable,
+                                 name +
+                                     ", and not every copy can be asked what it holds; nothing was accepted. "
+                                     "Start " +
+                                     missing_copies(placed, nodes) + " first");
+        const NodeView view = *node;
+        const auto asked =
+            co_await ask_copy(services, view, *table, partition, placed.leader_epoch, false, deadline);
+        if (asked.has_error())
+            co_return make_error(asked.error().code,
+                                 name + "; nothing was accepted: " + asked.error().message);
+        if (first_lost(*asked) <= kept) continue;
+        kept = first_lost(*asked);
+        best = view;
+    }
+    if (!best) co_return make_error(ErrorCode::unavailable, name + ", and there is no copy");
+    const auto change = [&](PartitionPlacement next) {
+        const auto version = next.version;
+        return [&catalog = services.catalog, id = table->id, partition, version, next = std::move(next)] {
+            return catalog.change_placement(id, partition, version, next);
+        };
+    };
+    // In an epoch of its own before it serves, and nobody leads in it: it would be replaced at once as long
+    // as it does not serve.
+    auto next = placed;
+    ++next.leader_epoch.value;
+    auto raise = change(next);
+    DL_CO_TRY_ASSIGN(auto raised, co_await run_on(services.work_pool, raise));
+    DL_CO_TRY_ASSIGN(auto lost, co_await ask_copy(services, *best, *table, partition, raised.leader_epoch,
+                                                  true, deadline));
+    // The controller may have found it by itself meanwhile.
+    auto led = elect_unclean(raised, best->id, services.copies->states());
+    if (led.has_error()) co_return std::move(led).error();
+    auto elect = change(std::move(*led));
+    const auto elected = co_await run_on(services.work_pool, elect);
+    if (elected.has_error()) {
+        const auto now = services.catalog.tables().placement(table->id);
+        const bool is_led = now != nullptr && now->partitions[partition.value].leader != NodeId{};
+        if (!is_led) co_return elected.error();
+    }
+    log_warn(kComponent, "a copy that has lost records leads: no other copy was whole",
+             {{"table", table->name}, {"partition", partition.value}, {"leader", best->address}});
+    co_return lost;
+}
+
 }  // namespace
 
 CommandRun run(Services& services, CommandContext& context, AcceptLoss command) {
@@ -54,12 +141,23 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command) 
                                  std::to_string(command.partition));
     const auto deadline =
         context.has_timeout ? context.deadline : context.started + services.limits.compress_timeout;
-    // Whether there is anything to accept is known before anything changes.
-    DL_CO_TRY(co_await services.upkeep.lost_records(table, partition, false, deadline));
-    auto raise = [&services, table, partition] { return raise_epoch(services.catalog, *table, partition); };
-    DL_CO_TRY(co_await run_on(services.work_pool, raise));
-    DL_CO_TRY_ASSIGN(const auto lost,
-                     co_await services.upkeep.lost_records(table, partition, true, deadline));
+    const auto placement = services.catalog.tables().placement(table->id);
+    const bool is_unled = services.copies != nullptr && placement != nullptr &&
+                          placement->partitions[command.partition].leader == NodeId{};
+    rpc::AcceptLossReply lost;
+    if (is_unled) {
+        DL_CO_TRY_ASSIGN(lost,
+                         co_await accept_at_best_copy(services, table, partition,
+                                                      placement->partitions[command.partition], deadline));
+    } else {
+        // Whether there is anything to accept is known before anything changes.
+        DL_CO_TRY(co_await services.upkeep.lost_records(table, partition, false, deadline));
+        auto raise = [&services, table, partition] {
+            return raise_epoch(services.catalog, *table, partition);
+        };
+        DL_CO_TRY(co_await run_on(services.work_pool, raise));
+        DL_CO_TRY_ASSIGN(lost, co_await services.upkeep.lost_records(table, partition, true, deadline));
+    }
     for (const auto& range : lost.lost)
         log_warn(kComponent, "loss accepted",
                  {{"table", table->name},

@@ -56,6 +56,12 @@ struct ElectUnclean {
     std::string node;  // its address, or its number
     bool confirmed = false;
 };
+// A copy that follows is set aside and made anew from its leader's files.
+struct RefillCopy {
+    std::string table;
+    std::optional<std::uint32_t> partition;  // nullopt: of all that the slave follows
+    std::string node;                        // its address, or its number; "": the only one that follows
+};
 struct ChangeColumn {
     AlterColumnStatement statement;
 };
@@ -118,6 +124,7 @@ struct Query {
     CutOptions cut;
     SqlParameters params = {};
     std::string summarized = {};  // of SUMMARIZE: the SELECT whose rows are summed up
+    bool any_copy = false;        // copies in sync may answer, not only those that lead
 };
 // EXPLAIN ANALYZE
 struct ExplainAnalyze {
@@ -165,6 +172,7 @@ struct StreamRead {
     std::map<std::uint32_t, Offset> min_offsets;  // waits until the next offsets are at least these
     std::chrono::milliseconds max_wait{0};        // waits this long for `min_rows`
     std::uint64_t min_rows = 1;
+    bool any_copy = false;  // as in Query
 };
 
 struct CompressTable {
@@ -183,12 +191,12 @@ struct AcceptLoss {
 };
 
 struct Command {
-    using Body =
-        std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, ChangeColumn,
-                     ChangeHistory, DescribeTable, ShowColumns, ShowCreate, ListTables, ListOrphans,
-                     DropOrphan, MaxOffsets, ListOffsets, AppendRows, InsertSelected, DeleteRows, Query,
-                     DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss, CreateView,
-                     DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus, ElectUnclean, KillQuery>;
+    using Body = std::variant<CreateTable, CreateTableAs, DropTable, AddColumn, DropColumn, ChangeColumn,
+                              ChangeHistory, DescribeTable, ShowColumns, ShowCreate, ListTables, ListOrphans,
+                              DropOrphan, MaxOffsets, ListOffsets, AppendRows, InsertSelected, DeleteRows,
+                              Query, DescribeStatement, StreamRead, CompressTable, CheckTable, AcceptLoss,
+                              CreateView, DropView, ExplainAnalyze, ListSizes, SetCopies, ClusterStatus,
+                              ElectUnclean, KillQuery, RefillCopy>;
     Body body;
     std::optional<std::chrono::milliseconds> timeout;  // absent: what the configuration says
 };

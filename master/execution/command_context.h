@@ -12,6 +12,7 @@
 #include "common/base/shared_bytes.h"
 #include "common/rpc/rpc_client.h"
 #include "master/execution/principal.h"
+#include "master/routing/any_copy.h"
 #include "master/routing/upkeep_router.h"
 
 namespace dl::master {
@@ -48,6 +49,8 @@ struct CommandContext {
     rpc::Deadline deadline{};
     bool has_timeout = false;  // the deadline is one that the client asked for
     std::shared_ptr<QueryCancel> cancel = std::make_shared<QueryCancel>();
+    // Of the connection, for commands with any_copy; none: they read from leaders.
+    std::shared_ptr<AnyCopyReads> any_copies = nullptr;
 };
 
 }  // namespace dl::master

@@ -44,6 +44,7 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command);
 CommandRun run(Services& services, CommandContext& context, SetCopies command);
 CommandRun run(Services& services, CommandContext& context, ClusterStatus command);
 CommandRun run(Services& services, CommandContext& context, ElectUnclean command);
+CommandRun run(Services& services, CommandContext& context, RefillCopy command);
 CommandRun run(Services& services, CommandContext& context, CreateView command);
 CommandRun run(Services& services, CommandContext& context, DropView command);
 CommandRun run(Services& services, CommandContext& context, ExplainAnalyze command);

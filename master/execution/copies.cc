@@ -9,6 +9,7 @@
 #include "common/rpc/messages/copy_messages.h"
 #include "master/control/cluster_health.h"
 #include "master/execution/command_runs.h"
+#include "master/execution/copy_orders.h"
 #include "master/execution/listed_rows.h"
 
 namespace dl::master {
@@ -54,6 +55,31 @@ asio::awaitable<CopyProgress> ask_progress(Services& services, const std::vector
     }
     co_await run_all(std::move(tasks));
     co_return progress;
+}
+
+bool follows(const PartitionPlacement& placed, NodeId node) {
+    const auto& copies = placed.replicas;
+    return placed.leader != node && std::find(copies.begin(), copies.end(), node) != copies.end();
+}
+
+// Where the statement names none.
+Result<NodeView> only_follower(const TableMeta& table, const TablePlacement& placement,
+                               std::optional<std::uint32_t> partition, const std::vector<NodeView>& nodes) {
+    std::vector<NodeView> found;
+    std::string list;
+    for (const auto& node : nodes) {
+        bool is_one = false;
+        for (std::uint32_t i = 0; i < placement.partitions.size(); ++i)
+            is_one = is_one || ((!partition || *partition == i) && follows(placement.partitions[i], node.id));
+        if (!is_one) continue;
+        found.push_back(node);
+        list += (list.empty() ? "" : ", ") + node.address;
+    }
+    if (found.size() == 1) return std::move(found.front());
+    return make_error(
+        ErrorCode::invalid_request,
+        found.empty() ? "nothing was changed: no slave follows table '" + table.name + "'; it has one copy"
+                      : "nothing was changed: say whose copy is to be made anew, on node '...': " + list);
 }
 
 }  // namespace
@@ -106,6 +132,45 @@ CommandRun run(Services& services, CommandContext&, ElectUnclean command) {
               {"partition", command.partition},
               {"leader", node.address},
               {"epoch", elected->leader_epoch.value}});
+    co_return reply_with(Done{});
+}
+
+CommandRun run(Services& services, CommandContext& context, RefillCopy command) {
+    if (services.copies == nullptr)
+        co_return make_error(ErrorCode::unavailable, "this master does not keep copies");
+    DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
+    const auto placement = services.catalog.tables().placement(table->id);
+    const std::size_t count = placement == nullptr ? 0 : placement->partitions.size();
+    if (command.partition && *command.partition >= count)
+        co_return make_error(ErrorCode::partition_not_found, "table '" + table->name + "' has no partition " +
+                                                                 std::to_string(*command.partition));
+    const auto nodes = known_nodes(services);
+    NodeView node;
+    if (command.node.empty()) {
+        DL_CO_TRY_ASSIGN(node, only_follower(*table, *placement, command.partition, nodes));
+    } else {
+        DL_CO_TRY_ASSIGN(node, named_node(nodes, command.node));
+    }
+    std::size_t ordered = 0;
+    std::optional<Error> refused;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (command.partition ? *command.partition != i : !follows(placement->partitions[i], node.id))
+            continue;
+        auto done = co_await refill_copy(services, table, PartitionId{i}, node, context.deadline);
+        if (done.has_value())
+            ++ordered;
+        else if (!refused)
+            refused = std::move(done).error();
+    }
+    if (refused && ordered == 0) co_return std::move(*refused);
+    if (refused)
+        co_return make_error(ErrorCode::partial, std::to_string(ordered) +
+                                                     (ordered == 1 ? " copy is" : " copies are") +
+                                                     " made anew, others are not: " + refused->message);
+    if (ordered == 0)
+        co_return make_error(ErrorCode::invalid_request, "nothing was changed: slave " + node.address +
+                                                             " follows no partition of table '" +
+                                                             table->name + "'");
     co_return reply_with(Done{});
 }
 

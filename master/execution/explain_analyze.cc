@@ -4,6 +4,7 @@
 
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
+#include "master/execution/any_copy_read.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
 #include "master/execution/replanning.h"
@@ -41,7 +42,7 @@ Result<Measured> measure(Services& services, const std::string& sql, const Query
     const TableLookup lookup = [&services](const std::string& name) { return services.catalog.find(name); };
     Measured measured;
     DL_TRY_ASSIGN(measured.route, route_of(services.queries, sql, lookup, options, cancel));
-    MeasuredRunner runner(*services.fragments);
+    MeasuredRunner runner(options.runner != nullptr ? *options.runner : *services.fragments);
     auto measuring = options;
     measuring.runner = &runner;
     const auto begin = Clock::now();
@@ -107,8 +108,14 @@ CommandRun run(Services& services, CommandContext& context, ExplainAnalyze comma
     auto slot = co_await services.query_slots.acquire(1, context.deadline);
     if (slot.has_error()) co_return query_stopped(*context.cancel, std::move(slot).error());
     running.runs();
+    const bool any_copy = reads_any_copy(services, context, command.query);
     QueryOptions options{context.deadline, std::move(command.query.cut), std::move(command.query.params)};
-    const auto work = [&services, sql = std::move(command.query.sql), options = std::move(options),
+    std::shared_ptr<AnyCopyRead> copies;
+    if (any_copy) {
+        copies = std::make_shared<AnyCopyRead>(services, context.any_copies);
+        options.runner = &copies->runner;
+    }
+    const auto work = [&services, copies, sql = std::move(command.query.sql), options = std::move(options),
                        cancel = context.cancel] {
         return guarded([&] { return measure(services, sql, options, cancel); });
     };

@@ -6,6 +6,7 @@
 
 #include "common/async/guarded.h"
 #include "common/async/run_on.h"
+#include "master/execution/any_copy_read.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/replanning.h"
 #include "master/sql/pivot_statement.h"
@@ -69,6 +70,23 @@ asio::awaitable<Result<void>> wait_for_cut(Services& services, CommandContext& c
     co_return Result<void>();
 }
 
+class KeptRows final : public QueryStream {
+  public:
+    KeptRows(std::shared_ptr<AnyCopyRead> copies, std::unique_ptr<QueryStream> rows)
+        : copies_(std::move(copies)), rows_(std::move(rows)) {}
+    const std::vector<ResultColumn>& columns() const override { return rows_->columns(); }
+    Result<std::optional<ColumnBatch>> next() override { return rows_->next(); }
+    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
+        return rows_->offsets();
+    }
+    const std::map<std::string, std::uint64_t>& behind() const override { return rows_->behind(); }
+    FragmentStream* untouched() const override { return rows_->untouched(); }
+
+  private:
+    const std::shared_ptr<AnyCopyRead> copies_;
+    const std::unique_ptr<QueryStream> rows_;  // ends first
+};
+
 using Rows = asio::awaitable<Result<std::unique_ptr<RowCursor>>>;
 
 // `results`: among which it counts.
@@ -85,10 +103,17 @@ Rows rows_on_query_pool(Services& services, CommandContext& context, Query comma
     }
     running.runs();
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
+    std::shared_ptr<AnyCopyRead> copies;
+    if (command.any_copy) {
+        copies = std::make_shared<AnyCopyRead>(services, context.any_copies);
+        options.runner = &copies->runner;
+    }
     const auto start = [&services, sql = std::move(command.sql), options = std::move(options),
-                        cancel = context.cancel] {
+                        cancel = context.cancel, copies] {
         return guarded([&]() -> Result<std::unique_ptr<QueryStream>> {
             auto rows = services.queries.run(sql, tables_of(services), options, cancel);
+            if (rows.has_value() && copies != nullptr)
+                *rows = std::make_unique<KeptRows>(copies, std::move(*rows));
             if (rows.has_error() || !services.catalog.tables().any_copies()) return rows;
             return with_first_rows(std::move(*rows));
         });
@@ -116,6 +141,7 @@ Rows open_rows(Services& services, CommandContext& context, Query query) {
 
 CommandRun run(Services& services, CommandContext& context, Query command) {
     context.client.cancel_when_client_leaves();
+    command.any_copy = reads_any_copy(services, context, command);
     if (!command.summarized.empty()) {
         DL_CO_TRY_ASSIGN(command.sql, co_await summary_select(services, context, command));
     }
@@ -127,7 +153,9 @@ CommandRun run(Services& services, CommandContext& context, Query command) {
     const auto leader_of = [&routes = services.routes](const TableMeta& table, PartitionId partition) {
         return routes.of(table).leader_address(partition);
     };
-    auto plan = plan_point_query(sql, tables_of(services), leader_of, command.cut);
+    // The short way asks those that lead.
+    auto plan =
+        command.any_copy ? std::nullopt : plan_point_query(sql, tables_of(services), leader_of, command.cut);
     if (!plan) {
         DL_CO_TRY_ASSIGN(auto rows, co_await rows_on_query_pool(services, context, std::move(command),
                                                                 &services.open_results));

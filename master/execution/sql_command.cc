@@ -73,6 +73,8 @@ Result<void> check_options(const SqlStatement& statement, const SqlOptions& opti
         return no_use(
             "min_offsets and as_of are for SELECT, also that of INSERT and CREATE TABLE AS; leave "
             "them out here");
+    if (options.any_copy && !reads)
+        return no_use("read is for SELECT and stream_read; other statements read from those that lead");
     if (options.repair && !is_one_of<CheckStatement>(statement))
         return no_use("repair is for check table; leave it out here");
     return {};
@@ -110,6 +112,9 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(
                 ElectUnclean{std::move(said.table), said.partition, std::move(said.node), said.confirmed});
         },
+        [](RefillCopyStatement& said) {
+            return Body(RefillCopy{std::move(said.table), said.partition, std::move(said.node)});
+        },
         [](AlterColumnStatement& said) { return Body(ChangeColumn{std::move(said)}); },
         [](AlterHistoryStatement& said) {
             return Body(ChangeHistory{std::move(said.table), {said.hours, said.bytes}});
@@ -141,11 +146,12 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
         [](ShowSizesStatement&) { return Body(ListSizes{}); },
         [&](ExplainAnalyzeStatement& said) {
             Query query{std::move(said.sql), std::move(options.cut), std::move(options.params)};
+            query.any_copy = options.any_copy;
             return Body(ExplainAnalyze{std::move(query)});
         },
         [&](SelectStatement& said) {
             return Body(Query{std::move(said.sql), std::move(options.cut), std::move(options.params),
-                              std::move(said.summarized)});
+                              std::move(said.summarized), options.any_copy});
         },
         [&](InsertStatement& said) {
             return Body(AppendRows{rows_of(std::move(said), std::move(options.params), sql.size()),

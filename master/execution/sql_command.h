@@ -18,6 +18,7 @@ struct SqlOptions {
     bool repair = false;              // of CHECK
     SqlParameters params = {};        // of SELECT, INSERT and DELETE
     bool describe = false;            // what it gives and takes, instead of running it
+    bool any_copy = false;            // of SELECT
 };
 
 // SYNTAX_ERROR and NOT_SUPPORTED as parse_sql_statement(); INVALID_REQUEST names an option that the statement

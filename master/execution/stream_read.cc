@@ -119,6 +119,18 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
             read_deadline = std::chrono::steady_clock::now() + services.limits.statement_timeout;
     }
     if (context.cancel->reason()) co_return stopped(*context.cancel);
+    const bool any_copy =
+        command.any_copy && context.any_copies != nullptr && services.catalog.tables().any_copies();
+    auto least = command.min_offsets;
+    if (any_copy && command.max_wait.count() > 0) {
+        // What was waited for is there with those that lead: a copy has to have it too.
+        DL_CO_TRY_ASSIGN(const auto now, co_await services.reads.offsets(*table, read_deadline));
+        const auto rows = static_cast<Offset>(std::clamp<std::uint64_t>(command.min_rows, 1, 1u << 30));
+        for (const auto& [partition, offset] : from)
+            if (const auto end = now.end.find(partition); end != now.end.end())
+                least[partition] =
+                    std::max(least[partition], std::min(end->second, std::max<Offset>(offset, 0) + rows));
+    }
     client.waiting(false);
 
     bool schema_sent = false;
@@ -132,6 +144,10 @@ CommandRun run(Services& services, CommandContext& context, StreamRead command) 
     };
     ReadRouter::Wanted wanted{std::move(from), command.read_count, std::string(format_name(command.format)),
                               limits::stream_reply_bytes_max, command.check_offsets};
+    if (any_copy) {
+        wanted.any = context.any_copies.get();
+        wanted.least = std::move(least);
+    }
     auto read = co_await services.reads.read(*table, std::move(wanted), std::move(sink), read_deadline);
     RecordsRead reply;
     reply.table_id = table_id_text(**table);

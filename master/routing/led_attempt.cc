@@ -22,7 +22,10 @@ bool still_led(const RouteTable& routes, const std::vector<LedPartition>& partit
         const auto placement = routes.catalog().placement(led.table);
         if (placement == nullptr || led.partition.value >= placement->partitions.size()) return false;
         const auto& placed = placement->partitions[led.partition.value];
-        return placed.leader == led.node && placed.leader_epoch == led.epoch;
+        if (placed.leader_epoch != led.epoch || placed.leader == NodeId{}) return false;
+        const auto& in_sync = placed.in_sync;
+        return placed.leader == led.node ||
+               (led.any && std::find(in_sync.begin(), in_sync.end(), led.node) != in_sync.end());
     });
 }
 

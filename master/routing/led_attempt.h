@@ -17,6 +17,7 @@ struct LedPartition {
     PartitionId partition;
     NodeId node;
     LeaderEpoch epoch;
+    bool any = false;  // a copy in sync was asked, which need not lead
 };
 
 // Whether the catalog still says so of all of them.

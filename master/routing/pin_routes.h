@@ -17,7 +17,7 @@ Result<std::vector<rpc::PinTable>> tables_to_pin(const RouteTable& routes, const
 std::vector<LedPartition> led_by_pin(const RouteTable& routes, const FragmentPin& pin,
                                      const std::vector<rpc::PinTable>& tables, NodeId node);
 
-// The same of a view that was pinned: in the epochs of now.
-std::vector<LedPartition> led_by_cut(const RouteTable& routes, const rpc::Cut& cut, NodeId node);
+// The same of a view that was pinned, at a copy that need not lead if `any`: in the epochs of now.
+std::vector<LedPartition> led_by_cut(const RouteTable& routes, const rpc::Cut& cut, NodeId node, bool any);
 
 }  // namespace dl::master

@@ -36,6 +36,9 @@ std::vector<rpc::PartitionPosition> positions(const SlaveShare& share, const Off
 // A poll waits for a leader a little beyond its own time rather than fail.
 constexpr auto kElection = std::chrono::seconds(5);
 
+// For the first records of a copy; whoever leads is asked then.
+constexpr auto kCopyPatience = std::chrono::seconds(2);
+
 // Keeps the first failure of the shares of a call.
 PartitionCaller::Failed keep_first(std::optional<Error>& failure) {
     return [&failure](const SlaveShare&, Error error) {
@@ -139,8 +142,9 @@ class Reading {
     }
 
     // Opens the read of one share and waits for its first frame.
+    // `any`: of copies that need not lead.
     asio::awaitable<Result<void>> open(const SlaveShare& share, rpc::CallTrace& trace, std::size_t bytes_max,
-                                       rpc::Deadline deadline) {
+                                       rpc::Deadline deadline, bool any = false) {
         rpc::ReadRequest request;
         request.table = rpc::table_ref(*table_);
         request.schema = table_->schema.id;
@@ -148,6 +152,12 @@ class Reading {
         request.read_count = wanted_.read_count;
         request.format = wanted_.format;
         request.check_end = wanted_.check_end;
+        request.any = any;
+        if (any)
+            for (auto& position : request.partitions)
+                if (const auto least = wanted_.least.find(position.partition.value);
+                    least != wanted_.least.end())
+                    position.min_offset = least->second;
         request.bytes_max = bytes_max;
         auto opened =
             co_await share.route.slave->open(rpc::Method::read, rpc::encode(request), {}, deadline, &trace);
@@ -160,9 +170,10 @@ class Reading {
         read.stream = std::move(*opened);
         read.first = std::move(*first);
         const auto placement = routes_.catalog().placement(table_->id);
+        read.any = any;
         if (placement != nullptr && has_copies(*placement))
             for (const auto& part : share.partitions)
-                read.led.push_back({table_->id, part.partition, share.route.node, part.leader_epoch});
+                read.led.push_back({table_->id, part.partition, share.route.node, part.leader_epoch, any});
         co_return Result<void>();
     }
 
@@ -178,7 +189,15 @@ class Reading {
             if (ended.has_error()) co_return ended;
             open.stream.reset();
         }
+        streams_.clear();
         co_return Result<void>();
+    }
+
+    // Partitions of which a copy that need not lead sent an error alone. Asks once.
+    std::vector<PartitionId> take_unread() {
+        for (const auto partition : unread_)
+            results_.at(partition.value).error.reset();
+        return std::exchange(unread_, {});
     }
 
     std::vector<rpc::ReadResult> results() && {
@@ -194,6 +213,7 @@ class Reading {
         std::unique_ptr<rpc::RpcStream> stream;
         std::optional<SharedBytes> first;  // nullopt: it has ended
         std::vector<LedPartition> led;     // empty: there are no copies
+        bool any = false;                  // of copies that need not lead
     };
 
     asio::awaitable<Result<void>> pass_on(OpenRead& open, const ReadRouter::FrameSink& sink,
@@ -223,9 +243,13 @@ class Reading {
             failed(open.partitions, reply.error());
             co_return Result<void>();
         }
-        for (auto& result : reply->partitions)
-            if (const auto known = results_.find(result.partition.value); known != results_.end())
-                known->second = std::move(result);
+        for (auto& result : reply->partitions) {
+            const auto known = results_.find(result.partition.value);
+            if (known == results_.end()) continue;
+            if (open.any && result.error && result.next == known->second.next)
+                unread_.push_back(result.partition);
+            known->second = std::move(result);
+        }
         co_return Result<void>();
     }
 
@@ -234,7 +258,51 @@ class Reading {
     const ReadRouter::Wanted& wanted_;
     std::map<PartitionId, OpenRead> streams_;  // by the first of their partitions
     std::map<std::uint32_t, rpc::ReadResult> results_;
+    std::vector<PartitionId> unread_;
 };
+
+// What copies do not answer, for whatever reason, is left to those that lead.
+asio::awaitable<std::vector<PartitionId>> open_copies(const RouteTable& routes, Reading& reading,
+                                                      const TableMeta& table,
+                                                      const ReadRouter::Wanted& wanted,
+                                                      std::size_t bytes_each, rpc::Deadline deadline) {
+    std::map<NodeId, SlaveShare> shares;
+    std::vector<PartitionId> left;
+    for (const auto& entry : wanted.from) {
+        const PartitionId partition{entry.first};
+        auto copy = wanted.any->copy_of(routes, table, partition);
+        if (!copy) {
+            left.push_back(partition);
+            continue;
+        }
+        const auto epoch = copy->epoch;
+        auto& share = shares[copy->node];
+        share.route = std::move(*copy);
+        share.partitions.push_back({partition, epoch});
+    }
+    std::vector<Task> tasks;
+    for (auto& [node, share] : shares)
+        tasks.emplace_back(
+            [&routes, &reading, &left, &table, &share, bytes_each, deadline]() -> asio::awaitable<void> {
+                rpc::CallTrace trace;
+                const auto soon = std::min(deadline, steady_clock::now() + kCopyPatience);
+                Result<void> opened = make_error(ErrorCode::cancelled, "the read was cancelled");
+                Task attempt = [&]() -> asio::awaitable<void> {
+                    auto done = co_await reading.open(share, trace, bytes_each, soon, true);
+                    opened = std::move(done);
+                };
+                std::vector<LedPartition> asked;
+                for (const auto& part : share.partitions)
+                    asked.push_back({table.id, part.partition, share.route.node, part.leader_epoch, true});
+                (void)co_await run_while_led(routes, std::move(asked), std::move(attempt));
+                if (opened.has_value()) co_return;
+                const auto ids = share.ids();
+                left.insert(left.end(), ids.begin(), ids.end());
+            });
+    co_await run_all(std::move(tasks));
+    std::sort(left.begin(), left.end());
+    co_return left;
+}
 
 }  // namespace
 
@@ -346,9 +414,18 @@ asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr 
         return reading.open(share, trace, bytes_each, deadline);
     };
     call.failed = [&](const SlaveShare& share, const Error& error) { reading.failed(share.ids(), error); };
+    if (wanted.any != nullptr) {
+        auto left = co_await open_copies(caller_.routes(), reading, *table, wanted, bytes_each, deadline);
+        call.partitions = std::move(left);
+    }
     // All slaves begin at once; their frames wait in the connections until it is their turn.
-    co_await caller_.run(call);
+    if (!call.partitions.empty()) co_await caller_.run(call);
     DL_CO_TRY(co_await reading.pass_on(sink, deadline));
+    call.partitions = reading.take_unread();
+    if (!call.partitions.empty()) {
+        co_await caller_.run(call);
+        DL_CO_TRY(co_await reading.pass_on(sink, deadline));
+    }
     co_return std::move(reading).results();
 }
 

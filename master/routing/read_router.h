@@ -15,6 +15,7 @@
 #include "common/base/shared_bytes.h"
 #include "common/rpc/messages/read_messages.h"
 #include "master/catalog/catalog_cache.h"
+#include "master/routing/any_copy.h"
 #include "master/routing/offsets.h"
 #include "master/routing/partition_caller.h"
 
@@ -43,6 +44,10 @@ class ReadRouter {
         std::string format;
         std::size_t bytes_max = 0;
         bool check_end = false;
+        // Set: partitions are read from copies in sync, as long as those show all below the position and
+        // below `least`; else from who leads, of which it is known.
+        const AnyCopyReads* any = nullptr;
+        OffsetMap least = {};
     };
     // Passes the frames on slave by slave as they come; one frame a slave is in memory. What became of each
     // partition asked for, in the order of `from`: where to go on, and why it ended early. A partition that

@@ -41,6 +41,11 @@ std::vector<TablePtr> tables_of(const FragmentPin& pin) {
     return tables;
 }
 
+bool is_of_any(const FragmentPin& pin) {
+    return std::any_of(pin.tables.begin(), pin.tables.end(),
+                       [](const auto& table) { return table.asked.any; });
+}
+
 Error no_longer_led(const Route& route) {
     return make_error(ErrorCode::not_leader,
                       "slave " + route.address + " did not answer and does not lead the partitions any more");
@@ -284,7 +289,7 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
     for (std::size_t i = 0; i < pins.size(); ++i) {
         auto& reply = *(*slots)[i].reply;
         if (reply.has_value())
-            pinned.push_back({pins[i].node, reply->view, std::move(reply->cut)});
+            pinned.push_back({pins[i].node, reply->view, std::move(reply->cut), is_of_any(pins[i])});
         else if (!failure)
             failure = std::move(reply).error();
     }
@@ -304,8 +309,8 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
         for (const auto& batch : table->batches)
             attached.push_back(batch.body());
     }
-    DL_TRY_ASSIGN(auto opened, open_query(pinned.node, std::move(request), nullptr, &pinned.cut,
-                                          std::move(attached), call));
+    DL_TRY_ASSIGN(auto opened,
+                  open_query(pinned.node, std::move(request), nullptr, &pinned, std::move(attached), call));
     return std::unique_ptr<FragmentStream>(std::move(opened.stream));
 }
 
@@ -313,11 +318,11 @@ Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, co
                                                       const std::map<std::string, TableId>& names,
                                                       const FragmentCall& call) {
     DL_TRY_ASSIGN(auto opened, open_query(pin.node, query_request(sql, names), &pin, nullptr, {}, call));
-    return PinnedStream{{pin.node, 0, std::move(opened.cut)}, std::move(opened.stream)};
+    return PinnedStream{{pin.node, 0, std::move(opened.cut), is_of_any(pin)}, std::move(opened.stream)};
 }
 
 Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(
-    const std::string& node, rpc::QueryRequest request, const FragmentPin* pin, const rpc::Cut* cut,
+    const std::string& node, rpc::QueryRequest request, const FragmentPin* pin, const PinnedFragment* pinned,
     std::vector<SharedBytes> attached, const FragmentCall& call) {
     DL_TRY_ASSIGN(auto route, caller_.routes().at_address(node));
     const auto slave = route.slave;
@@ -325,7 +330,7 @@ Result<RpcFragmentRunner::OpenQuery> RpcFragmentRunner::open_query(
     std::optional<FragmentPin> own;
     if (pin != nullptr) own = *pin;
     std::vector<LedPartition> led;
-    if (cut != nullptr) led = led_by_cut(caller_.routes(), *cut, route.node);
+    if (pinned != nullptr) led = led_by_cut(caller_.routes(), pinned->cut, route.node, pinned->any);
     bool has_copies = !led.empty();
     if (pin != nullptr)
         for (const auto& table : pin->tables) {

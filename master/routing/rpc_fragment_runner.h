@@ -38,9 +38,9 @@ class RpcFragmentRunner final : public FragmentRunner {
         rpc::Cut cut;
         std::unique_ptr<FragmentStream> stream;
     };
-    // `pin`: what the query is to pin for itself; nullptr: the request names a view, which has this `cut`.
+    // `pin`: what the query is to pin for itself; nullptr: the request names the view `pinned`.
     Result<OpenQuery> open_query(const std::string& node, rpc::QueryRequest request, const FragmentPin* pin,
-                                 const rpc::Cut* cut, std::vector<SharedBytes> attached,
+                                 const PinnedFragment* pinned, std::vector<SharedBytes> attached,
                                  const FragmentCall& call);
 
     const PartitionCaller& caller_;

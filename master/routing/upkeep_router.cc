@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/run_all.h"
+#include "common/base/log.h"
 #include "common/json/json_writer.h"
 #include "master/routing/rpc_timeout.h"
 
@@ -54,6 +56,20 @@ class ProgressSum {
     bool failed_ = false;
     steady_clock::time_point next_{};
 };
+
+asio::awaitable<Result<void>> compress_copies(const CopyShare& share, const TableMeta& table,
+                                              rpc::Deadline deadline) {
+    const rpc::CompressRequest request{rpc::table_ref(table), share.partitions};
+    const auto json = rpc::encode(request);
+    std::vector<SharedBytes> nothing;
+    auto stream = co_await share.route.slave->open(rpc::Method::compress, json, std::move(nothing), deadline);
+    if (stream.has_error()) co_return std::move(stream).error();
+    for (;;) {
+        auto frame = co_await (*stream)->next(deadline);
+        if (frame.has_error()) co_return std::move(frame).error();
+        if (!frame->has_value()) co_return Result<void>();
+    }
+}
 
 // As clients get it: with the slave's address.
 std::string check_row_json(const rpc::CheckRow& row, const std::string& node) {
@@ -110,7 +126,26 @@ asio::awaitable<Result<void>> UpkeepRouter::compress(TablePtr table, rpc::Deadli
     call.failed = [&](const SlaveShare&, Error error) {
         if (!failure) failure = std::move(error);
     };
-    co_await caller_.run(call);
+    // Copies are compacted each on its own, all at once; only those that lead are counted in the progress.
+    auto followers = follower_shares(caller_.routes(), *table);
+    std::vector<Task> tasks;
+    tasks.emplace_back([&]() -> asio::awaitable<void> { co_await caller_.run(call); });
+    for (const auto& share : followers)
+        tasks.emplace_back([&]() -> asio::awaitable<void> {
+            auto compressed = co_await compress_copies(share, *table, deadline);
+            if (compressed.has_value()) co_return;
+            const auto& error = compressed.error();
+            // One that is away, or has left meanwhile, is compacted when it is there again.
+            const bool is_away = error.code == ErrorCode::unavailable ||
+                                 error.code == ErrorCode::partition_not_found ||
+                                 error.code == ErrorCode::table_not_found;
+            if (is_away)
+                log_warn("master.upkeep", "a slave's copies were not compacted: it is away",
+                         {{"slave", share.route.address}, {"table", table->name}, {"error", error}});
+            else if (!failure)
+                failure = error.in("the copies on slave " + share.route.address);
+        });
+    co_await run_all(std::move(tasks));
     if (!failure) {
         co_await sum.send();
         co_return Result<void>();
@@ -125,7 +160,8 @@ asio::awaitable<Result<void>> UpkeepRouter::compress(TablePtr table, rpc::Deadli
 }
 
 asio::awaitable<Result<void>> UpkeepRouter::check(TablePtr table, bool repair, RowSink sink,
-                                                  rpc::Deadline deadline) {
+                                                  RepairCopy repair_copy, rpc::Deadline deadline) {
+    CopyComparison comparison(caller_.routes(), table, repair, deadline);
     std::multimap<std::string, OpenCheck> checks;  // by address
     std::optional<Error> failure;
     PartitionCaller::Call call;
@@ -154,11 +190,25 @@ asio::awaitable<Result<void>> UpkeepRouter::check(TablePtr table, bool repair, R
         while (check.row) {
             auto row = rpc::decode_reply<rpc::CheckRow>(check.row->view());
             if (row.has_error()) co_return std::move(row).error();
-            DL_CO_TRY(co_await sink(check_row_json(*row, address)));
+            if (comparison.has_followers()) {
+                comparison.leader_row(address, std::move(*row));
+            } else {
+                DL_CO_TRY(co_await sink(check_row_json(*row, address)));
+            }
             DL_CO_TRY_ASSIGN(auto next, co_await check.stream->next(deadline));
             check.row = std::move(next);
         }
         check.stream.reset();
+    }
+    if (comparison.has_followers()) {
+        auto rows = co_await comparison.run();
+        for (auto& copy : rows) {
+            if (copy.repair != CopyRepair::none && repair && repair_copy) {
+                auto done = co_await repair_copy(copy.row.partition, copy.address, copy.repair);
+                copy.row.problems.push_back(std::move(done));
+            }
+            DL_CO_TRY(co_await sink(check_row_json(copy.row, copy.address)));
+        }
     }
     if (failure) co_return std::move(*failure);
     co_return Result<void>();

@@ -41,8 +41,34 @@ Result<SqlStatement> CopiesStatementParser::set_copies(std::string table) {
     return SqlStatement(std::move(statement));
 }
 
+Result<std::string> CopiesStatementParser::node_name() {
+    if (current().kind == Kind::string) {
+        auto text = current().text;
+        advance();
+        return text;
+    }
+    DL_TRY_ASSIGN(const auto id, number(1, std::numeric_limits<std::uint32_t>::max()));
+    return std::to_string(id);
+}
+
+Result<SqlStatement> CopiesStatementParser::refill() {
+    RefillCopyStatement statement;
+    accept("of");
+    DL_TRY(expect("table"));
+    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    if (accept("partition")) {
+        DL_TRY_ASSIGN(statement.partition, number(0, limits::partitions_max - 1));
+    }
+    if (accept("on")) {
+        accept("node");
+        DL_TRY_ASSIGN(statement.node, node_name());
+    }
+    return SqlStatement(std::move(statement));
+}
+
 Result<SqlStatement> CopiesStatementParser::copies_statement() {
     if (accept("cluster_status")) return SqlStatement(ClusterStatusStatement{});
+    if (accept("refill")) return refill();
     ElectUncleanStatement statement;
     DL_TRY(expect("elect"));
     DL_TRY(expect("unclean"));
@@ -52,13 +78,7 @@ Result<SqlStatement> CopiesStatementParser::copies_statement() {
     DL_TRY(expect("partition"));
     DL_TRY_ASSIGN(statement.partition, number(0, limits::partitions_max - 1));
     DL_TRY(expect("node"));
-    if (current().kind == Kind::string) {
-        statement.node = current().text;
-        advance();
-    } else {
-        DL_TRY_ASSIGN(const auto id, number(1, std::numeric_limits<std::uint32_t>::max()));
-        statement.node = std::to_string(id);
-    }
+    DL_TRY_ASSIGN(statement.node, node_name());
     statement.confirmed = accept("confirm");
     return SqlStatement(std::move(statement));
 }

@@ -19,11 +19,15 @@ class CopiesStatementParser : public RowStatementParser {
     bool at_set_copies() const { return current().is_word("set") && ahead(1).is_word("copies"); }
     Result<SqlStatement> set_copies(std::string table);
     bool at_copies_statement() const {
-        return current().is_word("cluster_status") || current().is_word("elect");
+        return current().is_word("cluster_status") || current().is_word("elect") ||
+               current().is_word("refill");
     }
     Result<SqlStatement> copies_statement();
 
   private:
+    // Its address in quotes, or its number.
+    Result<std::string> node_name();
+    Result<SqlStatement> refill();
     Result<std::uint32_t> number(std::uint32_t min, std::uint32_t max);
 };
 

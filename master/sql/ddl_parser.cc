@@ -90,7 +90,7 @@ class Parser final : public TableStatementParser {
                     {"create",      "drop",    "alter",  "desc",      "show_table",     "max_offset",
                      "compress",    "check",   "select", "insert",    "delete",         "truncate",
                      "with",        "explain", "show",   "summarize", "cluster_status", "elect unclean",
-                     "accept loss", "pivot",   "values", "kill query"});
+                     "accept loss", "refill",  "pivot",  "values",    "kill query"});
     }
 
   private:

@@ -58,6 +58,12 @@ struct ElectUncleanStatement {
     std::string node;  // its address, or its number
     bool confirmed = false;
 };
+// A copy that follows is set aside and made anew from its leader's files.
+struct RefillCopyStatement {
+    std::string table;
+    std::optional<std::uint32_t> partition;  // nullopt: of all that the node follows
+    std::string node;                        // its address, or its number; "": the only one that follows
+};
 struct RenameTo {
     std::string name;
 };
@@ -173,6 +179,6 @@ using SqlStatement =
                  CheckStatement, AcceptLossStatement, SelectStatement, InsertStatement, InsertSelectStatement,
                  DeleteStatement, CreateViewStatement, DropViewStatement, ExplainAnalyzeStatement,
                  ShowSizesStatement, AlterCopiesStatement, ClusterStatusStatement, ElectUncleanStatement,
-                 KillQueryStatement>;
+                 KillQueryStatement, RefillCopyStatement>;
 
 }  // namespace dl::master

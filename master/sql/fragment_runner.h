@@ -43,6 +43,7 @@ struct PinnedFragment {
     std::string node;
     std::uint64_t view = 0;
     rpc::Cut cut;
+    bool any = false;  // of a copy that need not lead
 };
 
 // What a slave runs on a pinned cut.

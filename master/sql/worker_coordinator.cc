@@ -287,8 +287,9 @@ class Coordinator final : public WorkerCoordinator {
         const QueryTables tables{{name, point->table}};
         KeyLookups lookups;
         lookups.emplace(name, std::move(point->keys));
-        const auto leader_of = [this](const TableMeta& table, PartitionId partition) {
-            return shared_.runner.leader_of(table, partition);
+        const auto& runner = options.runner != nullptr ? *options.runner : shared_.runner;
+        const auto leader_of = [&runner](const TableMeta& table, PartitionId partition) {
+            return runner.leader_of(table, partition);
         };
         DL_TRY_ASSIGN(const auto plan, plan_query(tables, leader_of, options.cut, std::move(lookups)));
         if (plan.way != QueryPlan::Way::whole) return none;

@@ -12,7 +12,8 @@ namespace {
 rpc::CheckRow row_of(PartitionId partition, CheckReport report) {
     char hash[17];
     std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(report.hash));
-    return {partition, report.live_rows, report.records, report.bytes, hash, std::move(report.problems)};
+    return {partition, report.live_rows,           report.records,   report.bytes,
+            hash,      std::move(report.problems), report.end_offset};
 }
 
 // A partition that does not serve is a finding, not a failure of the check.

@@ -33,6 +33,8 @@ rpc::RpcHandler make_export_copy_handler(HandlerContext& context);
 rpc::RpcHandler make_read_export_handler(HandlerContext& context);
 rpc::RpcHandler make_drop_copy_handler(HandlerContext& context);
 rpc::RpcHandler make_copy_progress_handler(HandlerContext& context);
+rpc::RpcHandler make_refill_copy_handler(HandlerContext& context);
+rpc::RpcHandler make_log_digest_handler(HandlerContext& context);
 
 std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context);
 

@@ -2,6 +2,7 @@
 
 #include "common/base/limits.h"
 #include "slave/handlers/request_target.h"
+#include "slave/replication/replica_set.h"
 
 namespace dl::slave {
 
@@ -16,8 +17,17 @@ Result<PinTarget> find_pin_target(HandlerContext& context, const std::vector<rpc
         DL_TRY(check_schema(*table.table, asked.schema, "query"));
         if (!asked.keys.empty()) table.keys = asked.keys;
         for (const auto& part : asked.partitions) {
-            DL_TRY_ASSIGN(auto partition,
-                          find_led_partition(registry, asked.table, part.partition, part.leader_epoch));
+            std::shared_ptr<Partition> partition;
+            if (asked.any) {
+                DL_TRY_ASSIGN(auto found, find_readable_partition(registry, context.replicas, asked.table,
+                                                                  part.partition, part.leader_epoch));
+                partition = std::move(found.partition);
+                if (found.follows) context.replicas->count_follower_read();
+                target.follows = target.follows || found.follows;
+            } else {
+                DL_TRY_ASSIGN(partition,
+                              find_led_partition(registry, asked.table, part.partition, part.leader_epoch));
+            }
             for (const auto& least : {part.min_offset, part.as_of})
                 if (least) target.awaited.push_back({partition, *least});
             if (part.as_of) table.as_of[part.partition] = *part.as_of;
@@ -33,8 +43,9 @@ Result<PinTarget> find_pin_target(HandlerContext& context, const std::vector<rpc
 
 boost::asio::awaitable<Result<void>> wait_for_pin(PinTarget& target) {
     if (target.awaited.empty()) co_return Result<void>();
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(limits::long_poll_wait_ms_max);
+    const auto patience =
+        target.follows ? kCopyPatience : std::chrono::milliseconds(limits::long_poll_wait_ms_max);
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     std::vector<std::shared_ptr<WaitList>> ends;
     for (const auto& drop : target.drops)
         ends.push_back(drop.second);
@@ -44,6 +55,8 @@ boost::asio::awaitable<Result<void>> wait_for_pin(PinTarget& target) {
         if (list->end() > 0)
             co_return make_error(ErrorCode::table_not_found,
                                  "table '" + table.name + "' was dropped meanwhile");
+    if (target.follows)
+        co_return make_error(ErrorCode::not_leader, "this copy has not come to the offsets asked for yet");
     co_return make_error(ErrorCode::timeout, "the offsets asked for did not become visible");
 }
 

@@ -6,7 +6,9 @@
 #include "common/record/columnar_frame.h"
 #include "common/rpc/messages/read_messages.h"
 #include "slave/handlers/handlers.h"
+#include "slave/handlers/pin_target.h"
 #include "slave/handlers/request_target.h"
+#include "slave/replication/replica_set.h"
 #include "slave/stream/stream_reader.h"
 
 namespace dl::slave {
@@ -19,6 +21,7 @@ struct ReadRequest {
         Offset offset = 0;
         std::shared_ptr<Partition> partition;
     };
+    std::vector<WaitPosition> awaited;  // of copies that do not lead
     std::vector<Position> positions;
     std::uint64_t read_count = 0;
     StreamFormat format = StreamFormat::rows;
@@ -26,7 +29,8 @@ struct ReadRequest {
     bool check_end = false;
 };
 
-Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
+Result<ReadRequest> parse(const HandlerContext& context, std::string_view json) {
+    const auto& tables = *context.tables;
     DL_TRY_ASSIGN(const auto request, rpc::decode_request<rpc::ReadRequest>(json));
     ReadRequest read;
     DL_TRY_ASSIGN(read.table, find_table(tables, request.table));
@@ -36,9 +40,18 @@ Result<ReadRequest> parse(const TableRegistry& tables, std::string_view json) {
     read.read_count = request.read_count;
     read.bytes_max = static_cast<std::size_t>(request.bytes_max);
     read.positions.reserve(request.partitions.size());
-    for (const auto& [id, epoch, offset] : request.partitions) {
-        DL_TRY_ASSIGN(auto partition, find_led_partition(tables, request.table, id, epoch));
-        read.positions.push_back({id, offset, std::move(partition)});
+    for (const auto& [id, epoch, offset, min_offset] : request.partitions) {
+        ReadablePartition found;
+        if (request.any) {
+            DL_TRY_ASSIGN(found, find_readable_partition(tables, context.replicas, request.table, id, epoch));
+        } else {
+            DL_TRY_ASSIGN(found.partition, find_led_partition(tables, request.table, id, epoch));
+        }
+        if (found.follows) {
+            context.replicas->count_follower_read();
+            read.awaited.push_back({found.partition, std::max(offset, min_offset.value_or(0))});
+        }
+        read.positions.push_back({id, offset, std::move(found.partition)});
     }
     return read;
 }
@@ -131,7 +144,16 @@ boost::asio::awaitable<Result<rpc::ReadResult>> read_partition(HandlerContext& c
 
 rpc::RpcHandler make_read_handler(HandlerContext& context) {
     return [&context](rpc::RpcCall& call) -> boost::asio::awaitable<Result<std::string>> {
-        DL_CO_TRY_ASSIGN(const auto request, parse(*context.tables, call.json()));
+        DL_CO_TRY_ASSIGN(auto request, parse(context, call.json()));
+        if (!request.awaited.empty()) {
+            std::vector<std::shared_ptr<WaitList>> ends{context.drops->of(request.table->id)};
+            const auto until = std::chrono::steady_clock::now() + kCopyPatience;
+            const bool reached =
+                co_await wait_for_offsets(std::move(request.awaited), until, std::move(ends));
+            if (!reached)
+                co_return make_error(ErrorCode::not_leader,
+                                     "this copy has not come to the positions asked for yet");
+        }
         if (request.format == StreamFormat::columnar) {
             const auto schema = columnar_schema_frame(*request.table);
             auto written = co_await call.send_data(std::string_view(schema));

@@ -19,6 +19,7 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
     all[Method::compress] = make_compress_handler(context);
     all[Method::stats] = make_stats_handler(context);
     all[Method::check] = make_check_handler(context);
+    all[Method::log_digest] = make_log_digest_handler(context);
     all[Method::accept_loss] = make_accept_loss_handler(context);
     all[Method::inventory] = make_inventory_handler(context);
     if (context.membership != nullptr) all[Method::register_node] = make_register_handler(context);
@@ -30,6 +31,7 @@ std::map<rpc::Method, rpc::RpcHandler> make_handlers(HandlerContext& context) {
         all[Method::read_export] = make_read_export_handler(context);
         all[Method::drop_copy] = make_drop_copy_handler(context);
         all[Method::copy_progress] = make_copy_progress_handler(context);
+        all[Method::refill_copy] = make_refill_copy_handler(context);
     }
     return all;
 }

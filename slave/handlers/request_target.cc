@@ -1,5 +1,7 @@
 #include "slave/handlers/request_target.h"
 
+#include "slave/replication/replica_set.h"
+
 namespace dl::slave {
 namespace {
 
@@ -35,6 +37,16 @@ Result<std::shared_ptr<Partition>> find_led_partition(const TableRegistry& table
     DL_TRY_ASSIGN(auto partition, find_partition(tables, table, id));
     DL_TRY(partition->check_epoch(epoch));
     return partition;
+}
+
+Result<ReadablePartition> find_readable_partition(const TableRegistry& tables, const ReplicaSet* replicas,
+                                                  const rpc::TableRef& table, PartitionId id,
+                                                  LeaderEpoch epoch) {
+    DL_TRY_ASSIGN(auto partition, find_partition(tables, table, id));
+    const auto replica = replicas == nullptr ? nullptr : replicas->find({table.id, table.incarnation, id});
+    const bool follows = replica != nullptr && replica->follows() != NodeId{};
+    DL_TRY(follows ? replica->check_readable(epoch) : partition->check_epoch(epoch));
+    return ReadablePartition{std::move(partition), follows};
 }
 
 Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::TableRef& table,

@@ -21,6 +21,16 @@ Result<std::shared_ptr<Partition>> find_partition(const TableRegistry& tables, c
 Result<std::shared_ptr<Partition>> find_led_partition(const TableRegistry& tables, const rpc::TableRef& table,
                                                       PartitionId id, LeaderEpoch epoch);
 
+class ReplicaSet;
+struct ReadablePartition {
+    std::shared_ptr<Partition> partition;
+    bool follows = false;
+};
+// The same of any copy in sync (Replica::check_readable); one that leads has to serve.
+Result<ReadablePartition> find_readable_partition(const TableRegistry& tables, const ReplicaSet* replicas,
+                                                  const rpc::TableRef& table, PartitionId id,
+                                                  LeaderEpoch epoch);
+
 using FoundPartitions = std::vector<std::pair<PartitionId, std::shared_ptr<Partition>>>;
 Result<FoundPartitions> find_partitions(const TableRegistry& tables, const rpc::TableRef& table,
                                         const std::vector<PartitionId>& ids);

@@ -11,10 +11,12 @@ Result<std::vector<WaitPosition>> find_positions(const TableRegistry& tables,
     DL_TRY(find_table(tables, request.table));
     std::vector<WaitPosition> positions;
     positions.reserve(request.partitions.size());
-    for (const auto& [id, epoch, offset] : request.partitions) {
-        DL_TRY_ASSIGN(auto partition, find_led_partition(tables, request.table, id, epoch));
-        if (request.check_end) DL_TRY(check_position(request.table.name, id, *partition, offset));
-        positions.push_back({std::move(partition), offset});
+    for (const auto& asked : request.partitions) {
+        DL_TRY_ASSIGN(auto partition,
+                      find_led_partition(tables, request.table, asked.partition, asked.leader_epoch));
+        if (request.check_end)
+            DL_TRY(check_position(request.table.name, asked.partition, *partition, asked.offset));
+        positions.push_back({std::move(partition), asked.offset});
     }
     return positions;
 }

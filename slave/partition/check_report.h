@@ -22,6 +22,7 @@ struct CheckReport {
     std::uint64_t bytes = 0;      // of log and files
     std::uint64_t hash = 0;       // of (key hash, offset) of the live rows, in no order
     std::vector<std::string> problems;
+    std::int64_t end_offset = 0;  // of the cut: behind its last record
 };
 
 }  // namespace dl::slave

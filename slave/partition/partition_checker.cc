@@ -43,6 +43,7 @@ class Checker {
         DL_TRY(check_records());
         DL_TRY(check_vectors());
         measure();
+        checked_.report.end_offset = state_->end_offset;
         return std::move(checked_);
     }
 

@@ -191,6 +191,17 @@ bool Replica::is_member() const {
     return is_in(assignment_.in_sync, context_.self) || is_in(assignment_.eligible, context_.self);
 }
 
+Result<void> Replica::check_readable(LeaderEpoch epoch) const {
+    if (!context_.lease->held()) return not_leading("it has not heard of the master for too long");
+    {
+        const std::lock_guard lock(mutex_);
+        const bool is_read = is_in(assignment_.in_sync, context_.self) && assignment_.leader != NodeId{} &&
+                             assignment_.leader_epoch == epoch && opened_;
+        if (is_read) return {};
+    }
+    return not_leading("its copy is not in sync in leader epoch " + std::to_string(epoch.value));
+}
+
 void Replica::note_damage(bool damaged) {
     const std::lock_guard lock(mutex_);
     damaged_ = damaged;

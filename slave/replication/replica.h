@@ -105,6 +105,9 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     void note_damage(bool damaged);
     // Of in_sync or eligible, as it was told last: what it holds counts.
     bool is_member() const;
+    // Whether it may be read from though it follows: in sync in that epoch, as it was told last, with a
+    // lease. NOT_LEADER says why not.
+    Result<void> check_readable(LeaderEpoch epoch) const;
     // The node it follows, also with a copy that is damaged; 0: it does not. And the position to fetch from.
     NodeId follows() const;
     Position position() const;

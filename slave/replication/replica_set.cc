@@ -252,6 +252,29 @@ Result<void> ReplicaSet::drop_copy(const rpc::DropCopyRequest& request) {
     return store_.drop_copy(ref.table, ref.incarnation, ref.partition);
 }
 
+Result<void> ReplicaSet::refill_copy(const rpc::RefillCopyRequest& request) {
+    if (identity_.node_id() == NodeId{} || identity_.cluster_id() != request.cluster_id)
+        return make_error(ErrorCode::unavailable, "the slave is not a member of the master's cluster");
+    // Nobody makes it lead meanwhile.
+    const std::lock_guard one_at_a_time(assigning_);
+    const auto& ref = request.replica;
+    const auto replica = find(ref);
+    if (replica == nullptr)
+        return make_error(ErrorCode::invalid_request, "the partition is not known here as a copy");
+    if (const auto told = replica->assignment().version; told != request.version)
+        return make_error(ErrorCode::unavailable, replica->name() + " is in version " + std::to_string(told) +
+                                                      " of its placement here, and not in " +
+                                                      std::to_string(request.version) +
+                                                      "; repeat it in a moment");
+    if (replica->follows() == NodeId{})
+        return make_error(ErrorCode::invalid_request,
+                          replica->name() + " follows no leader here, so there is nobody to copy from");
+    DL_TRY(store_.condemn(ref.table, ref.incarnation, ref.partition));
+    bind(*replica);
+    follow();
+    return {};
+}
+
 rpc::CopyProgressReply ReplicaSet::progress() const {
     std::vector<std::shared_ptr<Replica>> replicas;
     std::vector<std::shared_ptr<Fetcher>> fetchers;
@@ -280,6 +303,7 @@ rpc::CopyProgressReply ReplicaSet::progress() const {
         reply.troubles.push_back(std::move(said));
     }
     if (reply.troubles.size() > rpc::kCopyProgressMax) reply.troubles.resize(rpc::kCopyProgressMax);
+    reply.follower_reads = follower_reads_.load(std::memory_order_relaxed);
     return reply;
 }
 

@@ -65,9 +65,14 @@ class ReplicaSet {
     // when it is gone already; blocks. INVALID_REQUEST when a newer placement than the one named has been
     // told, or the order is for another life of this process; NOT_LEADER as assign().
     Result<void> drop_copy(const rpc::DropCopyRequest& request);
+    // The copy of this node, which follows, is made anew from its leader's files, what is here is set aside;
+    // closed on return; blocks. Errors as RefillCopyRequest says.
+    Result<void> refill_copy(const rpc::RefillCopyRequest& request);
     // Copies led here that are not up to date, and copies here that are made anew, do not come forward or
     // cannot be opened. Blocks for a moment.
     rpc::CopyProgressReply progress() const;
+    // A partition that is not led here was read; progress() tells how often.
+    void count_follower_read() { follower_reads_.fetch_add(1, std::memory_order_relaxed); }
     // The table is gone from this node.
     void forget(TableId table);
     // From now on it says that it is to lead nothing any more; waits until that is so, or the time is over.
@@ -94,6 +99,7 @@ class ReplicaSet {
     FetchSessions sessions_;
     FileExports exports_;
     std::atomic<bool> stopping_{false};
+    std::atomic<std::uint64_t> follower_reads_{0};
 
     const std::shared_ptr<UnsettledReplicas> unsettled_ = std::make_shared<UnsettledReplicas>();
 

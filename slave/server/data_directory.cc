@@ -357,8 +357,11 @@ Result<void> DataDirectory::remove_partition(TableId table, PartitionId partitio
     const auto dropped = path + std::string(kDropped);
     DL_TRY(files_.remove_tree(path + std::string(kRefill)));
     DL_TRY(files_.remove_tree(dropped));
+    DL_FAILPOINT("drop-copy.before-rename");
     DL_TRY(files_.rename(path, dropped));
+    DL_FAILPOINT("drop-copy.after-rename-before-dir-fsync");
     DL_TRY(files_.sync_directory(table_path(table)));
+    DL_FAILPOINT("drop-copy.before-remove");
     return files_.remove_tree(dropped);
 }
 
@@ -368,7 +371,9 @@ Result<void> DataDirectory::remove_table(TableId table) {
     const auto dropped = table_path(table) + std::string(kDropped);
     DL_TRY(files_.remove_tree(dropped));
     DL_TRY(files_.rename(table_path(table), dropped));
+    DL_FAILPOINT("drop-table.after-rename-before-dir-fsync");
     DL_TRY(files_.sync_directory(tables_path()));
+    DL_FAILPOINT("drop-table.before-remove");
     return files_.remove_tree(dropped);
 }
 

@@ -5,6 +5,30 @@
 
 namespace dl::slave {
 
+Result<void> PartitionRegistry::condemn(TableId table, std::uint64_t incarnation, PartitionId id) {
+    const Change change(*this, table);
+    DL_TRY_ASSIGN(const auto meta, this->table(table));
+    DL_TRY(check_incarnation(*meta, incarnation, meta->name));
+    std::shared_ptr<Partition> before;
+    {
+        const std::unique_lock lock(mutex_);
+        auto& slots = tables_.at(table).slots;
+        const auto slot = slots.find(id);
+        if (slot == slots.end() || !slot->second.placed)
+            return make_error(ErrorCode::partition_not_found, name_of(*meta, id) + " is not on this slave");
+        before = std::move(slot->second.partition);
+        slot->second.partition = nullptr;
+        slot->second.failure =
+            make_error(ErrorCode::corrupt_data,
+                       name_of(*meta, id) + " is to be made anew from its leader's files, by order");
+        ++changes_;
+    }
+    if (before != nullptr) before->close();
+    log_warn("slave.registry", "a copy is given up, by order: it is made anew from its leader's files",
+             {{"table", meta->name}, {"partition", id.value}});
+    return {};
+}
+
 Result<CopyStore::Refill> PartitionRegistry::begin_refill(TableId table, std::uint64_t incarnation,
                                                           PartitionId id) {
     const Change change(*this, table);

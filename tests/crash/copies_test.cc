@@ -125,5 +125,50 @@ TEST_F(CopiesTest, TheStatusSaysWhatASlaveSaysOfItsCopy) {
     EXPECT_EQ(held(damaged).size(), 1u) << "the only copy is left as it is";
 }
 
+// No copy is whole: that is said, nothing is elected or made anew, and after the loss is accepted there are
+// as many copies as before.
+TEST_F(CopiesTest, WhenAllCopiesHaveLostRecordsTheLossIsAcceptedByOrder) {
+    start({.slaves = 2});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 1"));
+    for (int i = 0; i < 10; ++i)
+        must(client, batch(i * 100, i * 100 + 100));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    for (std::size_t i = 0; i < 2; ++i)
+        cluster().slave(i).stop();  // in good order: what is missing is noticed
+    for (std::size_t i = 0; i < 2; ++i)
+        cut_logs(i);
+    cluster().slave(0).start();
+    EXPECT_TRUE(wait_until(seconds(30), [&] {
+        return health(client).find("no leader") != std::string::npos;
+    })) << health(client);
+    EXPECT_THAT(must_fail(client, sql("accept loss of table t partition 0"), "UNAVAILABLE"),
+                HasSubstr(cluster().slave(1).address()))
+        << "one that is away may be whole";
+    cluster().slave(1).start();
+    ASSERT_TRUE(wait_until(seconds(30), [&] {
+        return health(client).find("CORRUPT_DATA") != std::string::npos;
+    })) << health(client);
+    EXPECT_EQ(held(0).size() + held(1).size(), 2u) << "nothing is made anew from nothing";
+    EXPECT_THAT(health(client), HasSubstr("no leader"));
+    EXPECT_THAT(health(client), HasSubstr("accept loss of table t partition 0"));
+    std::string text;
+    ASSERT_TRUE(wait_until(seconds(30),
+                           [&] {
+                               const auto reply = client.request(sql("accept loss of table t partition 0"));
+                               text = reply.text;
+                               for (const auto& frame : reply.frames)
+                                   text += frame;
+                               return reply.ok();
+                           }))
+        << text << health(client);
+    EXPECT_THAT(text, HasSubstr("first_offset"));
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health(client);
+    client = connect();
+    must(client, batch(5000, 5010));
+    EXPECT_GE(value(client, "select count(*) from t").get<int>(), 10);
+    EXPECT_GE(held(0).size() + held(1).size(), 3u) << "the other one was made anew, what it had is kept";
+}
+
 }  // namespace
 }  // namespace dl::test

@@ -4,9 +4,11 @@
 #include <set>
 
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/messages/node_messages.h"
 #include "common/rpc/messages/query_messages.h"
 #include "common/rpc/messages/read_messages.h"
+#include "common/rpc/messages/replica_messages.h"
 #include "common/rpc/messages/upkeep_messages.h"
 #include "tests/fuzz/fuzz_support.h"
 
@@ -41,7 +43,9 @@ constexpr Decoder kDecoders[] = {
     try_decode<CompressRequest>,    try_decode<CompressProgress>, try_decode<CheckRequest>,
     try_decode<CheckRow>,           try_decode<StatsRequest>,     try_decode<StatsReply>,
     try_decode<UpdateTableRequest>, try_decode<UpdateTableReply>, try_decode<RegisterNodeRequest>,
-    try_decode<InventoryPart>,
+    try_decode<InventoryPart>,      try_decode<HeartbeatRequest>, try_decode<HeartbeatReply>,
+    try_decode<FetchRequest>,       try_decode<DropCopyRequest>,  try_decode<RefillCopyRequest>,
+    try_decode<CopyProgressReply>,  try_decode<LogDigestRequest>, try_decode<LogDigestReply>,
 };
 constexpr std::size_t kQueryRequest = 15;
 static_assert(kDecoders[kQueryRequest] == Decoder{try_decode<QueryRequest>});
@@ -135,6 +139,48 @@ std::vector<std::string> fuzz_seeds() {
     add(25, encode(UpdateTableReply{}));
     add(25, encode(UpdateTableReply{small_table()}));
     add(26, encode(RegisterNodeRequest{NodeId{1}}));
+    auto any_read = ReadRequest{table, SchemaId{1}, positions, 10, "rows", 100};
+    any_read.partitions[0].min_offset = 9;
+    any_read.any = true;
+    add(6, encode(any_read));
+    auto any_pin = pin;
+    any_pin.any = true;
+    add(12, encode(PinRequest{{any_pin}, 1000}));
+    const ReplicaRef replica{TableId{7}, 9, PartitionId{3}};
+    const std::string cluster(32, 'c'), process(16, 'd');
+    HeartbeatRequest heartbeat;
+    heartbeat.cluster_id = cluster;
+    heartbeat.controller = process;
+    heartbeat.asked = {replica};
+    add(28, encode(heartbeat));
+    HeartbeatReply beat;
+    beat.node_id = NodeId{2};
+    beat.process = process;
+    CopyReport report;
+    report.replica = replica;
+    report.serves = true;
+    report.log_end = 9;
+    beat.reports = {report};
+    ReplicaProposal proposal;
+    proposal.replica = replica;
+    proposal.in_sync = proposal.lost = {NodeId{1}};
+    beat.proposals = {proposal};
+    add(29, encode(beat));
+    FetchRequest fetch;
+    fetch.cluster_id = cluster;
+    fetch.follower = NodeId{2};
+    fetch.process = process;
+    fetch.damaged = fetch.left = {replica};
+    fetch.positions = {{replica, LeaderEpoch{1}, 5, 4, 3, 1}};
+    fetch.wait_ms = 100;
+    fetch.bytes_max = 100;
+    add(30, encode(fetch));
+    add(31, encode(DropCopyRequest{cluster, process, process, replica, 4}));
+    add(32, encode(RefillCopyRequest{cluster, replica, 4}));
+    add(33, encode(CopyProgressReply{
+                {{replica, NodeId{2}, 10, 20, true}}, {{replica, 1, 2, 3, "why \"not\""}}, 7}));
+    add(34, encode(LogDigestRequest{table, PartitionId{0}, 1, 2, 3}));
+    add(35, encode(LogDigestReply{1, 2, 3, 18446744073709551615u}));
     return seeds;
 }
 

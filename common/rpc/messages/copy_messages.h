@@ -31,6 +31,24 @@ struct DropCopyRequest {
 };
 using DropCopyReply = Done<Method::drop_copy>;
 
+// A copy that follows is closed, leaves all sets as one that is damaged does, and is made anew from its
+// leader's files; what is there is set aside. The answer comes when it is closed; a node that is started
+// before the rest is done opens the copy as it was. UNAVAILABLE when the node knows another version of the
+// placement; INVALID_REQUEST when it does not follow.
+struct RefillCopyRequest {
+    static constexpr Method kMethod = Method::refill_copy;
+    std::string cluster_id;
+    ReplicaRef replica;
+    std::uint32_t version = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
+        ReplicaRef::members(m.replica, v);
+        v("version", m.version, from_to(1, std::numeric_limits<std::uint32_t>::max()));
+    }
+};
+using RefillCopyReply = Done<Method::refill_copy>;
+
 // Copies that are not up to date, for people (cluster_status): as a leader knows its followers, and as copies
 // are being made anew, or do not serve, on the node that is asked. At most kCopyProgressMax of each.
 inline constexpr std::size_t kCopyProgressMax = 4096;
@@ -75,10 +93,12 @@ struct CopyProgressReply {
     static constexpr Method kMethod = Method::copy_progress;
     std::vector<FollowerLag> lags;
     std::vector<CopyTrouble> troubles;
+    std::uint64_t follower_reads = 0;  // of partitions not led there that were answered, since it started
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v.maybe("lags", m.lags, at_most(kCopyProgressMax));
         v.maybe("troubles", m.troubles, at_most(kCopyProgressMax));
+        v.maybe("follower_reads", m.follower_reads);
     }
 };
 

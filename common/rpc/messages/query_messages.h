@@ -35,12 +35,14 @@ struct PinTable {
     SchemaId schema;  // as planned; SCHEMA_MISMATCH when it is newer than known
     std::vector<PinPartition> partitions;
     std::vector<std::string> keys;  // text forms; not empty: only the rows of these keys are wanted
+    bool any = false;               // a copy in sync will do, as in ReadRequest
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         TableRef::members(m.table, v);
         v("schema_id", m.schema);
         v("partitions", m.partitions);
         v.maybe("keys", m.keys, ListOfTexts{limits::lookup_keys_max, limits::sql_bytes_max});
+        v.maybe("any", m.any);
     }
     std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
 };

@@ -13,11 +13,14 @@ struct PartitionPosition {
     PartitionId partition;
     LeaderEpoch leader_epoch;
     Offset offset = 0;
+    // Of a read with `any`: next offset that a copy must show to answer. One that leads shows all there is.
+    std::optional<Offset> min_offset = std::nullopt;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("partition", m.partition);
         v("leader_epoch", m.leader_epoch);
         v("offset", m.offset);
+        v.maybe("min_offset", m.min_offset);
     }
 };
 
@@ -31,6 +34,9 @@ struct ReadRequest {
     std::string format;                                        // "rows", "json", "columnar"
     std::uint64_t bytes_max = limits::stream_reply_bytes_max;  // soft; cut at a record
     bool check_end = false;  // a position beyond the end of its partition is OFFSET_OUT_OF_RANGE
+    // A copy in sync will do, at its high watermark, in the epoch named. NOT_LEADER: it is none, or has not
+    // come to a position, or its min_offset, in half a second.
+    bool any = false;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         TableRef::members(m.table, v);
@@ -40,6 +46,7 @@ struct ReadRequest {
         v("format", m.format);
         v("bytes_max", m.bytes_max, from_to(1, std::uint64_t{1} << 40));
         v.maybe("check_end", m.check_end);
+        v.maybe("any", m.any);
     }
     std::string complaint() const { return names_each_once(partitions) ? "" : "names a partition twice"; }
 };

@@ -58,6 +58,7 @@ struct CheckRow {
     std::uint64_t live_rows = 0, records = 0, bytes = 0;
     std::string hash;                   // 16 hex digits
     std::vector<std::string> problems;  // what is wrong
+    Offset end_offset = 0;              // of the cut that was checked
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v("partition", m.partition);
@@ -66,9 +67,42 @@ struct CheckRow {
         v("bytes", m.bytes);
         v("hash", m.hash, at_most(16));
         v("problems", m.problems, ListOfTexts{1u << 20, 1u << 20});
+        v.maybe("end_offset", m.end_offset);
     }
 };
 using CheckReply = Done<Method::check>;
+
+// What copies of a partition have in common: the batches of its log that lie within [from, end), of what is
+// committed there. With from = end nothing is read: where the log begins and ends. Any copy answers.
+struct LogDigestRequest {
+    static constexpr Method kMethod = Method::log_digest;
+    TableRef table;
+    PartitionId partition;
+    Offset from = 0, end = 0;
+    std::int64_t timeout_ms = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        TableRef::members(m.table, v);
+        v("partition", m.partition);
+        v("from", m.from, from_to(0, std::numeric_limits<std::int64_t>::max()));
+        v("end", m.end, from_to(0, std::numeric_limits<std::int64_t>::max()));
+        v("timeout_ms", m.timeout_ms, from_to(1, kUpkeepTimeMsMax));
+    }
+    std::string complaint() const { return from <= end ? "" : "ends before it begins"; }
+};
+struct LogDigestReply {
+    static constexpr Method kMethod = Method::log_digest;
+    Offset first = 0, end = 0;  // of the log, of what is committed of it
+    std::uint64_t batches = 0;  // that were read
+    std::uint64_t digest = 0;   // of their offsets and checksums
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("first", m.first);
+        v("end", m.end);
+        v("batches", m.batches);
+        v("digest", m.digest);
+    }
+};
 
 // Records that are gone from the log of a partition which does not serve because of that. With `accept` it
 // serves without them from then on, in this leader epoch.

@@ -122,6 +122,9 @@ struct QueryOptions {
     bool meta = false;                       // see QueryResult::meta()
     std::optional<std::int64_t> timeout_ms;  // for the server; the default is the server's
     Positions min_offsets;                   // wait until these are visible
+    // Any copy in sync may answer, not only the one that leads: it may be a moment behind, but shows what
+    // min_offsets names, and on one connection never less than was seen before.
+    bool any_copy = false;
 };
 
 using Row = std::vector<std::pair<std::string, Value>>;  // column, value

@@ -73,6 +73,7 @@ struct ConsumerOptions {
     std::vector<std::uint32_t> partitions;  // empty: all
     std::uint32_t read_count = 100'000;     // most records per partition and poll
     StreamFormat format = StreamFormat::columnar;
+    bool any_copy = false;  // any copy in sync may be read from, not only the one that leads
 };
 
 class Consumer {

@@ -211,6 +211,7 @@ constexpr OptionUse kOptionUses[] = {
     {"check_offsets", bit(Kind::stream_read), "stream_read"},
     {"progress", bit(Kind::compress_table) | bit(Kind::sql), "compress_table and sql"},
     {"repair", bit(Kind::check_table) | bit(Kind::sql), "check_table"},
+    {"read", kSql | bit(Kind::stream_read), "query and stream_read"},
     {"params", kSql, "query and sql"},
     {"describe", kSql, "query and sql"},
     {"timestamp_unit", kJsonRows, "rows as JSON"},

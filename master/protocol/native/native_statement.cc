@@ -99,6 +99,7 @@ StreamRead stream_read(const StreamReadRequest& request, const StatementOptions&
     read.min_offsets = options.min_offsets;
     read.max_wait = std::chrono::milliseconds(options.max_wait_ms);
     read.min_rows = options.min_rows;
+    read.any_copy = options.any_copy;
     return read;
 }
 
@@ -123,9 +124,11 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
                 return Body(DescribeStatement{SelectStatement{request.text()}, options.params});
             if (auto analyzed = analyzed_select(request.text())) {
                 Query query{std::move(*analyzed), {options.min_offsets, options.as_of}, options.params};
+                query.any_copy = options.any_copy;
                 return Body(ExplainAnalyze{std::move(query)});
             }
-            return Body(Query{request.text(), {options.min_offsets, options.as_of}, options.params});
+            return Body(Query{
+                request.text(), {options.min_offsets, options.as_of}, options.params, {}, options.any_copy});
         case Kind::stream_read:
             return Body(stream_read(request.stream_read(), options));
         case Kind::compress_table:
@@ -144,7 +147,8 @@ Result<Command::Body> body_of(JsonRequest request, SharedBytes batch) {
                                                    options.progress,
                                                    options.repair,
                                                    options.params,
-                                                   options.describe});
+                                                   options.describe,
+                                                   options.any_copy});
     }
     DL_CHECK(false, "every kind of request is a command");
 }

@@ -265,6 +265,8 @@ asio::awaitable<Result<void>> ClientSession::run(NativeReply& reply,
                                                  std::shared_ptr<NativeStatement> statement) {
     // It begins now, not when it was read: it may have waited behind others of this connection.
     CommandContext context{principal_, reply};
+    if (any_copies_ == nullptr) any_copies_ = std::make_shared<AnyCopyReads>();
+    context.any_copies = any_copies_;
     running_ = context.cancel;
     IncomingCommand incoming;
     incoming.bytes = statement->bytes();

@@ -83,6 +83,7 @@ class ClientSession final : public net::Session,
     net::ByteBudget& request_bytes_;
     const SessionOptions& options_;
     const Principal principal_;
+    std::shared_ptr<AnyCopyReads> any_copies_;  // made with the first statement
 
     std::deque<Item> queue_;
     boost::asio::steady_timer room_;  // wakes the reader when the queue was full

@@ -17,9 +17,9 @@ using Index = JsonTape::Index;
 using TapeKind = JsonTape::Kind;
 constexpr std::int64_t kTimeoutMsMax = 86'400'000;
 const std::initializer_list<std::string_view> kOptions = {
-    "timeout_ms",     "batch_id",    "producer_id",    "sequence", "meta",         "min_offsets", "as_of",
-    "format",         "max_wait_ms", "min_rows",       "progress", "repair",       "params",      "describe",
-    "timestamp_unit", "on_error",    "unknown_fields", "table_id", "check_offsets"};
+    "timeout_ms",     "batch_id",    "producer_id",    "sequence", "meta",          "min_offsets", "as_of",
+    "format",         "max_wait_ms", "min_rows",       "progress", "repair",        "params",      "describe",
+    "timestamp_unit", "on_error",    "unknown_fields", "table_id", "check_offsets", "read"};
 
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
@@ -159,6 +159,12 @@ Result<StatementOptions> parse_statement_options(const JsonTape& tape, JsonTape:
     if (shape.find("table_id")) {
         DL_TRY_ASSIGN(options.table_id, shape.string("table_id"));
         if (options.table_id.empty()) return shape.wrong("table_id", "what a meta frame named");
+    }
+    if (shape.find("read")) {
+        DL_TRY_ASSIGN(const auto from, shape.string("read"));
+        if (from != "any" && from != "leader")
+            return shape.wrong("read", "leader or any, not " + quoted_value(from));
+        options.any_copy = from == "any";
     }
     DL_TRY_ASSIGN(options.check_offsets, shape.boolean("check_offsets", false));
     DL_TRY_ASSIGN(options.max_wait_ms, shape.integer("max_wait_ms", 0, limits::long_poll_wait_ms_max, 0));

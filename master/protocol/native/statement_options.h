@@ -34,6 +34,7 @@ struct StatementOptions {
     // Of rows as JSON: a bad row is left out and named in the reply; keys that are no column are left out.
     bool skip_bad_rows = false;
     bool skip_unknown_fields = false;
+    bool any_copy = false;  // of query, sql and stream_read: "read" is "any"
     // Of stream_read: what its positions are of, and whether they may lie beyond the end.
     std::string table_id;
     bool check_offsets = false;

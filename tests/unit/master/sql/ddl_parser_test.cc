@@ -424,6 +424,16 @@ TEST(DdlParser, Copies) {
     EXPECT_TRUE(std::get<ElectUncleanStatement>(
                     parse_sql_statement("elect unclean of table t partition 2 node 7 confirm").value())
                     .confirmed);
+    const auto refill = std::get<RefillCopyStatement>(
+        parse_sql_statement("refill table t partition 2 on '10.0.0.1:7854'").value());
+    EXPECT_EQ(refill.table, "t");
+    EXPECT_EQ(refill.partition, 2u);
+    EXPECT_EQ(refill.node, "10.0.0.1:7854");
+    const auto all = std::get<RefillCopyStatement>(parse_sql_statement("REFILL TABLE t ON NODE 7;").value());
+    EXPECT_EQ(all.partition, std::nullopt);
+    EXPECT_EQ(all.node, "7");
+    EXPECT_EQ(std::get<RefillCopyStatement>(parse_sql_statement("refill of table t").value()).node, "");
+    EXPECT_EQ(parse_sql_statement("refill t").error().code, ErrorCode::syntax_error);
 }
 
 TEST(DdlParser, StatementsAreKilledByNumber) {
