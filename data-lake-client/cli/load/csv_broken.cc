@@ -63,8 +63,11 @@ const char* CsvReader::end_of_stray(const char* first, CsvRecord& record) {
         // Fields in order again, until the record ends or another quote is followed by text.
         for (;;) {
             if (stop == end_ && !ended_) return nullptr;
+            // Whether a CR ends a line is known with what follows it.
+            if (stop != end_ && *stop == '\r' && stop + 1 == end_ && !ended_) return nullptr;
             if (stop == end_ || *stop != delimiter_) {
                 const char* end = stop == end_ ? end_ : line_end(stop);
+                if (end == end_ && !ended_) return nullptr;
                 if (end == first) return first;
                 const auto lines = lines_like_rows(first + 1, end);
                 return width_ > 1 && lines.all > 1 && lines.rows == lines.all ? first : end;
