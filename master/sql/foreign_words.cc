@@ -40,9 +40,6 @@ constexpr std::array kStatements = {
     Word{"set", kSettings},
     Word{"reset", kSettings},
     Word{"pragma", kSettings},
-    Word{
-        "kill",
-        "a statement ends when its client cancels it or closes its connection; options.timeout_ms limits it"},
     Word{"lock", "there are no locks; the rows of one batch are written at once in each partition"},
 };
 constexpr std::array kObjects = {
@@ -94,7 +91,8 @@ constexpr std::array kLists = {
     Word{"schemas", kOneDatabase},
     Word{"variables", "select * from system.settings lists the settings"},
     Word{"settings", "select * from system.settings lists the settings"},
-    Word{"processlist", "select * from system.queries lists the statements that run"},
+    Word{"processlist",
+         "select * from system.queries lists the statements that run, and kill query N ends one"},
     Word{"status", "cluster_status says how the cluster is"},
     Word{"users", kUsers},
     Word{"indexes", kIndex},

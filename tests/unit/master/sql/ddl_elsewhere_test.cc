@@ -61,7 +61,6 @@ TEST(DdlParser, WhatThereIsNotNamesWhatThereIs) {
              {"grant select on t to u", "no users"},
              {"vacuum", "compress t"},
              {"set x = 1", "system.settings"},
-             {"kill 5", "timeout_ms"},
              {"show processlist", "system.queries"},
              {"show variables", "system.settings"},
              {"show index from t", "the major key has one"},
