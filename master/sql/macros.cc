@@ -168,6 +168,14 @@ bool is_macro(std::string_view name) {
            name == "interpolate" || is_user_name(name) || has(kMacros) || has(kRenamed) || has(kElsewhere);
 }
 
+// `* replace (...)`, COLUMNS(...): it stands for several columns, each with a name of its own.
+bool has_star(const Json& expression) {
+    if (is_select_node(expression)) return false;
+    if (class_of(expression) == "STAR") return true;
+    return std::ranges::any_of(expression,
+                               [](const Json& part) { return part.is_structured() && has_star(part); });
+}
+
 // Lexically: a name of one, and a parenthesis.
 bool may_call_macro(std::string_view sql) {
     bool named = false;
@@ -223,7 +231,7 @@ class Expander {
         const auto before = std::exchange(replaced_, false);
         const auto written = column;
         DL_TRY(walk(column));
-        if (replaced_ && column.is_object() && text_of(column, "alias").empty()) {
+        if (replaced_ && column.is_object() && text_of(column, "alias").empty() && !has_star(column)) {
             DL_TRY_ASSIGN(auto text, text_of_expression(written));
             column["alias"] = as_written(std::move(text));
         }

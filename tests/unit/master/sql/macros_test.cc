@@ -9,7 +9,9 @@
 namespace dl::master {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class MacrosTest : public ::testing::Test {
   protected:
@@ -112,6 +114,12 @@ TEST_F(MacrosTest, AColumnIsCalledAsItIsWritten) {
                 HasSubstr("AS \"tostartofday(ts)\""));
     EXPECT_THAT(expanded("SELECT count(*), nvl(a, 1) + 1 FROM t"), HasSubstr("AS \"(nvl(a, 1) + 1)\""));
     EXPECT_THAT(expanded("SELECT iff(a, 1, 2) AS b FROM t"), HasSubstr("AS b"));
+    // A star stands for columns with names of their own.
+    EXPECT_THAT(expanded("SELECT * REPLACE (CAST(v AS varchar(2)) AS v) FROM t"),
+                AllOf(HasSubstr("REPLACE ("), Not(HasSubstr("AS \"*"))));
+    EXPECT_THAT(expanded("SELECT CAST(COLUMNS('v|n') AS varchar(2)) FROM t"), Not(HasSubstr("AS \"")));
+    EXPECT_THAT(expanded("SELECT (SELECT count(*) FROM (SELECT * FROM t)) + nvl(a, 1) FROM t"),
+                HasSubstr("AS \""));
 }
 
 TEST_F(MacrosTest, CastsTakeTheNamesOfColumnTypes) {
