@@ -140,7 +140,9 @@ CommandRun run(Services& services, CommandContext& context, RefillCopy command) 
         co_return make_error(ErrorCode::unavailable, "this master does not keep copies");
     DL_CO_TRY_ASSIGN(const auto table, services.catalog.find(command.table));
     const auto placement = services.catalog.tables().placement(table->id);
-    const std::size_t count = placement == nullptr ? 0 : placement->partitions.size();
+    if (placement == nullptr)
+        co_return make_error(ErrorCode::table_not_found, "table '" + table->name + "' was dropped meanwhile");
+    const auto count = placement->partitions.size();
     if (command.partition && *command.partition >= count)
         co_return make_error(ErrorCode::partition_not_found, "table '" + table->name + "' has no partition " +
                                                                  std::to_string(*command.partition));
