@@ -20,12 +20,19 @@ DeclaredType declared_of(const CatalogTable& table, const Field& field) {
     return found == table.declared.end() ? DeclaredType{field.type, {}, {}} : found->second;
 }
 
-// The way to any type.
+// The way to any type. A cast would cut texts that are too long; INSERT refuses them.
 std::string anew(const CatalogTable& table, const Field& field, const DeclaredType& wanted) {
     const auto& key = table.schema.key().name;
-    return "; write the table anew: create table " + table.name + "_new primary key (" + key +
-           ") as select * replace (cast(" + field.name + " as " + wanted.shown() + ") as " + field.name +
-           ") from " + table.name;
+    if (wanted.type == field.type)
+        return "; write the table anew: show create table " + table.name + ", create it as " + table.name +
+               "_new with " + field.name + " " + wanted.shown() + ", then insert into " + table.name +
+               "_new select * from " + table.name + ", which refuses rows that do not fit";
+    const auto partitions = table.partition_count > 1
+                                ? " partition.number = " + std::to_string(table.partition_count)
+                                : std::string();
+    return "; write the table anew: create table " + table.name + "_new primary key (" + key + ")" +
+           partitions + " as select * replace (cast(" + field.name + " as " + wanted.shown() + ") as " +
+           field.name + ") from " + table.name;
 }
 
 Error no_such_change(const CatalogTable& table, const Field& field, const DeclaredType& present,
