@@ -33,6 +33,9 @@ class OddValues {
     // Besides see(), of a number whose fraction ends in zeros (1.10), or that a double does not keep.
     void see_unkept(std::string_view text, bool by_zeros, const ValuePlace& place);
 
+    // Hardly a value is of a type: there will be no hint, whatever else comes.
+    bool given_up() const { return given_up_; }
+
     struct Hint {
         std::string text;  // the value
         ValuePlace place;
@@ -60,7 +63,7 @@ class OddValues {
     std::string number_type(bool zeros, std::uint64_t& refused) const;
 
     std::uint64_t values_ = 0;
-    bool given_up_ = false;  // hardly a value was of a type
+    bool given_up_ = false;
     std::array<std::uint64_t, kKinds> counts_{};
     std::array<First, kKinds> firsts_;
     bool odd_is_number_ = false;  // the first odd one

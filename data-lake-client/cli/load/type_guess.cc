@@ -132,6 +132,8 @@ void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const Text
 void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions& options,
                     const ValuePlace& place) {
     if (field.kind == FieldKind::absent || field.kind == FieldKind::null) return;
+    // A column of texts, of which nothing more is to be found out.
+    if ((seen_ & kOther) != 0 && odd_values_.given_up()) return;
     const auto before = std::exchange(seen_, std::uint16_t{0});
     look_at(field, numbers_in_text, options, place);
     odd_values_.see(kind_of(seen_), field, options, place);
