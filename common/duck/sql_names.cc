@@ -17,15 +17,6 @@ bool is_to_fold(std::string_view name) {
     return !is_ascii(name) && fold_name(name) != ascii_lowercase(name);
 }
 
-// A quote inside a name is written twice. No name of ours holds one, so the two stay and match nothing.
-std::string_view without_quotes(const SqlToken& token) {
-    auto name = token.text;
-    if (token.kind != SqlToken::Kind::quoted_name) return name;
-    name.remove_prefix(1);
-    if (name.ends_with('"')) name.remove_suffix(1);
-    return name;
-}
-
 }  // namespace
 
 bool has_names_to_fold(std::string_view sql) {
@@ -42,8 +33,7 @@ std::string fold_names(std::string_view sql, const std::function<bool(const std:
     out.reserve(sql.size());
     while (!sql.empty()) {
         const auto token = take_sql_token(sql);
-        const bool known =
-            is_name(token) && is_to_fold(token.text) && is_known(fold_name(without_quotes(token)));
+        const bool known = is_name(token) && is_to_fold(token.text) && is_known(fold_name(name_text(token)));
         if (known)
             out += fold_name(token.text);
         else

@@ -143,4 +143,12 @@ SqlToken take_sql_token(std::string_view& sql) {
     return token;
 }
 
+std::string_view name_text(const SqlToken& token) {
+    auto name = token.text;
+    if (token.kind != SqlToken::Kind::quoted_name) return name;
+    name.remove_prefix(1);
+    if (name.ends_with('"')) name.remove_suffix(1);
+    return name;
+}
+
 }  // namespace dl

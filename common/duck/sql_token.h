@@ -19,6 +19,9 @@ struct SqlToken {
     std::string_view text;
 };
 
+// Of a word or a quoted name: without the quotes around it. A quote within is written twice, and stays so.
+std::string_view name_text(const SqlToken& token);
+
 // Takes the first token off `sql`, which is not empty. What is not closed goes on to the end.
 SqlToken take_sql_token(std::string_view& sql);
 

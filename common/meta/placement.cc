@@ -24,6 +24,10 @@ void collect(const PartitionPlacement& placement, std::set<NodeId>& nodes) {
 
 }  // namespace
 
+bool is_in_sync(const PartitionPlacement& placed, NodeId node) {
+    return placed.leader == node || std::ranges::find(placed.in_sync, node) != placed.in_sync.end();
+}
+
 PartitionPlacement placed_on(NodeId node) {
     PartitionPlacement placement;
     placement.leader = node;

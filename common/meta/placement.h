@@ -34,6 +34,9 @@ struct TablePlacement {
 using PlacementPtr = std::shared_ptr<const TablePlacement>;
 using LeaderEpochs = std::map<PartitionId, LeaderEpoch>;
 
+// It leads the partition, or follows in sync.
+bool is_in_sync(const PartitionPlacement& placed, NodeId node);
+
 // One copy, on `node`, which leads it.
 PartitionPlacement placed_on(NodeId node);
 

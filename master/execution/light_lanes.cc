@@ -4,46 +4,15 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/ascii.h"
 #include "common/base/limits.h"
 #include "common/duck/sql_token.h"
+#include "common/types/schema.h"
+#include "master/sql/kept_rows.h"
 
 namespace dl::master {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::string name_of(const SqlToken& token) {
-    if (token.kind != SqlToken::Kind::quoted_name) return ascii_lowercase(token.text);
-    auto text = token.text;
-    text.remove_prefix(1);
-    if (!text.empty() && text.back() == '"') text.remove_suffix(1);
-    return ascii_lowercase(text);
-}
-
-class AllRows final : public QueryStream {
-  public:
-    explicit AllRows(const QueryStream& from)
-        : columns_(from.columns()), offsets_(from.offsets()), behind_(from.behind()) {}
-    void add(ColumnBatch batch) { batches_.push_back(std::move(batch)); }
-
-    const std::vector<ResultColumn>& columns() const override { return columns_; }
-    Result<std::optional<ColumnBatch>> next() override {
-        if (next_ == batches_.size()) return std::optional<ColumnBatch>{};
-        return std::optional<ColumnBatch>(std::move(batches_[next_++]));
-    }
-    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
-        return offsets_;
-    }
-    const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
-
-  private:
-    const std::vector<ResultColumn> columns_;
-    const std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
-    const std::map<std::string, std::uint64_t> behind_;
-    std::vector<ColumnBatch> batches_;
-    std::size_t next_ = 0;
-};
 
 }  // namespace
 
@@ -57,7 +26,7 @@ std::optional<LightStatement> light_statement(
         const auto token = take_sql_token(sql);
         if (token.kind == SqlToken::Kind::blank) continue;
         const bool is_name = token.kind == SqlToken::Kind::word || token.kind == SqlToken::Kind::quoted_name;
-        const auto word = is_name ? name_of(token) : std::string(token.text);
+        const auto word = is_name ? fold_name(name_text(token)) : std::string(token.text);
         if (std::exchange(first, false) && word == "explain") return LightStatement{LightKind::look, true};
         if (word == "." && (before == "system" || before == "information_schema")) looks = true;
         if (is_name && (before == "from" || before == "join") && names_table(word)) return std::nullopt;
@@ -89,7 +58,7 @@ TableLookup LightTables::lookup() const {
 
 Result<std::optional<std::unique_ptr<QueryStream>>> all_rows_of(std::unique_ptr<QueryStream> rows) {
     using Few = std::optional<std::unique_ptr<QueryStream>>;
-    auto all = std::make_unique<AllRows>(*rows);
+    auto all = std::make_unique<KeptRows>(rows->columns(), rows->offsets(), rows->behind());
     std::size_t bytes = 0;
     for (;;) {
         DL_TRY_ASSIGN(auto batch, rows->next());

@@ -70,9 +70,9 @@ asio::awaitable<Result<void>> wait_for_cut(Services& services, CommandContext& c
     co_return Result<void>();
 }
 
-class KeptRows final : public QueryStream {
+class AnyCopyRows final : public QueryStream {
   public:
-    KeptRows(std::shared_ptr<AnyCopyRead> copies, std::unique_ptr<QueryStream> rows)
+    AnyCopyRows(std::shared_ptr<AnyCopyRead> copies, std::unique_ptr<QueryStream> rows)
         : copies_(std::move(copies)), rows_(std::move(rows)) {}
     const std::vector<ResultColumn>& columns() const override { return rows_->columns(); }
     Result<std::optional<ColumnBatch>> next() override { return rows_->next(); }
@@ -113,7 +113,7 @@ Rows rows_on_query_pool(Services& services, CommandContext& context, Query comma
         return guarded([&]() -> Result<std::unique_ptr<QueryStream>> {
             auto rows = services.queries.run(sql, tables_of(services), options, cancel);
             if (rows.has_value() && copies != nullptr)
-                *rows = std::make_unique<KeptRows>(copies, std::move(*rows));
+                *rows = std::make_unique<AnyCopyRows>(copies, std::move(*rows));
             if (rows.has_error() || !services.catalog.tables().any_copies()) return rows;
             return with_first_rows(std::move(*rows));
         });

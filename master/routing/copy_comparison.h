@@ -1,10 +1,10 @@
 // How the copies in sync of each partition compare, when a table is checked. Each is checked with itself
 // where it lies (files, key indexes and the like are each copy's own); then they are compared at one offset:
-//   - the batches of the logs that all of them have and know to be committed have to be the same bytes. A
+//   - The batches of the logs that all of them have and know to be committed have to be the same bytes. A
 //   digest
-//     over their headers says so, which hold the checksums of the bodies: a copy reads its log once, which
-//     the check does anyway, and sends eight bytes.
-//   - live rows, by key and offset, have to be the same when the checks of all ended at the same offset, as
+//     over their headers says so, which hold the checksums of the bodies: a copy reads its log for it once
+//     more and sends eight bytes.
+//   - Live rows, by key and offset, have to be the same when the checks of all ended at the same offset, as
 //   they
 //     do while nobody writes. That takes in what the logs no longer have.
 // Of copies that differ while their checksums hold the majority is right; without one nobody is. Lives on one

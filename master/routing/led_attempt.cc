@@ -23,9 +23,7 @@ bool still_led(const RouteTable& routes, const std::vector<LedPartition>& partit
         if (placement == nullptr || led.partition.value >= placement->partitions.size()) return false;
         const auto& placed = placement->partitions[led.partition.value];
         if (placed.leader_epoch != led.epoch || placed.leader == NodeId{}) return false;
-        const auto& in_sync = placed.in_sync;
-        return placed.leader == led.node ||
-               (led.any && std::find(in_sync.begin(), in_sync.end(), led.node) != in_sync.end());
+        return led.any ? is_in_sync(placed, led.node) : placed.leader == led.node;
     });
 }
 

@@ -1,7 +1,5 @@
 #include "master/routing/pin_routes.h"
 
-#include <algorithm>
-
 namespace dl::master {
 namespace {
 
@@ -13,10 +11,7 @@ Result<LeaderEpoch> epoch_at_copy(const RouteTable& routes, const TableMeta& tab
     if (placement == nullptr || partition.value >= placement->partitions.size())
         return make_error(ErrorCode::table_not_found, "table '" + table.name + "' was dropped meanwhile");
     const auto& placed = placement->partitions[partition.value];
-    const auto& copies = placed.in_sync;
-    const bool is_one =
-        placed.leader == route.node || std::find(copies.begin(), copies.end(), route.node) != copies.end();
-    if (!is_one)
+    if (!is_in_sync(placed, route.node))
         return make_error(ErrorCode::not_leader, "slave " + address + " has no copy in sync of partition " +
                                                      std::to_string(partition.value) + " of table '" +
                                                      table.name + "' any more");

@@ -5,59 +5,42 @@
 
 #include "master/routing/pin_routes.h"
 #include "master/routing/rpc_timeout.h"
+#include "master/sql/kept_rows.h"
 
 namespace dl::master {
 namespace {
 
 namespace asio = boost::asio;
 
-class AnswerStream final : public QueryStream {
-  public:
-    // The frames of the RPC query with a cut of its own.
-    static Result<PointAnswer> open(const PointPlan& plan, std::vector<SharedBytes> frames) {
-        const auto& node = plan.pin.node;
-        if (frames.empty())
+// The frames of the RPC query with a cut of its own.
+Result<PointAnswer> answer_of(const PointPlan& plan, std::vector<SharedBytes> frames) {
+    const auto& node = plan.pin.node;
+    if (frames.empty())
+        return make_error(ErrorCode::internal, "slave " + node + " ended a query without naming its columns");
+    DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(frames.front().view()));
+    std::vector<ResultColumn> columns;
+    for (auto& column : head.columns)
+        columns.push_back({std::move(column.name), column.type});
+    KeptRows::Offsets offsets;
+    KeptRows::Behind behind;
+    for (const auto& seen : head.cut) {
+        for (const auto& [partition, offset] : seen.partitions)
+            offsets[plan.table][partition.value] = offset;
+        behind[plan.table] += seen.behind;
+    }
+    auto rows = std::make_unique<KeptRows>(std::move(columns), std::move(offsets), std::move(behind));
+    PointAnswer answer;
+    for (std::size_t i = 1; i < frames.size(); ++i) {
+        answer.bytes += frames[i].size();
+        DL_TRY_ASSIGN(auto batch, rpc::decode_rows_frame(frames[i], node));
+        if (batch.columns().size() != rows->columns().size())
             return make_error(ErrorCode::internal,
-                              "slave " + node + " ended a query without naming its columns");
-        DL_TRY_ASSIGN(auto head, rpc::decode_reply<rpc::QueryHead>(frames.front().view()));
-        auto stream = std::make_unique<AnswerStream>();
-        for (auto& column : head.columns)
-            stream->columns_.push_back({std::move(column.name), column.type});
-        for (const auto& seen : head.cut) {
-            for (const auto& [partition, offset] : seen.partitions)
-                stream->offsets_[plan.table][partition.value] = offset;
-            stream->behind_[plan.table] += seen.behind;
-        }
-        PointAnswer answer;
-        for (std::size_t i = 1; i < frames.size(); ++i) {
-            answer.bytes += frames[i].size();
-            DL_TRY_ASSIGN(auto batch, rpc::decode_rows_frame(frames[i], node));
-            if (batch.columns().size() != stream->columns_.size())
-                return make_error(ErrorCode::internal,
-                                  "slave " + node + " sent rows with other columns than it named");
-            stream->batches_.push_back(std::move(batch));
-        }
-        answer.rows = std::move(stream);
-        return answer;
+                              "slave " + node + " sent rows with other columns than it named");
+        rows->add(std::move(batch));
     }
-
-    const std::vector<ResultColumn>& columns() const override { return columns_; }
-    Result<std::optional<ColumnBatch>> next() override {
-        if (next_ == batches_.size()) return std::optional<ColumnBatch>{};
-        return std::optional<ColumnBatch>(std::move(batches_[next_++]));
-    }
-    const std::map<std::string, std::map<std::uint32_t, Offset>>& offsets() const override {
-        return offsets_;
-    }
-    const std::map<std::string, std::uint64_t>& behind() const override { return behind_; }
-
-  private:
-    std::vector<ResultColumn> columns_;
-    std::map<std::string, std::map<std::uint32_t, Offset>> offsets_;
-    std::map<std::string, std::uint64_t> behind_;
-    std::vector<ColumnBatch> batches_;
-    std::size_t next_ = 0;
-};
+    answer.rows = std::move(rows);
+    return answer;
+}
 
 }  // namespace
 
@@ -100,7 +83,7 @@ asio::awaitable<Result<PointAnswer>> PointRouter::read(PointPlan plan, std::stri
         if (moved && reply.has_error())
             co_return make_error(ErrorCode::not_leader,
                                  "slave " + route.address + " does not lead the partition any more");
-        if (reply.has_value()) co_return AnswerStream::open(plan, std::move(reply->data));
+        if (reply.has_value()) co_return answer_of(plan, std::move(reply->data));
         DL_CO_TRY(co_await retries.settle(route, std::move(reply).error(), trace));
     }
 }

@@ -143,12 +143,8 @@ class Walker {
 bool may_name_view(std::string_view sql, const Views& views) {
     while (!sql.empty()) {
         const auto token = take_sql_token(sql);
-        auto name = token.text;
-        if (token.kind == SqlToken::Kind::quoted_name && name.size() >= 2)
-            name = name.substr(1, name.size() - 2);
-        else if (token.kind != SqlToken::Kind::word)
-            continue;
-        if (views.contains(fold_name(name))) return true;
+        const bool is_name = token.kind == SqlToken::Kind::word || token.kind == SqlToken::Kind::quoted_name;
+        if (is_name && views.contains(fold_name(name_text(token)))) return true;
     }
     return false;
 }
