@@ -21,8 +21,7 @@ using TapeKind = JsonTape::Kind;
 
 constexpr std::string_view kStatements =
     "create, insert, batch_insert, query, stream_read, compress_table, check_table, metadata, "
-    "cluster_status, "
-    "kill_query or sql";
+    "cluster_status, kill_query or sql";
 
 Error invalid_request(std::string message) {
     return make_error(ErrorCode::invalid_request, std::move(message));
