@@ -89,13 +89,7 @@ INSTANTIATE_TEST_SUITE_P(AcceptLoss, AcceptLossPointTest,
                          ::testing::Values("accept.before-manifest-rename",
                                            "accept.after-rename-before-dir-fsync", "accept.before-log-rename",
                                            "accept.after-log-rename"),
-                         [](const auto& param_info) {
-                             std::string name = param_info.param;
-                             std::replace_if(
-                                 name.begin(), name.end(),
-                                 [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
-                             return name;
-                         });
+                         [](const auto& param_info) { return test_name(param_info.param); });
 
 }  // namespace
 }  // namespace dl::test

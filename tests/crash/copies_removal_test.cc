@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <set>
 
-#include "tests/support/cluster_fixture.h"
+#include "tests/support/copies_fixture.h"
 
 namespace dl::test {
 namespace {
@@ -19,7 +19,7 @@ struct RemovalPoint {
     int partitions;  // of the table: the last one of it on a slave goes with the table
 };
 
-class CopiesRemovalTest : public ClusterTest, public ::testing::WithParamInterface<RemovalPoint> {
+class CopiesRemovalTest : public CopiesFixture, public ::testing::WithParamInterface<RemovalPoint> {
   protected:
     void SetUp() override {
 #ifndef DL_FAILPOINTS
@@ -27,7 +27,7 @@ class CopiesRemovalTest : public ClusterTest, public ::testing::WithParamInterfa
 #endif
     }
     // All directories of tables and partitions, whatever their names.
-    std::multiset<std::string> held() {
+    std::multiset<std::string> held_by_all() {
         std::multiset<std::string> found;
         for (std::size_t i = 0; i < cluster().slave_count(); ++i)
             for (const auto& table :
@@ -38,13 +38,6 @@ class CopiesRemovalTest : public ClusterTest, public ::testing::WithParamInterfa
                     if (part.is_directory()) found.insert(part.path().filename().string());
             }
         return found;
-    }
-    bool is_well() {
-        auto client = connect();
-        std::string text;
-        for (const auto& frame : must(client, R"({"cluster_status":{}})").frames)
-            text += frame;
-        return text.find("\"well\"") != std::string::npos;
     }
 };
 
@@ -78,8 +71,8 @@ TEST_P(CopiesRemovalTest, DiesThereAndLeavesNothingHalf) {
     std::multiset<std::string> expected;
     for (int i = 0; i < point.partitions; ++i)
         expected.insert("p" + std::to_string(i));
-    EXPECT_TRUE(wait_until(seconds(30), [&] { return held() == expected; }))
-        << ::testing::PrintToString(held());
+    EXPECT_TRUE(wait_until(seconds(30), [&] { return held_by_all() == expected; }))
+        << ::testing::PrintToString(held_by_all());
     ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); }));
     client = connect();
     EXPECT_EQ(value(client, "select count(*) from t"), 500);
@@ -92,13 +85,7 @@ INSTANTIATE_TEST_SUITE_P(Removal, CopiesRemovalTest,
                                            RemovalPoint{"drop-copy.before-remove", 2},
                                            RemovalPoint{"drop-table.after-rename-before-dir-fsync", 1},
                                            RemovalPoint{"drop-table.before-remove", 1}),
-                         [](const auto& param_info) {
-                             std::string name = param_info.param.name;
-                             std::replace_if(
-                                 name.begin(), name.end(),
-                                 [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
-                             return name;
-                         });
+                         [](const auto& param_info) { return test_name(param_info.param.name); });
 
 }  // namespace
 }  // namespace dl::test

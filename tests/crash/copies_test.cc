@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <set>
 
-#include "tests/support/cluster_fixture.h"
+#include "tests/support/copies_fixture.h"
 
 namespace dl::test {
 namespace {
@@ -14,46 +14,13 @@ using nlohmann::json;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-class CopiesTest : public ClusterTest {
+class CopiesTest : public CopiesFixture {
   protected:
-    static std::string batch(int from, int to) {
-        auto data = json::array();
-        for (int i = from; i < to; ++i)
-            data.push_back({{"id", i}, {"v", i * 2}});
-        return json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump();
-    }
-    // Directories of partitions, and of what was set aside, on one slave.
-    std::set<std::string> held(std::size_t slave) {
-        std::set<std::string> found;
-        for (const auto& table : std::filesystem::directory_iterator(cluster().slave_data(slave) + "/tables"))
-            for (const auto& part : std::filesystem::directory_iterator(table.path()))
-                if (part.is_directory()) found.insert(part.path().filename().string());
-        return found;
-    }
     std::size_t held_by_all() {
         std::size_t sum = 0;
         for (std::size_t i = 0; i < cluster().slave_count(); ++i)
             sum += held(i).size();
         return sum;
-    }
-    std::string health(RawClient& client) {
-        std::string text;
-        for (const auto& frame : must(client, R"({"cluster_status":{}})").frames)
-            text += frame + "\n";
-        return text;
-    }
-    bool is_well() {
-        auto client = connect();
-        return health(client).find("\"well\"") != std::string::npos;
-    }
-    std::string leader(RawClient& client) {
-        return value(client, "select leader from system.partitions where \"table\" = 't' and partition = 0");
-    }
-    std::size_t slave_at(const std::string& address) {
-        for (std::size_t i = 0; i < cluster().slave_count(); ++i)
-            if (address.ends_with(":" + std::to_string(cluster().slave(i).port()))) return i;
-        ADD_FAILURE() << address;
-        return 0;
     }
     // Acknowledged records are gone from every log of a slave that is stopped.
     void cut_logs(std::size_t slave) {
@@ -75,7 +42,7 @@ TEST_F(CopiesTest, CopiesThatAreNotWantedAnyMoreGo) {
     // Every statement about the table goes on without those that have none of it.
     must(client, sql("alter table t add extra string default 'e'"));
     must(client, sql("alter table t set copies = 2"));
-    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
     EXPECT_EQ(held_by_all(), 6u);
     EXPECT_EQ(value(client, "select count(*) from t where extra = 'e'"), 300);
     must(client, sql("drop table t"));
@@ -89,13 +56,13 @@ TEST_F(CopiesTest, ADamagedFollowerIsMadeAnewByItself) {
     auto client = connect();
     must(client, sql("create table t(id int primary key, v int) replicas.number = 1"));
     must(client, batch(0, 1000));
-    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
     const auto damaged = (slave_at(leader(client)) + 1) % 2;
     cluster().slave(damaged).stop();  // in good order: what is missing is noticed
     cut_logs(damaged);
     cluster().start();
-    ASSERT_TRUE(wait_until(seconds(30), [&] { return held(damaged).size() == 2; })) << health(client);
-    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return held(damaged).size() == 2; })) << health();
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
     EXPECT_TRUE(held(damaged).begin()->starts_with("p0"));
     EXPECT_TRUE(held(damaged).rbegin()->starts_with("p0.damaged.")) << "what was damaged is kept";
     // It holds everything: the other goes.
@@ -117,11 +84,11 @@ TEST_F(CopiesTest, TheStatusSaysWhatASlaveSaysOfItsCopy) {
     cut_logs(damaged);
     cluster().slave(damaged).start();
     ASSERT_TRUE(wait_until(seconds(30), [&] {
-        return health(client).find("which leads it, says:") != std::string::npos;
-    })) << health(client);
-    EXPECT_THAT(health(client), HasSubstr("not served"));
-    EXPECT_THAT(health(client), HasSubstr("CORRUPT_DATA"));
-    EXPECT_THAT(health(client), HasSubstr("accept loss of table t partition 0"));
+        return health().find("which leads it, says:") != std::string::npos;
+    })) << health();
+    EXPECT_THAT(health(), HasSubstr("not served"));
+    EXPECT_THAT(health(), HasSubstr("CORRUPT_DATA"));
+    EXPECT_THAT(health(), HasSubstr("accept loss of table t partition 0"));
     EXPECT_EQ(held(damaged).size(), 1u) << "the only copy is left as it is";
 }
 
@@ -133,25 +100,23 @@ TEST_F(CopiesTest, WhenAllCopiesHaveLostRecordsTheLossIsAcceptedByOrder) {
     must(client, sql("create table t(id int primary key, v int) replicas.number = 1"));
     for (int i = 0; i < 10; ++i)
         must(client, batch(i * 100, i * 100 + 100));
-    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
     for (std::size_t i = 0; i < 2; ++i)
         cluster().slave(i).stop();  // in good order: what is missing is noticed
     for (std::size_t i = 0; i < 2; ++i)
         cut_logs(i);
     cluster().slave(0).start();
-    EXPECT_TRUE(wait_until(seconds(30), [&] {
-        return health(client).find("no leader") != std::string::npos;
-    })) << health(client);
+    EXPECT_TRUE(wait_until(seconds(30), [&] { return health().find("no leader") != std::string::npos; }))
+        << health();
     EXPECT_THAT(must_fail(client, sql("accept loss of table t partition 0"), "UNAVAILABLE"),
                 HasSubstr(cluster().slave(1).address()))
         << "one that is away may be whole";
     cluster().slave(1).start();
-    ASSERT_TRUE(wait_until(seconds(30), [&] {
-        return health(client).find("CORRUPT_DATA") != std::string::npos;
-    })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return health().find("CORRUPT_DATA") != std::string::npos; }))
+        << health();
     EXPECT_EQ(held(0).size() + held(1).size(), 2u) << "nothing is made anew from nothing";
-    EXPECT_THAT(health(client), HasSubstr("no leader"));
-    EXPECT_THAT(health(client), HasSubstr("accept loss of table t partition 0"));
+    EXPECT_THAT(health(), HasSubstr("no leader"));
+    EXPECT_THAT(health(), HasSubstr("accept loss of table t partition 0"));
     std::string text;
     ASSERT_TRUE(wait_until(seconds(30),
                            [&] {
@@ -161,9 +126,9 @@ TEST_F(CopiesTest, WhenAllCopiesHaveLostRecordsTheLossIsAcceptedByOrder) {
                                    text += frame;
                                return reply.ok();
                            }))
-        << text << health(client);
+        << text << health();
     EXPECT_THAT(text, HasSubstr("first_offset"));
-    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health(client);
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health();
     client = connect();
     must(client, batch(5000, 5010));
     EXPECT_GE(value(client, "select count(*) from t").get<int>(), 10);

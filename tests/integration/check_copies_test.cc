@@ -6,7 +6,7 @@
 #include <fstream>
 #include <set>
 
-#include "tests/support/cluster_fixture.h"
+#include "tests/support/copies_fixture.h"
 
 namespace dl::test {
 namespace {
@@ -15,35 +15,13 @@ using nlohmann::json;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-class CheckCopiesTest : public ClusterTest {
+class CheckCopiesTest : public CopiesFixture {
   protected:
-    static std::string batch(int from, int to) {
-        auto data = json::array();
-        for (int i = from; i < to; ++i)
-            data.push_back({{"id", i}, {"v", i * 2}});
-        return json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump();
-    }
-    // Names of partitions, and of what was set aside, on one slave.
-    std::set<std::string> held(std::size_t slave) {
-        std::set<std::string> found;
-        for (const auto& table : std::filesystem::directory_iterator(cluster().slave_data(slave) + "/tables"))
-            for (const auto& part : std::filesystem::directory_iterator(table.path()))
-                if (part.is_directory()) found.insert(part.path().filename().string());
-        return found;
-    }
     bool has_set_aside(std::size_t slave) {
         for (const auto& name : held(slave))
             if (name.starts_with("p0.damaged.")) return true;
         return false;
     }
-    std::string health() {
-        auto client = connect();
-        std::string text;
-        for (const auto& frame : must(client, R"({"cluster_status":{}})").frames)
-            text += frame + "\n";
-        return text;
-    }
-    bool is_well() { return health().find("\"well\"") != std::string::npos; }
     std::vector<json> checked(RawClient& client, bool repair = false) {
         std::vector<json> reports;
         const json statement{{"check_table", "t"}, {"options", {{"repair", repair}}}};
@@ -58,15 +36,6 @@ class CheckCopiesTest : public ClusterTest {
         for (const auto& report : reports)
             if (!report["problems"].empty()) return false;
         return reports.size() == copies;
-    }
-    std::string leader(RawClient& client) {
-        return value(client, "select leader from system.partitions where \"table\" = 't' and partition = 0");
-    }
-    std::size_t slave_at(const std::string& address) {
-        for (std::size_t i = 0; i < cluster().slave_count(); ++i)
-            if (address.ends_with(":" + std::to_string(cluster().slave(i).port()))) return i;
-        ADD_FAILURE() << address;
-        return 0;
     }
     std::string address_of(std::size_t slave) { return cluster().slave(slave).address(); }
     // A few bytes of each column file of a slave rot.

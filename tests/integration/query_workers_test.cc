@@ -19,10 +19,6 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-std::string limited(const std::string& statement, int timeout_ms) {
-    return json{{"query", statement}, {"options", {{"timeout_ms", timeout_ms}}}}.dump();
-}
-
 // Whose workers run the statements.
 struct Whose {
     const char* name;

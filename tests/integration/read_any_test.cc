@@ -5,7 +5,7 @@
 #include <csignal>
 #include <set>
 
-#include "tests/support/cluster_fixture.h"
+#include "tests/support/copies_fixture.h"
 
 namespace dl::test {
 namespace {
@@ -15,7 +15,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 using ::testing::HasSubstr;
 
-class ReadAnyTest : public ClusterTest {
+class ReadAnyTest : public CopiesFixture {
   protected:
     static constexpr int kPartitions = 3;
 
@@ -25,23 +25,10 @@ class ReadAnyTest : public ClusterTest {
         must(*client_, sql("create table t(id int primary key, v int) partition.number = " +
                            std::to_string(kPartitions) + ", replicas.number = 2"));
         must(*client_, batch(0, 1));
-        const auto well =
-            wait_until(seconds(30), [&] { return health().find("\"well\"") != std::string::npos; });
+        const auto well = wait_until(seconds(30), [&] { return is_well(); });
         ASSERT_TRUE(well) << health();
         for (int i = 0; i < 6; ++i)
             readers_.push_back(connect());
-    }
-    static std::string batch(int from, int to) {
-        auto data = json::array();
-        for (int i = from; i < to; ++i)
-            data.push_back({{"id", i}, {"v", i * 2}});
-        return json{{"batch_insert", {{"table_name", "t"}, {"data", data}}}}.dump();
-    }
-    std::string health() {
-        std::string text;
-        for (const auto& frame : must(*client_, R"({"cluster_status":{}})").frames)
-            text += frame + "\n";
-        return text;
     }
     // As cluster_status says: by slaves that do not lead what was read.
     int follower_reads() {
@@ -156,8 +143,7 @@ TEST_F(ReadAnyTest, ACopyThatGoesCostsAMomentAndNoError) {
         EXPECT_EQ(records(reader, options), 500u);
     }
     cluster().slave(1).start();
-    ASSERT_TRUE(wait_until(seconds(30), [&] { return health().find("\"well\"") != std::string::npos; }))
-        << health();
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
     // One that hangs is not waited for longer than until it is taken for dead.
     ::kill(cluster().slave(2).pid(), SIGSTOP);
     for (auto& reader : readers_) {

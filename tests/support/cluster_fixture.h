@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -19,6 +21,18 @@
 #include "tests/support/wire_bytes.h"
 
 namespace dl::test {
+
+// A SELECT with this timeout_ms.
+inline std::string limited(const std::string& statement, int timeout_ms) {
+    return nlohmann::json{{"query", statement}, {"options", {{"timeout_ms", timeout_ms}}}}.dump();
+}
+
+// Of a test with a parameter: what is no letter or digit of the text becomes _.
+inline std::string test_name(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+    return text;
+}
 
 class ClusterTest : public ::testing::Test {
   protected:
