@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "common/async/run_all.h"
-#include "master/routing/led_attempt.h"
+#include "master/routing/log_reading.h"
 #include "master/routing/rpc_timeout.h"
 
 namespace dl::master {
@@ -25,19 +25,8 @@ std::vector<PartitionId> partitions_of(const OffsetMap& from) {
     return list;
 }
 
-std::vector<rpc::PartitionPosition> positions(const SlaveShare& share, const OffsetMap& from) {
-    std::vector<rpc::PartitionPosition> list;
-    list.reserve(share.partitions.size());
-    for (const auto& [partition, epoch] : share.partitions)
-        list.push_back({partition, epoch, from.at(partition.value)});
-    return list;
-}
-
 // A poll waits for a leader a little beyond its own time rather than fail.
 constexpr auto kElection = std::chrono::seconds(5);
-
-// For the first records of a copy; whoever leads is asked then.
-constexpr auto kCopyPatience = std::chrono::seconds(2);
 
 // Keeps the first failure of the shares of a call.
 PartitionCaller::Failed keep_first(std::optional<Error>& failure) {
@@ -130,178 +119,6 @@ asio::awaitable<void> wait_for_any(const PartitionCaller& caller, TablePtr table
     for (auto& poll : polls)
         if (poll.waiting.failure && poll.waiting.failure->code == ErrorCode::cancelled)
             poll.waiting.failure.reset();
-}
-
-// One read of several slaves.
-class Reading {
-  public:
-    Reading(const RouteTable& routes, TablePtr table, const ReadRouter::Wanted& wanted)
-        : routes_(routes), table_(std::move(table)), wanted_(wanted) {
-        for (const auto& [partition, offset] : wanted.from)
-            results_[partition] = rpc::ReadResult{PartitionId{partition}, offset, {}};
-    }
-
-    // Opens the read of one share and waits for its first frame.
-    // `any`: of copies that need not lead.
-    asio::awaitable<Result<void>> open(const SlaveShare& share, rpc::CallTrace& trace, std::size_t bytes_max,
-                                       rpc::Deadline deadline, bool any = false) {
-        rpc::ReadRequest request;
-        request.table = rpc::table_ref(*table_);
-        request.schema = table_->schema.id;
-        request.partitions = positions(share, wanted_.from);
-        request.read_count = wanted_.read_count;
-        request.format = wanted_.format;
-        request.check_end = wanted_.check_end;
-        request.any = any;
-        if (any)
-            for (auto& position : request.partitions)
-                if (const auto least = wanted_.least.find(position.partition.value);
-                    least != wanted_.least.end())
-                    position.min_offset = least->second;
-        request.bytes_max = bytes_max;
-        auto opened =
-            co_await share.route.slave->open(rpc::Method::read, rpc::encode(request), {}, deadline, &trace);
-        if (opened.has_error()) co_return std::move(opened).error();
-        auto first = co_await (*opened)->next(deadline);
-        trace.lost = (*opened)->lost();
-        if (first.has_error()) co_return std::move(first).error();
-        auto& read = streams_[share.partitions.front().partition];
-        read.partitions = share.ids();
-        read.stream = std::move(*opened);
-        read.first = std::move(*first);
-        const auto placement = routes_.catalog().placement(table_->id);
-        read.any = any;
-        if (placement != nullptr && has_copies(*placement))
-            for (const auto& part : share.partitions)
-                read.led.push_back({table_->id, part.partition, share.route.node, part.leader_epoch, any});
-        co_return Result<void>();
-    }
-
-    void failed(const std::vector<PartitionId>& partitions, const Error& error) {
-        for (const auto partition : partitions)
-            results_.at(partition.value).error = error;
-    }
-
-    // Passes on what the slaves send, one after the other. The error is that of the sink.
-    asio::awaitable<Result<void>> pass_on(const ReadRouter::FrameSink& sink, rpc::Deadline deadline) {
-        for (auto& [partition, open] : streams_) {
-            auto ended = co_await pass_on(open, sink, deadline);
-            if (ended.has_error()) co_return ended;
-            open.stream.reset();
-        }
-        streams_.clear();
-        co_return Result<void>();
-    }
-
-    // Partitions of which a copy that need not lead sent an error alone. Asks once.
-    std::vector<PartitionId> take_unread() {
-        for (const auto partition : unread_)
-            results_.at(partition.value).error.reset();
-        return std::exchange(unread_, {});
-    }
-
-    std::vector<rpc::ReadResult> results() && {
-        std::vector<rpc::ReadResult> list;
-        for (auto& entry : results_)
-            list.push_back(std::move(entry.second));
-        return list;
-    }
-
-  private:
-    struct OpenRead {
-        std::vector<PartitionId> partitions;
-        std::unique_ptr<rpc::RpcStream> stream;
-        std::optional<SharedBytes> first;  // nullopt: it has ended
-        std::vector<LedPartition> led;     // empty: there are no copies
-        bool any = false;                  // of copies that need not lead
-    };
-
-    asio::awaitable<Result<void>> pass_on(OpenRead& open, const ReadRouter::FrameSink& sink,
-                                          rpc::Deadline deadline) {
-        auto frame = std::move(open.first);
-        while (frame) {
-            auto passed = co_await sink(std::move(*frame));
-            if (passed.has_error()) co_return passed;
-            std::optional<Result<std::optional<SharedBytes>>> next;
-            Task take = [&]() -> asio::awaitable<void> {
-                auto taken = co_await open.stream->next(deadline);
-                next.emplace(std::move(taken));
-            };
-            const bool moved = co_await run_while_led(routes_, open.led, std::move(take));
-            if (!next || next->has_error()) {
-                const auto error = moved || !next
-                                       ? make_error(ErrorCode::unavailable,
-                                                    "the slave does not answer, and another leads now")
-                                       : next->error();
-                failed(open.partitions, error.in("broke off; read on behind the last record that came"));
-                co_return Result<void>();
-            }
-            frame = std::move(**next);
-        }
-        auto reply = rpc::decode_reply<rpc::ReadReply>(open.stream->end_json());
-        if (reply.has_error()) {
-            failed(open.partitions, reply.error());
-            co_return Result<void>();
-        }
-        for (auto& result : reply->partitions) {
-            const auto known = results_.find(result.partition.value);
-            if (known == results_.end()) continue;
-            if (open.any && result.error && result.next == known->second.next)
-                unread_.push_back(result.partition);
-            known->second = std::move(result);
-        }
-        co_return Result<void>();
-    }
-
-    const RouteTable& routes_;
-    const TablePtr table_;
-    const ReadRouter::Wanted& wanted_;
-    std::map<PartitionId, OpenRead> streams_;  // by the first of their partitions
-    std::map<std::uint32_t, rpc::ReadResult> results_;
-    std::vector<PartitionId> unread_;
-};
-
-// What copies do not answer, for whatever reason, is left to those that lead.
-asio::awaitable<std::vector<PartitionId>> open_copies(const RouteTable& routes, Reading& reading,
-                                                      const TableMeta& table,
-                                                      const ReadRouter::Wanted& wanted,
-                                                      std::size_t bytes_each, rpc::Deadline deadline) {
-    std::map<NodeId, SlaveShare> shares;
-    std::vector<PartitionId> left;
-    for (const auto& entry : wanted.from) {
-        const PartitionId partition{entry.first};
-        auto copy = wanted.any->copy_of(routes, table, partition);
-        if (!copy) {
-            left.push_back(partition);
-            continue;
-        }
-        const auto epoch = copy->epoch;
-        auto& share = shares[copy->node];
-        share.route = std::move(*copy);
-        share.partitions.push_back({partition, epoch});
-    }
-    std::vector<Task> tasks;
-    for (auto& [node, share] : shares)
-        tasks.emplace_back(
-            [&routes, &reading, &left, &table, &share, bytes_each, deadline]() -> asio::awaitable<void> {
-                rpc::CallTrace trace;
-                const auto soon = std::min(deadline, steady_clock::now() + kCopyPatience);
-                Result<void> opened = make_error(ErrorCode::cancelled, "the read was cancelled");
-                Task attempt = [&]() -> asio::awaitable<void> {
-                    auto done = co_await reading.open(share, trace, bytes_each, soon, true);
-                    opened = std::move(done);
-                };
-                std::vector<LedPartition> asked;
-                for (const auto& part : share.partitions)
-                    asked.push_back({table.id, part.partition, share.route.node, part.leader_epoch, true});
-                (void)co_await run_while_led(routes, std::move(asked), std::move(attempt));
-                if (opened.has_value()) co_return;
-                const auto ids = share.ids();
-                left.insert(left.end(), ids.begin(), ids.end());
-            });
-    co_await run_all(std::move(tasks));
-    std::sort(left.begin(), left.end());
-    co_return left;
 }
 
 }  // namespace
@@ -403,7 +220,7 @@ asio::awaitable<Result<void>> ReadRouter::wait_for_offsets(TablePtr table, Offse
 asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr table, Wanted wanted,
                                                                        FrameSink sink,
                                                                        rpc::Deadline deadline) {
-    Reading reading(caller_.routes(), table, wanted);
+    LogReading reading(caller_.routes(), table, wanted);
     PartitionCaller::Call call;
     call.table = table;
     call.deadline = deadline;
@@ -415,7 +232,7 @@ asio::awaitable<Result<std::vector<rpc::ReadResult>>> ReadRouter::read(TablePtr 
     };
     call.failed = [&](const SlaveShare& share, const Error& error) { reading.failed(share.ids(), error); };
     if (wanted.any != nullptr) {
-        auto left = co_await open_copies(caller_.routes(), reading, *table, wanted, bytes_each, deadline);
+        auto left = co_await reading.open_copies(bytes_each, deadline);
         call.partitions = std::move(left);
     }
     // All slaves begin at once; their frames wait in the connections until it is their turn.
