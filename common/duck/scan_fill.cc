@@ -66,21 +66,43 @@ void fill_boolean(void* data, const ColumnView& view, const Range& range) {
         to[i] = view.fixed<std::uint8_t>(range.row(i)) != 0 ? 1 : 0;
 }
 
-void assign_string(duckdb_vector vector, duckdb_string_t* strings, idx_t at, std::string_view text) {
-    if (text.size() <= sizeof strings->value.inlined.inlined) {
-        auto& inlined = strings[at].value.inlined;
-        inlined.length = static_cast<std::uint32_t>(text.size());
-        std::memset(inlined.inlined, 0, sizeof inlined.inlined);
-        std::memcpy(inlined.inlined, text.data(), text.size());
-    } else {
-        duckdb_vector_assign_string_element_len(vector, at, text.data(), text.size());
+constexpr std::size_t kInlined = sizeof duckdb_string_t{}.value.inlined.inlined;
+
+// At most kInlined bytes of which all kInlined may be read: without a call for a few bytes.
+void assign_inlined(duckdb_string_t& to, const char* text, std::uint32_t size) {
+    static_assert(kInlined == 12);
+    std::uint64_t low;
+    std::uint32_t high;
+    std::memcpy(&low, text, sizeof low);
+    std::memcpy(&high, text + sizeof low, sizeof high);
+    if (size < 8) {
+        low &= (std::uint64_t{1} << (size * 8)) - 1;
+        high = 0;
+    } else if (size < kInlined) {
+        high &= (std::uint32_t{1} << ((size - 8) * 8)) - 1;
     }
+    auto& inlined = to.value.inlined;
+    inlined.length = size;
+    std::memcpy(inlined.inlined, &low, sizeof low);
+    std::memcpy(inlined.inlined + sizeof low, &high, sizeof high);
 }
 
 void fill_strings(duckdb_vector vector, const ColumnView& view, const Range& range) {
-    auto* strings = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector));
+    auto* strings = static_cast<duckdb_string_t*>(duckdb_vector_get_data(vector)) + range.to;
+    const char* const end = view.heap + view.heap_bytes;
     for (std::uint32_t i = 0; i < range.count; ++i) {
-        assign_string(vector, strings, range.to + i, view.bytes(range.row(i)));
+        const auto text = view.bytes(range.row(i));
+        const auto size = static_cast<std::uint32_t>(text.size());
+        if (size > kInlined) {
+            // Batches are looked through for UTF-8 when they come in.
+            duckdb_unsafe_vector_assign_string_element_len(vector, range.to + i, text.data(), size);
+        } else if (static_cast<std::size_t>(end - text.data()) >= kInlined) {
+            assign_inlined(strings[i], text.data(), size);
+        } else {
+            char padded[kInlined] = {};
+            std::memcpy(padded, text.data(), size);
+            assign_inlined(strings[i], padded, size);
+        }
     }
 }
 
