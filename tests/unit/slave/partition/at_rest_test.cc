@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include "slave/log/log_seal.h"
 #include "slave/partition/commit_mark.h"
 #include "slave/snapshot/manifest.h"
 #include "tests/support/eventually.h"
@@ -38,21 +39,42 @@ class AtRest : public PartitionFixture {
         EXPECT_LT(++calls_, UpkeepList::kRoundTicks) << "its turn of the round has come";
         return upkeep_->tick(now);
     }
+    // What the partition has begun has ended.
+    void wait_for_pools() {
+        for (auto* pool : {&background_, &compaction_}) {  // of one thread
+            std::promise<void> reached;
+            ASSERT_TRUE(pool->post([&] { reached.set_value(); }));
+            reached.get_future().wait();
+        }
+    }
     // Ticked until it wants no more.
     void settle() {
         for (int quiet = 0, i = 0; quiet < 2; ++i) {
             ASSERT_LT(i, 20) << "it is ticked for ever";
+            ASSERT_NO_FATAL_FAILURE(wait_for_pools());
             quiet = tick() == 0 ? quiet + 1 : 0;
-            std::this_thread::sleep_for(milliseconds(5));
         }
     }
     template <class Condition>
     bool tick_until(Condition condition) {
-        for (int i = 0; i < 25; ++i) {
+        for (int i = 0; i < 30; ++i) {
             tick();
-            if (eventually(condition, milliseconds(150))) return true;
+            if (eventually(condition, milliseconds(300))) return true;
         }
         return false;
+    }
+    static void flip_byte_at(const std::filesystem::path& path, std::uintmax_t at) {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekg(static_cast<std::streamoff>(at));
+        const auto before = static_cast<char>(file.get());
+        file.seekp(static_cast<std::streamoff>(at));
+        file.put(static_cast<char>(before ^ 0x55));
+    }
+    std::vector<std::filesystem::path> snapshots_with(const std::string& extension) const {
+        std::vector<std::filesystem::path> found;
+        for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/snapshots"))
+            if (entry.path().extension() == extension) found.push_back(entry.path());
+        return found;
     }
     void expect_rest() {
         for (int i = 0; i < 3; ++i)
@@ -84,7 +106,10 @@ class AtRest : public PartitionFixture {
         ASSERT_NO_FATAL_FAILURE(settle());
         EXPECT_EQ(partition_->history_start(), 0);
     }
-    std::string seal() const { return directory_ + "/log.seal"; }
+    Offset sealed_end() {
+        const auto seal = read_seal(posix_file_system(), {directory_ + "/log", table_.id, PartitionId{0}});
+        return seal.has_value() && *seal ? (*seal)->end_offset : 0;
+    }
 
     FaultyFileSystem disk_;
     std::size_t calls_ = 0;
@@ -95,9 +120,9 @@ TEST_F(AtRest, WhatIsWrittenIsSealedAndThenItIsLeftAlone) {
     expect_rest();
     append(rows_of(0, 3));
     EXPECT_EQ(tick(), 1u);
-    EXPECT_FALSE(std::filesystem::exists(seal())) << "it may be written to the next moment";
+    EXPECT_EQ(sealed_end(), 0) << "it may be written to the next moment";
     EXPECT_EQ(tick(), 1u);
-    EXPECT_TRUE(std::filesystem::exists(seal()));
+    EXPECT_EQ(sealed_end(), 3);
     ASSERT_NO_FATAL_FAILURE(settle());
     expect_rest();
     // Opened anew it is looked at once.
@@ -207,11 +232,8 @@ TEST_F(AtRest, DamageThatAReadFindsIsPutRight) {
     ASSERT_TRUE(partition_->flush().has_value());
     const auto rows = live();
     close();
-    for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/snapshots")) {
-        if (entry.path().extension() != ".parquet") continue;
-        std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-        file.seekp(static_cast<std::streamoff>(entry.file_size() / 3)).put('\x55');
-    }
+    for (const auto& path : snapshots_with(".parquet"))
+        flip_byte_at(path, std::filesystem::file_size(path) / 3);
     open_with_upkeep();
     ASSERT_NO_FATAL_FAILURE(settle());
     ASSERT_EQ(partition_->pin()->prove_files().error().code, ErrorCode::corrupt_data);
@@ -225,8 +247,9 @@ TEST_F(AtRest, AnIndexThatALookupFindsDamagedIsRebuilt) {
     ASSERT_TRUE(partition_->flush().has_value());
     ASSERT_GT(partition_->stats().flushed_end, 0);
     ASSERT_NO_FATAL_FAILURE(settle());
-    for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/snapshots"))
-        if (entry.path().extension() == ".kix") std::filesystem::resize_file(entry.path(), 4096);
+    for (const auto& path : snapshots_with(".kix"))
+        for (std::uintmax_t at = 64; at < std::filesystem::file_size(path); at += 16)
+            flip_byte_at(path, at);
     const auto find = [&] {
         ColumnBatchBuilder builder({{FieldId{1}, DataType{TypeKind::int64}}});
         builder.append_fixed(0, std::int64_t{7});

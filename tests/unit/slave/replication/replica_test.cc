@@ -70,6 +70,7 @@ TEST_F(ReplicaTest, ALeaderThatFailsBehindAHeartbeatIsHeardOfWithTheNext) {
     const auto proposals = ask();
     ASSERT_EQ(proposals.size(), 1u);
     EXPECT_TRUE(proposals[0].resigns);
+    disk_.set_fault(nullptr);
 }
 
 }  // namespace
