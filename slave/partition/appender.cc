@@ -323,16 +323,21 @@ Result<void> Appender::check_disk(std::size_t bytes) {
 }
 
 Error Appender::fail_service(const Error& error) {
-    const auto queue = queue_.lock();
-    if (!queue->failed) {
-        queue->failed = make_error(
-            ErrorCode::io_error, core_.label() +
-                                     " takes no writes until it is recovered from the disk, because a write "
-                                     "of its log failed: " +
-                                     error.to_text());
-        spdlog::error("partition: {}", queue->failed->to_text());
+    Error failed;
+    {
+        const auto queue = queue_.lock();
+        if (queue->failed) return *queue->failed;
+        failed = make_error(ErrorCode::io_error,
+                            core_.label() +
+                                " takes no writes until it is recovered from the disk, because a write "
+                                "of its log failed: " +
+                                error.to_text());
+        queue->failed = failed;
     }
-    return *queue->failed;
+    spdlog::error("partition: {}", failed.to_text());
+    if (const auto& upkeep = core_.upkeep()) upkeep->fail();
+    if (const auto gate = core_.gate()) gate->failed();
+    return failed;
 }
 
 std::optional<Error> Appender::failure() {

@@ -18,6 +18,8 @@ class CommitGate {
     // Everything below `end` is synced here. What is committed now: at most `end`, and never less than the
     // time before.
     virtual Offset synced(Offset end) = 0;
+    // The partition takes no writes any more, for an error of its disk.
+    virtual void failed() = 0;
     // Before records up to `visible_end` are served. NOT_LEADER: not by this copy, or not yet.
     virtual Result<void> check_serving(Offset visible_end) const = 0;
 };

@@ -101,6 +101,7 @@ void CompactionRunner::finish(const std::shared_ptr<Run>& run, const Result<void
         done(result);
     for (auto& done : afterwards)
         start(Scope::asked_for, std::move(done));
+    core_.wake();
     // Last: close() may let the partition go.
     const auto runs = runs_.lock();
     changed_.notify_all();
@@ -120,32 +121,43 @@ bool CompactionRunner::may_start() {
     return false;
 }
 
-bool CompactionRunner::history_may_start(std::chrono::steady_clock::time_point now) {
+UpkeepList::Clock::time_point CompactionRunner::history_not_before() const {
     const auto runs = runs_.lock();
-    return !runs->closing && runs->current == nullptr && now >= runs->history_not_before;
+    return runs->closing || runs->current != nullptr ? UpkeepList::kAtRest : runs->history_not_before;
 }
 
-void CompactionRunner::consider_idle(std::chrono::steady_clock::time_point now) {
-    const auto files = core_.state();
-    if (core_.derived_doubted.load() || files->files->has_doubted_index() ||
-        !replaceable_damage(core_, *files).empty())
-        start_repair(now);
-    if (history_may_start(now) && history_is_due(core_)) return start(Scope::history, nullptr);
+// Whatever it waits for that is not a time wakes the partition: the end of a run or repair, a write, a flush.
+UpkeepList::Clock::time_point CompactionRunner::consider_idle(UpkeepList::Clock::time_point now) {
+    const auto state = core_.state();
+    auto next = UpkeepList::kAtRest;
+    if (core_.derived_doubted.load() || state->files->has_doubted_index() ||
+        !replaceable_damage(core_, *state).empty())
+        next = start_repair(now);
+    if (const auto from = history_not_before(); from > now) {
+        next = std::min(next, from);
+    } else if (history_is_due(core_)) {
+        start(Scope::history, nullptr);
+        return next;
+    }
     const auto& policy = core_.options.compaction;
+    auto idle_since = now;
     {
         const auto runs = runs_.lock();
         const auto appends = core_.counters.appends.load();
-        if (appends != runs->appends_seen || runs->idle_since == std::chrono::steady_clock::time_point{}) {
+        if (appends != runs->appends_seen || runs->idle_since == UpkeepList::Clock::time_point{}) {
             runs->appends_seen = appends;
             runs->idle_since = now;
         }
-        if (policy.idle.count() == 0 || now - runs->idle_since < policy.idle) return;
+        idle_since = runs->idle_since;
     }
-    const auto state = core_.state();
-    if (!worth_when_idle(policy_files(*state->files), state->tail->rows, policy) || !may_start()) return;
+    if (policy.idle.count() == 0 || !worth_when_idle(policy_files(*state->files), state->tail->rows, policy))
+        return next;
+    if (now - idle_since < policy.idle) return std::min(next, idle_since + policy.idle);
+    if (!may_start()) return now;  // which counts what is skipped after a failure
     spdlog::info("compaction: {}, which nobody writes to, because of {}", core_.label(),
                  to_text(CompactionReason::dead_rows));
     start(Scope::idle, nullptr);
+    return next;
 }
 
 void CompactionRunner::consider() {
@@ -189,16 +201,18 @@ Result<void> CompactionRunner::repair_doubted() {
     return done;
 }
 
-void CompactionRunner::start_repair(std::chrono::steady_clock::time_point now) {
+UpkeepList::Clock::time_point CompactionRunner::start_repair(UpkeepList::Clock::time_point now) {
     {
         const auto runs = runs_.lock();
-        if (runs->closing || runs->repairing || now < runs->repair_not_before) return;
+        if (runs->closing || runs->repairing) return UpkeepList::kAtRest;
+        if (now < runs->repair_not_before) return runs->repair_not_before;
         runs->repairing = true;
     }
     const auto finish = [this](bool failed) {
         const auto runs = runs_.lock();
         runs->repairing = false;
         if (failed) runs->repair_not_before = std::chrono::steady_clock::now() + kRepairInterval;
+        core_.wake();
         changed_.notify_all();
     };
     auto* pool = core_.context.compaction_pool != nullptr ? core_.context.compaction_pool
@@ -213,6 +227,7 @@ void CompactionRunner::start_repair(std::chrono::steady_clock::time_point now) {
         finish(done.has_error());
     });
     if (!posted) finish(false);
+    return UpkeepList::kAtRest;
 }
 
 Result<CompactionOutput> CompactionRunner::merge(Run& own, std::optional<std::vector<FileEntry>> joined) {

@@ -34,8 +34,8 @@ class CompactionRunner {
     void consider();
     // Every now and then: the same when nothing has been written for a while, then with the tail. Also lets
     // go of log files that are no history any more, and rebuilds key indexes that were found damaged, and
-    // what was derived with them.
-    void consider_idle(std::chrono::steady_clock::time_point now);
+    // what was derived with them. Returns when to call it again (Partition::tick()).
+    UpkeepList::Clock::time_point consider_idle(UpkeepList::Clock::time_point now);
     // Stops a run, waits for it; later calls get UNAVAILABLE.
     void close();
 
@@ -54,7 +54,8 @@ class CompactionRunner {
     void start(Scope scope, std::function<void(Result<void>)> done);
     // False while one runs, and for the calls that are skipped after a failure.
     bool may_start();
-    bool history_may_start(std::chrono::steady_clock::time_point now);
+    // When a run for the history may begin; kAtRest: not before the one under way has ended.
+    UpkeepList::Clock::time_point history_not_before() const;
     void finish(const std::shared_ptr<Run>& run, const Result<void>& result);
     Result<void> run(Run& own);
     Result<void> run_join(Run& own);
@@ -66,7 +67,8 @@ class CompactionRunner {
     Result<bool> rewrote_inputs();
     // After a key index was found damaged.
     Result<void> repair_doubted();
-    void start_repair(std::chrono::steady_clock::time_point now);
+    // Returns when to call it again.
+    UpkeepList::Clock::time_point start_repair(UpkeepList::Clock::time_point now);
     Result<void> still_open();
     Result<void> commit(const CompactionOutput& output, Offset log_start);
     void remember(const CompactionOutput& output);

@@ -33,13 +33,14 @@ Offset EarlierStates::oldest(Offset otherwise) const {
     return otherwise;
 }
 
-void EarlierStates::expire(Clock::time_point now) {
+EarlierStates::Clock::time_point EarlierStates::expire(Clock::time_point now) {
     std::deque<Held> gone;
     const std::lock_guard lock(mutex_);
     while (!held_.empty() && held_.front().until <= now) {
         gone.push_back(std::move(held_.front()));
         held_.pop_front();
     }
+    return held_.empty() ? Clock::time_point::max() : held_.front().until;
 }
 
 void EarlierStates::clear() {

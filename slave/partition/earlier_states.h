@@ -25,7 +25,8 @@ class EarlierStates {
     std::shared_ptr<const PartitionState> at(Offset cut) const;
     // The oldest cut of all; `otherwise` without states.
     Offset oldest(Offset otherwise) const;
-    void expire(Clock::time_point now);
+    // Lets go of those whose time is over. When that of the next one is; time_point::max(): there is none.
+    Clock::time_point expire(Clock::time_point now);
     // The space of their files is wanted.
     void clear();
 

@@ -1,5 +1,7 @@
 #include "slave/partition/partition.h"
 
+#include <algorithm>
+#include <atomic>
 #include <future>
 #include <utility>
 
@@ -43,6 +45,7 @@ class WiredPartition : public Partition,
         compactions_->set_owner(weak_from_this());
         appender_->set_owner(weak_from_this());
         maintainer_->set_owner(weak_from_this());
+        core_.join_upkeep(weak_from_this());
         serving_ = true;
         maintainer_->schedule_flush();
         return {};
@@ -85,36 +88,31 @@ class WiredPartition : public Partition,
         auto held = core_.log().retain_from(from);
         return held.has_value() ? std::move(*held) : nullptr;
     }
-    Result<Export> export_files() override { return export_partition(core_); }
+    Result<Export> export_files() override { return looked_after(export_partition(core_)); }
     bool post(std::function<void()> work) override {
         return core_.context.storage_pool->post(std::move(work));
     }
-    std::shared_ptr<const ReadView> pin() const override {
-        return make_pinned_view(core_.state(), core_.context.chunk_guides);
-    }
+    std::shared_ptr<const ReadView> pin() const override { return make_pinned_view(core_); }
     Result<std::shared_ptr<const ReadView>> pin_at(Offset cut) const override {
-        return make_past_view(core_, core_.state(), cut);
+        return looked_after(make_past_view(core_, core_.state(), cut));
     }
-    void tick() override {
-        const auto now = std::chrono::steady_clock::now();
-        core_.earlier.expire(now);
-        maintainer_->retry_failed();
-        forget_batch_ids();
-        compactions_->consider_idle(now);
-        seal_at_rest();
-        mark_committed_in_time(now);
+    UpkeepList::Clock::time_point tick() override {
+        const auto now = UpkeepList::Clock::now();
+        if (closing_) return core_.earlier.expire(now);
+        return std::min({core_.earlier.expire(now), maintainer_->retry_failed(now), forget_batch_ids(now),
+                         compactions_->consider_idle(now), seal_at_rest(now), mark_committed_in_time(now)});
     }
     Offset first_offset() const override { return first_stored_offset(core_); }
     Offset history_start() const override {
         return std::min(core_.log().first_offset(), core_.state()->end_offset);
     }
     Result<Offset> offset_for_time(std::int64_t time_us) const override {
-        return find_offset_for_time(core_, time_us);
+        return looked_after(find_offset_for_time(core_, time_us));
     }
     Offset end_offset() const override { return core_.state()->end_offset; }
     Result<std::vector<ReadSlice>> read(Offset from, std::uint64_t max_rows,
                                         std::uint64_t max_bytes) const override {
-        return read_records(core_, from, max_rows, max_bytes);
+        return looked_after(read_records(core_, from, max_rows, max_bytes));
     }
     std::shared_ptr<void> notify_beyond(Offset beyond, std::function<void()> wake) override {
         return waits_->add(beyond, std::move(wake));
@@ -125,7 +123,9 @@ class WiredPartition : public Partition,
     CompressProgress compress_progress() const override { return compactions_->progress(); }
     Result<void> flush() override { return maintainer_->flush_closed_segments(end_offset()); }
     Result<CheckReport> check(const CheckOptions& options) override {
-        return check_partition(core_, options);
+        auto report = check_partition(core_, options);
+        core_.wake();
+        return report;
     }
     Result<ScrubReport> scrub(const ScrubOptions& options) override {
         auto report = scrub_partition(core_, options);
@@ -133,14 +133,19 @@ class WiredPartition : public Partition,
             core_.counters.scrubbed_bytes += report->bytes;
             core_.counters.scrub_findings += report->findings.size();
         }
+        if (report.has_error() || !report->findings.empty()) core_.wake();
         return report;
     }
-    void update_table(const TableMeta& table) override { core_.update_table(table); }
+    void update_table(const TableMeta& table) override {
+        core_.update_table(table);
+        core_.wake();
+    }
     std::optional<Error> write_failure() const override { return appender_->failure(); }
     bool can_be_reopened() override;
     PartitionStats stats() const override;
     void close() override {
         if (appender_ == nullptr) return;  // never started
+        closing_ = true;
         appender_->close();
         compactions_->close();
         maintainer_->close();
@@ -151,20 +156,33 @@ class WiredPartition : public Partition,
     }
 
   private:
-    void forget_batch_ids() {
+    // What a read finds damaged is put right by a tick.
+    template <class T>
+    Result<T> looked_after(Result<T> read) const {
+        if (read.has_error()) core_.wake();
+        return read;
+    }
+    // The parts of tick(): each returns when it is to be called again unless something is changed before.
+    UpkeepList::Clock::time_point forget_batch_ids(UpkeepList::Clock::time_point now) {
         const auto due = core_.batch_id_figures.expires_at_us.load();
-        if (due == 0 || core_.context.uptime_us() < due) return;
+        if (due == 0) return UpkeepList::kAtRest;
+        const auto uptime_us = core_.context.uptime_us();
+        if (uptime_us < due) return now + std::chrono::microseconds(due - uptime_us);
         auto hold = core_.exclusion.for_commit();
         hold->batch_ids.drop_expired();
         core_.note_tail_bytes(hold);
+        return now;  // the next file's time
     }
     // Nobody has written since the last tick: the seal costs two syncs, once.
-    void seal_at_rest() {
+    UpkeepList::Clock::time_point seal_at_rest(UpkeepList::Clock::time_point now) {
         const auto end = core_.progress().synced_end();
-        if (end != std::exchange(end_at_tick_, end) || end == sealed_at_rest_ || write_failure()) return;
+        const bool at_rest = end == std::exchange(end_at_tick_, end);
+        if (end == sealed_at_rest_ || write_failure()) return UpkeepList::kAtRest;
+        if (!at_rest) return now;
         auto hold = core_.exclusion.for_commit();
         seal_log(core_, *hold->log, PartitionLog::Seal::goes_on);
         sealed_at_rest_ = end;
+        return UpkeepList::kAtRest;
     }
     // What is committed is known also to the next life of a copy. With acknowledgements before the sync only
     // what a seal has synced.
@@ -180,16 +198,18 @@ class WiredPartition : public Partition,
             marked_ = committed;
     }
     // At once when all is committed and nobody writes.
-    void mark_committed_in_time(std::chrono::steady_clock::time_point now) {
-        if (core_.options.synced_is_committed || !core_.options.sync) return;
+    UpkeepList::Clock::time_point mark_committed_in_time(UpkeepList::Clock::time_point now) {
+        if (core_.options.synced_is_committed || !core_.options.sync) return UpkeepList::kAtRest;
         const auto committed = core_.progress().high_watermark();
-        const bool at_rest = committed == std::exchange(committed_at_tick_, committed) &&
-                             committed == core_.progress().log_end();
-        // Without the exclusion, since idle partitions are many.
-        if (committed == marked_ || (now < mark_due_ && !at_rest)) return;
+        const bool still = committed == std::exchange(committed_at_tick_, committed);
+        const bool all = committed == core_.progress().log_end();
+        if (committed == marked_ || write_failure()) return UpkeepList::kAtRest;
+        // Without the exclusion, since those that wait for other copies are many.
+        if (now < mark_due_ && !(still && all)) return all ? now : mark_due_;
         mark_due_ = now + kCommitMarkInterval;
         auto hold = core_.exclusion.for_commit();
         mark_committed();
+        return committed == marked_ ? UpkeepList::kAtRest : mark_due_;
     }
     void join_tail_budget() {
         if (core_.context.tail_budget == nullptr) return;
@@ -213,7 +233,8 @@ class WiredPartition : public Partition,
     std::unique_ptr<SnapshotMaintainer> maintainer_;
     std::unique_ptr<CompactionRunner> compactions_;
     std::atomic<bool> serving_{false};  // everything above is there
-    Offset end_at_tick_ = -1;           // of ticks only
+    std::atomic<bool> closing_{false};
+    Offset end_at_tick_ = -1;  // of ticks only
     Offset sealed_at_rest_ = -1;
     Offset committed_at_tick_ = -1;  // of ticks only
     std::atomic<Offset> marked_{0};  // written under the exclusion

@@ -23,6 +23,7 @@
 #include "slave/partition/read_slice.h"
 #include "slave/partition/read_view.h"
 #include "slave/partition/scrub.h"
+#include "slave/partition/upkeep_list.h"
 
 namespace dl::slave {
 
@@ -111,9 +112,11 @@ class Partition {
     // so that who owns the partition may close it and open another one in its place. Blocks.
     virtual bool can_be_reopened() { return false; }
 
-    // Called every few seconds: lets go of what is held for a while only, compacts when nobody writes.
-    // Removes files, does not wait for a compaction.
-    virtual void tick() {}
+    // Lets go of what is held for a while only, compacts when nobody writes, seals a log at rest. Removes
+    // files, does not wait for a compaction. One call at a time, as often as upkeep_list.h says: every second
+    // while something goes on. Returns when it is to be called again, unless the partition is woken before;
+    // UpkeepList::kAtRest: there is no such time.
+    virtual UpkeepList::Clock::time_point tick() { return UpkeepList::kAtRest; }
     virtual void update_table(const TableMeta& table) = 0;
     virtual PartitionStats stats() const = 0;
     // Drains appends, syncs, closes files. Idempotent; later calls get UNAVAILABLE.

@@ -104,6 +104,12 @@ void PartitionCore::note_tail_bytes(WriterExclusion::Hold& hold) {
     if (tail_share != nullptr) tail_share->set(bytes);
 }
 
+void PartitionCore::join_upkeep(std::weak_ptr<Partition> self) {
+    if (context.upkeep == nullptr) return;
+    upkeep_ = context.upkeep->join(table()->id, id, std::move(self));
+    exclusion.set_released([member = upkeep_.get()] { member->wake(); });
+}
+
 Result<void> PartitionCore::make_log_durable(Offset from) const {
     if (options.sync) return {};
     for (const auto& segment : log().segments()) {

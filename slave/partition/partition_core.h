@@ -16,6 +16,7 @@
 #include "slave/partition/log_progress.h"
 #include "slave/partition/partition.h"
 #include "slave/partition/tail_budget.h"
+#include "slave/partition/upkeep_list.h"
 #include "slave/partition/writer_exclusion.h"
 #include "slave/snapshot/file_set.h"
 #include "slave/snapshot/snapshot_publisher.h"
@@ -88,6 +89,15 @@ class PartitionCore {
     // After the tail, what is unapplied or the batch ids in memory grew or shrank: for the limits on them.
     void note_tail_bytes(WriterExclusion::Hold& hold);
 
+    // Behind what changes what a tick has to do, other than under the exclusion, which wakes by itself.
+    void wake() const {
+        if (upkeep_ != nullptr) upkeep_->wake();
+    }
+    // The partition can be ticked; before it is shared.
+    void join_upkeep(std::weak_ptr<Partition> self);
+    // nullptr: nobody is told. Valid as long as it is held.
+    const std::shared_ptr<UpkeepList::Member>& upkeep() const { return upkeep_; }
+
     // Syncs the log from `from` on. Without a sync per append, a persisted mark could outlive the record that
     // made it; with it this has nothing to do.
     Result<void> make_log_durable(Offset from) const;
@@ -127,6 +137,7 @@ class PartitionCore {
     std::mutex commit_mutex_;
     std::unique_ptr<SnapshotPublisher> publisher_;
     SharedLog* log_ = nullptr;  // the exclusion's
+    std::shared_ptr<UpkeepList::Member> upkeep_;
 
     mutable std::mutex mutex_;
     std::shared_ptr<const TableMeta> table_;

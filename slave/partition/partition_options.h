@@ -20,6 +20,7 @@ class ChunkGuideCache;
 class DiskReserve;
 class IoBudget;
 class TailBudget;
+class UpkeepList;
 
 struct PartitionOptions {
     std::uint64_t segment_bytes = 64u << 20;
@@ -56,6 +57,7 @@ struct PartitionContext {
     std::shared_ptr<DiskReserve> disk_reserve;  // of the partition's disk; nullptr: one of its own
     ChunkGuideCache* chunk_guides = nullptr;    // for lookups by key; nullptr: nothing is kept between them
     BatchIdBudget* batch_id_budget = nullptr;   // nullptr: no limit
+    std::shared_ptr<UpkeepList> upkeep;         // of the partition's disk; nullptr: it is ticked anyhow
     std::function<std::int64_t()> now_us;       // wall clock, microseconds UTC
     std::function<std::int64_t()> uptime_us;    // never goes back; empty: the steady clock
 };

@@ -35,13 +35,19 @@ class PastRows : public RowFilter {
 
 class PastView : public ReadView {
   public:
-    PastView(std::shared_ptr<const PartitionState> state, Offset cut, std::vector<ViewFile> files)
-        : state_(std::move(state)), cut_(cut), files_(std::move(files)) {}
+    PastView(std::shared_ptr<const PartitionState> state, Offset cut, std::vector<ViewFile> files,
+             std::shared_ptr<UpkeepList::Member> upkeep)
+        : state_(std::move(state)), cut_(cut), files_(std::move(files)), upkeep_(std::move(upkeep)) {}
     Offset end_offset() const override { return cut_; }
     const std::vector<ViewFile>& files() const override { return files_; }
     Result<void> prove_files() const override {
-        for (const auto& entry : state_->files->entries())
-            if (entry.file->info().first_offset < cut_) DL_TRY(entry.file->prove());
+        for (const auto& entry : state_->files->entries()) {
+            if (entry.file->info().first_offset >= cut_) continue;
+            if (auto proven = entry.file->prove(); proven.has_error()) {
+                if (upkeep_ != nullptr) upkeep_->wake();
+                return proven;
+            }
+        }
         return {};
     }
     std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
@@ -59,6 +65,7 @@ class PastView : public ReadView {
     std::shared_ptr<const PartitionState> state_;
     Offset cut_;
     std::vector<ViewFile> files_;
+    std::shared_ptr<UpkeepList::Member> upkeep_;
 };
 
 // What becomes of the files of a state when it is looked at from an earlier cut.
@@ -219,7 +226,7 @@ Result<std::shared_ptr<const ReadView>> make_past_view(const PartitionCore& core
     DL_CHECK(cut >= oldest_cut(*state) && cut <= state->end_offset, "INV-7 the state can answer the cut");
     DL_TRY_ASSIGN(auto files, PastFiles(core, *state, cut).make());
     return std::shared_ptr<const ReadView>(
-        std::make_shared<const PastView>(std::move(state), cut, std::move(files)));
+        std::make_shared<const PastView>(std::move(state), cut, std::move(files), core.upkeep()));
 }
 
 }  // namespace dl::slave

@@ -12,8 +12,8 @@ namespace {
 
 class PinnedView : public ReadView {
   public:
-    PinnedView(std::shared_ptr<const PartitionState> state, ChunkGuideCache* guides)
-        : state_(std::move(state)), guides_(guides) {
+    explicit PinnedView(const PartitionCore& core)
+        : state_(core.state()), guides_(core.context.chunk_guides), upkeep_(core.upkeep()) {
         DL_CHECK(state_ != nullptr && state_->files != nullptr && state_->tail != nullptr,
                  "INV-7 a view has files and tail of one instant");
     }
@@ -25,7 +25,10 @@ class PinnedView : public ReadView {
     }
     Result<void> prove_files() const override {
         for (const auto& entry : state_->files->entries())
-            DL_TRY(entry.file->prove());
+            if (auto proven = entry.file->prove(); proven.has_error()) {
+                wake();
+                return proven;
+            }
         return {};
     }
     std::shared_ptr<ScanSource> tail(std::vector<ScanColumn> columns) const override {
@@ -48,10 +51,15 @@ class PinnedView : public ReadView {
     }
     Result<std::vector<ScanUnit>> find_rows(std::span<const Hash128> keys,
                                             std::span<const Field> fields) const override {
-        return find_key_rows(*state_, keys, fields, guides_);
+        auto found = find_key_rows(*state_, keys, fields, guides_);
+        if (found.has_error()) wake();
+        return found;
     }
 
   private:
+    void wake() const {
+        if (upkeep_ != nullptr) upkeep_->wake();
+    }
     void list_files() const {
         for (const auto& entry : state_->files->entries()) {
             ViewFile file;
@@ -67,15 +75,15 @@ class PinnedView : public ReadView {
 
     std::shared_ptr<const PartitionState> state_;
     ChunkGuideCache* guides_;
+    std::shared_ptr<UpkeepList::Member> upkeep_;
     mutable std::once_flag files_made_;
     mutable std::vector<ViewFile> files_;
 };
 
 }  // namespace
 
-std::shared_ptr<const ReadView> make_pinned_view(std::shared_ptr<const PartitionState> state,
-                                                 ChunkGuideCache* guides) {
-    return std::make_shared<const PinnedView>(std::move(state), guides);
+std::shared_ptr<const ReadView> make_pinned_view(const PartitionCore& core) {
+    return std::make_shared<const PinnedView>(core);
 }
 
 }  // namespace dl::slave

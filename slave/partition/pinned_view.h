@@ -1,4 +1,4 @@
-// ReadView over one published state of a partition.
+// ReadView over the newest published state of a partition. What it finds damaged wakes the partition.
 #pragma once
 
 #include <memory>
@@ -7,8 +7,6 @@
 
 namespace dl::slave {
 
-// `guides` (may be null) outlives the view.
-std::shared_ptr<const ReadView> make_pinned_view(std::shared_ptr<const PartitionState> state,
-                                                 ChunkGuideCache* guides);
+std::shared_ptr<const ReadView> make_pinned_view(const PartitionCore& core);
 
 }  // namespace dl::slave

@@ -32,13 +32,14 @@ void SnapshotMaintainer::make_room() {
     schedule_flush();
 }
 
-void SnapshotMaintainer::retry_failed() {
+UpkeepList::Clock::time_point SnapshotMaintainer::retry_failed(UpkeepList::Clock::time_point now) {
     {
         const auto schedule = schedule_.lock();
-        if (!schedule->failure || std::chrono::steady_clock::now() - schedule->failed_at < kRetryInterval)
-            return;
+        if (!schedule->failure) return UpkeepList::kAtRest;
+        if (now - schedule->failed_at < kRetryInterval) return schedule->failed_at + kRetryInterval;
     }
     schedule_flush();
+    return UpkeepList::kAtRest;  // one that fails again wakes the partition
 }
 
 void SnapshotMaintainer::note_flush(const Result<void>& flushed) {
@@ -51,6 +52,7 @@ void SnapshotMaintainer::note_flush(const Result<void>& flushed) {
         }
     }
     if (core_.tail_share != nullptr) core_.tail_share->set_failing(flushed.has_error());
+    if (flushed.has_error()) core_.wake();
 }
 
 Result<void> SnapshotMaintainer::close_active_segment() {

@@ -29,8 +29,8 @@ class SnapshotMaintainer {
     // The same, and when no segment is closed yet the active one is: its memory is wanted. Shortly after a
     // flush that failed the writers that wait are told so instead of writing much in vain.
     void make_room();
-    // Every now and then: tries again what failed.
-    void retry_failed();
+    // Every now and then: tries again what failed. Returns when to call it again (Partition::tick()).
+    UpkeepList::Clock::time_point retry_failed(UpkeepList::Clock::time_point now);
     // Closes the active segment of log and tail if it has rows, so that flush_closed_segments() takes it.
     Result<void> close_active_segment();
     // Flushes the closed segments that begin below `until`, on this thread.

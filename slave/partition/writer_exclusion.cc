@@ -28,6 +28,7 @@ void WriterExclusion::release() {
         held_ = false;
     }
     free_.notify_all();
+    if (released_) released_();
 }
 
 }  // namespace dl::slave

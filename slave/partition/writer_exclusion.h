@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 
@@ -45,6 +46,8 @@ class WriterExclusion {
         WriterExclusion* owner_;
     };
     explicit WriterExclusion(LogProgress& progress) : state_{.log = nullptr, .progress = progress} {}
+    // Called behind every Hold, when it is given back; before the first that others can take.
+    void set_released(std::function<void()> released) { released_ = std::move(released); }
     [[nodiscard]] Hold for_group();
     [[nodiscard]] Hold for_commit();
 
@@ -54,6 +57,7 @@ class WriterExclusion {
     std::condition_variable free_;
     bool held_ = false;
     int commits_waiting_ = 0;
+    std::function<void()> released_;
     WriterState state_;
 };
 

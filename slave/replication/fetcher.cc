@@ -77,8 +77,6 @@ void Fetcher::follow(std::vector<std::shared_ptr<Replica>> replicas) {
         const auto known = following_.find(ref);
         if (known != following_.end() && known->second.replica == replica) {
             next.emplace(ref, std::move(known->second));
-            // It may have a newer epoch.
-            next.at(ref).changed = true;
             continue;
         }
         Following fresh;
@@ -88,6 +86,13 @@ void Fetcher::follow(std::vector<std::shared_ptr<Replica>> replicas) {
     for (const auto& [ref, one] : following_)
         if (!next.contains(ref)) left_.insert(ref);
     following_ = std::move(next);
+    tell_all();  // some may have a newer epoch
+}
+
+void Fetcher::tell_all() {
+    to_tell_.clear();
+    for (const auto& [ref, one] : following_)
+        to_tell_.emplace_hint(to_tell_.end(), ref);
 }
 
 void Fetcher::start() {
@@ -151,16 +156,18 @@ rpc::FetchRequest Fetcher::next_request() {
         if (session_ == 0) {
             number_ = 0;
             left_.clear();
-            for (auto& [ref, one] : following_)
-                one.changed = true;
+            tell_all();
         }
         request.left.assign(left_.begin(), left_.end());
         if (request.left.size() > rpc::FetchRequest::kPositionsMax)
             request.left.resize(rpc::FetchRequest::kPositionsMax);
         for (const auto& ref : request.left)
             left_.erase(ref);
-        for (auto& [ref, one] : following_) {
-            if (!one.changed || one.refilled) continue;
+        for (auto next = to_tell_.begin(); next != to_tell_.end();) {
+            const auto at = next++;
+            const auto& ref = *at;
+            auto& one = following_.at(ref);
+            if (one.refilled) continue;
             if (one.not_before > now) {
                 wait = std::min(wait, std::chrono::ceil<milliseconds>(one.not_before - now));
                 continue;
@@ -181,8 +188,8 @@ rpc::FetchRequest Fetcher::next_request() {
                 wait = milliseconds(0);
                 break;
             }
-            one.changed = false;
             asked.push_back(one.replica);
+            to_tell_.erase(at);
         }
     }
     for (const auto& replica : asked) {
@@ -264,7 +271,7 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
     const auto found = following_.find(ref);
     if (found == following_.end()) return;
     auto& one = found->second;
-    one.changed = true;
+    to_tell_.insert(ref);
     if (taken.has_value()) {
         one.trouble.clear();
         one.not_before = {};
@@ -340,7 +347,7 @@ void Fetcher::end_refill(const std::shared_ptr<Replica>& replica, const Result<v
         one.meter.reset();
         one.trouble =
             refilled.has_error() ? "it could not be made anew: " + refilled.error().to_text() : std::string();
-        one.changed = true;
+        to_tell_.insert(replica->ref());
         one.not_before = steady_clock::now() + (refilled.has_error() ? kRefillPause : milliseconds(0));
     }
     ended_changed_.notify_all();

@@ -53,7 +53,6 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   private:
     struct Following {
         std::shared_ptr<Replica> replica;
-        bool changed = true;    // its position is to be told
         bool refilled = false;  // it is being made anew
         std::chrono::steady_clock::time_point not_before{};
         ErrorCode last_error = ErrorCode::internal;  // logged
@@ -63,6 +62,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     };
     boost::asio::awaitable<void> run();
     boost::asio::awaitable<Result<void>> fetch();
+    void tell_all();  // under the mutex
     rpc::FetchRequest next_request();
     boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
     void took(const rpc::ReplicaRef& ref, const Result<void>& taken);
@@ -81,6 +81,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     mutable std::mutex mutex_;
     std::condition_variable ended_changed_;
     std::map<rpc::ReplicaRef, Following> following_;
+    std::set<rpc::ReplicaRef> to_tell_;  // of those: whose positions are to be told
     std::set<rpc::ReplicaRef> left_;
     bool started_ = false, stopping_ = false, ended_ = false, refilling_ = false;
     std::shared_ptr<AsyncEvent> stop_;

@@ -56,6 +56,7 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     Result<void> check_writable() const override;
     void appended(Offset end) override;
     Offset synced(Offset end) override;
+    void failed() override { unsettle(); }
     Result<void> check_serving(Offset visible_end) const override;
 
     struct Position {
@@ -94,7 +95,7 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
         bool settled = false;
     };
     Asked ask();
-    // Its partition may have failed by itself. Every second or so.
+    // Its partition may have failed, and nobody said so. Every now and then.
     void look_for_failure();
     // What it has, for an election.
     rpc::CopyReport copy_report() const;

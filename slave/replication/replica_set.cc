@@ -153,6 +153,9 @@ void ReplicaSet::tick() {
     const std::lock_guard one_at_a_time(assigning_);
     // First: what changes from here on is seen by the next tick.
     const auto changes = store_.changes();
+    for (const auto& replica : next_of_round())
+        replica->look_for_failure();
+    if (changes == std::exchange(changes_seen_, changes)) return;
     std::vector<std::shared_ptr<Replica>> replicas;
     {
         const std::shared_lock lock(mutex_);
@@ -161,11 +164,20 @@ void ReplicaSet::tick() {
             replicas.push_back(replica);
     }
     for (const auto& replica : replicas)
-        replica->look_for_failure();
-    if (changes == std::exchange(changes_seen_, changes)) return;
-    for (const auto& replica : replicas)
         bind(*replica);
     follow();
+}
+
+std::vector<std::shared_ptr<Replica>> ReplicaSet::next_of_round() {
+    std::vector<std::shared_ptr<Replica>> replicas;
+    const std::shared_lock lock(mutex_);
+    auto next = replicas_.upper_bound(round_at_);
+    for (auto count = (replicas_.size() + kRoundTicks - 1) / kRoundTicks; count > 0; --count, ++next) {
+        if (next == replicas_.end()) next = replicas_.begin();
+        replicas.push_back(next->second);
+        round_at_ = next->first;
+    }
+    return replicas;
 }
 
 std::optional<CopyStore::Opened> ReplicaSet::look_up(Replica& replica) const {

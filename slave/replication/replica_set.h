@@ -59,7 +59,8 @@ class ReplicaSet {
     FileExports& exports() { return exports_; }
     const std::string& process() const { return process_; }
 
-    // Looks for partitions that were opened anew, came or went. Every second or so; blocks.
+    // Looks for partitions that were opened anew, came or went. Every second or so; blocks. While nothing
+    // changes a call looks at one copy in kRoundTicks, for failures that nobody has told it.
     void tick();
     // The copy of this node, which is to be one no longer: removed from the disk, durable on return, also
     // when it is gone already; blocks. INVALID_REQUEST when a newer placement than the one named has been
@@ -81,7 +82,9 @@ class ReplicaSet {
     void stop();
 
   private:
+    static constexpr std::size_t kRoundTicks = 60;
     rpc::CopyReport copy_report(const rpc::ReplicaRef& ref) const;
+    std::vector<std::shared_ptr<Replica>> next_of_round();
     std::optional<CopyStore::Opened> look_up(Replica& replica) const;
     void bind(Replica& replica);
     // Under mutex_: it is not of the digest any more.
@@ -105,6 +108,7 @@ class ReplicaSet {
 
     std::mutex assigning_;
     std::uint64_t changes_seen_ = 0;  // of the store, by tick()
+    rpc::ReplicaRef round_at_;        // by tick(): the last one that was looked at
     mutable std::shared_mutex mutex_;
     std::map<rpc::ReplicaRef, std::shared_ptr<Replica>> replicas_;
     std::map<rpc::ReplicaRef, std::uint32_t> versions_;  // of the digest

@@ -35,6 +35,7 @@ PartitionContext PartitionRegistry::context_of(std::size_t directory) const {
              "every partition lies in a directory of this node");
     auto context = context_;
     context.disk_reserve = reserves_[directory];
+    context.upkeep = upkeep_[directory];
     if (!pools_.empty()) {
         const auto& pools = pools_[directory];
         context.storage_pool = pools.storage;
@@ -149,34 +150,19 @@ void PartitionRegistry::close_partitions(const std::map<TableId, Table>& tables)
 }
 
 void PartitionRegistry::tick() {
-    std::vector<std::vector<std::shared_ptr<Partition>>> by_directory(directories_.size());
-    std::vector<Failed> failed;
-    {
-        std::shared_lock lock(mutex_);
-        for (const auto& [id, table] : tables_)
-            for (const auto& [partition, slot] : table.slots)
-                if (slot.partition) {
-                    by_directory[slot.directory].push_back(slot.partition);
-                    if (slot.partition->write_failure()) failed.push_back({id, partition, slot.partition});
-                } else if (slot.placed && is_of_disk(slot.failure)) {
-                    failed.push_back({id, partition, nullptr});
-                }
-    }
-    for (std::size_t i = 0; i < by_directory.size(); ++i) {
-        const auto tick_all = [partitions = std::move(by_directory[i])] {
-            for (const auto& partition : partitions)
-                partition->tick();
-        };
+    for (std::size_t i = 0; i < upkeep_.size(); ++i) {
+        const auto tick_due = [upkeep = upkeep_[i]] { upkeep->tick(UpkeepList::Clock::now()); };
         if (pools_.empty()) {
-            tick_all();
+            tick_due();
         } else if (!ticking_[i]->exchange(true)) {
-            const bool posted = pools_[i].background->post([tick_all, ticking = ticking_[i]] {
-                tick_all();
+            const bool posted = pools_[i].background->post([tick_due, ticking = ticking_[i]] {
+                tick_due();
                 ticking->store(false);
             });
             if (!posted) ticking_[i]->store(false);
         }
     }
+    auto failed = failed_partitions();
     if (failed.empty()) return;
     reopening_.tick([this, failed = std::move(failed)] {
         bool all = true;
@@ -184,6 +170,38 @@ void PartitionRegistry::tick() {
             all = reopen(one) && all;
         return all;
     });
+}
+
+std::vector<PartitionRegistry::Failed> PartitionRegistry::failed_partitions() {
+    std::vector<Failed> failed;
+    for (const auto& upkeep : upkeep_)
+        for (auto& one : upkeep->failed())
+            failed.push_back(std::move(one));
+    look_for_unopened();
+    for (const auto& [table, id] : unopened_)
+        failed.push_back({table, id, nullptr});
+    if (failed.empty()) return failed;
+    // Some have been replaced, and somebody still reads from them.
+    const std::shared_lock lock(mutex_);
+    std::erase_if(failed, [this](const Failed& one) {
+        const auto table = tables_.find(one.table);
+        if (table == tables_.end()) return true;
+        const auto slot = table->second.slots.find(one.id);
+        return slot == table->second.slots.end() || slot->second.partition != one.partition;
+    });
+    return failed;
+}
+
+void PartitionRegistry::look_for_unopened() {
+    // First: what changes from here on is seen by the next tick.
+    const auto changes = changes_.load();
+    if (changes == std::exchange(unopened_as_of_, changes)) return;
+    unopened_.clear();
+    const std::shared_lock lock(mutex_);
+    for (const auto& [id, table] : tables_)
+        for (const auto& [partition, slot] : table.slots)
+            if (slot.partition == nullptr && slot.placed && is_of_disk(slot.failure))
+                unopened_.emplace_back(id, partition);
 }
 
 bool PartitionRegistry::reopen(const Failed& failed) {

@@ -13,12 +13,14 @@
 #include <optional>
 #include <set>
 #include <shared_mutex>
+#include <utility>
 #include <vector>
 
 #include "common/async/worker_pool.h"
 #include "common/base/check.h"
 #include "slave/handlers/table_registry.h"
 #include "slave/partition/disk_reserve.h"
+#include "slave/partition/upkeep_list.h"
 #include "slave/replication/copy_store.h"
 #include "slave/server/data_directory.h"
 #include "slave/server/retry_thread.h"
@@ -45,11 +47,12 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
           context_(std::move(context)),
           pools_(std::move(pools)) {
         DL_CHECK(pools_.empty() || pools_.size() == directories_.size(), "a directory has its threads");
-        for (const auto& directory : directories_)
+        for (const auto& directory : directories_) {
             reserves_.push_back(std::make_shared<DiskReserve>(*context_.files, directory->path(),
                                                               options_.free_disk_bytes_min));
-        for (std::size_t i = 0; i < directories_.size(); ++i)
+            upkeep_.push_back(std::make_shared<UpkeepList>());
             ticking_.push_back(std::make_shared<std::atomic<bool>>(false));
+        }
     }
 
     struct Recovered {
@@ -60,10 +63,11 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     // Opens everything in the directories, `threads` partitions at a time. Errors only of the directories
     // themselves.
     Result<Recovered> recover(std::size_t threads);
-    // Partition::tick() of all; with pools of their own each directory's on its background pool, unless it
-    // has not come to the one before. What takes no writes after an error of its disk is closed and
-    // recovered, on a thread of its own, once the disk answers again; until then it serves reads. What could
-    // not be opened for such an error is opened again there.
+    // Partition::tick() of those that want one (upkeep_list.h); with pools of their own each directory's on
+    // its background pool, unless it has not come to the one before. What takes no writes after an error of
+    // its disk is closed and recovered, on a thread of its own, once the disk answers again; until then it
+    // serves reads. What could not be opened for such an error is opened again there. Every second or so, one
+    // call at a time.
     void tick();
     // Closes all partitions; nothing is found any more.
     void close();
@@ -124,11 +128,9 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     };
     // A partition that has left service for writes, or (nullptr) could not be opened for an error of its
     // disk.
-    struct Failed {
-        TableId table;
-        PartitionId id;
-        std::shared_ptr<Partition> partition;
-    };
+    using Failed = UpkeepList::Failed;
+    std::vector<Failed> failed_partitions();
+    void look_for_unopened();
     static void close_partitions(const std::map<TableId, Table>& tables);
     // False: it is tried again later.
     bool reopen(const Failed& failed);
@@ -162,8 +164,12 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     TableId highest_seen_;                                // at the start, under mutex_
     std::map<TableId, TableScan::LeftOut> left_out_;      // fixed after the start
     std::vector<std::shared_ptr<DiskReserve>> reserves_;  // by directory
+    std::vector<std::shared_ptr<UpkeepList>> upkeep_;     // by directory
     // By directory: ticks are waiting or running. Shared with the task, which may outlive a close().
     std::vector<std::shared_ptr<std::atomic<bool>>> ticking_;
+    // Of tick() alone: what could not be opened for an error of its disk, as of so many changes.
+    std::vector<std::pair<TableId, PartitionId>> unopened_;
+    std::uint64_t unopened_as_of_ = 0;
 
     RetryThread reopening_;  // last: it ends before what it uses
 };

@@ -186,6 +186,7 @@ TEST_F(HighWatermark, AClosedPartitionIsGivenBackWithItsGate) {
         Result<void> check_writable() const override { return {}; }
         void appended(Offset) override {}
         Offset synced(Offset end) override { return end; }
+        void failed() override {}
         Result<void> check_serving(Offset) const override { return {}; }
     };
     auto gate = std::make_shared<Gate>();

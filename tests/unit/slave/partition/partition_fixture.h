@@ -97,6 +97,7 @@ class PartitionFixture : public ::testing::Test {
         context.batch_id_budget = batch_id_budget_.get();
         context.now_us = [this] { return now_us_ += 1000; };
         context.uptime_us = [this] { return uptime_us_.load(); };
+        context.upkeep = upkeep_;
         return Partition::open(directory_, table_, PartitionId{0}, options_, context);
     }
     void open() {
@@ -240,6 +241,7 @@ class PartitionFixture : public ::testing::Test {
     std::unique_ptr<IoBudget> compaction_budget_;
     std::unique_ptr<TailBudget> tail_budget_;
     std::unique_ptr<BatchIdBudget> batch_id_budget_;
+    std::shared_ptr<UpkeepList> upkeep_;  // nullptr: tests tick the partition themselves
     std::shared_ptr<DuckDatabase> database_, compaction_database_;
     std::atomic<std::int64_t> now_us_{1'700'000'000'000'000};
     std::atomic<std::int64_t> uptime_us_{5'000'000};

@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/duck/parquet_file.h"
+#include "slave/log/log_seal.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/unit/slave/handlers/fake_slave.h"
 
@@ -145,6 +146,25 @@ TEST_F(PartitionRegistryTest, NoFailingCallAtStartRemovesAnything) {
     EXPECT_EQ(node->recovered->failed, 0u);
     EXPECT_EQ(node->recovered->rows, 15u);
     EXPECT_TRUE(node->recovered->set_aside.empty());
+    node->registry->close();
+}
+
+TEST_F(PartitionRegistryTest, WhatIsWrittenIsSealedWithinThreeTicks) {
+    auto node = start();
+    ASSERT_TRUE(node->registry->create(make_table(1, 2), partitions(2), false, kGoOn).has_value());
+    for (int i = 0; i < 5; ++i)
+        node->registry->tick();
+    append(*node->registry, 0);
+    append(*node->registry, 1);
+    const auto sealed_end = [&](const std::string& log, std::uint32_t partition) {
+        const auto seal = read_seal(files_, {log, TableId{1}, PartitionId{partition}});
+        return seal.has_value() && *seal ? (*seal)->end_offset : 0;
+    };
+    EXPECT_EQ(sealed_end("/a/tables/t1/p0/log", 0), 0);
+    for (int i = 0; i < 3; ++i)
+        node->registry->tick();
+    EXPECT_EQ(sealed_end("/a/tables/t1/p0/log", 0), 5);
+    EXPECT_EQ(sealed_end("/b/tables/t1/p1/log", 1), 5);
     node->registry->close();
 }
 
