@@ -1,5 +1,8 @@
 #include "common/duck/select_ast.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "common/base/limits.h"
 #include "common/duck/engine_message.h"
 #include "common/duck/few_rows.h"
@@ -118,6 +121,41 @@ Result<SelectAst> SelectAst::parse(DuckDatabase& database, std::string_view sql)
     if (!ast.tree_.contains("statements") || ast.tree_["statements"].size() != 1) {
         return make_error(ErrorCode::not_supported, "one statement at a time; send them one after the other");
     }
+    return ast;
+}
+
+namespace {
+
+// Whether a list that was cut is, or is in, a column of a result: its text may be the name.
+bool names_a_column(const nlohmann::json& tree, const ShortLists& lists, bool in_columns) {
+    if (tree.is_string() || tree.is_number_integer()) {
+        if (!in_columns) return false;
+        const auto value = tree.is_string() ? "'" + tree.get<std::string>() + "'" : tree.dump();
+        return std::ranges::any_of(lists.rests, [&](const auto& rest) { return rest.mark == value; });
+    }
+    if (tree.is_object()) {
+        const auto items = tree.items();
+        return std::any_of(items.begin(), items.end(), [&](const auto& item) {
+            return names_a_column(item.value(), lists, in_columns || item.key() == "select_list");
+        });
+    }
+    return tree.is_array() && std::ranges::any_of(tree, [&](const auto& element) {
+               return names_a_column(element, lists, in_columns);
+           });
+}
+
+}  // namespace
+
+Result<SelectAst> SelectAst::parse_short(DuckDatabase& database, std::string_view sql) {
+    auto lists = with_short_lists(sql);
+    if (!lists) return parse(database, sql);
+    DL_TRY(check_sql_text(sql));
+    auto ast = parse(database, lists->text);
+    // Errors quote the text and count its bytes.
+    if (!ast || names_a_column(ast->tree_, *lists, false)) return parse(database, sql);
+    lists->text = std::exchange(ast->text_, std::string());
+    ast->text_ = lists->in_full(lists->text);
+    ast->lists_ = std::move(lists);
     return ast;
 }
 

@@ -5,11 +5,15 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/duck/duck_database.h"
+#include "common/duck/short_lists.h"
 
 namespace dl {
 
@@ -19,9 +23,15 @@ class SelectAst {
     // with an optional EXPLAIN in front; LIMIT_EXCEEDED for text that would take the parser too long
     // (nesting, see sql_limits.h).
     static Result<SelectAst> parse(DuckDatabase& database, std::string_view sql);
+    // The same for who asks for no values: the tree has the first values of long lists only (short_lists.h),
+    // and text that is made of it is to be brought through in_full() before it runs.
+    static Result<SelectAst> parse_short(DuckDatabase& database, std::string_view sql);
     Result<std::string> to_sql(DuckDatabase& database) const;
     // The SELECT as it was written, without EXPLAIN and final `;`.
     const std::string& text() const { return text_; }
+    // The text of the tree: that as it was written, but for long lists.
+    const std::string& short_text() const { return lists_ ? lists_->text : text_; }
+    std::string in_full(std::string sql) const { return lists_ ? lists_->in_full(std::move(sql)) : sql; }
     bool explain() const { return explain_; }
     nlohmann::json& tree() { return tree_; }
     const nlohmann::json& tree() const { return tree_; }
@@ -29,6 +39,7 @@ class SelectAst {
   private:
     nlohmann::json tree_;
     std::string text_;
+    std::optional<ShortLists> lists_;  // parse_short() has cut some
     bool explain_ = false;
 };
 

@@ -139,11 +139,24 @@ std::optional<ProcessExit> ChildProcess::wait(std::chrono::milliseconds time) {
     return exit_;
 }
 
-std::uint64_t ChildProcess::data_bytes() const {
-    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+namespace {
+
+// A figure in KiB of what the kernel tells of a process; 0: it has ended.
+std::uint64_t bytes_in_status(pid_t pid, std::string_view name) {
+    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
     for (std::string line; std::getline(status, line);)
-        if (line.starts_with("VmData:")) return std::strtoull(line.c_str() + 7, nullptr, 10) * 1024;
+        if (line.starts_with(name)) return std::strtoull(line.c_str() + name.size(), nullptr, 10) * 1024;
     return 0;
+}
+
+}  // namespace
+
+std::uint64_t resident_bytes(pid_t pid) {
+    return bytes_in_status(pid, "RssAnon:");
+}
+
+std::uint64_t ChildProcess::data_bytes() const {
+    return bytes_in_status(pid_, "VmData:");
 }
 
 bool ChildProcess::limit_data(std::uint64_t bytes) const {

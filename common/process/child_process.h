@@ -48,4 +48,8 @@ class ChildProcess {
     std::optional<ProcessExit> exit_;
 };
 
+// Memory of its own that a process has written to (without files, and without memory it shares); 0: it has
+// ended.
+std::uint64_t resident_bytes(pid_t pid);
+
 }  // namespace dl

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/log.h"
@@ -108,6 +109,29 @@ Result<void> WorkerHost::admit(std::uint64_t digest) {
                       "this statement has ended the process that ran it twice within a minute and is refused "
                       "for another " +
                           std::to_string(wait.count()) + " s; write it in another way");
+}
+
+// A process is taken off the list before it is waited for: its number is no other's.
+std::map<std::uint64_t, std::uint64_t> WorkerHost::memory() const {
+    std::map<std::uint64_t, std::uint64_t> memory;
+    const std::lock_guard lock(running_mutex_);
+    for (const auto& [number, pid] : running_)
+        if (const auto bytes = resident_bytes(pid); bytes != 0) memory[number] += bytes;
+    return memory;
+}
+
+void WorkerHost::note_running(std::uint64_t number, pid_t pid) {
+    if (number == 0) return;
+    const std::lock_guard lock(running_mutex_);
+    running_.emplace(number, pid);
+}
+
+void WorkerHost::note_ended(std::uint64_t number, pid_t pid) {
+    if (number == 0) return;
+    const std::lock_guard lock(running_mutex_);
+    const auto [from, to] = running_.equal_range(number);
+    const auto found = std::find_if(from, to, [pid](const auto& one) { return one.second == pid; });
+    if (found != to) running_.erase(found);
 }
 
 Error WorkerHost::note_crash(std::uint64_t digest, const std::string& how) {

@@ -3,9 +3,13 @@
 // (worker_run.h).
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -40,12 +44,17 @@ class WorkerHost {
     // How many statements have ended the process that ran them; those killed for their time not counted.
     std::uint64_t crashes() const { return crashes_.total(); }
     std::size_t ready_now() const { return pool_->ready_now(); }
+    // Memory that the processes of statements have now, in bytes, by the numbers that their runs were given.
+    // What of it is shared with others is left out.
+    std::map<std::uint64_t, std::uint64_t> memory() const;
 
   private:
     friend class WorkerRun;
     explicit WorkerHost(WorkerSettings settings);
     Result<void> open();
     Result<void> greet(PooledProcess& process);
+    void note_running(std::uint64_t number, pid_t pid);
+    void note_ended(std::uint64_t number, pid_t pid);
     Error note_crash(std::uint64_t digest, const std::string& how);
     // All the memory that a statement's process may have mapped for itself.
     std::uint64_t data_limit(const MemoryShares::Share& share) const;
@@ -55,7 +64,9 @@ class WorkerHost {
     CrashHistory crashes_;
     DeadlineWatch deadlines_;
     std::atomic<std::uint64_t> statements_{0};
-    std::atomic<std::uint64_t> own_bytes_{0};  // of a worker that has done nothing yet
+    mutable std::mutex running_mutex_;
+    std::multimap<std::uint64_t, pid_t> running_;  // processes, by the number of what they run; 0 is left out
+    std::atomic<std::uint64_t> own_bytes_{0};      // of a worker that has done nothing yet
     std::atomic<bool> said_missing_{false};
     std::unique_ptr<ProcessPool> pool_;
 };

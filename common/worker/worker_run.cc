@@ -23,8 +23,8 @@ constexpr milliseconds kEndWait{200};  // for how a process ended that is gone
 }  // namespace
 
 WorkerRun::WorkerRun(WorkerHost& host, std::shared_ptr<QueryCancel> cancel, std::shared_ptr<const void> held,
-                     std::uint64_t digest)
-    : host_(host), cancel_(std::move(cancel)), held_(std::move(held)), digest_(digest) {}
+                     std::uint64_t digest, std::uint64_t number)
+    : host_(host), cancel_(std::move(cancel)), held_(std::move(held)), digest_(digest), statement_(number) {}
 
 WorkerRun::~WorkerRun() {
     release(false);
@@ -38,6 +38,7 @@ void WorkerRun::end() {
 // is dead (INV-7).
 void WorkerRun::release(bool fit) {
     if (process_ == nullptr) return;
+    host_.note_ended(statement_, process_->child.pid());
     if (!fit) process_->child.kill();  // who waits for it to read an answer waits no longer
     std::unique_ptr<PooledProcess> process;
     {
@@ -72,6 +73,7 @@ Result<void> WorkerRun::send(std::string_view statement, std::span<const int> fd
         const std::lock_guard lock(control_mutex_);
         process_ = std::move(process);
     }
+    host_.note_running(statement_, process_->child.pid());
     share_ = host_.shares_.lend();
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their shadows count as data
     const auto limit = host_.data_limit(share_);
@@ -171,6 +173,7 @@ Error WorkerRun::ended_by(const Error& channel) {
         release(false);
         return stopped(*reason);
     }
+    host_.note_ended(statement_, process_->child.pid());  // its number may be another's from then on
     const auto end = process_->child.wait(kEndWait);
     release(false);
     if (end && end->signal == 0 && end->status == kOutOfMemoryStatus)

@@ -21,8 +21,9 @@ namespace dl {
 class WorkerRun {
   public:
     // `held` is what the statement reads (INV-7): let go of when the process has answered or is dead.
+    // `number`: under which WorkerHost::memory() tells of it; 0: not at all.
     WorkerRun(WorkerHost& host, std::shared_ptr<QueryCancel> cancel, std::shared_ptr<const void> held,
-              std::uint64_t digest);
+              std::uint64_t digest, std::uint64_t number = 0);
     ~WorkerRun();  // ends the process unless the statement has ended
     WorkerRun(const WorkerRun&) = delete;
     WorkerRun& operator=(const WorkerRun&) = delete;
@@ -57,6 +58,7 @@ class WorkerRun {
     const std::shared_ptr<QueryCancel> cancel_;
     std::shared_ptr<const void> held_;
     const std::uint64_t digest_;
+    const std::uint64_t statement_;
     std::uint64_t number_ = 0;
     MemoryShares::Share share_;
     std::timed_mutex control_mutex_;  // one sends at a time

@@ -70,8 +70,15 @@ Result<void> run_master(const MasterConfig& config) {
         return rpc::RpcClient::create(net_pool.executor(), address, often);
     };
     const SlaveDirectory asked(config.slaves, connect_often);
+    QueryList running;
     ReplicaOptions copies_options;
     copies_options.times = {config.heartbeat, config.lease, config.failover};
+    copies_options.on_query_memory = [&running](NodeId node, const std::vector<rpc::QueryMemory>& taken) {
+        QueryList::MemoryByNumber by_number;
+        for (const auto& one : taken)
+            by_number[one.number] = one.bytes;
+        running.told_memory(node, std::move(by_number));
+    };
     ReplicaController copies(*catalog, asked, work_pool, copies_options);
     tables.keep_copies(copies);
     RetryOptions retries{config.slave_wait};
@@ -82,12 +89,12 @@ Result<void> run_master(const MasterConfig& config) {
     UpkeepRouter upkeep(caller);
     PointRouter points(caller);
     RpcFragmentRunner fragments(caller, [&net_pool] { return net_pool.executor(); });
-    QueryList running;
     std::vector<SystemCatalog::Setting> settings;
     for (const auto& one : config.settings)
         settings.push_back({one.name, one.value, one.source, one.help});
     const auto system_tables = std::make_shared<SystemCatalog>(routes, running, std::move(settings));
     DL_TRY_ASSIGN(auto queries, WorkerCoordinator::start(query_workers(config), fragments, system_tables));
+    running.set_memory([&queries] { return queries->memory(); });
     WorkerPool query_pool("query", config.queries_max);
     net::ByteBudget work_bytes(config.request_bytes_max);
     net::ByteBudget query_slots(config.queries_max);

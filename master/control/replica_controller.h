@@ -8,10 +8,13 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/async/worker_pool.h"
+#include "common/rpc/messages/replica_messages.h"
 #include "master/catalog/catalog.h"
 #include "master/control/copy_control.h"
 #include "master/control/node_liveness.h"
@@ -31,6 +34,9 @@ struct ReplicaOptions {
     std::chrono::milliseconds hand_back_interval{1000};
     std::size_t hand_backs_max = 500;
     std::chrono::milliseconds hand_back_after{10'000};
+    // What a node says with each heartbeat that statements take there. Called while the controller decides
+    // nothing; it is not to wait.
+    std::function<void(NodeId, const std::vector<rpc::QueryMemory>&)> on_query_memory = nullptr;
 };
 
 class ReplicaController final : public CopyControl {

@@ -88,6 +88,7 @@ void ReplicaController::State::take_answer(Slave& slave, NodeId node, const rpc:
     if (node == NodeId{} || reply.node_id != node || found == nodes->end() ||
         found->second.incarnation != reply.incarnation)
         return;
+    if (options.on_query_memory) options.on_query_memory(node, reply.queries);
     const bool was_stopping = liveness.states(std::vector<NodeId>{node}, now).stopping.contains(node);
     const auto answer = liveness.answered(node, reply.process, reply.sequence, reply.stopping, now);
     if (answer != NodeLiveness::Answer::known) {

@@ -110,6 +110,7 @@ CommandRun run(Services& services, CommandContext& context, ExplainAnalyze comma
     running.runs();
     const bool any_copy = reads_any_copy(services, context, command.query);
     QueryOptions options{context.deadline, std::move(command.query.cut), std::move(command.query.params)};
+    options.number = running.number();
     std::shared_ptr<AnyCopyRead> copies;
     if (any_copy) {
         copies = std::make_shared<AnyCopyRead>(services, context.any_copies);

@@ -71,9 +71,10 @@ asio::awaitable<Result<std::unique_ptr<RowCursor>>> light_rows(Services& service
     const auto light = has_cut ? std::nullopt : light_of(services, query.sql);
     if (!light) co_return none;
     const LightTables tables(tables_of(services), light->explains);
-    auto read = [&services, sql = query.sql, params = query.params](const TableLookup& lookup,
-                                                                    LightTime& time) -> Result<FewRows> {
+    auto read = [&services, sql = query.sql, params = query.params, number = running.number()](
+                    const TableLookup& lookup, LightTime& time) -> Result<FewRows> {
         QueryOptions options{time.end(), {}, params};
+        options.number = number;
         DL_TRY_ASSIGN(auto rows, services.queries.run(sql, lookup, options, time.cancel()));
         DL_TRY_ASSIGN(auto few, all_rows_of(std::move(rows)));
         return FewRows{few ? std::move(*few) : nullptr};

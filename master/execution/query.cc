@@ -103,6 +103,7 @@ Rows rows_on_query_pool(Services& services, CommandContext& context, Query comma
     }
     running.runs();
     QueryOptions options{context.deadline, std::move(command.cut), std::move(command.params)};
+    options.number = running.number();
     std::shared_ptr<AnyCopyRead> copies;
     if (command.any_copy) {
         copies = std::make_shared<AnyCopyRead>(services, context.any_copies);

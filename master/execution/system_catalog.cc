@@ -245,6 +245,7 @@ SystemTable queries(const QueryList& list) {
                         {"state", query.killed ? "killed"
                                   : query.runs ? "running"
                                                : "waiting"},
+                        {"memory_bytes", query.memory_bytes ? Json(*query.memory_bytes) : Json()},
                         {"sql", query.sql}});
     }
     return made_of({{"query", "BIGINT"},
@@ -252,6 +253,7 @@ SystemTable queries(const QueryList& list) {
                     {"started", "TIMESTAMP"},
                     {"ms", "BIGINT"},
                     {"state", "VARCHAR"},
+                    {"memory_bytes", "BIGINT"},
                     {"sql", "VARCHAR"}},
                    rows);
 }

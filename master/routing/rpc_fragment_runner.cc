@@ -249,8 +249,10 @@ class RpcFragmentStream final : public FragmentStream {
     std::optional<Error> error_;
 };
 
-rpc::QueryRequest query_request(const std::string& sql, const std::map<std::string, TableId>& names) {
+rpc::QueryRequest query_request(const std::string& sql, const std::map<std::string, TableId>& names,
+                                const FragmentCall& call) {
     rpc::QueryRequest request;
+    request.number = call.number;
     request.sql = sql;
     for (const auto& [name, table] : names)
         request.names.push_back({name, table});
@@ -301,7 +303,7 @@ Result<std::vector<PinnedFragment>> RpcFragmentRunner::pin(const std::vector<Fra
 Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFragment& pinned,
                                                                  const FragmentStatement& statement,
                                                                  const FragmentCall& call) {
-    auto request = query_request(statement.sql, statement.names);
+    auto request = query_request(statement.sql, statement.names, call);
     request.view = pinned.view;
     std::vector<SharedBytes> attached;
     for (const auto& table : statement.broadcasts) {
@@ -317,7 +319,8 @@ Result<std::unique_ptr<FragmentStream>> RpcFragmentRunner::query(const PinnedFra
 Result<PinnedStream> RpcFragmentRunner::pin_and_query(const FragmentPin& pin, const std::string& sql,
                                                       const std::map<std::string, TableId>& names,
                                                       const FragmentCall& call) {
-    DL_TRY_ASSIGN(auto opened, open_query(pin.node, query_request(sql, names), &pin, nullptr, {}, call));
+    DL_TRY_ASSIGN(auto opened,
+                  open_query(pin.node, query_request(sql, names, call), &pin, nullptr, {}, call));
     return PinnedStream{{pin.node, 0, std::move(opened.cut), is_of_any(pin)}, std::move(opened.stream)};
 }
 

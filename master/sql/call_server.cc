@@ -42,9 +42,8 @@ std::shared_ptr<const std::string> TableTexts::of(const std::shared_ptr<const Ta
     return text;
 }
 
-CallServer::CallServer(Sources sources, std::chrono::steady_clock::time_point deadline, QueryCancel& cancel,
-                       WorkerRun& run)
-    : sources_(sources), call_{deadline, stop_}, run_(run) {
+CallServer::CallServer(Sources sources, const FragmentCall& call, QueryCancel& cancel, WorkerRun& run)
+    : sources_(sources), call_{call.deadline, stop_, call.number}, run_(run) {
     on_cancel_ = cancel.on_cancel([stop = stop_](ErrorCode why) { stop->cancel(why); });
 }
 

@@ -54,9 +54,8 @@ class CallServer {
         const SystemTables* system_tables;  // null: there are none
         TableTexts& texts;
     };
-    // What it is given outlives it. `cancel` reaches the calls, too.
-    CallServer(Sources sources, std::chrono::steady_clock::time_point deadline, QueryCancel& cancel,
-               WorkerRun& run);
+    // What it is given outlives it. Calls have the time and the number of `call`; `cancel` reaches them, too.
+    CallServer(Sources sources, const FragmentCall& call, QueryCancel& cancel, WorkerRun& run);
     // Stops what is under way, lets go of the cuts. The process no longer waits for answers.
     ~CallServer();
     CallServer(const CallServer&) = delete;

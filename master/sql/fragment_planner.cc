@@ -1,6 +1,8 @@
 #include "master/sql/fragment_planner.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "common/base/ascii.h"
 #include "master/sql/named_columns.h"
@@ -62,6 +64,29 @@ FragmentPlan finished(std::string statement, const Json& tree, std::vector<Fragm
     return plan;
 }
 
+// With all values of long lists.
+std::vector<Fragment> in_full(const SelectAst& ast, std::vector<Fragment> fragments) {
+    if (&ast.short_text() == &ast.text()) return fragments;
+    std::map<std::shared_ptr<const Broadcast>, std::shared_ptr<const Broadcast>> full;
+    const auto complete = [&ast](Fragment& fragment) {
+        fragment.from = ast.in_full(std::move(fragment.from));
+        fragment.whole = ast.in_full(std::move(fragment.whole));
+    };
+    for (auto& fragment : fragments) {
+        complete(fragment);
+        for (auto& along : fragment.broadcasts) {
+            auto& made = full[along];
+            if (made == nullptr) {
+                auto copy = std::make_shared<Broadcast>(*along);
+                complete(copy->rows);
+                made = std::move(copy);
+            }
+            along = made;
+        }
+    }
+    return fragments;
+}
+
 }  // namespace
 
 std::shared_ptr<const SqlFunctions> FragmentPlanner::functions() {
@@ -78,23 +103,29 @@ FragmentPlan FragmentPlanner::plan(const SelectAst& ast, const QueryTables& tabl
     const auto plain = [&] { return finished(ast.text(), ast.tree(), {}, tables); };
     if (tables.empty()) return plain();  // nothing to leave to slaves
     const auto known = functions();
-    if (!known || ast.text().size() > kStatementBytesMax || leaves_tables_alone(ast.tree())) return plain();
+    if (!known || ast.short_text().size() > kStatementBytesMax || leaves_tables_alone(ast.tree()))
+        return plain();
     auto session = PlanningSession::open(*database_, tables, cancel);
     if (!session) return plain();
-    const auto original = (*session)->describe(ast.text());
+    const auto original = (*session)->describe(ast.short_text());
     if (!original) return plain();  // its error is told when it runs
+    std::vector<std::string> names;
+    for (const auto& column : *original)
+        names.push_back(column.name);
     std::size_t views = 0;
     for (const auto& options : {RewriteOptions{true, rows.empty() ? nullptr : &rows},
                                 RewriteOptions{true, nullptr}, RewriteOptions{false, nullptr}}) {
         auto rewritten = ast;
         TreeRewriter rewriter(**session, *known, tables, options, views);
+        rewriter.set_result_names(names);
         rewriter.walk(rewritten.tree()["statements"][0]["node"], {});
         if (rewriter.fragments.empty()) return plain();
         const auto statement = faithful_sql(*database_, rewritten.tree());
         if (!statement) continue;
         const auto described = (*session)->describe(*statement);
         if (!described || *described != *original) continue;
-        return finished(*statement, rewritten.tree(), std::move(rewriter.fragments), tables);
+        return finished(ast.in_full(*statement), rewritten.tree(),
+                        in_full(ast, std::move(rewriter.fragments)), tables);
     }
     return plain();
 }

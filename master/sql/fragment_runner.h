@@ -26,6 +26,7 @@ namespace dl::master {
 struct FragmentCall {
     std::chrono::steady_clock::time_point deadline;
     std::shared_ptr<QueryCancel> cancel;
+    std::uint64_t number = 0;  // QueryOptions::number
 };
 
 // What to pin on one slave.

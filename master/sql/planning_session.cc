@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "common/duck/few_rows.h"
 #include "common/duck/parquet_file.h"
-#include "common/duck/select_ast.h"
 
 namespace dl::master {
 
@@ -60,13 +60,29 @@ Result<std::vector<DescribedColumn>> PlanningSession::describe(const std::string
 
 std::optional<std::string> PlanningSession::fragment_sql(const Json& node,
                                                          const std::set<std::string>& tables) {
-    auto sql = faithful_sql(database_, statement_of(node));
-    if (!sql) return std::nullopt;
-    const auto parsed = SelectAst::parse(database_, *sql);
+    const auto parsed = faithful_select(database_, statement_of(node));
     if (!parsed) return std::nullopt;
     const auto report = check_select(*parsed, [&](const std::string& name) { return tables.contains(name); });
     if (!report || report->explain) return std::nullopt;
     return parsed->text();
+}
+
+// As what values of these types of DuckDB's are sent, by name; nullopt when some cannot be. Types repeat:
+// asking for them costs less than running the statement once more.
+std::optional<std::map<std::string, DataType>> PlanningSession::sent_types(
+    const std::vector<DescribedColumn>& columns) {
+    std::map<std::string, DataType> types;
+    std::string list;
+    for (const auto& column : columns)
+        if (types.try_emplace(column.type).second)
+            list += (list.empty() ? "SELECT CAST(NULL AS " : ", CAST(NULL AS ") + column.type + ")";
+    auto result = query_at_once(*session_, list);
+    if (!result || (*result)->columns().size() != types.size()) return std::nullopt;
+    auto sent = (*result)->columns().begin();
+    std::set<std::string_view> told;
+    for (const auto& column : columns)
+        if (told.insert(column.type).second) types[column.type] = (sent++)->type;
+    return types;
 }
 
 std::optional<std::vector<FragmentColumn>> PlanningSession::fragment_columns(const std::string& sql,
@@ -74,14 +90,14 @@ std::optional<std::vector<FragmentColumn>> PlanningSession::fragment_columns(con
     static const std::set<std::string> narrower = {"TINYINT",   "SMALLINT", "UTINYINT",
                                                    "USMALLINT", "UINTEGER", "UBIGINT"};
     const auto described = describe(sql);
-    auto result = query_at_once(*session_, sql);  // of tables without rows
-    if (!described || !result || described->size() != (*result)->columns().size()) return std::nullopt;
+    const auto types = described ? sent_types(*described) : std::nullopt;
+    if (!types) return std::nullopt;
     std::vector<FragmentColumn> columns;
     for (std::size_t i = 0; i < described->size(); ++i) {
-        const auto& sent = (*result)->columns()[i];
         const auto& type = (*described)[i].type;
-        FragmentColumn column{(*described)[i].name, sent.type, {}};
-        if (type != duck_type_name(sent.type)) {
+        const auto sent = types->at(type);
+        FragmentColumn column{(*described)[i].name, sent, {}};
+        if (type != duck_type_name(sent)) {
             // A HUGEINT has up to 39 digits, of which 38 can be sent.
             if (!narrower.contains(type) && !(type == "HUGEINT" && i < sums.size() && sums[i]))
                 return std::nullopt;

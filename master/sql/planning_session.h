@@ -2,6 +2,7 @@
 // One thread; lives for one plan.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,6 +46,7 @@ class PlanningSession {
   private:
     PlanningSession(DuckDatabase& database, std::unique_ptr<DuckSession> session)
         : database_(database), session_(std::move(session)) {}
+    std::optional<std::map<std::string, DataType>> sent_types(const std::vector<DescribedColumn>& columns);
 
     DuckDatabase& database_;
     std::unique_ptr<DuckSession> session_;

@@ -3,7 +3,6 @@
 #include <functional>
 
 #include "common/base/ascii.h"
-#include "common/duck/select_ast.h"
 
 namespace dl::master {
 
@@ -175,15 +174,20 @@ Json statement_of(Json node) {
     return {{"error", false}, {"statements", Json::array({{{"node", std::move(node)}}})}};
 }
 
-Result<std::string> faithful_sql(DuckDatabase& database, const Json& tree) {
+Result<SelectAst> faithful_select(DuckDatabase& database, const Json& tree) {
     SelectAst ast;
     ast.tree() = tree;
-    DL_TRY_ASSIGN(auto sql, ast.to_sql(database));
-    DL_TRY_ASSIGN(const auto parsed, SelectAst::parse(database, sql));
+    DL_TRY_ASSIGN(const auto sql, ast.to_sql(database));
+    DL_TRY_ASSIGN(auto parsed, SelectAst::parse(database, sql));
     if (without_places(parsed.tree()) != without_places(tree)) {
         return make_error(ErrorCode::query_error, "the statement has no text that means the same");
     }
-    return sql;
+    return parsed;
+}
+
+Result<std::string> faithful_sql(DuckDatabase& database, const Json& tree) {
+    DL_TRY_ASSIGN(const auto parsed, faithful_select(database, tree));
+    return (parsed.explain() ? "EXPLAIN " : "") + parsed.text();
 }
 
 }  // namespace dl::master

@@ -13,6 +13,7 @@
 
 #include "common/base/error.h"
 #include "common/duck/duck_database.h"
+#include "common/duck/select_ast.h"
 
 namespace dl::master {
 
@@ -48,7 +49,10 @@ Json stripped(const Json& expression);
 
 // A whole statement of one SELECT_NODE.
 Json statement_of(Json node);
-// SQL text of a tree. QUERY_ERROR when the text would not be parsed back to the same tree.
+// The statement of a tree as parsed from its text. QUERY_ERROR when the text would not be parsed back to the
+// same tree.
+Result<SelectAst> faithful_select(DuckDatabase& database, const Json& tree);
+// Its text. QUERY_ERROR when the text would not be parsed back to the same tree.
 Result<std::string> faithful_sql(DuckDatabase& database, const Json& tree);
 
 }  // namespace dl::master

@@ -160,7 +160,7 @@ class Coordinator final : public QueryCoordinator {
             const auto rows = rows_of(asked.tables, stream.pins.pinned());
             std::optional<SelectAst> parsed;
             if (!asked.ast) {  // keys on several slaves
-                DL_TRY_ASSIGN(parsed, SelectAst::parse(*database_, asked.text));
+                DL_TRY_ASSIGN(parsed, SelectAst::parse_short(*database_, asked.text));
             }
             const auto& ast = asked.ast ? *asked.ast : *parsed;
             fragments = asked.ast ? known->plan(planner_, rows, stream.cancel)

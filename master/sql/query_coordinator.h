@@ -32,6 +32,7 @@ struct QueryOptions {
     // In the place of the coordinator's own, for one statement. Both outlive it and what it gives.
     FragmentRunner* runner = nullptr;
     const SystemTables* system_tables = nullptr;
+    std::uint64_t number = 0;  // under which it is told what it takes; 0: not at all
 };
 
 // Rows of a running query. One thread pulls. Destroying it stops what still runs and unpins every slave. The

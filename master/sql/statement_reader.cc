@@ -110,7 +110,7 @@ Result<ParsedStatement> StatementReader::parse_tables(std::string_view sql, cons
 
 Result<ParsedStatement> StatementReader::parse_as_written(std::string_view sql, const TableLookup& lookup,
                                                           bool parameters_allowed) const {
-    DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, sql));
+    DL_TRY_ASSIGN(auto ast, SelectAst::parse_short(*database_, sql));
     GateReport report;
     DL_TRY_ASSIGN(auto tables, gate(ast, lookup, report, parameters_allowed));
     return ParsedStatement{std::move(ast), std::move(tables), report.explain, true, report.table_references};

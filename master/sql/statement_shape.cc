@@ -45,7 +45,7 @@ Result<std::vector<std::string>> literals_of(const SqlParameters& values,
 Result<ShapeFinder::Described> ShapeFinder::prepare(std::string_view sql) {
     DL_TRY_ASSIGN(const auto parsed, reader_.parse(sql, lookup_, true));
     DL_TRY_ASSIGN(auto planning, PlanningSession::open(database_, parsed.tables, cancel_));
-    DL_TRY_ASSIGN(auto select, planning->prepare(parsed.ast.text()));
+    DL_TRY_ASSIGN(auto select, planning->prepare(parsed.ast.short_text()));
     auto origins = column_origins(parsed.ast, parsed.tables);
     if (origins.size() != select.columns.size()) origins.clear();
     return Described{std::move(select), parsed.explain, std::move(origins)};

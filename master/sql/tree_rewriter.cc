@@ -53,6 +53,7 @@ Json base_table(const TableLeaf& leaf) {
 }  // namespace
 
 void TreeRewriter::walk(Json& node, const std::set<std::string>& ctes) {
+    if (root_ == nullptr) root_ = &node;
     if (node.is_array()) {
         for (auto& element : node)
             walk(element, ctes);
@@ -181,6 +182,7 @@ bool TreeRewriter::reduce(Json& node, const RowSource& source) {
 
 // Names of the result columns of a node that names our tables only.
 std::optional<std::vector<std::string>> TreeRewriter::result_names(const Json& node) {
+    if (&node == root_ && names_) return names_;
     auto alone = node;
     alone["cte_map"] = Json::object();
     const auto sql = faithful_sql(session_.database(), statement_of(alone));

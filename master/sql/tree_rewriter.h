@@ -30,6 +30,8 @@ class TreeRewriter {
                  RewriteOptions options, std::size_t& views)
         : session_(session), functions_(functions), tables_(tables), options_(options), views_(views) {}
 
+    // Of the statement, whose node is given to walk() as it was written.
+    void set_result_names(std::vector<std::string> names) { names_ = std::move(names); }
     // `ctes`: the folded names of WITH entries that hide tables.
     void walk(Json& node, const std::set<std::string>& ctes);
 
@@ -71,6 +73,8 @@ class TreeRewriter {
     const RewriteOptions options_;
     std::size_t& views_;
     std::vector<std::shared_ptr<const Broadcast>> sent_;  // of all nodes
+    std::optional<std::vector<std::string>> names_;       // of the result of
+    const Json* root_ = nullptr;                          // the node that walk() began with
 };
 
 }  // namespace dl::master

@@ -33,7 +33,7 @@ Result<std::unique_ptr<QueryStream>> run_on_slave(Shared& shared, const WholePla
     auto deadline = shared.deadlines.watch(options.deadline, cancel);
     if (const auto why = cancel->reason())
         return told_error(make_error(*why, "the query was stopped before it began"), *cancel, sent);
-    const FragmentCall call{options.deadline, cancel};
+    const FragmentCall call{options.deadline, cancel, options.number};
     auto& runner = options.runner != nullptr ? *options.runner : shared.runner;
     auto whole = runner.pin_and_query(plan.pin, plan.sql, plan.names, call);
     if (!whole) return told_error(whole.error(), *cancel, sent);
@@ -77,11 +77,11 @@ class Statement {
               std::shared_ptr<QueryCancel> cancel, std::string_view sql)
         : cancel_(std::move(cancel)),
           lookup_(lookup),
-          run_(*shared.host, cancel_, nullptr, partition_hash(sql)),
+          run_(*shared.host, cancel_, nullptr, partition_hash(sql), options.number),
           calls_({options.runner != nullptr ? *options.runner : shared.runner, lookup_,
                   options.system_tables != nullptr ? options.system_tables : shared.system_tables.get(),
                   shared.texts},
-                 options.deadline, *cancel_, run_) {}
+                 {options.deadline, nullptr, options.number}, *cancel_, run_) {}
     ~Statement() { run_.end(); }
 
     // Gives back what comes before the rows.
@@ -274,6 +274,7 @@ class Coordinator final : public WorkerCoordinator {
 
     std::uint64_t crashes() const override { return shared_.host->crashes(); }
     std::size_t ready_now() const override { return shared_.host->ready_now(); }
+    std::map<std::uint64_t, std::uint64_t> memory() const override { return shared_.host->memory(); }
 
   private:
     // Null: another kind of statement, or one that several slaves answer.

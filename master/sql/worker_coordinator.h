@@ -3,6 +3,8 @@
 // understood without them, and rows of a statement that one slave runs as it is do not pass the process.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 
 #include "common/worker/worker_host.h"
@@ -20,6 +22,8 @@ class WorkerCoordinator : public QueryCoordinator {
     // How many statements have ended the process that ran them.
     virtual std::uint64_t crashes() const = 0;
     virtual std::size_t ready_now() const = 0;  // processes that stand by
+    // Memory of the processes that run statements now, in bytes, by QueryOptions::number.
+    virtual std::map<std::uint64_t, std::uint64_t> memory() const = 0;
 };
 
 }  // namespace dl::master

@@ -30,6 +30,7 @@ Result<QueryTarget> find_target(HandlerContext& context, std::string_view json,
     auto& statement = target.statement;
     DL_TRY_ASSIGN(statement.broadcasts, rpc::read_broadcasts(request.broadcasts, request.names, attachment));
     statement.sql = std::move(request.sql);
+    statement.number = request.number;
     for (auto& [name, table] : request.names)
         statement.names.emplace(std::move(name), table);
     target.timeout = std::chrono::milliseconds(request.timeout_ms);

@@ -30,6 +30,7 @@ struct QueryStatement {
     std::string sql;
     std::map<std::string, TableId> names;    // lower-case table name in the SQL -> table of the cut
     std::vector<BroadcastTable> broadcasts;  // further tables it may name; checked
+    std::uint64_t number = 0;                // of rpc::QueryRequest
 };
 
 // One query under way. Blocking calls on the query pool, one at a time.
@@ -69,6 +70,8 @@ class QueryService {
                                            const std::shared_ptr<QueryCancel>& cancel) = 0;
     // How many statements have ended the process that ran them.
     virtual std::uint64_t crashes() const { return 0; }
+    // Memory that statements take now, in bytes, by their numbers.
+    virtual std::map<std::uint64_t, std::uint64_t> memory() const { return {}; }
 };
 
 }  // namespace dl::slave

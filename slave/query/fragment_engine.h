@@ -24,6 +24,7 @@ struct FragmentQuery {
     std::shared_ptr<QueryCancel> cancel;  // never null; the handler cancels it when the caller is gone
     // Further tables that the SQL may name. Of a name in `names` too the table of the cut is meant.
     std::vector<BroadcastTable> broadcasts{};
+    std::uint64_t number = 0;  // for memory()
 };
 
 // Rows of a running query. One thread at a time. Destroying it stops the query.
@@ -47,6 +48,9 @@ class FragmentEngine {
     virtual void expire() {}
     // How many statements have ended the process that ran them; those killed for their time not counted.
     virtual std::uint64_t crashes() const { return 0; }
+    // Memory that statements take in processes of their own, in bytes, by their numbers; those of 0 are left
+    // out.
+    virtual std::map<std::uint64_t, std::uint64_t> memory() const { return {}; }
 };
 
 }  // namespace dl::slave

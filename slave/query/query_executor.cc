@@ -107,7 +107,7 @@ Result<std::shared_ptr<const QueryExecutor::Parsed>> QueryExecutor::parse(const 
     if (auto known = parsed_.find(asked.sql);
         known != nullptr && std::ranges::all_of(known->report.tables, has_table))
         return known;
-    DL_TRY_ASSIGN(auto ast, SelectAst::parse(*database_, asked.sql));
+    DL_TRY_ASSIGN(auto ast, SelectAst::parse_short(*database_, asked.sql));
     DL_TRY_ASSIGN(auto report, check_select(ast, has_table));
     const bool one_row = gives_one_row(ast);
     auto parsed = std::make_shared<const Parsed>(Parsed{std::move(ast), std::move(report), one_row});

@@ -19,7 +19,7 @@ class WorkerRows final : public QueryRows {
   public:
     WorkerRows(WorkerHost& host, FragmentQuery query, std::uint64_t digest)
         : query_(std::make_shared<FragmentQuery>(std::move(query))),
-          run_(host, query_->cancel, query_, digest) {}
+          run_(host, query_->cancel, query_, digest, query_->number) {}
 
     Result<void> start(SealedCache& sealed) {
         DL_TRY(run_.watch(query_->deadline));
@@ -115,6 +115,7 @@ class Executor final : public WorkerExecutor {
 
     void expire() override { sealed_.expire(); }
     std::uint64_t crashes() const override { return host_->crashes(); }
+    std::map<std::uint64_t, std::uint64_t> memory() const override { return host_->memory(); }
     std::size_t ready_now() const override { return host_->ready_now(); }
 
   private:

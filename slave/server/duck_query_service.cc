@@ -72,6 +72,7 @@ FragmentQuery fragment_of(const QueryStatement& statement, std::shared_ptr<const
     query.sql = statement.sql;
     query.names = statement.names;
     query.broadcasts = statement.broadcasts;
+    query.number = statement.number;
     query.view = std::move(view);
     return query;
 }

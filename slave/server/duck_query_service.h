@@ -23,6 +23,7 @@ class DuckQueryService final : public QueryService {
                                    std::chrono::steady_clock::time_point deadline,
                                    const std::shared_ptr<QueryCancel>& cancel) override;
     std::uint64_t crashes() const override { return engine_->crashes(); }
+    std::map<std::uint64_t, std::uint64_t> memory() const override { return engine_->memory(); }
     // Lets go of cuts whose lease is over; may delete files, so on the background pool.
     std::size_t expire() {
         engine_->expire();

@@ -121,7 +121,7 @@ TEST_F(BusyMasterTest, AKilledStatementEndsAtOnceAndMakesRoom) {
     ASSERT_EQ(listed.size(), std::size_t{kSlots + 1});
     EXPECT_EQ(listed[0]["state"], "running");
     EXPECT_EQ(listed[2]["state"], "waiting");
-    const auto id = [&](std::size_t i) { return std::to_string(listed[i]["query"].get<int>()); };
+    const auto id = [&](std::size_t i) { return listed[i]["query"].dump(); };
     const auto from = Clock::now();
     // The one that waits for a slot, and those that run, each in a form people know.
     quickly(sql("kill query " + id(2)));
@@ -148,6 +148,58 @@ TEST_F(BusyMasterTest, WhatDoesNotRunCannotBeKilled) {
     must_fail(*client_, sql("kill query where user = 'x'"), "SYNTAX_ERROR");
     must_fail(*client_, sql("kill query -1"), "SYNTAX_ERROR");
     must_fail(*client_, "{\"kill_query\":\"x\"}", "INVALID_REQUEST");
+}
+
+// Whoever looks for the statement that takes the memory finds it, on the master or on a slave.
+TEST_F(BusyMasterTest, MemoryOfAStatementIsThatOfItsProcesses) {
+    const auto taken = [this](const std::string& part) {
+        const auto found = rows(*client_, "select memory_bytes from system.queries where sql like '%" + part +
+                                              "%' and sql not like '%system%'");
+        return found.size() == 1 ? found[0]["memory_bytes"] : json();
+    };
+    auto small = connect(), large = connect(), here = connect();
+    // Both on the slave; the second keeps 20 million numbers.
+    small.send_frame(limited("select count(*) from t, range(1000000000001) where t.id + range > 7", 60'000));
+    large.send_frame(
+        limited("select count(*) from (select distinct range from t, range(20000000) where id = 1), "
+                "range(1000002)",
+                60'000));
+    EXPECT_TRUE(wait_until(seconds(60),
+                           [&] {
+                               const auto few = taken("1000000000001"), many = taken("1000002");
+                               return few.is_number() && many.is_number() &&
+                                      many > few.get<std::uint64_t>() + (64u << 20);
+                           }))
+        << taken("1000000000001") << " and " << taken("1000002");
+    EXPECT_LT(taken("1000000000001"), 1u << 30);
+    small.close();
+    large.close();
+    EXPECT_TRUE(
+        wait_until(seconds(20), [&] { return rows(*client_, "select 1 from system.queries").size() == 1; }));
+    // In a process of the master.
+    here.send_frame(limited("select count(*) from range(1000000000003) where range % 7 = 9", 60'000));
+    EXPECT_TRUE(wait_until(seconds(20), [&] { return taken("1000000000003").is_number(); }));
+    here.close();
+}
+
+// A number of an old listing is never that of another statement.
+TEST_F(BusyMasterTest, ANumberOfAnEarlierRunKillsNothing) {
+    const auto old = value(*client_, "select query from system.queries");
+    client_->close();
+    cluster().master().stop(seconds(30));
+    cluster().master().start();
+    cluster().wait_serving("t");
+    client_.emplace(connect());
+    busy_.push_back(connect());
+    busy_.back().send_frame(limited(heavy_, 60'000));
+    const auto running = [&] {
+        return rows(*client_, "select query from system.queries where sql like '%range > 7'");
+    };
+    ASSERT_TRUE(wait_until(seconds(10), [&] { return running().size() == 1; }));
+    EXPECT_GT(running()[0]["query"].get<std::uint64_t>(), old.get<std::uint64_t>());
+    EXPECT_THAT(must_fail(*client_, sql("kill query " + old.dump()), "NOT_FOUND"),
+                HasSubstr("there was no query"));
+    EXPECT_EQ(running().size(), 1u);
 }
 
 // Its process and its memory are free although the client takes nothing.

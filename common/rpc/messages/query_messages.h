@@ -157,6 +157,7 @@ struct QueryRequest {
     std::vector<NamedTable> names;
     std::int64_t timeout_ms = 0;
     std::vector<BroadcastHeader> broadcasts;
+    std::uint64_t number = 0;  // under which the slave tells what it takes (HeartbeatReply::queries)
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v.maybe("view", m.view);
@@ -165,6 +166,7 @@ struct QueryRequest {
         v("names", m.names, at_most(kQueryTablesMax));
         v("timeout_ms", m.timeout_ms, from_to(1, kQueryTimeMsMax));
         v.maybe("broadcasts", m.broadcasts, at_most(limits::broadcast_tables_max));
+        v.maybe("number", m.number);
     }
     std::string complaint() const {
         return view.has_value() == !tables.empty() ? "has not one of 'view' and 'tables'" : "";

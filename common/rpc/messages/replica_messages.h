@@ -168,6 +168,17 @@ struct CopyReport {
     friend bool operator==(const CopyReport&, const CopyReport&) = default;
 };
 
+// Of a statement that runs on the node.
+struct QueryMemory {
+    std::uint64_t number = 0;  // QueryRequest::number
+    std::uint64_t bytes = 0;   // of its processes
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v("number", m.number, from_to(1, std::uint64_t{1} << 62));
+        v("bytes", m.bytes);
+    }
+};
+
 struct HeartbeatReply {
     static constexpr Method kMethod = Method::heartbeat;
     NodeId node_id;  // 0: not registered
@@ -180,6 +191,8 @@ struct HeartbeatReply {
     bool stopping = false;                   // asked to end: leaderships are to go elsewhere first
     std::vector<ReplicaProposal> proposals;  // at most kAssignmentsMax; the rest with the next
     std::vector<CopyReport> reports;         // of HeartbeatRequest::asked
+    static constexpr std::size_t kQueriesTold = 1024;
+    std::vector<QueryMemory> queries;  // at most kQueriesTold
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         v.maybe("node_id", m.node_id);
@@ -190,6 +203,7 @@ struct HeartbeatReply {
         v.maybe("stopping", m.stopping);
         v.maybe("proposals", m.proposals, at_most(kAssignmentsMax));
         v.maybe("reports", m.reports, at_most(kAssignmentsMax));
+        v.maybe("queries", m.queries, at_most(kQueriesTold));
     }
 };
 

@@ -69,11 +69,29 @@ TEST_F(FragmentPlannerTest, NamesOfTheRewrittenStatementAreNotTaken) {
         (std::vector<std::string>{R"(SELECT "id", "flag" FROM "t")"}));
 }
 
-TEST_F(FragmentPlannerTest, LongListsAreNotLookedAtTwice) {
+TEST_F(FragmentPlannerTest, LongStatementsAreNotLookedAtTwice) {
     std::string list = "SELECT id FROM t WHERE id IN (0";
     for (int i = 1; list.size() < (256u << 10); ++i)
-        list += ", " + std::to_string(i);
+        list += ", 1 + " + std::to_string(i);
     EXPECT_EQ(asked(list + ")"), R"(SELECT "id" FROM "t")");
+}
+
+// They are planned without their values, and run with all of them.
+TEST_F(FragmentPlannerTest, LongListsGoToTheSlavesWhole) {
+    std::string numbers = "-1", texts = "'a'";
+    for (int i = 0; i < 45'000; ++i) {
+        numbers += ", " + std::to_string(i);
+        texts += ", 'it''s " + std::to_string(i) + "'";
+    }
+    for (const auto& condition :
+         {"(id IN (" + numbers + "))", "((NOT (id IN (" + numbers + "))) AND (city IN (" + texts + ")))"}) {
+        const auto rows = plan("SELECT id FROM t WHERE " + condition);
+        EXPECT_TRUE(rows.texts.front().ends_with(" FROM t WHERE " + condition));
+        EXPECT_TRUE(rows.statement.ends_with(" WHERE " + condition));
+        const auto counted = plan("SELECT city, count(*) FROM t WHERE " + condition + " GROUP BY city");
+        EXPECT_NE(counted.texts.front().find(" WHERE " + condition + " GROUP BY"), std::string::npos);
+        EXPECT_LT(counted.statement.size(), 1000u);
+    }
 }
 
 // JOINs in parentheses, values, collations: text that DuckDB makes of a tree is used only if it means the

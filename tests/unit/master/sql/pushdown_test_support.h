@@ -32,7 +32,7 @@ inline std::shared_ptr<const TableMeta> typed_table(std::uint64_t id, const std:
 class PushdownTest : public ::testing::Test {
   protected:
     FragmentPlan plan(const std::string& sql) {
-        auto ast = SelectAst::parse(*database_, sql);
+        auto ast = SelectAst::parse_short(*database_, sql);
         EXPECT_TRUE(ast) << sql << ": " << (ast ? "" : ast.error().to_text());
         if (!ast) return {};
         const auto report =

@@ -67,6 +67,22 @@ TEST_P(QueryExecutorTest, AConditionReadsItsOwnColumnsOnly) {
               (Rows{{"1", "one", "none's"}, {"2", "two", "none's"}, {"3", "two", "~"}}));
 }
 
+TEST_P(QueryExecutorTest, LongListsHaveAllTheirValues) {
+    auto view = std::make_shared<TestView>();
+    view->parquet.push_back(write_file("a.parquet", {{"1", "one"}, {"1999", "it's"}}, false, {}));
+    view->units.push_back(tail_unit({{"3000", "'", "~"}, {"-7", "x", "~"}}));
+    pin({view});
+    std::string numbers = "-7", texts = "'it''s'";
+    for (int i = 1; i < 2000; ++i) {
+        numbers += "," + std::to_string(i);
+        texts += ",'" + std::to_string(i) + "'";
+    }
+    EXPECT_EQ(rows("SELECT id FROM t WHERE id IN (" + numbers + ") ORDER BY id"),
+              (Rows{{"-7"}, {"1"}, {"1999"}}));
+    EXPECT_EQ(rows("SELECT count(*) FROM t WHERE id NOT IN (" + numbers + ")"), (Rows{{"1"}}));
+    EXPECT_EQ(rows("SELECT count(*) FROM t WHERE name IN (" + texts + ",'''')"), (Rows{{"2"}}));
+}
+
 // Of files that are not even there.
 TEST_P(QueryExecutorTest, CountsOfWholeTablesReadNothing) {
     auto a = std::make_shared<TestView>(), b = std::make_shared<TestView>();

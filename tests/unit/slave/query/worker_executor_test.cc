@@ -195,6 +195,32 @@ TEST_F(WorkerExecutorTest, ASlowReaderStopsItsWorkerAndWhoLeavesEndsIt) {
     expect_serving();
 }
 
+TEST_F(WorkerExecutorTest, MemoryIsToldByTheNumberOfTheStatement) {
+    start();
+    EXPECT_TRUE(executor_->memory().empty()) << "of processes that stand ready nothing is told";
+    auto sorted = query("SELECT x FROM range(3000000) r(x) ORDER BY hash(x)", 60s);
+    sorted.number = 286'848'123'456;
+    auto large = executor_->start(std::move(sorted));
+    ASSERT_TRUE(large) << large.error().to_text();
+    ASSERT_TRUE((*large)->next());
+    auto streamed = query(kLong, 60s);
+    streamed.number = 7;
+    auto small = executor_->start(std::move(streamed));
+    ASSERT_TRUE(small);
+    auto unnumbered = executor_->start(query(kLong, 60s));
+    ASSERT_TRUE(unnumbered);
+    const auto memory = executor_->memory();
+    ASSERT_EQ(memory.size(), 2u);
+    // It keeps three million numbers and what they are sorted by.
+    EXPECT_GT(memory.at(286'848'123'456), memory.at(7) + (24u << 20));
+    EXPECT_GT(memory.at(7), 1u << 20);
+    large->reset();
+    EXPECT_EQ(executor_->memory().size(), 1u);
+    while (const auto batch = (*small)->next())
+        if (!*batch) break;
+    EXPECT_TRUE(executor_->memory().empty()) << "it is at its end";
+}
+
 TEST_F(WorkerExecutorTest, MemoryBeyondTheShareIsAnErrorOfTheStatement) {
     auto settings = worker_settings();
     settings.memory_bytes = 128u << 20;
