@@ -86,6 +86,63 @@ std::string without_advice(string_view text) {
     return out;
 }
 
+struct Range {
+    string_view type;
+    string_view ours;
+};
+constexpr std::array kRanges = {
+    Range{"INT8", "tinyint (-128 to 127)"},
+    Range{"INT16", "smallint (-32768 to 32767)"},
+    Range{"INT32", "int (-2147483648 to 2147483647)"},
+    Range{"INT64", "long (-9223372036854775808 to 9223372036854775807)"},
+};
+
+// Behind what is looked for, up to `end`; empty when the text has it not.
+string_view between(string_view text, string_view begin, string_view end) {
+    const auto at = text.find(begin);
+    if (at == string_view::npos) return {};
+    const auto rest = text.substr(at + begin.size());
+    const auto length = rest.find(end);
+    return length == string_view::npos ? string_view() : rest.substr(0, length);
+}
+
+// Of a text in double quotes, as MySQL takes them, which names a column.
+std::string quoted_text_hint(string_view message, std::size_t quote) {
+    const auto name = between(message.substr(0, quote), "Referenced column \"", "\" not found");
+    if (name.empty() || message.find('"' + std::string(name) + '"', quote) == string_view::npos) return "";
+    return "\nA text is written in single quotes: '" + std::string(name) + "'.";
+}
+
+// What the engine says in its own terms, said in those of the user; empty: as it is.
+std::string in_other_words(string_view text) {
+    if (const auto types = between(text, "Unimplemented type for cast (", ")"); !types.empty()) {
+        const auto arrow = types.find(" -> ");
+        constexpr string_view kColumn = "when casting from source column ";
+        const auto at = text.find(kColumn);
+        auto column = at == string_view::npos ? string_view() : text.substr(at + kColumn.size());
+        column = column.substr(0, column.find('\n'));
+        if (arrow != string_view::npos)
+            return "there is no conversion from " + std::string(types.substr(0, arrow)) + " to " +
+                   std::string(types.substr(arrow + 4)) +
+                   (column.empty() ? "" : " (column " + std::string(column) + ")") +
+                   ": what is compared, or joined by USING or NATURAL JOIN, has to be of types that "
+                   "convert; cast one side, such as cast(a as text), which encode() makes bytes of";
+    }
+    if (text.find("Type with name unsigned does not exist") != string_view::npos)
+        return "there is no type unsigned; of whole numbers from 0 it is ubigint (to 18446744073709551615) "
+               "or uinteger (to 4294967295)";
+    constexpr string_view kDestination = "out of range for the destination type ";
+    if (const auto at = text.find(kDestination); at != string_view::npos) {
+        auto type = text.substr(at + kDestination.size());
+        type = type.substr(0, type.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"));
+        const auto* known = std::ranges::find(kRanges, type, &Range::type);
+        if (known != kRanges.end())
+            return std::string(text.substr(0, at)) + "out of range for " + std::string(known->ours) +
+                   std::string(text.substr(at + kDestination.size() + type.size()));
+    }
+    return "";
+}
+
 }  // namespace
 
 Error engine_error(ErrorCode code, std::string message) {
@@ -96,11 +153,18 @@ Error engine_error(ErrorCode code, std::string message) {
             "(a + b + ..., or x or y ...); split it or write it in a simpler form, such as id in "
             "(1, 2, ...)");
     if (message.find("Deprecated lambda arrow") != std::string::npos)
-        return make_error(
-            code, "a function of the elements of a list is written lambda x: x + 1 here, not x -> x + 1");
+        return make_error(code,
+                          "a function of the elements of a list is written lambda x: x + 1 here, not x -> x "
+                          "+ 1, and one of the names of columns columns(lambda c: c like 'a%')");
     // What the message quotes of the statement is the user's.
     const auto quote = std::min(message.find("LINE "), message.size());
-    auto told = without_advice(string_view(message).substr(0, quote));
+    auto told = in_other_words(string_view(message).substr(0, quote));
+    if (told.empty()) told = without_advice(string_view(message).substr(0, quote));
+    if (const auto hint = quoted_text_hint(message, quote); !hint.empty()) {
+        while (!told.empty() && std::isspace(static_cast<unsigned char>(told.back())) != 0)
+            told.pop_back();
+        told += hint;
+    }
     if (told.empty() || told.size() == quote) return make_error(code, std::move(message));
     if (quote < message.size()) told += "\n\n" + message.substr(quote);
     return make_error(code, std::move(told));

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "common/base/quoted_value.h"
+#include "common/types/schema.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/write_selected.h"
 #include "master/sql/pivot_statement.h"
@@ -26,11 +28,34 @@ std::string declared_type(const Catalog& catalog, const std::optional<ColumnOrig
     return field.type == type ? (*table)->type_text(field) : "";
 }
 
+// A column that has no name of its own is called as it is written, such as (a + 1).
+Result<void> check_name(std::size_t position, const std::string& name) {
+    if (normalize_name("column", name)) return {};
+    constexpr std::size_t kShownMax = 60;
+    const auto expression = name.size() > kShownMax || name.empty() ? "EXPRESSION" : name;
+    return make_error(ErrorCode::invalid_value,
+                      "column " + std::to_string(position + 1) +
+                          " of the SELECT has no name that a column can have, but " + quoted_value(name) +
+                          "; name it: " + expression + " as x");
+}
+
+Result<void> check_key(const std::string& key, const std::vector<ColumnDefinition>& columns) {
+    constexpr std::size_t kNamesShown = 20;
+    std::string names;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (fold_name(columns[i].name) == fold_name(key)) return {};
+        if (i <= kNamesShown) names += (i == 0 ? "" : ", ") + (i == kNamesShown ? "..." : columns[i].name);
+    }
+    return make_error(ErrorCode::column_not_found,
+                      "PRIMARY KEY(" + key + "): the SELECT has no column of that name; it has " + names);
+}
+
 Result<std::vector<ColumnDefinition>> columns_of(const Catalog& catalog, StatementShape shape) {
     shape.origins.resize(shape.columns.size());
     std::vector<ColumnDefinition> columns;
     for (std::size_t i = 0; i < shape.columns.size(); ++i) {
         auto& column = shape.columns[i];
+        DL_TRY(check_name(i, column.name));
         if (!column.type)
             return make_error(ErrorCode::invalid_request,
                               "column '" + column.name + "' has no type; give it one: cast(... as text)");
@@ -55,6 +80,7 @@ CommandRun run(Services& services, CommandContext& context, CreateTableAs comman
     }
     DL_CO_TRY_ASSIGN(auto shape, co_await shape_of_select(services, context, command.rows.sql, {}));
     DL_CO_TRY_ASSIGN(definition.columns, columns_of(services.catalog, std::move(shape)));
+    DL_CO_TRY(check_key(definition.major_key, definition.columns));
     definition.being_filled = true;
     DL_CO_TRY_ASSIGN(const auto table,
                      co_await services.tables.create(std::move(definition), context.deadline));

@@ -18,6 +18,18 @@ std::vector<ColumnBatchBuilder::ColumnSpec> specs_of(const Schema& schema) {
     return specs;
 }
 
+// The text is none of the type, nor of what the column was declared with, if that is said.
+template <class Declared>
+Error no_value(const Declared& declared_columns, std::uint32_t column, DataType type, std::string_view text) {
+    for (const auto& [position, declared] : declared_columns)
+        if (position == column && declared->check.kind == master::ColumnCheck::Kind::range)
+            return make_error(ErrorCode::invalid_value, quoted_value(text) + " is not a valid " +
+                                                            declared->text + "; give a whole number from " +
+                                                            std::to_string(declared->check.least) + " to " +
+                                                            std::to_string(declared->check.most));
+    return invalid_value_error(text, type);
+}
+
 }  // namespace
 
 PartitionedBatchBuilder::PartitionedBatchBuilder(const master::CatalogTable& table, std::size_t input_bytes,
@@ -124,7 +136,10 @@ bool PartitionedBatchBuilder::fail_twice(std::uint32_t column) {
 
 bool PartitionedBatchBuilder::put_any_text(std::uint32_t column, std::string_view text) {
     const auto parsed = append_parsed_text(staged_, column, columns_[column].type, text);
-    return parsed.has_value() || fail_value(column, parsed.error());
+    if (parsed.has_value()) return true;
+    const DataType type = columns_[column].type;
+    const bool is_whole = type.kind == TypeKind::int32;
+    return fail_value(column, is_whole ? no_value(declared_, column, type, text) : parsed.error());
 }
 
 bool PartitionedBatchBuilder::put_number(std::uint32_t column, std::string_view number) {
@@ -168,7 +183,7 @@ bool PartitionedBatchBuilder::put_number(std::uint32_t column, std::string_view 
         default:
             return put_any_text(column, number);
     }
-    return fail_value(column, invalid_value_error(number, type));
+    return fail_value(column, no_value(declared_, column, type, number));
 }
 
 bool PartitionedBatchBuilder::put_boolean(std::uint32_t column, bool value) {

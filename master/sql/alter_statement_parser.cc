@@ -6,6 +6,7 @@
 #include "common/base/nearest_name.h"
 #include "common/meta/table_meta.h"
 #include "master/catalog/declared_type.h"
+#include "master/sql/foreign_words.h"
 #include "master/sql/table_statement_parser.h"
 
 namespace dl::master {
@@ -29,11 +30,23 @@ Result<SqlStatement> TableStatementParser::alter_table() {
     DL_TRY(expect("table"));
     DL_TRY_ASSIGN(auto table, name("a table name"));
     if (at_set_copies()) return set_copies(std::move(table));
+    if (accept("set")) return alter_history(std::move(table));
+    if (current().is_word("change"))
+        return not_here(
+            "a column is renamed by: alter table t rename a to b, and gets a wider type by: alter "
+            "table t modify b long");
+    if (current().is_word("owner")) return not_here(way_of_object("user"));
+    auto changed = column_change(std::move(table));
+    if (changed.has_value() && current().is_symbol(','))
+        return not_here("one change at a time: write an ALTER TABLE for each");
+    return changed;
+}
+
+Result<SqlStatement> TableStatementParser::column_change(std::string table) {
     if (accept("add")) return alter_add(std::move(table));
     if (accept("drop") || accept("orop")) return alter_drop(std::move(table));
     if (accept("rename")) return alter_rename(std::move(table));
     if (accept("alter") || accept("modify")) return alter_column(std::move(table));
-    if (accept("set")) return alter_history(std::move(table));
     return fail("", {"add", "drop", "orop", "rename", "alter", "set"});
 }
 
@@ -53,6 +66,11 @@ bool TableStatementParser::misspells_column() const {
 
 Result<SqlStatement> TableStatementParser::alter_add(std::string table) {
     if (misspells_column()) return fail("", {"column"});
+    if (current().is_word("primary") && ahead(1).is_word("key"))
+        return not_here(
+            "the key stays as the table was made; create table ... primary key (c) as select makes "
+            "one with another");
+    if (const auto way = constraint_here(); !way.empty()) return not_here(way);
     AlterAddStatement statement;
     statement.table = std::move(table);
     statement.if_not_exists = accept_if_not_exists(current().is_word("column") ? 1 : 0);

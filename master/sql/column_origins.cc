@@ -23,12 +23,13 @@ std::set<std::string> ctes_of(const Json& node) {
     return names;
 }
 
-// `*` or `t.*`, and nothing with it.
-bool is_plain_star(const Json& star) {
-    constexpr std::array<std::string_view, 5> kPlain = {"class", "type", "alias", "query_location",
-                                                        "relation_name"};
+// `*` or `t.*`, with no more than EXCLUDE, REPLACE and RENAME.
+bool is_star_of_tables(const Json& star) {
+    constexpr std::array<std::string_view, 9> kKnown = {
+        "class",        "type",         "alias",       "query_location",        "relation_name",
+        "exclude_list", "replace_list", "rename_list", "qualified_exclude_list"};
     for (const auto& [key, value] : star.items()) {
-        if (std::ranges::count(kPlain, key) != 0) continue;
+        if (std::ranges::count(kKnown, key) != 0) continue;
         const bool empty = value.is_null() || value == false || (value.is_structured() && value.empty()) ||
                            (value.is_string() && value.get<std::string_view>().empty());
         if (!empty) return false;
@@ -36,14 +37,47 @@ bool is_plain_star(const Json& star) {
     return true;
 }
 
+bool is_excluded(const Json& star, const TableLeaf& leaf, const std::string& column) {
+    if (const auto* names = member(star, "exclude_list"))
+        for (const auto& name : *names)
+            if (name.is_string() && ascii_lowercase(name.get<std::string>()) == column) return true;
+    if (const auto* names = member(star, "qualified_exclude_list"))
+        for (const auto& name : *names)
+            if (ascii_lowercase(text_of(name, "table")) == leaf.alias &&
+                ascii_lowercase(text_of(name, "column")) == column)
+                return true;
+    return false;
+}
+
+// What stands for the column; nullptr: itself.
+const Json* replacement_of(const Json& star, const std::string& column) {
+    const auto* entries = member(star, "replace_list");
+    if (entries == nullptr) return nullptr;
+    for (const auto& entry : *entries)
+        if (ascii_lowercase(text_of(entry, "key")) == column) return member(entry, "value");
+    return nullptr;
+}
+
+std::optional<ColumnOrigin> origin_of(const Json& expression, const TableScope& scope) {
+    const auto found = scope.column(expression);
+    if (!found) return std::nullopt;
+    return ColumnOrigin{found->leaf->table->name, found->field->id};
+}
+
 bool append_star(const Json& star, const TableScope& scope, Origins& origins) {
-    if (!is_plain_star(star) || scope.merges_columns()) return false;
+    if (!is_star_of_tables(star) || scope.merges_columns()) return false;
     const auto of = ascii_lowercase(text_of(star, "relation_name"));
     for (const auto& leaf : scope.leaves()) {
         if (!of.empty() && leaf.alias != of) continue;
         if (leaf.table == nullptr) return false;
-        for (const auto& field : leaf.table->schema.fields)
-            origins.push_back(ColumnOrigin{leaf.table->name, field.id});
+        for (const auto& field : leaf.table->schema.fields) {
+            const auto name = ascii_lowercase(field.name);
+            if (is_excluded(star, leaf, name)) continue;
+            if (const auto* other = replacement_of(star, name))
+                origins.push_back(origin_of(*other, scope));
+            else
+                origins.push_back(ColumnOrigin{leaf.table->name, field.id});
+        }
     }
     return true;
 }
@@ -65,9 +99,7 @@ std::vector<std::optional<ColumnOrigin>> column_origins(const SelectAst& ast, co
             if (!append_star(column, scope, origins)) return {};
             continue;
         }
-        const auto found = scope.column(column);
-        origins.push_back(found ? std::optional(ColumnOrigin{found->leaf->table->name, found->field->id})
-                                : std::nullopt);
+        origins.push_back(origin_of(column, scope));
     }
     return origins;
 }

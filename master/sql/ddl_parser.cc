@@ -32,12 +32,17 @@ class Parser final : public TableStatementParser {
         if (accept("summarize")) return summarize();
         if (accept("drop")) return finish(drop());
         if (accept("alter")) return finish(alter_table());
-        if (accept("desc") || accept("describe")) return finish(named<DescStatement>());
+        if (accept("desc") || accept("describe")) return finish(describe());
         if (accept("show_table") || accept("show_tables"))
             return finish(Result<SqlStatement>(ShowTablesStatement{}));
         if (accept("show")) {
             const std::initializer_list<std::string_view> shown = {"tables", "columns", "create", "orphans",
                                                                    "sizes"};
+            if (current().is_word("full") && ahead(1).is_word("columns")) advance();
+            if ((current().is_word("full") && ahead(1).is_word("tables")) ||
+                (current().is_word("table") && ahead(1).is_word("status")))
+                return make_error(ErrorCode::not_supported,
+                                  "show sizes lists tables with their rows and bytes");
             if (accept("columns")) {
                 if (!accept("from") && !accept("in")) return fail("", {"from"});
                 return finish(named<ShowColumnsStatement>());
@@ -85,6 +90,11 @@ class Parser final : public TableStatementParser {
         if (accept("delete")) return finish(delete_rows());
         if (accept("truncate")) return finish(truncate());
         if (const auto why = not_here()) return *why;
+        if (first.is_symbol('.'))
+            return make_error(
+                ErrorCode::syntax_error,
+                "commands of the prompt begin with a backslash: \\dt lists the tables, \\d t the "
+                "columns of one, \\? all commands");
         if (first.kind == Kind::end) return make_error(ErrorCode::syntax_error, "the statement is empty");
         return fail("a statement",
                     {"create",      "drop",    "alter",  "desc",      "show_table",     "max_offset",
@@ -210,6 +220,16 @@ class Parser final : public TableStatementParser {
         }
         auto sql = "SELECT * FROM (SUMMARIZE " + what + "\n)";
         return finish(Result<SqlStatement>(SelectStatement{std::move(sql), std::move(what)}));
+    }
+
+    // `desc t`, `describe table t`
+    Result<SqlStatement> describe() {
+        if ((is_query_word() || current().is_symbol('(')) && !ends_behind_this())
+            return make_error(ErrorCode::not_supported,
+                              "DESCRIBE is of a table or view; the columns of a SELECT with their types are "
+                              "listed by: summarize select ..., and of a view of it by: desc v");
+        if (current().is_word("table") && !ends_behind_this()) advance();
+        return named<DescStatement>();
     }
 
     template <class Statement>

@@ -31,6 +31,9 @@ constexpr std::string_view kSettings =
     "statement";
 constexpr std::string_view kIndex = "there are no indexes to make: the major key has one, others have none";
 
+constexpr std::string_view kParameters =
+    "nothing is prepared; values go along with a statement as $1, $2, ... and options.params";
+
 constexpr std::array kStatements = {
     Word{"grant", kUsers},
     Word{"revoke", kUsers},
@@ -41,6 +44,29 @@ constexpr std::array kStatements = {
     Word{"reset", kSettings},
     Word{"pragma", kSettings},
     Word{"lock", "there are no locks; the rows of one batch are written at once in each partition"},
+    Word{"checkpoint", kUpkeep},
+    Word{"reindex", kIndex},
+    Word{"rename",
+         "a table keeps its name; create table ... as select makes one of another name, and alter table t "
+         "rename a to b renames a column"},
+    Word{"prepare", kParameters},
+    Word{"execute", kParameters},
+    Word{"deallocate", kParameters},
+    Word{"attach", kOneDatabase},
+    Word{"detach", kOneDatabase},
+    Word{"install", "there are no extensions"},
+    Word{"load",
+         "files are loaded by the client: data-lake-client --load FILE --table T, or \\load at its prompt"},
+    Word{"import",
+         "files are loaded by the client: data-lake-client --load FILE --table T, or \\load at its prompt"},
+    Word{"export",
+         "rows are written to files by the client: \\save FILE at its prompt, or --format csv with -c"},
+    Word{"call", "there are no procedures"},
+    Word{"do", "there are no procedures"},
+    Word{"declare", "there are no procedures and no cursors; a SELECT is read as its rows come"},
+    Word{"comment", "tables and columns have no comments"},
+    Word{"exists",
+         "show tables lists them; select count(*) from information_schema.tables where table_name = 't'"},
 };
 constexpr std::array kObjects = {
     Word{"index", kIndex},
@@ -58,6 +84,9 @@ constexpr std::array kObjects = {
     Word{"function", "there are no functions of users"},
     Word{"macro", "there are no functions of users"},
     Word{"trigger", "there are no triggers; stream_read gives the changes of a table"},
+    Word{"type", "there are no types of users; an enum is a string here, a structure json"},
+    Word{"extension", "there are no extensions"},
+    Word{"procedure", "there are no functions of users"},
 };
 constexpr std::array kConstraints = {
     Word{"unique", kUnique},
@@ -95,6 +124,7 @@ constexpr std::array kLists = {
          "select * from system.queries lists the statements that run, and kill query N ends one"},
     Word{"status", "cluster_status says how the cluster is"},
     Word{"users", kUsers},
+    Word{"grants", kUsers},
     Word{"indexes", kIndex},
     Word{"index", kIndex},
 };

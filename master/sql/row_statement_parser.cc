@@ -127,6 +127,25 @@ std::optional<Error> RowStatementParser::insert_elsewhere() const {
     return std::nullopt;
 }
 
+std::optional<Error> RowStatementParser::returning_elsewhere(std::size_t from) const {
+    int depth = 0;
+    for (auto at = from; at + 1 < tokens_.size(); ++at) {
+        const auto& token = tokens_[at];
+        depth += token.is_symbol('(') ? 1 : token.is_symbol(')') ? -1 : 0;
+        if (depth != 0 || !token.is_word("returning")) continue;
+        const auto& next = tokens_[at + 1];
+        const bool as_name = at > 0 && (tokens_[at - 1].is_symbol('.') || tokens_[at - 1].is_word("as"));
+        const bool begins_columns =
+            next.kind == Kind::word || next.kind == Kind::quoted_name || next.is_symbol('*');
+        if (as_name || !begins_columns) continue;
+        return make_error(ErrorCode::not_supported,
+                          "at position " + std::to_string(token.begin + 1) +
+                              ": there is no RETURNING; the reply says how many rows were written, and a "
+                              "SELECT by their keys shows them (of a DELETE: before it)");
+    }
+    return std::nullopt;
+}
+
 std::optional<Error> RowStatementParser::text_elsewhere() const {
     const bool escapes =
         current().is_word("e") && ahead(1).kind == Kind::string && ahead(1).begin == current().end;
@@ -144,6 +163,9 @@ Result<SqlStatement> RowStatementParser::insert() {
     DL_TRY(expect("into"));
     InsertStatement statement;
     DL_TRY_ASSIGN(statement.table, table_name());
+    if (auto why = returning_elsewhere(at_)) return std::move(*why);
+    if (current().is_word("set") && ahead(2).is_symbol('='))
+        return fail("values, as in: insert into t (a, b) values (1, 'x')");
     if (accept_symbol('(')) {
         do {
             DL_TRY_ASSIGN(auto column, name("a column name"));
@@ -200,6 +222,8 @@ Result<bool> RowStatementParser::keys_of(DeleteStatement& statement) {
 }
 
 Result<SqlStatement> RowStatementParser::delete_rows() {
+    if (!current().is_word("from") && ahead(1).is_word("where"))
+        return fail("from, as in: delete from " + current().text + " where ...");
     DL_TRY(expect("from"));
     DeleteStatement statement;
     DL_TRY_ASSIGN(statement.table, table_name());
@@ -210,6 +234,7 @@ Result<SqlStatement> RowStatementParser::delete_rows() {
     DL_TRY(expect("where"));
     if (current().kind == Kind::bad || current().kind == Kind::end || current().is_symbol(';'))
         return fail("a condition");
+    if (auto why = returning_elsewhere(at_)) return std::move(*why);
     const auto begin = at_;
     DL_TRY_ASSIGN(const bool by_key, keys_of(statement));
     at_ = begin;

@@ -25,6 +25,8 @@ class RowStatementParser : public DdlCursor {
   private:
     // Words of other systems' INSERT; of what stands here (`or replace`) and anywhere behind (`on conflict`).
     std::optional<Error> insert_elsewhere() const;
+    // `returning` from the token on, outside of parentheses.
+    std::optional<Error> returning_elsewhere(std::size_t from) const;
     // Forms of texts that are none here: e'...' and $$...$$.
     std::optional<Error> text_elsewhere() const;
     // Values of rows: unquoted words other than the constants are a forgotten quote.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/duck/sql_names.h"
+#include "master/sql/hex_texts.h"
 #include "master/sql/key_lookup.h"
 #include "master/sql/macros.h"
 #include "master/sql/quoted_names.h"
@@ -113,6 +114,7 @@ Result<ParsedStatement> StatementReader::parse_as_written(std::string_view sql, 
     DL_TRY_ASSIGN(auto ast, SelectAst::parse_short(*database_, sql));
     GateReport report;
     DL_TRY_ASSIGN(auto tables, gate(ast, lookup, report, parameters_allowed));
+    DL_TRY(check_hex_texts(ast, tables));
     return ParsedStatement{std::move(ast), std::move(tables), report.explain, true, report.table_references};
 }
 

@@ -7,7 +7,8 @@
 
 namespace dl::master {
 
-// A SYNTAX_ERROR with the form of the first such word in the statement behind it; others as they are.
+// A SYNTAX_ERROR with the form of the first such word in the statement behind it; an error about a name
+// (NOT_SUPPORTED, INVALID_VALUE, TABLE_NOT_FOUND) with what there is instead; others as they are.
 Error with_syntax_hint(Error error, std::string_view sql);
 
 }  // namespace dl::master

@@ -52,21 +52,26 @@ Result<SqlStatement> TableStatementParser::create_table(bool or_replace) {
         return make_error(ErrorCode::syntax_error,
                           "the table has no primary key, and of rows with one key the last replaces the "
                           "others; write: create table " +
-                              statement.table + " primary key (COLUMN) as ...");
+                              statement.table + " primary key (COLUMN) as ..." +
+                              (ahead(1).is_word("values") ? ", where the columns are col0, col1, ..." : ""));
     if (current().is_word("primary")) return create_as(std::move(statement), false);
+    if (at_like()) return no_like();
     DL_TRY(expect_symbol('('));
     std::optional<std::string> key_clause;
     if (current().is_word("primary") && ahead(1).is_word("key") && ahead(4).is_symbol(')') &&
         ahead(5).is_symbol(')'))
         return create_as(std::move(statement), true);
+    if (columns_before_as())
+        return make_error(
+            ErrorCode::not_supported,
+            "CREATE TABLE ... AS takes names and types of its columns from the SELECT: create table " +
+                statement.table +
+                " primary key (COLUMN) as select cast(a as long) as n, ...; or create the table with these "
+                "columns first, then: insert into " +
+                statement.table + " select ...");
     do {
         if (current().is_word("constraint") && ahead(2).is_word("primary")) at_ += 2;
-        // `unique (a)`, `index i (a)`: no columns of these names, which a type would follow.
-        const auto way = way_of_constraint(current().lower);
-        if (current().kind == Kind::word && !way.empty() &&
-            (ahead(1).is_symbol('(') || ahead(1).kind == Kind::quoted_name ||
-             (ahead(1).kind == Kind::word && !begins_type(ahead(1).lower))))
-            return not_here(way);
+        if (const auto way = constraint_here(); !way.empty()) return not_here(way);
         if (current().is_word("primary") && ahead(1).is_word("key") && ahead(2).is_symbol('(')) {
             at_ += 3;
             if (key_clause) return fail("one PRIMARY KEY only");
@@ -84,6 +89,36 @@ Result<SqlStatement> TableStatementParser::create_table(bool or_replace) {
     DL_TRY(settle_key(statement, key_clause));
     DL_TRY(create_options(statement));
     return SqlStatement(std::move(statement));
+}
+
+// `like t`, or `(like t ...)` where no type of a column of that name stands.
+bool TableStatementParser::at_like() const {
+    const auto names = [this](std::size_t at) {
+        return ahead(at).kind == Kind::word || ahead(at).kind == Kind::quoted_name;
+    };
+    if (current().is_word("like")) return names(1);
+    const auto& behind = ahead(3);
+    return current().is_symbol('(') && ahead(1).is_word("like") && names(2) &&
+           (behind.is_symbol(')') || behind.is_symbol('.') || behind.is_word("including") ||
+            behind.is_word("excluding"));
+}
+
+Error TableStatementParser::no_like() {
+    while (!accept("like"))
+        advance();
+    return make_error(ErrorCode::not_supported, "there is no CREATE TABLE ... LIKE; show create table " +
+                                                    current().text +
+                                                    " has the statement, which makes one of another name");
+}
+
+// Whether AS and a query follow the parentheses that were opened before the current token.
+bool TableStatementParser::columns_before_as() const {
+    std::size_t at = at_;
+    for (int depth = 1; at < tokens_.size() && depth != 0; ++at)
+        depth += tokens_[at].is_symbol('(') ? 1 : tokens_[at].is_symbol(')') ? -1 : 0;
+    for (; at + 1 < tokens_.size(); ++at)
+        if (tokens_[at].is_word("as")) return true;
+    return false;
 }
 
 // `[primary key (c)] [options] as select ...`, or all of that but the options in parentheses.
@@ -175,6 +210,13 @@ Result<DdlColumn> TableStatementParser::column_definition() {
     }
 }
 
+std::string_view TableStatementParser::constraint_here() const {
+    const bool names_no_column = ahead(1).is_symbol('(') || ahead(1).kind == Kind::quoted_name ||
+                                 (ahead(1).kind == Kind::word && !begins_type(ahead(1).lower));
+    return current().kind == Kind::word && names_no_column ? way_of_constraint(current().lower)
+                                                           : std::string_view();
+}
+
 Error TableStatementParser::not_here(std::string_view way) const {
     return make_error(ErrorCode::not_supported,
                       "at position " + std::to_string(current().begin + 1) + ": " + std::string(way));
@@ -260,6 +302,10 @@ Result<SqlStatement> TableStatementParser::drop_table() {
         }
     }
     DL_TRY_ASSIGN(statement.table, table_name());
+    if (current().is_symbol(','))
+        return not_here("one table at a time: drop table " + statement.table + "; drop table ...");
+    if (current().is_word("cascade") || current().is_word("restrict"))
+        return not_here("leave it out: only views can name a table, and they stay");
     return SqlStatement(std::move(statement));
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/base/error.h"
 #include "master/sql/copies_statement_parser.h"
@@ -23,11 +24,18 @@ class TableStatementParser : public CopiesStatementParser {
 
   private:
     Result<SqlStatement> create_as(CreateTableStatement table, bool in_parentheses);
+    bool at_like() const;
+    Error no_like();
+    bool columns_before_as() const;
     Result<DdlColumn> column_definition();
+    // Of `unique (a)`, `index i (a)`, which are no columns of these names: a type would follow. Empty: of
+    // none.
+    std::string_view constraint_here() const;
     // A type of one word or several, as it is written. INVALID_VALUE: parse_declared_type().
     Result<std::string> type();
     Result<void> create_options(CreateTableStatement& statement);
     Result<void> create_option(std::size_t option, CreateTableStatement& statement);
+    Result<SqlStatement> column_change(std::string table);
     Result<SqlStatement> alter_add(std::string table);
     Result<SqlStatement> alter_drop(std::string table);
     Result<SqlStatement> alter_rename(std::string table);

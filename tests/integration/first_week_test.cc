@@ -9,6 +9,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class FirstWeekTest : public ClusterTest, public ::testing::WithParamInterface<int> {
   protected:
@@ -76,6 +77,12 @@ TEST_P(FirstWeekTest, ValuesThatADeclaredTypeDoesNotHaveAreRefusedOnEveryWay) {
     refused(json{{"sql", "insert into t values ($1, $2, $3)"}, {"options", {{"params", {1, "abcdef", 1}}}}}
                 .dump());
     refused(sql("insert into t select 7, 'abcdef', 1"));
+    for (const auto* beyond : {"3000000000", "40000", "-99999999999999999999", "'x'", "1.5"}) {
+        const auto said = refused(sql("insert into t values (1, 'a', " + std::string(beyond) + ")"));
+        for (const char* named : {"column \"s\"", "smallint", "-32768 to 32767"})
+            EXPECT_THAT(said, HasSubstr(named)) << beyond;
+        EXPECT_THAT(said, Not(HasSubstr("2147483647"))) << beyond;
+    }
     refused(sql("alter table t add c varchar(2) default 'abc'"));
     // Good rows of a batch that may leave out the bad ones.
     must(client, json{{"batch_insert",

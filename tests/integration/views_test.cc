@@ -243,6 +243,31 @@ TEST_P(ViewsTest, WhatTheMasterTellsOfItself) {
     }
 }
 
+TEST_P(ViewsTest, BytesAndNumbersAreNotCompared) {
+    auto client = connect();
+    must(client, sql("create table b (id int primary key, raw binary) partition.number = 3"));
+    must(client, sql("create table n (id int primary key, raw int) partition.number = 3"));
+    must(client, sql("insert into b values (1, 'QUI=')"));
+    must(client, sql("insert into n values (1, 2)"));
+    for (const char* select : {"select * from b natural join n", "select * from b join n using (raw)",
+                               "select id from b where raw = 1"}) {
+        const auto text = must_fail(client, query(select), "QUERY_ERROR");
+        EXPECT_THAT(text, HasSubstr("no conversion from INTEGER to BLOB")) << select;
+        EXPECT_THAT(text, HasSubstr("cast one side")) << select;
+    }
+    for (const char* from : {"raw = '\\x4142'", "raw in ('\\x4142')"})
+        EXPECT_THAT(must_fail(client, query(std::string("select id from b where ") + from), "NOT_SUPPORTED"),
+                    HasSubstr("x'4142'"));
+    EXPECT_THAT(must_fail(client, sql("delete from b where raw = '\\x4142'"), "NOT_SUPPORTED"),
+                HasSubstr("x'4142'"));
+    EXPECT_EQ(answer("select id from b where raw = x'4142'"), "{\"id\":1}");
+    EXPECT_EQ(answer("select columns(lambda c: c like 'i%') from b"), "{\"id\":1}");
+    EXPECT_THAT(must_fail(client, query("select columns(c -> c like 'i%') from b"), "QUERY_ERROR"),
+                HasSubstr("columns(lambda c: c like 'a%')"));
+    EXPECT_THAT(must_fail(client, query("select id::unsigned from b"), "QUERY_ERROR"), HasSubstr("ubigint"));
+    EXPECT_EQ(answer("select id::ubigint as id from b"), "{\"id\":1}");
+}
+
 TEST_P(ViewsTest, RowsOfExpressionsAndErrorsOfDeletes) {
     auto client = connect();
     must(client, sql("insert into t (id, v, ts) values (100, 2 * 3, now()), (101, abs(-4), timestamp "

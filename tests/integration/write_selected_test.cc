@@ -10,6 +10,7 @@ namespace dl::test {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -71,10 +72,17 @@ TEST_F(WriteSelectedTest, DeclaredTypesGoAlong) {
               "int varchar(3) int time");
     EXPECT_EQ(types("with x as (select 1) select t.* from w t"), "int json varchar(3) uuid smallint time");
     EXPECT_EQ(types("select id, j, s from w group by all"), "int json smallint");
+    EXPECT_EQ(types("select * exclude (j) from w"), "int varchar(3) uuid smallint time");
+    EXPECT_EQ(types("select * replace (id + 1 as id, c as j, s + 1 as S) from w"),
+              "int varchar(3) varchar(3) uuid int time");
+    EXPECT_EQ(types("select w.* exclude (u, id) rename (c as name), id from w"),
+              "json varchar(3) smallint time int");
+    EXPECT_EQ(types("select a.id, b.* exclude (id, c) from w a join w b on a.id = b.id"),
+              "int json uuid smallint time");
+    EXPECT_EQ(types("select columns(lambda c: c in ('id', 'u')) from w"), "int string");
     // Here nobody can tell cheaply.
     EXPECT_EQ(types("select * from (select id, c from w)"), "int string");
     EXPECT_EQ(types("select id, c from w union all select id, c from w where false"), "int string");
-    EXPECT_EQ(types("select * exclude (j) from w"), "int string string int string");
     EXPECT_EQ(types("select id, c from seen"), "int string");
     EXPECT_EQ(types("select id, max(c) as c from w group by id"), "int string");
     EXPECT_EQ(types("with w as (select 1 as id, 'abcdef' as c) select id, c from w"), "int string");
@@ -218,6 +226,21 @@ TEST_F(WriteSelectedTest, ATableThatCannotBeFilledIsNotThere) {
         0u);
     EXPECT_EQ(written("insert into u select 1, 2, {'x': [1, 2]}"), 1u);
     EXPECT_THAT(lines("select * from u"), ElementsAre(R"({"a":1,"a_1":2,"b":"{\"x\":[1,2]}"})"));
+}
+
+TEST_F(WriteSelectedTest, ColumnsOfANewTableHaveNames) {
+    EXPECT_THAT(error("create table u primary key (id) as select id, v + 1 from t"),
+                AllOf(HasSubstr("column 2 of the SELECT"), HasSubstr("name it: (v + 1) as x")));
+    EXPECT_THAT(error("create table u primary key (id) as select id, count(*) from t group by id"),
+                HasSubstr("name it: count_star() as x"));
+    EXPECT_EQ(written("create table u primary key (id) as select id, (v + 1) as x from t"), 3u);
+    EXPECT_THAT(error("create table w primary key (no) as select id, v from t"),
+                AllOf(HasSubstr("PRIMARY KEY(no)"), HasSubstr("it has id, v")));
+    EXPECT_THAT(error("create table w primary key (id) as values (1, 'a')"), HasSubstr("it has col0, col1"));
+    EXPECT_EQ(written("create table w primary key (col0) as values (1, 'a'), (2, 'b')"), 2u);
+    EXPECT_THAT(lines("select * from w order by col0"),
+                ElementsAre(R"({"col0":1,"col1":"a"})", R"({"col0":2,"col1":"b"})"));
+    EXPECT_EQ(written("create table w2 primary key (ID) as select 1 as id"), 1u);
 }
 
 TEST_F(WriteSelectedTest, DescribeSaysWhatTheyTake) {

@@ -15,6 +15,9 @@
 namespace datalake::cli {
 namespace {
 
+// A type whose values hold durations, as a list of them.
+constexpr const char* kDurations = "list, map or structure with durations";
+
 std::string quoted(std::string_view text, char quote) {
     std::string out(1, quote);
     for (const char c : text) {
@@ -203,7 +206,7 @@ Result<void> ParquetSource::Impl::look() {
         } else if (const auto duration = std::ranges::find(durations, column.name, &ArrowDuration::column);
                    duration != durations.end()) {
             const bool whole = duckdb_get_type_id(type) == DUCKDB_TYPE_BIGINT;
-            column.file_type = "duration";
+            column.file_type = whole ? "duration" : kDurations;
             if (whole) column.counts = duration->unit;
             mapping = {};
         } else if (mapping.text_cast == "JSON") {
@@ -267,6 +270,9 @@ std::string ParquetSource::refusal(const ParquetColumn& column) {
     if (!column.counts.empty())
         text += "; --create --types " + table_column_name(column.name) + ":long takes its number of " +
                 column.counts;
+    if (column.file_type == kDurations)
+        text += "; convert its durations to int64 where the file is made (pyarrow, of a list: table[\"" +
+                column.name + "\"].cast(pa.list_(pa.int64()))), then a string column takes it as JSON";
     if (column.has_text) text += "; --types " + table_column_name(column.name) + ":string takes its text";
     return text;
 }

@@ -138,6 +138,19 @@ TEST(ParquetSource, ADurationIsANumberWhereThatIsSaid) {
               (std::vector<std::string>{"5000000", ""}));
 }
 
+TEST(ParquetSource, AListOfDurationsNamesTheWay) {
+    auto source = ParquetSource::open(kFiles + "list-of-durations.parquet");
+    ASSERT_TRUE(source.ok()) << source.error().to_text();
+    EXPECT_EQ(
+        ParquetSource::refusal(column(**source, 1)),
+        "column \"laps\" is a list, map or structure with durations, for which there is no type; convert "
+        "its durations to int64 where the file is made (pyarrow, of a list: "
+        "table[\"laps\"].cast(pa.list_(pa.int64()))), then a string column takes it as JSON");
+    // What the message says to make of it.
+    EXPECT_EQ(rows_of("list-of-int64.parquet", {{"id", "long"}, {"laps", "string"}}),
+              (std::vector<std::string>{"[5000000,null]", ""}));
+}
+
 // A file whose name would be a pattern is the one that is read, not those that the pattern matches.
 TEST(ParquetSource, APathIsNoPattern) {
     namespace fs = std::filesystem;

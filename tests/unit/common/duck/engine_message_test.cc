@@ -55,6 +55,46 @@ TEST(EngineMessage, LimitsAndOtherWaysToWriteIt) {
     EXPECT_NE(told("Binder Error: Deprecated lambda arrow (->) detected. Please transition ...")
                   .find("lambda x: x + 1"),
               std::string::npos);
+    EXPECT_NE(told("Binder Error: Deprecated lambda arrow (->) detected. Please transition ...")
+                  .find("columns(lambda c: c like 'a%')"),
+              std::string::npos);
+}
+
+TEST(EngineMessage, TypesAreNamedWithTheWay) {
+    EXPECT_EQ(
+        told("Conversion Error: Unimplemented type for cast (INTEGER -> BLOB) when casting from source "
+             "column id\n\nLINE 1: select x\n        ^"),
+        "there is no conversion from INTEGER to BLOB (column id): what is compared, or joined by USING or "
+        "NATURAL JOIN, has to be of types that convert; cast one side, such as cast(a as text), which "
+        "encode() makes bytes of\n\nLINE 1: select x\n        ^");
+    EXPECT_NE(
+        told("Conversion Error: Unimplemented type for cast (DATE -> BLOB)").find("from DATE to BLOB: "),
+        std::string::npos);
+    EXPECT_NE(told("Catalog Error: Type with name unsigned does not exist!\nDid you mean \"union\"?")
+                  .find("it is ubigint"),
+              std::string::npos);
+    EXPECT_EQ(
+        told("Conversion Error: Type INT32 with value 70000 can't be cast because the value is out of "
+             "range for the destination type INT16"),
+        "Conversion Error: Type INT32 with value 70000 can't be cast because the value is out of range for "
+        "smallint (-32768 to 32767)");
+    EXPECT_EQ(told("x is out of range for the destination type UINT8"),
+              "x is out of range for the destination type UINT8");
+    const std::string own = "Parser Error: x\n\nLINE 1: select 'Type with name unsigned does not exist'";
+    EXPECT_EQ(told(own), own);
+}
+
+TEST(EngineMessage, ATextInDoubleQuotesNamesAColumn) {
+    const std::string unknown =
+        "Binder Error: Referenced column \"ann\" not found in FROM clause!\nCandidate "
+        "bindings: \"id\"\n\n";
+    EXPECT_EQ(
+        told(unknown + "LINE 1: select 1 from t where a = \"ann\"\n      ^"),
+        "Binder Error: Referenced column \"ann\" not found in FROM clause!\nCandidate bindings: \"id\"\nA "
+        "text is written in single quotes: 'ann'.\n\nLINE 1: select 1 from t where a = \"ann\"\n      ^");
+    for (const std::string& own : {unknown + "LINE 1: select ann from t\n      ^",
+                                   std::string("Binder Error: Referenced column \"ann\" not found")})
+        EXPECT_EQ(told(own), own);
 }
 
 // As the engine of this release says them.

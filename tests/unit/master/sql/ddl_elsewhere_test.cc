@@ -32,6 +32,17 @@ TEST(DdlParser, WordsOfOtherSystemsNameTheWay) {
         {"use shop", "there is one database"},
         {"show databases", "there is one database, datalake"},
         {"show schemas", "show tables lists"},
+        {"insert into t values (1) returning id", "at position 26: there is no RETURNING"},
+        {"insert into t (id) select id from u returning *", "there is no RETURNING"},
+        {"delete from t where id = 1 returning *", "before it"},
+        {"delete from t where a > 1 returning id, a", "there is no RETURNING"},
+        {"delete t where id = 1", "delete from t where"},
+        {"insert into t set a = 1", "insert into t (a, b) values"},
+        {"describe select 1 as a", "summarize select"},
+        {"desc (select 1)", "summarize select"},
+        {"prepare p as select 1", "options.params"},
+        {"rename table a to b", "keeps its name"},
+        {"load data infile 'a.csv' into table t", "--load FILE"},
     };
     for (const auto& [sql, way] : cases)
         expect_refused(sql, way);
@@ -41,7 +52,14 @@ TEST(DdlParser, WordsOfOtherSystemsNameTheWay) {
     EXPECT_EQ(parsed<DropTableStatement>("drop table main.t").table, "t");
     EXPECT_EQ(parsed<DescStatement>("desc main.t").table, "t");
     EXPECT_EQ(parsed<CreateTableStatement>("create table main.t (id int primary key)").table, "t");
-    // Columns may be called so.
+    // Tables and columns may be called so.
+    EXPECT_EQ(parsed<InsertStatement>("insert into returning values (1)").table, "returning");
+    EXPECT_EQ(parsed<InsertStatement>("insert into t (returning, id) values (1, 2)").columns[0], "returning");
+    EXPECT_EQ(parsed<InsertSelectStatement>("insert into t select a as returning from u").table, "t");
+    EXPECT_EQ(parsed<DeleteStatement>("delete from t where u.returning = 1").table, "t");
+    EXPECT_EQ(parsed<DescStatement>("describe table t").table, "t");
+    EXPECT_EQ(parsed<DescStatement>("desc table").table, "table");
+    EXPECT_EQ(parsed<DescStatement>("desc select").table, "select");
     EXPECT_EQ(parsed<InsertSelectStatement>("insert into t select a from u join v on conflict = b").table,
               "t");
     EXPECT_EQ(parsed<CreateTableStatement>("create table t (id int primary key, a string default now)")
@@ -62,6 +80,22 @@ TEST(DdlParser, WhatThereIsNotNamesWhatThereIs) {
              {"vacuum", "compress t"},
              {"set x = 1", "system.settings"},
              {"show processlist", "system.queries"},
+             {"show grants", "no users"},
+             {"show table status", "show sizes"},
+             {"show full tables", "show sizes"},
+             {"create type mood as enum ('a')", "string here"},
+             {"create extension x", "no extensions"},
+             {"drop table a, b", "at position 13: one table at a time"},
+             {"drop table if exists a cascade", "leave it out"},
+             {"alter table t add x int, add y int", "one change at a time"},
+             {"alter table t drop a, drop b", "one change at a time"},
+             {"alter table t add primary key (id)", "the key stays"},
+             {"alter table t add constraint u unique (a)", "only the major key is unique"},
+             {"alter table t add index i (a)", "the major key has one"},
+             {"alter table t add unique (a)", "only the major key is unique"},
+             {"alter table t change a b text", "rename a to b"},
+             {"alter table t owner to me", "no users"},
+             {".tables", "\\dt lists the tables"},
              {"show variables", "system.settings"},
              {"show index from t", "the major key has one"},
              {"create table t (id int primary key, a int unique)",
@@ -84,6 +118,38 @@ TEST(DdlParser, WhatThereIsNotNamesWhatThereIs) {
     EXPECT_EQ(parsed<DropTableStatement>("drop index").table, "index");
     EXPECT_EQ(parsed<DropTableStatement>("drop table user").table, "user");
     EXPECT_EQ(parsed<DescStatement>("show t").table, "t");
+    EXPECT_EQ(parsed<ShowColumnsStatement>("show full columns from t").table, "t");
+    EXPECT_EQ(parsed<DescStatement>("show full").table, "full");
+    for (const char* sql : {"alter table t add index int", "alter table t add key string",
+                            "alter table t add column unique int", "alter table t add primary int"})
+        parsed<AlterAddStatement>(sql);
+}
+
+TEST(DdlParser, ColumnsOfCreateAsAreThoseOfTheSelect) {
+    for (const char* sql :
+         {"create table c (id int primary key, a string) as select 1 as id, 'x' as a",
+          "create table c (id, a) as select 1, 'x'",
+          "create table c (id int) partition.number = 2 as select 1",
+          "create table c (id int primary key, a decimal(10,2)) as with x as (select 1) select * from x"}) {
+        expect_refused(sql, "primary key (COLUMN) as select cast(a as long) as n");
+        expect_refused(sql, "insert into c select");
+    }
+    EXPECT_EQ(parsed<CreateTableAsStatement>("create table c (primary key (id)) as select 1 as id").key,
+              "id");
+    EXPECT_EQ(parsed<CreateTableStatement>("create table c (as int primary key)").columns[0].name, "as");
+    expect_refused("create table c as values (1, 'a')",
+                   "primary key (COLUMN) as ..., where the columns are col0");
+}
+
+TEST(DdlParser, ATableLikeAnotherIsShown) {
+    for (const char* sql :
+         {"create table c like t", "create table c (like t)", "create table c (like t including all)"})
+        expect_refused(sql, "show create table t has the statement");
+    // Columns may be called so.
+    EXPECT_EQ(parsed<CreateTableStatement>("create table c (like int primary key, a int)").columns[0].name,
+              "like");
+    EXPECT_EQ(parsed<CreateTableStatement>("create table c (like string, id int primary key)").columns.size(),
+              2u);
 }
 
 // A word that is nearly "column" is not taken for the name of one.

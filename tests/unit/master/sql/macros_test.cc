@@ -228,12 +228,42 @@ TEST(SyntaxHints, NameTheFormHere) {
              {"select 7 div 2", "7 // 2"},
              {"select a from t where a not regexp 'x'", "regexp_matches(x, 'b')"},
              {"select a from t where a rlike 'x'", "regexp_matches(x, 'b')"},
+             {"select 7 mod 2", "7 % 2"},
+             {"select a, b into t2 from t", "create table t2 primary key (COLUMN) as select a from t"},
+             {"select a into outfile 'x.csv' from t", "\\save FILE"},
+             {"select * from t where id = 1 for update", "no locks"},
+             {"select * from t for share", "no locks"},
+             {"select * from t prewhere a = 1", "prewhere is where"},
+             {"select a from t limit 5 by a", "qualify row_number()"},
+             {"select * from t format JSONEachRow;", "--format json"},
+             {"select 1 settings max_threads = 1", "timeout_ms"},
              {"select quantile(0.5)(v) from t", "quantile_cont(x, 0.9)"}})
         EXPECT_THAT(hint(sql), HasSubstr(way)) << sql;
-    for (const char* other : {"select from t where", "select a = any(select b) from", "values (1)(2)",
-                              "select separator t", "select 'div regexp' fro", "select \"top\" 5 limit"})
+    for (const char* other :
+         {"select from t where", "select a = any(select b) from", "values (1)(2)", "select separator t",
+          "select 'div regexp' fro", "with x as (select 1 for) into", "select mod(7, 2",
+          "select format from t where", "select settings from t =", "select \"top\" 5 limit"})
         EXPECT_EQ(hint(other), "syntax error") << other;
     EXPECT_EQ(with_syntax_hint(make_error(ErrorCode::query_error, "x"), "select 7 div 2").message, "x");
+    EXPECT_THAT(hint("explain t"), HasSubstr("desc t"));
+    EXPECT_THAT(hint("explain format=json select 1"), HasSubstr("no options"));
+    EXPECT_EQ(hint("explain select from"), "syntax error");
+}
+
+TEST(SyntaxHints, NamesThatAreNoneHereNameWhatThereIs) {
+    const auto hint = [](ErrorCode code, std::string_view sql) {
+        return with_syntax_hint(make_error(code, "no"), sql).message;
+    };
+    for (const char* sql :
+         {"select * from 'x.csv'", "from \"a/b.parquet\"", "select 1 from t join 'x.json.gz' on a = b"})
+        EXPECT_THAT(hint(ErrorCode::invalid_value, sql), HasSubstr("--load FILE")) << sql;
+    EXPECT_THAT(hint(ErrorCode::not_supported, "select * from read_csv('x.csv')"), HasSubstr("--load FILE"));
+    EXPECT_THAT(hint(ErrorCode::table_not_found, "select 1 from dual"), HasSubstr("leave FROM dual out"));
+    EXPECT_THAT(hint(ErrorCode::not_supported, "select @@version"), HasSubstr("version()"));
+    for (const char* sql :
+         {"select 'x.csv' from t", "select * from t where a = 'x.csv'", "select read_at from u"})
+        EXPECT_EQ(hint(ErrorCode::table_not_found, sql), "no") << sql;
+    EXPECT_EQ(hint(ErrorCode::query_error, "select 1 from dual"), "no");
 }
 
 }  // namespace
