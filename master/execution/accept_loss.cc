@@ -5,7 +5,6 @@
 
 #include "common/async/run_on.h"
 #include "common/base/log.h"
-#include "master/control/cluster_health.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/listed_rows.h"
 
@@ -69,43 +68,137 @@ Offset first_lost(const rpc::AcceptLossReply& reply) {
     return first;
 }
 
-// Of several copies none may lead: all have lost records. The one that goes on without the fewest leads then,
-// and the others are made anew from it. Every copy is asked first: one that is away may be whole.
-asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& services, TablePtr table,
-                                                                  PartitionId partition,
-                                                                  PartitionPlacement placed,
-                                                                  rpc::Deadline deadline) {
-    const auto name =
-        "partition " + std::to_string(partition.value) + " of table '" + table->name + "' has no leader";
-    const auto nodes = services.copies->nodes();
-    std::optional<NodeView> best;
-    Offset kept = -1;
+// A copy whose slave is away, as statements name it: by its address, or by its number when another slave has
+// taken its place.
+struct AwayCopy {
+    std::string name;
+    std::string text;  // for people
+};
+struct CopiesFound {
+    std::vector<NodeView> there;
+    std::vector<AwayCopy> away, left_out;
+};
+
+std::string named(const std::vector<AwayCopy>& copies) {
+    std::string list;
+    for (const auto& copy : copies)
+        list += (list.empty() ? "'" : ", '") + copy.name + "'";
+    return list;
+}
+std::string told(const std::vector<AwayCopy>& copies) {
+    std::string list;
+    for (const auto& copy : copies)
+        list += (list.empty() ? "" : ", ") + copy.text;
+    return list;
+}
+
+// INVALID_REQUEST when `without` names one that answers, or that is to have no copy; UNAVAILABLE when it is
+// not known yet whether that one answers.
+Result<CopiesFound> find_copies(const PartitionPlacement& placed, const std::vector<NodeView>& nodes,
+                                const std::vector<std::string>& without) {
+    CopiesFound found;
+    std::vector<std::string> unknown = without;
     for (const auto id : placed.replicas) {
         const auto node =
             std::find_if(nodes.begin(), nodes.end(), [&](const NodeView& view) { return view.id == id; });
-        if (node == nodes.end() || node->state != NodeView::State::live)
-            co_return make_error(ErrorCode::unavailable,
-                                 name +
-                                     ", and not every copy can be asked what it holds; nothing was accepted. "
-                                     "Start " +
-                                     missing_copies(placed, nodes) + " first");
-        const NodeView view = *node;
+        const auto number = std::to_string(id.value);
+        const auto copy = node == nodes.end()
+                              ? AwayCopy{number, "number " + number + ", whose place another has taken"}
+                              : AwayCopy{node->address, node->address};
+        const bool is_named = std::erase_if(unknown, [&](const std::string& name) {
+                                  return name == copy.name || name == number;
+                              }) > 0;
+        const bool is_live = node != nodes.end() && node->state == NodeView::State::live;
+        const bool is_dead = node == nodes.end() || node->state == NodeView::State::dead;
+        if (is_live && is_named)
+            return make_error(ErrorCode::invalid_request, "nothing was accepted: slave " + copy.name +
+                                                              " answers, and is asked what it holds");
+        if (is_named && !is_dead)
+            return make_error(ErrorCode::unavailable,
+                              "nothing was accepted: it is not known yet whether slave " + copy.name +
+                                  " answers; repeat the statement in a moment");
+        if (is_live)
+            found.there.push_back(*node);
+        else
+            (is_named ? found.left_out : found.away).push_back(copy);
+    }
+    if (unknown.empty()) return found;
+    return make_error(ErrorCode::invalid_request, "nothing was accepted: slave '" + unknown.front() +
+                                                      "' is to have no copy of the partition");
+}
+
+std::string lost_text(const rpc::AcceptLossReply& reply) {
+    std::string text;
+    for (const auto& lost : reply.lost)
+        text += (text.empty() ? "" : ", ") +
+                (lost.end_is_known ? std::to_string(lost.from) + " to " + std::to_string(lost.end - 1)
+                                   : std::to_string(lost.from) + " and on");
+    return text;
+}
+
+// Of several copies none may lead: all have lost records. The one that goes on without the fewest leads then,
+// and the others are made anew from it. Every copy is asked first: one that is away may be whole. One that is
+// gone for good is named by the statement, and confirmed.
+asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& services, TablePtr table,
+                                                                  const AcceptLoss& command,
+                                                                  PartitionPlacement placed,
+                                                                  rpc::Deadline deadline) {
+    const PartitionId partition{command.partition};
+    const auto number = std::to_string(partition.value);
+    const auto name = "partition " + number + " of table '" + table->name + "' has no leader";
+    const auto statement = "accept loss of table " + table->name + " partition " + number + " without node ";
+    const auto nodes = services.copies->nodes();
+    DL_CO_TRY_ASSIGN(const auto copies, find_copies(placed, nodes, command.without));
+    if (!copies.away.empty()) {
+        auto gone = copies.left_out;
+        gone.insert(gone.end(), copies.away.begin(), copies.away.end());
+        co_return make_error(
+            ErrorCode::unavailable,
+            name +
+                ", and not every copy can be asked what it holds; nothing was accepted. One that is away "
+                "may be whole: start " +
+                told(copies.away) + " first. If that can never be again: " + statement + named(gone));
+    }
+    std::optional<NodeView> best;
+    rpc::AcceptLossReply least;
+    for (const auto& view : copies.there) {
         const auto asked =
             co_await ask_copy(services, view, *table, partition, placed.leader_epoch, false, deadline);
         if (asked.has_error())
-            co_return make_error(asked.error().code,
-                                 name + "; nothing was accepted: " + asked.error().message);
-        if (first_lost(*asked) <= kept) continue;
-        kept = first_lost(*asked);
+            co_return make_error(
+                asked.error().code,
+                name + "; nothing was accepted: " + asked.error().message +
+                    (asked.error().code == ErrorCode::invalid_request
+                         ? "; if it serves, and those that hold more are gone for good: elect unclean "
+                           "table " +
+                               table->name + " partition " + number + " node '" + view.address + "'"
+                         : ""));
+        if (best && first_lost(*asked) <= first_lost(least)) continue;
+        least = *asked;
         best = view;
     }
-    if (!best) co_return make_error(ErrorCode::unavailable, name + ", and there is no copy");
+    if (!best)
+        co_return make_error(ErrorCode::unavailable, name + ", and no copy answers; nothing was accepted");
+    if (!copies.left_out.empty() && !command.confirmed)
+        co_return make_error(
+            ErrorCode::invalid_request,
+            "nothing was accepted: the copy on slave " + told(copies.left_out) +
+                " has not been asked and may hold all that was acknowledged; of the others the one on "
+                "slave " +
+                best->address + " lacks the least, the records of offsets " + lost_text(least) +
+                ". Without it these, and any behind them that no other has heard of, are gone for good; "
+                "those "
+                "who have read them would not learn of it, and it would not bring them back later. Better "
+                "start it; if that cannot be, repeat the statement with 'confirm' at its end");
     const auto change = [&](PartitionPlacement next) {
         const auto version = next.version;
         return [&catalog = services.catalog, id = table->id, partition, version, next = std::move(next)] {
             return catalog.change_placement(id, partition, version, next);
         };
     };
+    for (const auto& copy : copies.left_out)
+        log_warn(kComponent, "a loss is accepted without asking a copy that is away, by order",
+                 {{"table", table->name}, {"partition", partition.value}, {"slave", copy.name}});
     // In an epoch of its own before it serves, and nobody leads in it: it would be replaced at once as long
     // as it does not serve.
     auto next = placed;
@@ -147,8 +240,14 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command) 
     rpc::AcceptLossReply lost;
     if (is_unled) {
         DL_CO_TRY_ASSIGN(lost,
-                         co_await accept_at_best_copy(services, table, partition,
+                         co_await accept_at_best_copy(services, table, command,
                                                       placement->partitions[command.partition], deadline));
+    } else if (!command.without.empty()) {
+        co_return make_error(ErrorCode::invalid_request,
+                             "nothing was accepted: 'without node' is for a partition without a leader, and "
+                             "partition " +
+                                 std::to_string(command.partition) + " of table '" + table->name +
+                                 "' has one; it alone is asked");
     } else {
         // Whether there is anything to accept is known before anything changes.
         DL_CO_TRY(co_await services.upkeep.lost_records(table, partition, false, deadline));

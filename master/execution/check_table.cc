@@ -1,6 +1,7 @@
 // One report per copy of each partition, as the slaves find them.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "master/execution/command_runs.h"
 #include "master/execution/copy_orders.h"
@@ -13,7 +14,7 @@ namespace {
 
 asio::awaitable<std::string> repair_copy(Services& services, TablePtr table, PartitionId partition,
                                          std::string address, CopyRepair what, rpc::Deadline deadline) {
-    const auto nodes = services.copies == nullptr ? std::vector<NodeView>() : services.copies->nodes();
+    const auto nodes = known_nodes(services);
     const auto slave = std::find_if(nodes.begin(), nodes.end(),
                                     [&](const NodeView& node) { return node.address == address; });
     if (slave == nodes.end()) co_return "not repaired: the slave is not known any more";
@@ -26,8 +27,11 @@ asio::awaitable<std::string> repair_copy(Services& services, TablePtr table, Par
         co_return "repaired: this copy leads now in place of the one that is wrong; repeat the statement in a "
                   "moment to have that one made anew";
     }
-    const auto ordered = co_await refill_copy(services, table, partition, node, deadline);
+    const auto progress = co_await ask_progress(services, nodes, deadline);
+    const auto ordered = co_await refill_copy(services, table, partition, node, progress, deadline);
     if (ordered.has_error()) co_return "not repaired: " + ordered.error().to_text();
+    std::vector<PartitionId> partitions(1, partition);
+    co_await wait_given_up(services, table->id, std::move(partitions), node.id, deadline);
     co_return "repaired: the copy is being made anew from the files of the one that leads, and what was there is "
               "set aside; cluster_status says how far it is";
 }

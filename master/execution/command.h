@@ -188,6 +188,8 @@ struct CheckTable {
 struct AcceptLoss {
     std::string table;
     std::uint32_t partition = 0;
+    std::vector<std::string> without;  // slaves that are gone for good: addresses or numbers
+    bool confirmed = false;
 };
 
 struct Command {

@@ -1,12 +1,9 @@
 // Copies of partitions: how many there are to be, how they are, and who leads when nobody may.
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
-#include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
-#include "common/rpc/messages/copy_messages.h"
 #include "master/control/cluster_health.h"
 #include "master/execution/command_runs.h"
 #include "master/execution/copy_orders.h"
@@ -14,10 +11,6 @@
 
 namespace dl::master {
 namespace {
-
-std::vector<NodeView> known_nodes(const Services& services) {
-    return services.copies == nullptr ? std::vector<NodeView>() : services.copies->nodes();
-}
 
 // By address, or by number.
 Result<NodeView> named_node(const std::vector<NodeView>& nodes, const std::string& name) {
@@ -27,34 +20,6 @@ Result<NodeView> named_node(const std::vector<NodeView>& nodes, const std::strin
         list += (list.empty() ? "" : ", ") + node.address;
     }
     return make_error(ErrorCode::not_found, "there is no slave '" + name + "'; there are " + list);
-}
-
-namespace asio = boost::asio;
-constexpr auto kProgressPatience = std::chrono::milliseconds(1500);
-
-// Of all slaves that answer, in time for people.
-asio::awaitable<CopyProgress> ask_progress(Services& services, const std::vector<NodeView>& nodes,
-                                           rpc::Deadline deadline) {
-    CopyProgress progress;
-    deadline = std::min(deadline, std::chrono::steady_clock::now() + kProgressPatience);
-    const rpc::CopyProgressRequest request{services.catalog.cluster_id()};
-    const auto json = rpc::encode(request);
-    std::vector<Task> tasks;
-    for (const auto& node : nodes) {
-        if (node.state != NodeView::State::live && node.state != NodeView::State::stopping) continue;
-        auto client = services.routes.slaves().client(node.address);
-        if (client.has_error()) continue;
-        tasks.emplace_back([&progress, &json, id = node.id, slave = *client,
-                            deadline]() -> asio::awaitable<void> {
-            std::vector<SharedBytes> nothing;
-            auto reply = co_await slave->call(rpc::Method::copy_progress, json, std::move(nothing), deadline);
-            if (reply.has_error()) co_return;  // how the others are is said all the same
-            const auto said = rpc::decode_reply<rpc::CopyProgressReply>(reply->end_json);
-            if (said.has_value()) progress.add(id, *said);
-        });
-    }
-    co_await run_all(std::move(tasks));
-    co_return progress;
 }
 
 bool follows(const PartitionPlacement& placed, NodeId node) {
@@ -153,23 +118,25 @@ CommandRun run(Services& services, CommandContext& context, RefillCopy command) 
     } else {
         DL_CO_TRY_ASSIGN(node, named_node(nodes, command.node));
     }
-    std::size_t ordered = 0;
+    const auto progress = co_await ask_progress(services, nodes, context.deadline);
+    std::vector<PartitionId> ordered;
     std::optional<Error> refused;
     for (std::uint32_t i = 0; i < count; ++i) {
         if (command.partition ? *command.partition != i : !follows(placement->partitions[i], node.id))
             continue;
-        auto done = co_await refill_copy(services, table, PartitionId{i}, node, context.deadline);
+        auto done = co_await refill_copy(services, table, PartitionId{i}, node, progress, context.deadline);
         if (done.has_value())
-            ++ordered;
+            ordered.push_back(PartitionId{i});
         else if (!refused)
             refused = std::move(done).error();
     }
-    if (refused && ordered == 0) co_return std::move(*refused);
+    co_await wait_given_up(services, table->id, ordered, node.id, context.deadline);
+    if (refused && ordered.empty()) co_return std::move(*refused);
     if (refused)
-        co_return make_error(ErrorCode::partial, std::to_string(ordered) +
-                                                     (ordered == 1 ? " copy is" : " copies are") +
+        co_return make_error(ErrorCode::partial, std::to_string(ordered.size()) +
+                                                     (ordered.size() == 1 ? " copy is" : " copies are") +
                                                      " made anew, others are not: " + refused->message);
-    if (ordered == 0)
+    if (ordered.empty())
         co_return make_error(ErrorCode::invalid_request, "nothing was changed: slave " + node.address +
                                                              " follows no partition of table '" +
                                                              table->name + "'");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/async/pause.h"
+#include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/log.h"
 #include "common/rpc/messages/copy_messages.h"
@@ -17,6 +18,8 @@ namespace asio = boost::asio;
 
 constexpr std::string_view kComponent = "master.copies";
 constexpr std::chrono::milliseconds kOrderPatience{3000}, kOrderPause{100};
+constexpr std::chrono::milliseconds kGivenUpPatience{5000}, kGivenUpPause{20};
+constexpr std::chrono::milliseconds kProgressPatience{1500};
 
 bool is_one_of(const std::vector<NodeId>& nodes, NodeId node) {
     return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
@@ -32,40 +35,49 @@ Result<PartitionPlacement> placement_of(const Services& services, const TableMet
 
 }  // namespace
 
-std::optional<Error> refill_refused(const TableMeta& table, PartitionId partition,
-                                    const PartitionPlacement& placed, const NodeView& slave) {
-    const auto name = "partition " + std::to_string(partition.value) + " of table '" + table.name + "'";
-    const auto refuse = [](const std::string& why) {
-        return make_error(ErrorCode::invalid_request, "nothing was changed: " + why);
-    };
-    if (!is_one_of(placed.replicas, slave.id))
-        return refuse("slave " + slave.address + " is to have no copy of " + name);
-    if (placed.leader == NodeId{}) return refuse(name + " has no leader to copy from");
-    if (placed.leader == slave.id)
-        return refuse("slave " + slave.address + " leads " + name + ", others copy from it");
-    if (is_one_of(placed.eligible, slave.id))
-        return refuse("the copy of " + name + " on slave " + slave.address +
-                      " may be needed yet: it holds everything that was acknowledged, and too few others are "
-                      "in sync");
-    const bool is_in_sync = is_one_of(placed.in_sync, slave.id);
-    if (is_in_sync && placed.in_sync.size() <= placed.min_in_sync)
-        return refuse("without the copy on slave " + slave.address + " " +
-                      std::to_string(placed.in_sync.size() - 1) + " of " + name +
-                      " are in sync, and a write needs " + std::to_string(placed.min_in_sync) +
-                      " (min_in_sync); wait until the others are, cluster_status says how far they are");
-    return std::nullopt;
+std::vector<NodeView> known_nodes(const Services& services) {
+    return services.copies == nullptr ? std::vector<NodeView>() : services.copies->nodes();
+}
+
+asio::awaitable<CopyProgress> ask_progress(Services& services, const std::vector<NodeView>& nodes,
+                                           rpc::Deadline deadline) {
+    CopyProgress progress;
+    deadline = std::min(deadline, std::chrono::steady_clock::now() + kProgressPatience);
+    const rpc::CopyProgressRequest request{services.catalog.cluster_id()};
+    const auto json = rpc::encode(request);
+    std::vector<Task> tasks;
+    for (const auto& node : nodes) {
+        if (node.state != NodeView::State::live && node.state != NodeView::State::stopping) continue;
+        auto client = services.routes.slaves().client(node.address);
+        if (client.has_error()) continue;
+        tasks.emplace_back([&progress, &json, id = node.id, slave = *client,
+                            deadline]() -> asio::awaitable<void> {
+            std::vector<SharedBytes> nothing;
+            auto reply = co_await slave->call(rpc::Method::copy_progress, json, std::move(nothing), deadline);
+            if (reply.has_error()) co_return;  // how the others are is said all the same
+            const auto said = rpc::decode_reply<rpc::CopyProgressReply>(reply->end_json);
+            if (said.has_value()) progress.add(id, *said);
+        });
+    }
+    co_await run_all(std::move(tasks));
+    co_return progress;
 }
 
 asio::awaitable<Result<void>> refill_copy(Services& services, TablePtr table, PartitionId partition,
-                                          NodeView slave, rpc::Deadline deadline) {
+                                          NodeView slave, const CopyProgress& progress,
+                                          rpc::Deadline deadline) {
     auto client = services.routes.slaves().client(slave.address);
     if (client.has_error()) co_return std::move(client).error();
+    auto& orders = *services.refills;
     // It may be about to be told a newer placement.
     const auto give_up = std::min(deadline, std::chrono::steady_clock::now() + kOrderPatience);
     for (;;) {
         auto placed = placement_of(services, *table, partition);
         if (placed.has_error()) co_return std::move(placed).error();
-        if (auto refused = refill_refused(*table, partition, *placed, slave)) co_return std::move(*refused);
+        auto unsound = unsound_copies(*table, partition, *placed, known_nodes(services), progress);
+        if (auto refused = orders.begin(*table, partition, *placed, slave, std::move(unsound),
+                                        std::chrono::steady_clock::now()))
+            co_return std::move(*refused);
         rpc::RefillCopyRequest request;
         request.cluster_id = services.catalog.cluster_id();
         request.replica = {table->id, table->incarnation, partition};
@@ -76,12 +88,30 @@ asio::awaitable<Result<void>> refill_copy(Services& services, TablePtr table, Pa
         if (ordered.has_value()) break;
         auto error = std::move(ordered).error();
         const bool may_pass = error.code == ErrorCode::unavailable;
+        // After any other it may have been given up all the same.
+        if (error.code == ErrorCode::invalid_request) orders.end(table->id, partition, slave.id);
         const bool again = may_pass && co_await pause_before(give_up, kOrderPause);
         if (!again) co_return error.in("slave " + slave.address);
     }
     log_warn(kComponent, "a copy is made anew by order",
              {{"table", table->name}, {"partition", partition.value}, {"slave", slave.address}});
     co_return Result<void>();
+}
+
+asio::awaitable<void> wait_given_up(Services& services, TableId table, std::vector<PartitionId> partitions,
+                                    NodeId node, rpc::Deadline deadline) {
+    deadline = std::min(deadline, std::chrono::steady_clock::now() + kGivenUpPatience);
+    for (;;) {
+        const auto placement = services.catalog.tables().placement(table);
+        std::erase_if(partitions, [&](PartitionId partition) {
+            if (placement != nullptr && partition.value < placement->partitions.size() &&
+                is_one_of(placement->partitions[partition.value].in_sync, node))
+                return false;
+            services.refills->end(table, partition, node);
+            return true;
+        });
+        if (partitions.empty() || !co_await pause_before(deadline, kGivenUpPause)) co_return;
+    }
 }
 
 asio::awaitable<Result<void>> lead_by(Services& services, TablePtr table, PartitionId partition,

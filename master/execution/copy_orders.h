@@ -2,19 +2,31 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <vector>
 
 #include "master/control/copy_control.h"
+#include "master/control/copy_progress.h"
 #include "master/execution/services.h"
 
 namespace dl::master {
 
-// The copy on `slave` leaves all sets, is set aside and made anew from the files of the one that leads; the
-// answer comes before that is done. INVALID_REQUEST says why it may not be.
+// Of all slaves that are known; none without CopyControl.
+std::vector<NodeView> known_nodes(const Services& services);
+// What the slaves that answer say of their copies, in time for people.
+boost::asio::awaitable<CopyProgress> ask_progress(Services& services, const std::vector<NodeView>& nodes,
+                                                  rpc::Deadline deadline);
+
+// The copy on `slave` is closed, leaves all sets, is set aside and made anew from the files of the one that
+// leads; the answer comes when it is closed. `progress`: what the slaves said a moment ago. INVALID_REQUEST
+// says why it may not be: also while another order has yet to show in the catalog.
 boost::asio::awaitable<Result<void>> refill_copy(Services& services, TablePtr table, PartitionId partition,
-                                                 NodeView slave, rpc::Deadline deadline);
-// Why refill_copy() would refuse; nullopt: it would not.
-std::optional<Error> refill_refused(const TableMeta& table, PartitionId partition,
-                                    const PartitionPlacement& placed, const NodeView& slave);
+                                                 NodeView slave, const CopyProgress& progress,
+                                                 rpc::Deadline deadline);
+// After refill_copy(): until the catalog has the copies of these partitions on `node` out of their in-sync
+// sets, for a few seconds at most.
+boost::asio::awaitable<void> wait_given_up(Services& services, TableId table,
+                                           std::vector<PartitionId> partitions, NodeId node,
+                                           rpc::Deadline deadline);
 // The copy on `slave`, which is in sync, leads from now on.
 boost::asio::awaitable<Result<void>> lead_by(Services& services, TablePtr table, PartitionId partition,
                                              NodeView slave);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 
 #include "common/async/worker_pool.h"
 #include "common/base/limits.h"
 #include "common/net/byte_budget.h"
 #include "master/catalog/catalog.h"
 #include "master/control/copy_control.h"
+#include "master/control/refill_orders.h"
 #include "master/control/table_manager.h"
 #include "master/execution/light_lanes.h"
 #include "master/execution/open_results.h"
@@ -48,6 +50,7 @@ struct Services {
     const SystemTables* system_tables = nullptr;
     LightLanes* light = nullptr;          // none: light statements wait as others do
     const CopyControl* copies = nullptr;  // none: no slave is asked how it is
+    std::shared_ptr<RefillOrders> refills = std::make_shared<RefillOrders>();
 };
 
 }  // namespace dl::master

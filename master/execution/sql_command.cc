@@ -140,7 +140,8 @@ Result<Command::Body> command_of_sql(std::string_view sql, SqlOptions options) {
             return Body(CheckTable{std::move(said.table), said.repair || options.repair});
         },
         [](AcceptLossStatement& said) {
-            return Body(AcceptLoss{std::move(said.table), said.partition});
+            return Body(
+                AcceptLoss{std::move(said.table), said.partition, std::move(said.without), said.confirmed});
         },
         [](KillQueryStatement& said) { return Body(KillQuery{said.query}); },
         [](ShowSizesStatement&) { return Body(ListSizes{}); },

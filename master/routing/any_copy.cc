@@ -37,6 +37,7 @@ std::optional<Offset> AnyCopyReads::seen(TableId table, PartitionId partition) c
 
 void AnyCopyReads::saw(const rpc::Cut& cut, bool from_leaders) {
     const std::lock_guard lock(mutex_);
+    if (full_) return;
     for (const auto& table : cut)
         for (const auto& part : table.partitions) {
             auto& seen = seen_[{table.table, part.partition}];

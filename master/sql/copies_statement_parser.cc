@@ -66,6 +66,25 @@ Result<SqlStatement> CopiesStatementParser::refill() {
     return SqlStatement(std::move(statement));
 }
 
+Result<SqlStatement> CopiesStatementParser::accept_loss() {
+    AcceptLossStatement statement;
+    DL_TRY(expect("loss"));
+    DL_TRY(expect("of"));
+    DL_TRY(expect("table"));
+    DL_TRY_ASSIGN(statement.table, name("a table name"));
+    DL_TRY(expect("partition"));
+    DL_TRY_ASSIGN(statement.partition, number(0, limits::partitions_max - 1));
+    if (accept("without")) {
+        DL_TRY(expect("node"));
+        do {
+            DL_TRY_ASSIGN(auto node, node_name());
+            statement.without.push_back(std::move(node));
+        } while (accept_symbol(','));
+        statement.confirmed = accept("confirm");
+    }
+    return SqlStatement(std::move(statement));
+}
+
 Result<SqlStatement> CopiesStatementParser::copies_statement() {
     if (accept("cluster_status")) return SqlStatement(ClusterStatusStatement{});
     if (accept("refill")) return refill();

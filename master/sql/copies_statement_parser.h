@@ -23,6 +23,8 @@ class CopiesStatementParser : public RowStatementParser {
                current().is_word("refill");
     }
     Result<SqlStatement> copies_statement();
+    // `accept` was read.
+    Result<SqlStatement> accept_loss();
 
   private:
     // Its address in quotes, or its number.

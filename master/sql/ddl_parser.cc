@@ -278,17 +278,6 @@ class Parser final : public TableStatementParser {
         if (!accept("sync")) accept("async");
         return SqlStatement(statement);
     }
-
-    Result<SqlStatement> accept_loss() {
-        AcceptLossStatement statement;
-        DL_TRY(expect("loss"));
-        DL_TRY(expect("of"));
-        DL_TRY(expect("table"));
-        DL_TRY_ASSIGN(statement.table, name("a table name"));
-        DL_TRY(expect("partition"));
-        DL_TRY_ASSIGN(statement.partition, count<std::uint32_t>(0, limits::partitions_max - 1));
-        return SqlStatement(std::move(statement));
-    }
 };
 
 }  // namespace

@@ -109,6 +109,8 @@ struct CheckStatement {
 struct AcceptLossStatement {
     std::string table;
     std::uint32_t partition = 0;
+    std::vector<std::string> without;  // slaves whose copies are not waited for: addresses or numbers
+    bool confirmed = false;
 };
 struct SelectStatement {
     std::string sql;              // the whole statement

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <snappy.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,10 +15,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -251,8 +254,49 @@ Memory memory_of(test::DaemonProcess& process) {
         const auto kilobytes = [&] { return std::strtod(line.c_str() + line.find(':') + 1, nullptr) * 1024; };
         if (line.starts_with("RssAnon:")) memory.own = kilobytes();
         if (line.starts_with("RssFile:")) memory.mapped = kilobytes();
+        if (line.starts_with("VmHWM:")) memory.peak = kilobytes();
     }
     return memory;
+}
+
+double cpu_seconds(test::TestCluster& cluster) {
+    struct Process {
+        long parent = 0;
+        std::uint64_t ticks = 0;
+    };
+    std::map<long, Process> processes;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const auto name = entry.path().filename().string();
+        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+        std::ifstream file(entry.path() / "stat");
+        std::string text;
+        if (!std::getline(file, text)) continue;  // it has ended
+        // Behind the name: state, parent, ten more, time of its own in user and kernel mode, and of children
+        // that have ended.
+        std::istringstream fields(text.substr(text.rfind(')') + 1));
+        std::string skipped;
+        Process process;
+        fields >> skipped >> process.parent;
+        for (int field = 5; field < 14; ++field)
+            fields >> skipped;
+        for (int field = 14; field < 18; ++field) {
+            std::uint64_t ticks = 0;
+            fields >> ticks;
+            process.ticks += ticks;
+        }
+        processes[std::stol(name)] = process;
+    }
+    std::set<long> roots{cluster.master().pid()};
+    for (std::size_t i = 0; i < cluster.slave_count(); ++i)
+        roots.insert(cluster.slave(i).pid());
+    std::uint64_t sum = 0;
+    for (const auto& [id, process] : processes) {
+        auto at = id;
+        while (!roots.contains(at) && processes.contains(at) && at > 1)
+            at = processes.at(at).parent;
+        if (roots.contains(at)) sum += process.ticks;
+    }
+    return static_cast<double>(sum) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 double settle(test::TestCluster& cluster) {
@@ -312,6 +356,24 @@ Latencies raw_sync_latencies(const std::string& directory, int count, std::size_
     }
     ::close(fd);
     return latencies;
+}
+
+double disk_bytes(const std::string& directory) {
+    double sum = 0;
+    std::error_code ignored;  // files come and go meanwhile
+    for (std::filesystem::recursive_directory_iterator entry(directory, ignored), end; entry != end;
+         entry.increment(ignored)) {
+        struct stat status {};
+        if (::lstat(entry->path().c_str(), &status) == 0 && S_ISREG(status.st_mode))
+            sum += static_cast<double>(status.st_blocks) * 512;
+    }
+    return sum;
+}
+
+double median(std::vector<double> values) {
+    if (values.empty()) return 0;
+    std::sort(values.begin(), values.end());
+    return values[(values.size() - 1) / 2];
 }
 
 double loopback_seconds(std::uint64_t bytes) {

@@ -75,12 +75,16 @@ RowLatencies measure_rows(test::TestCluster& cluster, const RowProbe& probe);
 double count_rows(test::TestCluster& cluster, const std::string& table, std::int64_t expected);
 
 // Resident memory of a process: its own, and pages of files it maps (which the system takes back when it
-// needs them).
+// needs them). `peak`: most of both together since it was started (VmHWM).
 struct Memory {
     double own = 0;
     double mapped = 0;
+    double peak = 0;
 };
 Memory memory_of(test::DaemonProcess& process);
+// Processor time that the master, the slaves and their processes for queries have used so far, in seconds;
+// that of processes that were started anew meanwhile is missing.
+double cpu_seconds(test::TestCluster& cluster);
 // Until the slaves have used next to no processor time for a second: flushes and compactions are done.
 // Seconds waited, two minutes at most.
 double settle(test::TestCluster& cluster);
@@ -106,6 +110,11 @@ std::string seconds_text(double seconds);
 std::string megabytes(double bytes);
 std::string milliseconds_text(double milliseconds);
 std::string ratio_text(double ratio);  // "1.24 x"
+
+// Bytes of the files below a directory, as the disk counts them.
+double disk_bytes(const std::string& directory);
+// The middle one; of an even number the lower of the two.
+double median(std::vector<double> values);
 
 // --name N from the command line, or the default.
 std::int64_t argument(int argc, char** argv, std::string_view name, std::int64_t otherwise);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "tests/support/copies_fixture.h"
 
@@ -92,6 +93,44 @@ TEST_F(CopiesTest, TheStatusSaysWhatASlaveSaysOfItsCopy) {
     EXPECT_EQ(held(damaged).size(), 1u) << "the only copy is left as it is";
 }
 
+// Each of the two orders would leave enough, and both together too few.
+TEST_F(CopiesTest, TwoCopiesOfAPartitionAreNotGivenUpTogether) {
+    start({.slaves = 3});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 2"));
+    must(client, batch(0, 1000));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
+    const auto led = slave_at(leader(client));
+    std::vector<std::size_t> followers{(led + 1) % 3, (led + 2) % 3};
+    const auto give_up = [&](std::size_t slave) {
+        auto own = connect();
+        return own.request(sql("refill table t partition 0 on '" + cluster().slave(slave).address() + "'"));
+    };
+    // One right behind the other, then both at once.
+    EXPECT_TRUE(give_up(followers[0]).ok());
+    const auto second = give_up(followers[1]);
+    EXPECT_EQ(second.code(), "INVALID_REQUEST") << second.text;
+    EXPECT_THAT(second.text, HasSubstr("a write needs 2 (min_in_sync)"));
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health();
+    EXPECT_EQ(held(followers[0]).size(), 2u) << "what was there is kept";
+    EXPECT_EQ(held(followers[1]).size(), 1u) << "it was left as it is";
+    std::vector<Reply> replies(2);
+    {
+        std::vector<std::thread> both;
+        for (std::size_t i = 0; i < 2; ++i)
+            both.emplace_back([&, i] { replies[i] = give_up(followers[i]); });
+        for (auto& one : both)
+            one.join();
+    }
+    EXPECT_NE(replies[0].ok(), replies[1].ok()) << replies[0].text << "\n" << replies[1].text;
+    const auto& refused = replies[0].ok() ? replies[1] : replies[0];
+    EXPECT_EQ(refused.code(), "INVALID_REQUEST") << refused.text;
+    must(client, batch(1000, 1100));
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health();
+    EXPECT_EQ(held(followers[0]).size() + held(followers[1]).size(), 4u);
+    EXPECT_EQ(value(client, "select count(*) from t"), 1100);
+}
+
 // No copy is whole: that is said, nothing is elected or made anew, and after the loss is accepted there are
 // as many copies as before.
 TEST_F(CopiesTest, WhenAllCopiesHaveLostRecordsTheLossIsAcceptedByOrder) {
@@ -133,6 +172,57 @@ TEST_F(CopiesTest, WhenAllCopiesHaveLostRecordsTheLossIsAcceptedByOrder) {
     must(client, batch(5000, 5010));
     EXPECT_GE(value(client, "select count(*) from t").get<int>(), 10);
     EXPECT_GE(held(0).size() + held(1).size(), 3u) << "the other one was made anew, what it had is kept";
+}
+
+// As before, and the slave that was away has burnt down.
+TEST_F(CopiesTest, ALossIsAcceptedWithoutASlaveThatIsGoneForGood) {
+    start({.slaves = 3});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 2"));
+    for (int i = 0; i < 10; ++i)
+        must(client, batch(i * 100, i * 100 + 100));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
+    const auto gone = slave_at(leader(client));
+    for (std::size_t i = 0; i < 3; ++i)
+        cluster().slave(i).stop();  // in good order: what is missing is noticed
+    for (std::size_t i = 0; i < 3; ++i) {
+        if (i == gone) continue;
+        cut_logs(i);
+        cluster().slave(i).start();
+    }
+    const auto address = cluster().slave(gone).address();
+    const auto other = cluster().slave((gone + 1) % 3).address();
+    const std::string accept = "accept loss of table t partition 0";
+    const auto answer = [&](const std::string& rest) {
+        const auto reply = client.request(sql(accept + rest));
+        auto text = reply.text;
+        for (const auto& frame : reply.frames)
+            text += frame;
+        return text;
+    };
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return health().find("CORRUPT_DATA") != std::string::npos; }))
+        << health();
+    const auto way = " without node '" + address + "'";
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return answer("").find(accept + way) != std::string::npos; }))
+        << answer("") << health();
+    EXPECT_THAT(answer(""), ::testing::StartsWith("UNAVAILABLE"));
+    EXPECT_THAT(answer(" without node '" + other + "'"), HasSubstr("answers, and is asked what it holds"));
+    EXPECT_THAT(answer(" without node '1.2.3.4:5'"), HasSubstr("'1.2.3.4:5' is to have no copy"));
+    const auto said = answer(way);
+    EXPECT_THAT(said, ::testing::StartsWith("INVALID_REQUEST"));
+    EXPECT_THAT(said, HasSubstr("slave " + address + " has not been asked"));
+    EXPECT_THAT(said, HasSubstr("'confirm'"));
+    EXPECT_THAT(health(), HasSubstr("no leader")) << "nothing was changed yet";
+    EXPECT_THAT(answer(way + " confirm"), HasSubstr("first_offset"));
+    // The other one is made anew from the one that leads: enough are in sync again.
+    EXPECT_TRUE(wait_until(seconds(60), [&] {
+        auto writer = connect();
+        return writer.request(batch(5000, 5010)).ok();
+    })) << health();
+    EXPECT_TRUE(wait_until(seconds(30), [&] { return health().find("2 of 3 copies") != std::string::npos; }))
+        << health();
+    EXPECT_GE(value(client, "select count(*) from t").get<int>(), 10);
+    EXPECT_THAT(health(), HasSubstr("start " + address));
 }
 
 }  // namespace

@@ -265,8 +265,18 @@ TEST(DdlParser, OneWordStatements) {
     const auto loss = parsed<AcceptLossStatement>("ACCEPT LOSS OF TABLE t PARTITION 3;");
     EXPECT_EQ(loss.table, "t");
     EXPECT_EQ(loss.partition, 3u);
-    for (const auto* text : {"accept loss", "accept loss of table t", "accept loss of t partition 3",
-                             "accept loss of table t partition -1", "accept loss of table t partition 3 4"})
+    EXPECT_TRUE(loss.without.empty());
+    EXPECT_FALSE(loss.confirmed);
+    const auto without = parsed<AcceptLossStatement>(
+        "accept loss of table t partition 3 without node '10.0.0.1:7854', 7 confirm");
+    EXPECT_EQ(without.without, (std::vector<std::string>{"10.0.0.1:7854", "7"}));
+    EXPECT_TRUE(without.confirmed);
+    EXPECT_FALSE(parsed<AcceptLossStatement>("accept loss of table t partition 3 without node 7").confirmed);
+    for (const auto* text :
+         {"accept loss", "accept loss of table t", "accept loss of t partition 3",
+          "accept loss of table t partition -1", "accept loss of table t partition 3 4",
+          "accept loss of table t partition 3 confirm", "accept loss of table t partition 3 without node",
+          "accept loss of table t partition 3 without '10.0.0.1:7854'"})
         EXPECT_TRUE(parse_sql_statement(text).has_error()) << text;
     expect_refused("show databases", "tables");
     expect_refused("", "empty");

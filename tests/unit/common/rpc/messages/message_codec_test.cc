@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "common/rpc/messages/append_messages.h"
+#include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/messages/query_messages.h"
+#include "common/rpc/messages/read_messages.h"
 
 namespace dl::rpc {
 namespace {
@@ -77,6 +79,53 @@ TEST(MessageCodec, ErrorsNameMessageAndField) {
         reply.error().to_text(),
         "INTERNAL: the reply to append is not understood: 'partitions[0]' has not one of 'appended' and "
         "'error'; do the versions differ?");
+}
+
+// What a read of any copy says more than one of leaders; without it the messages are as they were before
+// there were such reads, so that nodes of both releases understand each other.
+TEST(MessageCodec, ReadsOfAnyCopyByteForByte) {
+    const TableRef table{TableId{7}, "t", 9, SchemaId{}, 0};
+    ReadRequest read{table, SchemaId{3}, {{PartitionId{5}, LeaderEpoch{2}, 40}}, 10, "rows", 100};
+    EXPECT_EQ(
+        encode(read),
+        R"({"table_id":7,"incarnation":9,"table":"t","schema_id":3,"partitions":)"
+        R"([{"partition":5,"leader_epoch":2,"offset":40}],"read_count":10,"format":"rows","bytes_max":100})");
+    read.any = true;
+    read.partitions[0].min_offset = 42;
+    const std::string read_any =
+        R"({"table_id":7,"incarnation":9,"table":"t","schema_id":3,"partitions":)"
+        R"([{"partition":5,"leader_epoch":2,"offset":40,"min_offset":42}],"read_count":10,"format":"rows",)"
+        R"("bytes_max":100,"any":true})";
+    EXPECT_EQ(encode(read), read_any);
+    const auto read_again = decode_request<ReadRequest>(read_any);
+    ASSERT_TRUE(read_again.has_value()) << read_again.error().to_text();
+    EXPECT_TRUE(read_again->any);
+    EXPECT_EQ(read_again->partitions.at(0).min_offset, 42);
+
+    PinRequest pin{{{table, SchemaId{3}, {{PartitionId{5}, LeaderEpoch{2}, {}, {}}}, {}}}, 1000};
+    EXPECT_EQ(encode(pin),
+              R"({"tables":[{"table_id":7,"incarnation":9,"table":"t","schema_id":3,"partitions":)"
+              R"([{"partition":5,"leader_epoch":2}]}],"lease_ms":1000})");
+    pin.tables[0].any = true;
+    pin.tables[0].partitions[0].min_offset = 42;
+    const std::string pin_any =
+        R"({"tables":[{"table_id":7,"incarnation":9,"table":"t","schema_id":3,"partitions":)"
+        R"([{"partition":5,"leader_epoch":2,"min_offset":42}],"any":true}],"lease_ms":1000})";
+    EXPECT_EQ(encode(pin), pin_any);
+    const auto pin_again = decode_request<PinRequest>(pin_any);
+    ASSERT_TRUE(pin_again.has_value()) << pin_again.error().to_text();
+    EXPECT_TRUE(pin_again->tables.at(0).any);
+    EXPECT_EQ(pin_again->tables[0].partitions.at(0).min_offset, 42);
+
+    CopyProgressReply progress;
+    const auto nothing = encode(progress);
+    progress.follower_reads = 17;
+    const std::string counted = R"({"follower_reads":17})";
+    EXPECT_EQ(nothing, "{}");
+    EXPECT_EQ(encode(progress), counted);
+    const auto counted_again = decode_reply<CopyProgressReply>(counted);
+    ASSERT_TRUE(counted_again.has_value()) << counted_again.error().to_text();
+    EXPECT_EQ(counted_again->follower_reads, 17u);
 }
 
 TEST(MessageCodec, ListsAndTextsAreBounded) {
