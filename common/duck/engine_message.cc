@@ -165,7 +165,8 @@ Error engine_error(ErrorCode code, std::string message) {
             told.pop_back();
         told += hint;
     }
-    if (told.empty() || told.size() == quote) return make_error(code, std::move(message));
+    if (told.empty() || told == string_view(message).substr(0, quote))
+        return make_error(code, std::move(message));
     if (quote < message.size()) told += "\n\n" + message.substr(quote);
     return make_error(code, std::move(told));
 }
