@@ -17,9 +17,9 @@ struct ColumnOrigin {
 };
 
 // By column of the result. Known are those of one SELECT whose FROM names the table itself, with others or
-// not: `*`, `t.*` (without EXCLUDE and the like; not over columns that USING or NATURAL merges) and columns
-// by their names, also with an alias. Nothing of UNION and the like, subqueries, CTEs and views, and of any
-// expression. Empty: nothing is known, how many columns there are neither.
+// not: `*`, `t.*` (also with EXCLUDE, REPLACE and RENAME; not over columns that USING or NATURAL merges) and
+// columns by their names, also with an alias. Nothing of UNION and the like, subqueries, CTEs and views, and
+// of any expression. Empty: nothing is known, how many columns there are neither.
 std::vector<std::optional<ColumnOrigin>> column_origins(const SelectAst& ast, const QueryTables& tables);
 
 }  // namespace dl::master
