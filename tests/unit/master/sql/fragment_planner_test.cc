@@ -70,10 +70,8 @@ TEST_F(FragmentPlannerTest, NamesOfTheRewrittenStatementAreNotTaken) {
 }
 
 TEST_F(FragmentPlannerTest, LongStatementsAreNotLookedAtTwice) {
-    std::string list = "SELECT id FROM t WHERE id IN (0";
-    for (int i = 1; list.size() < (256u << 10); ++i)
-        list += ", 1 + " + std::to_string(i);
-    EXPECT_EQ(asked(list + ")"), R"(SELECT "id" FROM "t")");
+    EXPECT_EQ(asked("SELECT id FROM t WHERE city <> '" + std::string(256u << 10, 'x') + "'"),
+              R"(SELECT "id", "city" FROM "t")");
 }
 
 // They are planned without their values, and run with all of them.
