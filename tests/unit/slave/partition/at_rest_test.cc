@@ -237,7 +237,7 @@ TEST_F(AtRest, DamageThatAReadFindsIsPutRight) {
     open_with_upkeep();
     ASSERT_NO_FATAL_FAILURE(settle());
     ASSERT_EQ(partition_->pin()->prove_files().error().code, ErrorCode::corrupt_data);
-    EXPECT_TRUE(tick_until([&] { return partition_->pin()->prove_files().has_value(); }));
+    ASSERT_TRUE(tick_until([&] { return partition_->pin()->prove_files().has_value(); }));
     EXPECT_EQ(live(), rows);
 }
 
