@@ -111,7 +111,7 @@ class Consumer final : public Step {
 };
 
 struct Figures {
-    std::vector<double> rate, cpu;  // a second; processor milliseconds for one thousand
+    std::vector<double> rate, cpu;  // a second; processor microseconds each
 };
 
 using MakeStep = std::function<std::unique_ptr<Step>(bool any, unsigned client)>;
@@ -181,7 +181,7 @@ void compare(test::TestCluster& cluster, const ReadOptions& options, const std::
     if (by_followers == 0) throw std::runtime_error("read \"any\" asked leaders alone");
     const auto figure = [&](const Figures& of) {
         char text[96];
-        std::snprintf(text, sizeof text, "%.0f %s/s, CPU %.1f s a million", median(of.rate), unit.c_str(),
+        std::snprintf(text, sizeof text, "%.0f %s/s, CPU %.1f us each", median(of.rate), unit.c_str(),
                       median(of.cpu));
         return std::string(text);
     };
