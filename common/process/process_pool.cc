@@ -9,6 +9,10 @@
 namespace dl {
 namespace {
 
+constexpr const char* kNotInTime =
+    "the time was over before a process for the query had started: the machine is busy (system.queries shows "
+    "what runs); ask again, or with a longer timeout_ms";
+
 using std::chrono::milliseconds;
 
 constexpr auto kComponent = "process.pool";
@@ -60,11 +64,11 @@ Result<std::unique_ptr<PooledProcess>> ProcessPool::take(Clock::time_point deadl
         if (const auto why = cancel.reason())
             return *why == ErrorCode::timeout && start_error_
                        ? *start_error_
-                       : make_error(*why, "the query was stopped before a process for it was ready");
+                       : make_error(*why, *why == ErrorCode::timeout
+                                              ? kNotInTime
+                                              : "the query was stopped before a process for it was ready");
         if (Clock::now() >= deadline)
-            return start_error_
-                       ? *start_error_
-                       : make_error(ErrorCode::timeout, "no process for the query was ready in time");
+            return start_error_ ? *start_error_ : make_error(ErrorCode::timeout, kNotInTime);
         ++waiting_;
         work_.notify_one();
         readied_.wait_until(lock, std::min(deadline, Clock::now() + kLookAtCancel));

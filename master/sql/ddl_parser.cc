@@ -202,9 +202,10 @@ class Parser final : public TableStatementParser {
                               "there is one database, and all tables are in it; a statement names its table, "
                               "and show tables lists them");
         if (token.is_word("copy"))
-            return make_error(ErrorCode::not_supported,
-                              "files are read and written by the client: data-lake-client --load FILE TABLE, "
-                              "or \\load and \\save at its prompt");
+            return make_error(
+                ErrorCode::not_supported,
+                "files are read and written by the client: data-lake-client --load FILE --table T, "
+                "or \\load and \\save at its prompt");
         return std::nullopt;
     }
 

@@ -27,7 +27,7 @@ TEST(DdlParser, WordsOfOtherSystemsNameTheWay) {
         {"insert into t values (1, $$a$$)", "with '' for a quote"},
         {"create table t (id int primary key, a timestamp default now())", "insert into t values (1, now())"},
         {"create table t (id int primary key, a timestamp default current_timestamp)", "one value"},
-        {"copy t from 'a.csv'", "--load FILE TABLE"},
+        {"copy t from 'a.csv'", "--load FILE --table T"},
         {"show tables like 'r%'", "information_schema.tables"},
         {"use shop", "there is one database"},
         {"show databases", "there is one database, datalake"},
