@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "slave/log/packed_segment.h"
+#include "slave/log/segment_check.h"
 
 namespace dl::slave {
 namespace {
@@ -90,29 +91,18 @@ Result<SegmentIndex> SegmentedLog::write_packed(const std::vector<std::shared_pt
         DL_TRY(writer.finish(footer));
         DL_TRY(file->sync());
     }
-    const BatchPlace place{identity_.table, identity_.partition, footer.first_offset};
-    DL_TRY_ASSIGN(const auto packed, open_segment_file(files_, path, place));
-    DL_TRY_ASSIGN(const auto plain_bytes, packed.file->size());
-    SegmentIndex index;
-    index.table = identity_.table;
-    index.partition = identity_.partition;
-    index.first_offset = index.end_offset = footer.first_offset;
-    SegmentScanner scanner(packed.file, path, place, 0, plain_bytes);
-    for (;;) {
-        const auto more = scanner.next();
-        if (more.has_error())
-            return more.error().in("packing the log from \"" + segments.front()->path +
-                                   "\" on, which stays as it is");
-        if (!*more) break;
-        index.add(scanner.batch().header);
-    }
+    auto checked = check_segment(files_, path, {identity_.table, identity_.partition, footer.first_offset});
+    if (checked.has_error())
+        return checked.error().in("packing the log from \"" + segments.front()->path +
+                                  "\" on, which stays as it is");
+    const auto& index = *checked;
     if (index.end_offset != footer.end_offset)
         return make_error(ErrorCode::corrupt_data,
                           "packing the log from \"" + segments.front()->path +
                               "\" on, which stays as it is: " + "its batches end at offset " +
                               std::to_string(index.end_offset) + ", not at " +
                               std::to_string(footer.end_offset));
-    return index;
+    return checked;
 }
 
 Result<void> SegmentedLog::name_packed(const std::vector<std::shared_ptr<LogSegment>>& segments,

@@ -47,9 +47,10 @@ class PartitionCopy {
     virtual const SharedLog& log() const = 0;
     // Keeps records from `from` on in the log while it lives; nullptr: they are not all there.
     virtual std::unique_ptr<RetentionHold> retain_from(Offset from) = 0;
-    // What another copy needs to begin with: a manifest whose log begins at its flushed_end, and the files it
-    // names, open: they can be read to the end, whatever becomes of them here. `log` keeps the records behind
-    // them. Key indexes and delete vectors are derived anew by who opens them. Blocks.
+    // What another copy needs to begin with: the manifest, and open, so that they can be read to the end
+    // whatever becomes of them here, the files it names and then the log files of the history before its
+    // flushed_end, the newest first, as they lie here (packed or not). `log` keeps the records behind them.
+    // Key indexes and delete vectors are derived anew by who opens them. Blocks.
     struct Export {
         std::string manifest;
         struct File {

@@ -6,13 +6,16 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "common/async/run_on.h"
 #include "common/base/log.h"
 #include "slave/log/log_files.h"
+#include "slave/log/segment_check.h"
 #include "slave/snapshot/manifest.h"
 #include "slave/snapshot/snapshot_publisher.h"
 
@@ -27,23 +30,31 @@ constexpr auto kReadTimeout = std::chrono::seconds(20);
 constexpr std::uint64_t kManifestBytesMax = 256u << 20;
 constexpr std::size_t kWritesSyncedBytes = 16u << 20;
 
-// Names come from another node: files of one directory, of the kinds there are.
+// Of a log file of the history: where it begins.
+std::optional<Offset> log_file_offset(const std::string& name) {
+    Offset first = 0;
+    if (!parse_segment_name(name, ".log", first)) return std::nullopt;
+    return first;
+}
+
+// Names come from another node: files of a partition, of the kinds there are.
 bool is_file_name(const std::string& name) {
     if (name.empty() || name.size() > 100) return false;
     const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
     });
-    return plain && (name.ends_with(".parquet") || name.starts_with("batch-ids."));
+    return plain && (name.ends_with(".parquet") || name.starts_with("batch-ids.") || log_file_offset(name));
 }
 
 class Refilling {
   public:
     Refilling(RefillSource from, RefillTarget to, rpc::ExportCopyReply exported, CopyStore::Refill place,
-              std::shared_ptr<RefillMeter> meter)
+              const rpc::ReplicaRef& replica, std::shared_ptr<RefillMeter> meter)
         : from_(std::move(from)),
           to_(to),
           exported_(std::move(exported)),
           place_(std::move(place)),
+          replica_(replica),
           meter_(std::move(meter)) {
         for (const auto& file : exported_.files)
             meter_->bytes_total += file.bytes;
@@ -54,12 +65,20 @@ class Refilling {
         if (text.has_error()) co_return std::move(text).error();
         auto manifest = decode_manifest(*text);
         if (manifest.has_error()) co_return std::move(manifest).error();
+        log_begin_ = manifest->flushed_end;
         for (std::size_t i = 1; i < exported_.files.size(); ++i) {
+            const auto first = log_file_offset(exported_.files[i].name);
+            if (first && !history_goes_on_) continue;
             auto copied = co_await copy_file(i);
+            if (!copied.has_error() && first) copied = co_await check_log_file(i, *first);
             if (copied.has_error()) co_return std::move(copied).error();
         }
+        // Where the log of the leader began; where this one does when it does not reach back as far. What
+        // lies before it is in column files at least, as far as those are complete.
+        const auto in_files = std::max(manifest->compacted_end, manifest->salvaged_end);
+        manifest->log_start = std::max(manifest->log_start, std::min(log_begin_, in_files));
         // The manifest goes last: without it there is no partition. The log goes on behind the files.
-        auto finish = [place = place_, text = std::move(*text),
+        auto finish = [place = place_, text = encode_manifest(*manifest),
                        end = manifest->flushed_end]() -> Result<void> {
             auto& files = *place.files;
             DL_TRY(files.sync_directory(snapshots_directory(place.directory)));
@@ -88,9 +107,51 @@ class Refilling {
         co_return text;
     }
 
+    std::string path_of(const std::string& name) const {
+        const auto directory =
+            log_file_offset(name) ? place_.directory + "/log" : snapshots_directory(place_.directory);
+        return directory + "/" + name;
+    }
+
+    // The history goes on into older files as long as they are whole and meet: what is damaged at the leader
+    // does not keep a copy from being made, and does not go into it.
+    asio::awaitable<Result<void>> check_log_file(std::size_t index, Offset first) {
+        const auto path = path_of(exported_.files[index].name);
+        auto check = [place = place_, path, first, behind = log_begin_,
+                      whose = BatchPlace{replica_.table, replica_.partition, first}]() -> Result<void> {
+            auto& files = *place.files;
+            auto checked = check_segment(files, path, whose);
+            if (!checked.has_error() && checked->end_offset != behind)
+                checked =
+                    make_error(ErrorCode::corrupt_data,
+                               "\"" + path + "\" ends at offset " + std::to_string(checked->end_offset) +
+                                   ", the next one begins at " + std::to_string(behind));
+            if (!checked.has_error())
+                return write_new_file(files, segment_path(place.directory + "/log", first, ".idx"),
+                                      checked->encode());
+            DL_TRY(files.remove(path));
+            return std::move(checked).error();
+        };
+        auto done = co_await run_on(*to_.work, check);
+        if (!done.has_error()) {
+            log_begin_ = first;
+        } else if (done.error().code == ErrorCode::corrupt_data) {
+            log_warn(kComponent,
+                     "a log file of the leader is damaged; the history of the copy begins behind it",
+                     {{"partition", place_.directory},
+                      {"leader", from_.leader->address()},
+                      {"history_offset", log_begin_},
+                      {"error", done.error()}});
+            history_goes_on_ = false;
+        } else {
+            co_return done;
+        }
+        co_return Result<void>();
+    }
+
     asio::awaitable<Result<void>> copy_file(std::size_t index) {
         const auto& file = exported_.files[index];
-        const auto path = snapshots_directory(place_.directory) + "/" + file.name;
+        const auto path = path_of(file.name);
         auto open = [place = place_, path] { return place.files->open_append(path, true); };
         auto opened = co_await run_on(*to_.work, open);
         if (opened.has_error()) co_return std::move(opened).error();
@@ -140,7 +201,10 @@ class Refilling {
     const RefillTarget to_;
     const rpc::ExportCopyReply exported_;
     const CopyStore::Refill place_;
+    const rpc::ReplicaRef replica_;
     const std::shared_ptr<RefillMeter> meter_;
+    Offset log_begin_ = 0;  // of the copy's log, as far as it has been copied
+    bool history_goes_on_ = true;
 };
 
 }  // namespace
@@ -179,7 +243,7 @@ asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::sh
              {{"partition", replica->name()},
               {"leader", from.leader->address()},
               {"files", exported->files.size()}});
-    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place), std::move(meter));
+    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place), ref, std::move(meter));
     auto copied = co_await refilling.run();
     if (copied.has_error()) co_return std::move(copied).error();
     auto finish = [to, ref, replica] {
