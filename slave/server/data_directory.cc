@@ -22,8 +22,9 @@ constexpr std::string_view kRefill = ".refill";      // a copy of the leader's f
 constexpr std::string_view kReplaced = ".replaced";  // what it replaces
 constexpr std::string_view kDamaged = ".replaced-damaged";
 constexpr std::string_view kDamagedAdvice =
-    "a copy that could not be opened; its leader has the rows, and it was made anew from there. Remove it "
-    "when nothing in it is missed";
+    "a copy that was given up, by order or because it could not be opened; its leader has the rows, and it "
+    "was "
+    "made anew from there. Remove it when nothing in it is missed";
 constexpr auto kComponent = "slave.data";
 
 // "t12" -> 12 with prefix 't'; only the one way a number is written.

@@ -15,10 +15,18 @@ bool can_be_rebuilt(const Error& error) {
     return error.code == ErrorCode::corrupt_data || error.code == ErrorCode::not_found;
 }
 
+// A copy that was made anew from its leader's files has none yet: no damage.
+void say_rebuilt(const std::string& what, const Error& why) {
+    if (why.code == ErrorCode::not_found)
+        spdlog::info("snapshot: {}, as there is none", what);
+    else
+        spdlog::error("snapshot: {}: {}", what, why.to_text());
+}
+
 Result<std::shared_ptr<const KeyIndex>> rebuild_index(const DerivedFrom& from, const ManifestFile& info,
                                                       const Error& why, std::size_t* rebuilt) {
     const std::string path = from.snapshots_directory + "/" + info.index_name();
-    spdlog::error("snapshot: key index {} is rebuilt from its Parquet file: {}", path, why.to_text());
+    say_rebuilt("key index " + path + " is made from its Parquet file", why);
     auto made = rebuild_key_index(from, info);
     if (made.has_error()) return made.error().in("rebuilding key index " + path);
     ++*rebuilt;
@@ -45,8 +53,7 @@ std::shared_ptr<const DeleteVector> load_vector(const DerivedFrom& from, const M
                       : Result<std::shared_ptr<const DeleteVector>>(bytes.error());
     if (vector.has_value()) return *vector;
     // Whatever the reason is: everything that it is derived from is at hand.
-    spdlog::error("snapshot: delete vector {} is rebuilt from the key indexes: {}", path,
-                  vector.error().to_text());
+    say_rebuilt("delete vector " + path + " is made from the key indexes", vector.error());
     return nullptr;
 }
 

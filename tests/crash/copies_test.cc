@@ -93,6 +93,41 @@ TEST_F(CopiesTest, TheStatusSaysWhatASlaveSaysOfItsCopy) {
     EXPECT_EQ(held(damaged).size(), 1u) << "the only copy is left as it is";
 }
 
+// Column files have been merged, so that what was replaced is in the leader's log alone.
+TEST_F(CopiesTest, ACopyMadeAnewHasTheHistory) {
+    start({.slaves = 2,
+           .slave_properties = {{"slave.file.segment.bytes", "65536"},
+                                {"slave.compaction.bytes.min", "0"},
+                                {"slave.compaction.files.min", "2"}}});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 1"));
+    constexpr int kRounds = 150;
+    for (int i = 0; i < kRounds; ++i)
+        must(client, batch(0, 300));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
+    std::this_thread::sleep_for(seconds(3));  // merges
+    const auto offsets = must(client, sql("show offsets t")).frames;
+    const auto led = slave_at(leader(client));
+    must(client, sql("refill table t"));
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return held(1 - led).size() == 2 && is_well(); })) << health();
+    cluster().slave(led).stop();
+    std::vector<std::string> now;
+    EXPECT_TRUE(wait_until(seconds(30),
+                           [&] {
+                               now = connect().request(sql("show offsets t")).frames;
+                               return now == offsets;
+                           }))
+        << ::testing::PrintToString(offsets) << ::testing::PrintToString(now);
+    auto reader = connect();
+    const auto read = must(reader, R"({"stream_read":{"table_name":"t","read_count":1000000},)"
+                                   R"("options":{"format":"json"}})");
+    std::size_t records = 0;
+    for (const auto& frame : read.frames)
+        for (auto at = frame.find("\"id\""); at != std::string::npos; at = frame.find("\"id\"", at + 1))
+            ++records;
+    EXPECT_EQ(records, 300u * kRounds);
+}
+
 // Each of the two orders would leave enough, and both together too few.
 TEST_F(CopiesTest, TwoCopiesOfAPartitionAreNotGivenUpTogether) {
     start({.slaves = 3});
