@@ -61,7 +61,8 @@ Result<SqlStatement> TableStatementParser::create_table(bool or_replace) {
     if (current().is_word("primary") && ahead(1).is_word("key") && ahead(4).is_symbol(')') &&
         ahead(5).is_symbol(')'))
         return create_as(std::move(statement), true);
-    if (columns_before_as())
+    const bool key_alone = current().is_word("primary") && ahead(1).is_word("key");
+    if (!key_alone && columns_before_as())
         return make_error(
             ErrorCode::not_supported,
             "CREATE TABLE ... AS takes names and types of its columns from the SELECT: create table " +
