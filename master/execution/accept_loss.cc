@@ -136,16 +136,19 @@ std::string lost_text(const rpc::AcceptLossReply& reply) {
     return text;
 }
 
-// Of several copies none may lead: all have lost records. The one that goes on without the fewest leads then,
-// and the others are made anew from it. Every copy is asked first: one that is away may be whole. One that is
-// gone for good is named by the statement, and confirmed.
+// Of several copies none may serve: all have lost records. The one that goes on without the fewest leads
+// then, and the others are made anew from it. Every copy is asked first, also while one of them is still
+// taken for the leader: another that is away, or out of sync, may be whole. One that is gone for good is
+// named by the statement, and confirmed.
 asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& services, TablePtr table,
                                                                   const AcceptLoss& command,
                                                                   PartitionPlacement placed,
                                                                   rpc::Deadline deadline) {
     const PartitionId partition{command.partition};
     const auto number = std::to_string(partition.value);
-    const auto name = "partition " + number + " of table '" + table->name + "' has no leader";
+    const bool is_led = placed.leader != NodeId{};
+    const auto name = "partition " + number + " of table '" + table->name + "' has " +
+                      (is_led ? "several copies" : "no leader");
     const auto statement = "accept loss of table " + table->name + " partition " + number + " without node ";
     const auto nodes = services.copies->nodes();
     DL_CO_TRY_ASSIGN(const auto copies, find_copies(placed, nodes, command.without));
@@ -168,7 +171,7 @@ asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& serv
             co_return make_error(
                 asked.error().code,
                 name + "; nothing was accepted: " + asked.error().message +
-                    (asked.error().code == ErrorCode::invalid_request
+                    (asked.error().code == ErrorCode::invalid_request && !is_led
                          ? "; if it serves, and those that hold more are gone for good: elect unclean "
                            "table " +
                                table->name + " partition " + number + " node '" + view.address + "'"
@@ -202,6 +205,7 @@ asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& serv
     // In an epoch of its own before it serves, and nobody leads in it: it would be replaced at once as long
     // as it does not serve.
     auto next = placed;
+    next.leader = NodeId{};
     ++next.leader_epoch.value;
     auto raise = change(next);
     DL_CO_TRY_ASSIGN(auto raised, co_await run_on(services.work_pool, raise));
@@ -214,8 +218,8 @@ asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& serv
     const auto elected = co_await run_on(services.work_pool, elect);
     if (elected.has_error()) {
         const auto now = services.catalog.tables().placement(table->id);
-        const bool is_led = now != nullptr && now->partitions[partition.value].leader != NodeId{};
-        if (!is_led) co_return elected.error();
+        const bool leads = now != nullptr && now->partitions[partition.value].leader != NodeId{};
+        if (!leads) co_return elected.error();
     }
     log_warn(kComponent, "a copy that has lost records leads: no other copy was whole",
              {{"table", table->name}, {"partition", partition.value}, {"leader", best->address}});
@@ -235,19 +239,20 @@ CommandRun run(Services& services, CommandContext& context, AcceptLoss command) 
     const auto deadline =
         context.has_timeout ? context.deadline : context.started + services.limits.compress_timeout;
     const auto placement = services.catalog.tables().placement(table->id);
-    const bool is_unled = services.copies != nullptr && placement != nullptr &&
-                          placement->partitions[command.partition].leader == NodeId{};
+    const bool has_copies = services.copies != nullptr && placement != nullptr &&
+                            (placement->partitions[command.partition].replicas.size() > 1 ||
+                             placement->partitions[command.partition].leader == NodeId{});
     rpc::AcceptLossReply lost;
-    if (is_unled) {
+    if (has_copies) {
         DL_CO_TRY_ASSIGN(lost,
                          co_await accept_at_best_copy(services, table, command,
                                                       placement->partitions[command.partition], deadline));
     } else if (!command.without.empty()) {
         co_return make_error(ErrorCode::invalid_request,
-                             "nothing was accepted: 'without node' is for a partition without a leader, and "
-                             "partition " +
+                             "nothing was accepted: 'without node' is for a partition with several copies, "
+                             "and partition " +
                                  std::to_string(command.partition) + " of table '" + table->name +
-                                 "' has one; it alone is asked");
+                                 "' has one, which is asked");
     } else {
         // Whether there is anything to accept is known before anything changes.
         DL_CO_TRY(co_await services.upkeep.lost_records(table, partition, false, deadline));

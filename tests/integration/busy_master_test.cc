@@ -210,7 +210,12 @@ TEST_F(BusyMasterTest, AResultThatNobodyReadsIsKilled) {
         return rows(*client_, "select query from system.queries where sql like 'select id, repeat%'");
     };
     ASSERT_TRUE(wait_until(seconds(10), [&] { return of_slow().size() == 1; }));
-    std::this_thread::sleep_for(milliseconds(500));
+    // Its process lives on when it is still computing and can say so: it is to be stuck in giving rows away.
+    slow.read_exactly(1);
+    ASSERT_TRUE(wait_until(seconds(20), [&] {
+        const auto now = workers_of(cluster().slave().pid());
+        return std::all_of(now.begin(), now.end(), [](pid_t one) { return is_idle(one); });
+    }));
     const auto before = workers_of(cluster().slave().pid());
     must(*client_, sql("kill query " + of_slow()[0]["query"].dump()));
     EXPECT_TRUE(wait_until(seconds(5), [&] {
