@@ -99,7 +99,8 @@ struct Survey {
             ++without_leader;
             headless.push_back({"partition", name, "no leader",
                                 "neither read nor written: only " + missing_copies(placed, nodes) +
-                                    " hold everything that was acknowledged, and none leads" +
+                                    " had everything that was acknowledged when last heard of, and none "
+                                    "leads" +
                                     hindrances(table, number, members_of(placed), {}, nodes, progress)});
             return;
         }

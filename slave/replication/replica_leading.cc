@@ -168,7 +168,10 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
         return make_error(ErrorCode::corrupt_data, "the follower has committed records up to offset " +
                                                        std::to_string(position.high_watermark) +
                                                        ", the log of its leader ends at " +
-                                                       std::to_string(log_end));
+                                                       std::to_string(log_end) +
+                                                       "; when they were given up by order ('elect unclean', "
+                                                       "'accept loss'), 'refill table' makes that copy "
+                                                       "anew from its leader");
     }
     {
         const std::lock_guard lock(mutex_);
