@@ -1,4 +1,5 @@
 // Changes of placements: the part of CatalogStore that the controller works with.
+#include <algorithm>
 #include <utility>
 
 #include "master/catalog/catalog_codec.h"
@@ -27,7 +28,7 @@ Result<PartitionPlacement> CatalogStore::put_placement(SqliteStatement& find, Sq
                                                         std::to_string(before.version) + ", not " +
                                                         std::to_string(change.expected_version));
     DL_TRY(check_placement_change(before, change.next));
-    change.next.version = change.expected_version + 1;
+    change.next.version = std::max(change.expected_version, change.above_version) + 1;
     bind_catalog_placement(update, 1, change.next);
     update.bind(11, table).bind(12, std::int64_t{change.partition.value});
     DL_TRY(update.run());

@@ -120,7 +120,10 @@ struct ReplicaController::State {
     void take_answer(Slave& slave, NodeId node, const rpc::HeartbeatReply& reply, std::uint64_t activity);
     boost::asio::awaitable<void> watch(Slave& slave);
     boost::asio::awaitable<Result<void>> tell_part(Slave& slave, NodeId node,
-                                                   const ReplicaIndex::Telling& telling);
+                                                   const ReplicaIndex::Telling& telling,
+                                                   std::shared_ptr<State> self);
+    boost::asio::awaitable<void> rise_above(Slave& slave, std::vector<rpc::KnownAssignment> newer,
+                                            std::shared_ptr<State> self);
     boost::asio::awaitable<bool> drop_copies(Slave& slave, NodeId node, std::shared_ptr<State> self);
     boost::asio::awaitable<void> tell(Slave& slave, std::shared_ptr<State> self);
     std::vector<rpc::ReplicaRef> to_be_asked(NodeId node) const;

@@ -1,5 +1,6 @@
 // Assignments: each slave is told until what it has is what the catalog says, and removes copies it is to
 // have no longer.
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -25,7 +26,8 @@ constexpr auto kTellingPatience = std::chrono::seconds(30);
 
 // Partitions that are new there, then the assignments.
 asio::awaitable<Result<void>> ReplicaController::State::tell_part(Slave& slave, NodeId node,
-                                                                  const ReplicaIndex::Telling& telling) {
+                                                                  const ReplicaIndex::Telling& telling,
+                                                                  std::shared_ptr<State> self) {
     auto client = directory.client(slave.address);
     if (client.has_error()) co_return std::move(client).error();
     const auto deadline = steady_clock::now() + kTellingPatience;
@@ -46,9 +48,63 @@ asio::awaitable<Result<void>> ReplicaController::State::tell_part(Slave& slave, 
     auto assigned =
         co_await (*client)->call(rpc::Method::assign_replicas, rpc::encode(request), {}, deadline);
     if (assigned.has_error()) co_return std::move(assigned).error();
-    std::lock_guard lock(mutex);
-    index.told(node, telling);
+    auto reply = rpc::decode_reply<rpc::AssignReplicasReply>(assigned->end_json);
+    if (reply.has_error()) co_return std::move(reply).error();
+    {
+        std::lock_guard lock(mutex);
+        index.told(node, telling);
+    }
+    if (!reply->newer.empty()) co_await rise_above(slave, std::move(reply->newer), self);
     co_return Result<void>();
+}
+
+// What a slave was told before is newer than the catalog, which was put back from a backup. Its epochs were
+// given, and perhaps written in: nobody leads in one of them again, and who leads next is elected by what the
+// copies hold.
+asio::awaitable<void> ReplicaController::State::rise_above(Slave& slave,
+                                                           std::vector<rpc::KnownAssignment> newer,
+                                                           std::shared_ptr<State> self) {
+    const auto tables = catalog.tables().list();
+    std::vector<PlacementChange> changes;
+    for (const auto& known : newer) {
+        const auto& ref = known.replica;
+        const auto placement = catalog.tables().placement(ref.table);
+        const auto meta = std::find_if(tables.begin(), tables.end(),
+                                       [&](const auto& table) { return table->id == ref.table; });
+        if (placement == nullptr || meta == tables.end() || (*meta)->incarnation != ref.incarnation ||
+            ref.partition.value >= placement->partitions.size())
+            continue;
+        auto next = placement->partitions[ref.partition.value];
+        if (next.version > known.version) continue;  // another slave has said it
+        log_warn(
+            kCopiesComponent,
+            "a slave was told more of a partition than the catalog knows, which must be an older one that "
+            "was put back; the partition gets a new leader",
+            {{"table", (*meta)->name},
+             {"partition", ref.partition.value},
+             {"slave", slave.address},
+             {"epoch", next.leader_epoch.value},
+             {"epoch_told", known.leader_epoch.value},
+             {"version", next.version},
+             {"version_told", known.version}});
+        const auto version = next.version;
+        next.leader = NodeId{};
+        next.leader_epoch = std::max(next.leader_epoch, known.leader_epoch);
+        changes.push_back({ref.table, ref.partition, version, std::move(next), known.version});
+    }
+    if (changes.empty()) co_return;
+    auto change = [self, changes = std::move(changes)]() mutable {
+        return self->catalog.change_placements(std::move(changes));
+    };
+    // What was changed meanwhile is told anew, and said again.
+    const auto changed = co_await run_on(work, change);
+    if (changed.has_error())
+        log_error(kCopiesComponent, "placements could not be changed", {{"error", changed.error()}});
+    std::lock_guard lock(mutex);
+    if (changed.has_error()) index.tell_all(node_of(slave.address));
+    follow_catalog();
+    look_at_all = true;
+    to_decide.set();
 }
 
 // What a node is to hold no longer goes last: it was told that it is no copy, and others have joined. Removed
@@ -130,7 +186,7 @@ asio::awaitable<void> ReplicaController::State::tell(Slave& slave, std::shared_p
             co_await slave.to_tell.wait(steady_clock::now() + std::chrono::seconds(1));
             continue;
         }
-        auto told = co_await tell_part(slave, node, *telling);
+        auto told = co_await tell_part(slave, node, *telling, self);
         if (told.has_value()) continue;
         DL_LOG_LIMITED(1, LogLevel::warn, kCopiesComponent, "a slave could not be told its assignments",
                        {"slave", slave.address}, {"error", told.error()});

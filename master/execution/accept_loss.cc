@@ -208,7 +208,13 @@ asio::awaitable<Result<rpc::AcceptLossReply>> accept_at_best_copy(Services& serv
     next.leader = NodeId{};
     ++next.leader_epoch.value;
     auto raise = change(next);
-    DL_CO_TRY_ASSIGN(auto raised, co_await run_on(services.work_pool, raise));
+    auto raised_or = co_await run_on(services.work_pool, raise);
+    if (raised_or.has_error() && raised_or.error().code == ErrorCode::stale_version)
+        co_return make_error(ErrorCode::unavailable,
+                             name +
+                                 ", and its copies were changed meanwhile, by another statement or by "
+                                 "themselves; nothing was accepted: look at cluster_status, and repeat it");
+    DL_CO_TRY_ASSIGN(auto raised, std::move(raised_or));
     DL_CO_TRY_ASSIGN(auto lost, co_await ask_copy(services, *best, *table, partition, raised.leader_epoch,
                                                   true, deadline));
     // The controller may have found it by itself meanwhile.

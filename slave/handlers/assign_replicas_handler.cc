@@ -10,8 +10,8 @@ rpc::RpcHandler make_assign_replicas_handler(HandlerContext& context) {
         DL_CO_TRY_ASSIGN(auto request, rpc::decode_request<rpc::AssignReplicasRequest>(call.json()));
         auto work = [&context, request = std::move(request)] { return context.replicas->assign(request); };
         auto assigned = co_await run_on(*context.tables_pool, work);
-        DL_CO_TRY(std::move(assigned));
-        co_return rpc::encode(rpc::AssignReplicasReply{});
+        if (assigned.has_error()) co_return std::move(assigned).error();
+        co_return rpc::encode(*assigned);
     };
 }
 

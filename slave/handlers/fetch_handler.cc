@@ -40,9 +40,15 @@ std::vector<FetchFrame> place_all(ReplicaSet& replicas, FetchSession& session,
         at.synced_end = position.synced_end;
         at.high_watermark = position.high_watermark;
         at.last_epoch = LeaderEpoch{position.last_epoch};
+        at.losses = position.losses;
         auto answer = session.place(replica, at);
         if (answer.has_error()) {
             at_once.push_back(refusal(position, std::move(answer).error()));
+        } else if (answer->losses) {
+            auto& frame = at_once.emplace_back(refusal(
+                position, make_error(ErrorCode::not_found,
+                                     "other records were given up here than in the follower's copy")));
+            frame.partition.losses = answer->losses;
         } else if (answer->diverged) {
             auto& frame = at_once.emplace_back();
             frame.partition.replica = position.replica;

@@ -245,7 +245,7 @@ Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& req
             hold->progress.appended(log.end_offset());
             // Followers fetch and sync it while it is synced here.
             if (const auto gate = core_.gate()) gate->appended(log.end_offset());
-            if (!DL_PLANTED("acknowledge-before-sync")) written = log.sync();
+            if (!DL_PLANTED("acknowledge-before-sync")) written = hold.lend([&log] { return log.sync(); });
         }
         if (written.has_error()) {
             hold->progress.truncated(begin);
@@ -301,7 +301,7 @@ Appender::Outcome Appender::apply(WriterExclusion::Hold& hold, Offset end) {
 Result<void> Appender::advance_high_watermark(Offset end) {
     Outcome outcome;
     {
-        auto hold = core_.exclusion.for_commit();
+        auto hold = core_.exclusion.for_apply();
         if (end > core_.progress().synced_end())
             return make_error(ErrorCode::invalid_request,
                               core_.label() + " cannot have committed records below offset " +

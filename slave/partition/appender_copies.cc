@@ -34,7 +34,7 @@ void Appender::commit_wanted() {
     if (core_.progress().high_watermark() >= std::min(wanted(), core_.progress().synced_end())) return;
     Outcome outcome;
     {
-        auto hold = core_.exclusion.for_commit();
+        auto hold = core_.exclusion.for_apply();
         outcome = apply(hold, std::min(wanted(), core_.progress().synced_end()));
     }
     finish(std::move(outcome));
@@ -108,7 +108,7 @@ Result<void> Appender::write_given(WriterExclusion::Hold& hold, const std::vecto
     if (!written.has_error()) {
         hold->progress.appended(log.end_offset());
         DL_FAILPOINT("follow.between-append-and-sync");
-        if (!DL_PLANTED("count-unsynced-end")) written = log.sync();
+        if (!DL_PLANTED("count-unsynced-end")) written = hold.lend([&log] { return log.sync(); });
     }
     if (written.has_error()) {
         if (!log.failed() && log.end_offset() == begin) return written.error();

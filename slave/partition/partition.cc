@@ -74,7 +74,7 @@ class WiredPartition : public Partition,
     CopyPart part() const override { return core_.part(); }
     Ends ends() const override {
         return {core_.progress().log_end(), core_.progress().synced_end(), core_.progress().high_watermark(),
-                core_.log().newest_epoch()};
+                core_.log().newest_epoch(), core_.accepted_losses};
     }
     Result<void> take(LeaderEpoch epoch, const std::vector<StoredBatch>& batches) override {
         return appender_->take_given(epoch, batches);

@@ -27,6 +27,9 @@ class PartitionCopy {
         Offset synced_end = 0;
         Offset high_watermark = 0;
         LeaderEpoch newest_epoch;  // of the last batch of the log; 0: it is empty
+        // What was given up for good, as losses_digest(): of copies that differ in it the one has records
+        // that the other will never have, whatever their logs say. 0: nothing.
+        std::uint32_t losses = 0;
     };
     virtual Ends ends() const = 0;
 

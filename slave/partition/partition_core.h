@@ -119,6 +119,7 @@ class PartitionCore {
     EarlierStates earlier;
     mutable HistoryClock history_clock;
     PartitionCounters counters;
+    std::uint32_t accepted_losses = 0;  // losses_digest(); of the recovery, then it stays
     std::atomic<std::uint64_t> tail_resident_bytes{0};
     std::atomic<std::uint64_t> unapplied_bytes{0};  // in the log, not committed yet
     // Of the remembered batches; expires_at_us: when a file of them

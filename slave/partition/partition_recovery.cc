@@ -105,6 +105,7 @@ Result<void> recover_partition(PartitionCore& core) {
         load_snapshots(files, *core.context.file_database, core.directory, *table, core.id,
                        core.options.files_proven_at_open ? FileChecks::all_now : FileChecks::later));
     const Offset flushed_end = loaded.manifest.flushed_end;
+    core.accepted_losses = losses_digest(loaded.manifest);
     auto hold = core.exclusion.for_commit();
     if (auto opened = open_batch_ids(core, hold, loaded.manifest); opened.has_error())
         return with_damaged_change(core, loaded, std::move(opened).error());

@@ -50,8 +50,9 @@ class CopyStore {
     virtual Result<void> drop_copy(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
 
     // The partition is closed, as one that is damaged: it serves nothing, and is set aside once it is made
-    // anew. Kept in memory alone. Blocks.
-    virtual Result<void> condemn(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
+    // anew. `why`, for people: "by order". Kept in memory alone. Blocks.
+    virtual Result<void> condemn(TableId table, std::uint64_t incarnation, PartitionId id,
+                                 const std::string& why) = 0;
 
     // An empty directory in which a partition is made anew from the files of its leader, in place of the one
     // that is here, which goes on meanwhile: files, and where to. Blocks.

@@ -38,7 +38,7 @@ Result<Replica::Answer> FetchSession::place(const std::shared_ptr<Replica>& repl
     // First, so that nothing is missed in between.
     replica->listen(follower_, weak_from_this(), slot);
     auto answer = replica->report(follower_, position);
-    if (answer.has_error() || answer->diverged) return answer;
+    if (answer.has_error() || answer->losses || answer->diverged) return answer;
     const std::lock_guard lock(mutex_);
     auto& placed = slots_[slot];
     if (placed.epoch != position.epoch) placed.high_watermark_sent = -1;

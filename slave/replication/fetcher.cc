@@ -8,6 +8,7 @@
 
 #include "common/async/async_event.h"
 #include "common/async/run_all.h"
+#include "common/async/run_on.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
 
@@ -195,7 +196,7 @@ rpc::FetchRequest Fetcher::next_request() {
     for (const auto& replica : asked) {
         const auto position = replica->position();
         request.positions.push_back({replica->ref(), position.epoch, position.offset, position.synced_end,
-                                     position.high_watermark, position.last_epoch.value});
+                                     position.high_watermark, position.last_epoch.value, position.losses});
     }
     request.session = session_;
     request.number = ++number_;
@@ -245,8 +246,11 @@ asio::awaitable<void> Fetcher::take(std::vector<FetchFrame> frames) {
     if (frames.empty()) co_return;
     const auto taking = std::make_shared<Taking>(frames.size());
     std::vector<rpc::ReplicaRef> refs;
+    std::vector<std::optional<LeaderEpoch>> other_losses;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         const auto& ref = refs.emplace_back(frames[i].partition.replica);
+        auto& other = other_losses.emplace_back();
+        if (frames[i].partition.losses) other = frames[i].partition.leader_epoch;
         std::shared_ptr<Replica> replica;
         {
             const std::lock_guard lock(mutex_);
@@ -263,10 +267,11 @@ asio::awaitable<void> Fetcher::take(std::vector<FetchFrame> frames) {
     (void)co_await taking->all.wait(steady_clock::time_point::max());
     const std::lock_guard lock(taking->mutex);
     for (std::size_t i = 0; i < refs.size(); ++i)
-        took(refs[i], taking->results[i]);
+        took(refs[i], taking->results[i], other_losses[i]);
 }
 
-void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
+void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken,
+                   std::optional<LeaderEpoch> other_losses) {
     const std::lock_guard lock(mutex_);
     const auto found = following_.find(ref);
     if (found == following_.end()) return;
@@ -281,6 +286,10 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken) {
     const auto now = steady_clock::now();
     one.not_before = now + pause_after(error.code);
     if (error.code == ErrorCode::not_leader) return;
+    if (other_losses && !stopping_ && !refilling_) {
+        post_condemn(one, *other_losses);
+        return;
+    }
     if (error.code == ErrorCode::not_found && !stopping_ && !refilling_) {
         post_refill(one);
         return;
@@ -303,6 +312,30 @@ void Fetcher::post_refill(Following& one) {
     asio::post(executor_, [self = shared_from_this(), replica = one.replica, meter = one.meter] {
         self->begin_refill(replica, meter);
     });
+}
+
+void Fetcher::post_condemn(Following& one, LeaderEpoch epoch) {
+    refilling_ = one.refilled = true;
+    asio::post(executor_, [self = shared_from_this(), replica = one.replica, epoch] {
+        self->begin_condemn(replica, epoch);
+    });
+}
+
+void Fetcher::begin_condemn(std::shared_ptr<Replica> replica, LeaderEpoch epoch) {
+    auto condemn = [to = refills_, replica, epoch] {
+        return to.condemn(*replica, epoch,
+                          "other records were given up by order ('accept loss') in the leader's copy");
+    };
+    asio::co_spawn(
+        executor_,
+        [to = refills_, condemn]() -> asio::awaitable<Result<void>> {
+            auto work = condemn;
+            co_return co_await run_on(*to.work, work);
+        },
+        [self = shared_from_this(), replica](std::exception_ptr thrown, Result<void> condemned) {
+            if (thrown) condemned = make_error(ErrorCode::internal, "giving a copy up threw");
+            self->end_refill(replica, condemned);
+        });
 }
 
 void Fetcher::add_troubles(std::vector<rpc::CopyTrouble>& troubles) const {

@@ -65,9 +65,12 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     void tell_all();  // under the mutex
     rpc::FetchRequest next_request();
     boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
-    void took(const rpc::ReplicaRef& ref, const Result<void>& taken);
+    // `other_losses`: of the epoch in which the leader said that it has given up other records.
+    void took(const rpc::ReplicaRef& ref, const Result<void>& taken, std::optional<LeaderEpoch> other_losses);
     // One at a time. Under the mutex.
     void post_refill(Following& one);
+    void post_condemn(Following& one, LeaderEpoch epoch);
+    void begin_condemn(std::shared_ptr<Replica> replica, LeaderEpoch epoch);
     void begin_refill(std::shared_ptr<Replica> replica, std::shared_ptr<RefillMeter> meter);
     void end_refill(const std::shared_ptr<Replica>& replica, const Result<void>& refilled);
 

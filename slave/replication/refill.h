@@ -29,6 +29,8 @@ struct RefillTarget {
     IoBudget* budget = nullptr;  // nullptr: no limit
     // The replica gets the partition that was made; on `work`.
     std::function<void(Replica&)> bind;
+    // The copy, which follows in that epoch, is given up as CopyStore::condemn() says; on `work`.
+    std::function<Result<void>(Replica&, LeaderEpoch, const std::string& why)> condemn;
     // Ended early when it is set.
     const std::atomic<bool>* stop = nullptr;
 };

@@ -221,6 +221,7 @@ Replica::Position Replica::position() const {
     position.synced_end = ends.synced_end;
     position.high_watermark = ends.high_watermark;
     position.last_epoch = ends.newest_epoch;
+    position.losses = ends.losses;
     return position;
 }
 

@@ -64,12 +64,15 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
         Offset offset = 0;
         Offset synced_end = 0;
         Offset high_watermark = 0;
-        LeaderEpoch last_epoch;  // 0: its log is empty
+        LeaderEpoch last_epoch;    // 0: its log is empty
+        std::uint32_t losses = 0;  // PartitionCopy::Ends
     };
     struct Answer {
         Offset high_watermark = 0;
         Offset log_start = 0;
         std::optional<EpochEnd> diverged;
+        // Of the leader, which are not the follower's; the rest is void.
+        std::optional<std::uint32_t> losses;
         bool has_records = false;  // from the follower's offset on
     };
     // A follower says where it is. NOT_LEADER: not led here in that epoch. NOT_FOUND: the log here begins

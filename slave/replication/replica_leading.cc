@@ -129,6 +129,13 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
         if (tracker_) tracker_->follower_strayed(follower);
         if (watch()) context_.unsettled->add(weak_from_this());
     };
+    // What one of the two has the other will never have, although their logs may seem to go on from each
+    // other.
+    if (const auto own = copy.ends().losses; position.offset > 0 && position.losses != own) {
+        strayed();
+        answer.losses = own;
+        return answer;
+    }
     if (position.offset < answer.log_start) {
         strayed();
         return make_error(ErrorCode::not_found,

@@ -35,7 +35,7 @@ std::shared_ptr<Replica> ReplicaSet::find(const rpc::ReplicaRef& ref) const {
     return found == replicas_.end() ? nullptr : found->second;
 }
 
-Result<void> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
+Result<rpc::AssignReplicasReply> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
     if (identity_.node_id() == NodeId{} || identity_.cluster_id() != request.cluster_id)
         return make_error(ErrorCode::unavailable, "the slave is not a member of the master's cluster");
     const std::lock_guard one_at_a_time(assigning_);
@@ -52,8 +52,9 @@ Result<void> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
         // Not here, or another: what is told is kept for when it comes.
         const bool elsewhere = noted.has_error() && (noted.error().code == ErrorCode::table_not_found ||
                                                      noted.error().code == ErrorCode::corrupt_data);
-        if (noted.has_error() && !elsewhere) return noted;
+        if (noted.has_error() && !elsewhere) return std::move(noted).error();
     }
+    rpc::AssignReplicasReply reply;
     const NodeId self = identity_.node_id();
     {
         const std::unique_lock lock(mutex_);
@@ -79,7 +80,9 @@ Result<void> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
             replica = known;
         }
         replica->assign(assignment, look_up(*replica));
-        const auto version = replica->assignment().version;
+        const auto told = replica->assignment();
+        const auto version = told.version;
+        if (!(told == assignment)) reply.newer.push_back({ref, told.leader_epoch, version});
         const bool is_copy = std::find(assignment.replicas.begin(), assignment.replicas.end(), self) !=
                              assignment.replicas.end();
         const std::unique_lock lock(mutex_);
@@ -92,7 +95,7 @@ Result<void> ReplicaSet::assign(const rpc::AssignReplicasRequest& request) {
         }
     }
     follow();
-    return {};
+    return reply;
 }
 
 rpc::HeartbeatReply ReplicaSet::heartbeat(const rpc::HeartbeatRequest& request) {
@@ -192,6 +195,17 @@ void ReplicaSet::bind(Replica& replica) {
     replica.rebind(look_up(replica));
 }
 
+Result<void> ReplicaSet::condemn(Replica& replica, LeaderEpoch epoch, const std::string& why) {
+    // Nobody makes it lead meanwhile.
+    const std::lock_guard one_at_a_time(assigning_);
+    const auto& ref = replica.ref();
+    if (replica.follows() == NodeId{} || replica.assignment().leader_epoch != epoch)
+        return make_error(ErrorCode::not_leader, replica.name() + " does not follow any more");
+    DL_TRY(store_.condemn(ref.table, ref.incarnation, ref.partition, why));
+    bind(replica);
+    return {};
+}
+
 // The fetchers there are to be, with what each follows.
 void ReplicaSet::follow() {
     std::map<NodeId, std::vector<std::shared_ptr<Replica>>> by_leader;
@@ -224,6 +238,9 @@ void ReplicaSet::follow() {
                 refilled.work = &work_;
                 refilled.budget = options_.refill_budget;
                 refilled.bind = [this](Replica& replica) { bind(replica); };
+                refilled.condemn = [this](Replica& replica, LeaderEpoch epoch, const std::string& why) {
+                    return condemn(replica, epoch, why);
+                };
                 refilled.stop = &stopping_;
                 fetcher = std::make_shared<Fetcher>(executors_(), std::move(who), address->second,
                                                     options_.fetch, refilled);
@@ -281,7 +298,7 @@ Result<void> ReplicaSet::refill_copy(const rpc::RefillCopyRequest& request) {
     if (replica->follows() == NodeId{})
         return make_error(ErrorCode::invalid_request,
                           replica->name() + " follows no leader here, so there is nobody to copy from");
-    DL_TRY(store_.condemn(ref.table, ref.incarnation, ref.partition));
+    DL_TRY(store_.condemn(ref.table, ref.incarnation, ref.partition, "by order"));
     bind(*replica);
     follow();
     return {};

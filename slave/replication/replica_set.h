@@ -49,7 +49,7 @@ class ReplicaSet {
 
     // Durable on return; blocks (work pool). NOT_LEADER: of another controller than the one that was answered
     // last. UNAVAILABLE: not a member of a cluster yet.
-    Result<void> assign(const rpc::AssignReplicasRequest& request);
+    Result<rpc::AssignReplicasReply> assign(const rpc::AssignReplicasRequest& request);
     rpc::HeartbeatReply heartbeat(const rpc::HeartbeatRequest& request);
 
     std::shared_ptr<Replica> find(const rpc::ReplicaRef& ref) const;
@@ -87,6 +87,8 @@ class ReplicaSet {
     std::vector<std::shared_ptr<Replica>> next_of_round();
     std::optional<CopyStore::Opened> look_up(Replica& replica) const;
     void bind(Replica& replica);
+    // NOT_LEADER: it does not follow in that epoch any more.
+    Result<void> condemn(Replica& replica, LeaderEpoch epoch, const std::string& why);
     // Under mutex_: it is not of the digest any more.
     void uncount(const rpc::ReplicaRef& ref);
     void follow();

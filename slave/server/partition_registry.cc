@@ -58,12 +58,17 @@ PartitionRegistry::Slot PartitionRegistry::open(const PlacedPartition& found) co
         slot.recovered = slot.partition->leader_epoch();
         return slot;
     }
-    slot.failure = opened.error().in(found.name() + " could not be opened");
+    // What the manifest names and is not there is damage like any other; so is a manifest that is gone.
+    const auto failure =
+        opened.error().code == ErrorCode::not_found
+            ? make_error(ErrorCode::corrupt_data, "a file of it is missing: " + opened.error().message)
+            : opened.error();
+    slot.failure = failure.in(found.name() + " could not be opened");
     log_error(kComponent, "partition does not serve",
               {{"table", found.table->name},
                {"partition", found.id.value},
                {"directory", path},
-               {"error", opened.error()}});
+               {"error", failure}});
     return slot;
 }
 

@@ -88,7 +88,8 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
                                                 std::optional<LeaderEpoch> accept) override;
     Result<Opened> opened(TableId table, std::uint64_t incarnation, PartitionId id) const override;
     Result<void> note_copies(TableId table, std::uint64_t incarnation, const LeaderEpochs& epochs) override;
-    Result<void> condemn(TableId table, std::uint64_t incarnation, PartitionId id) override;
+    Result<void> condemn(TableId table, std::uint64_t incarnation, PartitionId id,
+                         const std::string& why) override;
     Result<Refill> begin_refill(TableId table, std::uint64_t incarnation, PartitionId id) override;
     Result<void> finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) override;
     std::vector<Trouble> troubles(std::size_t count_max) const override;

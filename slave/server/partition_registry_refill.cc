@@ -5,7 +5,8 @@
 
 namespace dl::slave {
 
-Result<void> PartitionRegistry::condemn(TableId table, std::uint64_t incarnation, PartitionId id) {
+Result<void> PartitionRegistry::condemn(TableId table, std::uint64_t incarnation, PartitionId id,
+                                        const std::string& why) {
     const Change change(*this, table);
     DL_TRY_ASSIGN(const auto meta, this->table(table));
     DL_TRY(check_incarnation(*meta, incarnation, meta->name));
@@ -20,12 +21,12 @@ Result<void> PartitionRegistry::condemn(TableId table, std::uint64_t incarnation
         slot->second.partition = nullptr;
         slot->second.failure =
             make_error(ErrorCode::corrupt_data,
-                       name_of(*meta, id) + " is to be made anew from its leader's files, by order");
+                       name_of(*meta, id) + " is to be made anew from its leader's files: " + why);
         ++changes_;
     }
     if (before != nullptr) before->close();
-    log_warn("slave.registry", "a copy is given up, by order: it is made anew from its leader's files",
-             {{"table", meta->name}, {"partition", id.value}});
+    log_warn("slave.registry", "a copy is given up: it is made anew from its leader's files",
+             {{"table", meta->name}, {"partition", id.value}, {"cause", why}});
     return {};
 }
 

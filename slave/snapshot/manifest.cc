@@ -121,6 +121,14 @@ Result<void> check_losses(const Manifest& manifest) {
 
 }  // namespace
 
+std::uint32_t losses_digest(const Manifest& manifest) {
+    if (manifest.lost.empty()) return 0;
+    auto text = std::to_string(manifest.salvaged_end);
+    for (const auto& lost : manifest.lost)
+        text += " " + std::to_string(lost.from) + (lost.end_is_known ? "-" : "+") + std::to_string(lost.end);
+    return std::max(1u, crc32c(0, text.data(), text.size()));
+}
+
 Result<void> check_manifest(const Manifest& manifest) {
     DL_TRY(check_losses(manifest));
     Offset end = 0;

@@ -69,6 +69,10 @@ struct Manifest {
     }
 };
 
+// Tells apart what was given up for good (`lost`, `salvaged_end`): copies of a partition have the same one.
+// 0: nothing was.
+std::uint32_t losses_digest(const Manifest& manifest);
+
 // In its whole form, without changes behind it.
 std::string encode_manifest(const Manifest& manifest);
 // CORRUPT_DATA: damaged, unknown version, or not consistent in itself. `torn_bytes`: of a last change that

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -215,6 +216,72 @@ TEST_F(CopiesTest, WhenAllCopiesHaveLostRecordsTheLossIsAcceptedByOrder) {
     EXPECT_GE(held(0).size() + held(1).size(), 3u) << "the other one was made anew, what it had is kept";
 }
 
+// What is missing is as bad as what is damaged.
+TEST_F(CopiesTest, ACopyThatMissesAFileIsMadeAnew) {
+    start({.slaves = 3, .slave_properties = {{"slave.file.segment.bytes", "16384"}}});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 2"));
+    for (int i = 0; i < 30; ++i)
+        must(client, batch(i * 100, i * 100 + 100));
+    must(client, sql("compress t"));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
+    const auto damaged = (slave_at(leader(client)) + 1) % 3;
+    for (const std::string missing : {".parquet", "manifest", "batch-ids"}) {
+        cluster().slave(damaged).stop();
+        std::vector<std::filesystem::path> files;
+        for (const auto& file :
+             std::filesystem::recursive_directory_iterator(cluster().slave_data(damaged) + "/tables"))
+            if (file.path().filename().string().find(missing) != std::string::npos &&
+                file.path().string().find("damaged") == std::string::npos)
+                files.push_back(file.path());
+        ASSERT_FALSE(files.empty()) << missing;
+        std::filesystem::remove(files.front());
+        cluster().slave(damaged).start();
+        ASSERT_TRUE(wait_until(seconds(60), [&] { return held(damaged).size() > 1 && is_well(); }))
+            << missing << health();
+        for (const auto& name : held(damaged))
+            if (name != "p0")
+                std::filesystem::remove_all(cluster().slave_data(damaged) + "/tables/t1/" + name);
+    }
+    EXPECT_EQ(value(client, "select count(*) from t"), 3000);
+}
+
+// The master's catalog is put back as it was before an election; who led then comes back, too.
+TEST_F(CopiesTest, ACatalogOlderThanAnElectionGivesNoEpochTwice) {
+    start({.slaves = 3});
+    auto client = connect();
+    must(client, sql("create table t(id int primary key, v int) replicas.number = 1"));
+    must(client, batch(0, 500));
+    ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
+    const auto first = leader(client);
+    const auto data = cluster().master_data(), backup = data + ".backup";
+    const auto start_master = [&] {
+        cluster().master().start();
+        ASSERT_TRUE(wait_until(seconds(30), [&] { return !health().empty(); }));
+    };
+    cluster().master().stop();
+    std::filesystem::copy(data, backup, std::filesystem::copy_options::recursive);
+    start_master();
+    auto& held_one = cluster().slave(slave_at(first));
+    held_one.send_signal(SIGSTOP);
+    ASSERT_TRUE(wait_until(seconds(30), [&] {
+        auto writer = connect();
+        return writer.request(batch(500, 1000)).ok();
+    })) << health();
+    cluster().master().stop();
+    std::filesystem::remove_all(data);
+    std::filesystem::rename(backup, data);
+    held_one.send_signal(SIGCONT);
+    start_master();
+    ASSERT_TRUE(wait_until(seconds(60), [&] {
+        auto writer = connect();
+        return writer.request(batch(1000, 1500)).ok() && is_well();
+    })) << health();
+    auto reader = connect();
+    EXPECT_EQ(value(reader, "select count(*) from t"), 1500);
+    EXPECT_EQ(value(reader, "select count(distinct id) from t"), 1500);
+}
+
 // Who led when everything stopped comes back without its records, and is still taken for the leader for a
 // moment: what it says alone is not enough.
 TEST_F(CopiesTest, NoLossIsAcceptedWhileACopyIsAwayThatMayBeWhole) {
@@ -248,6 +315,98 @@ TEST_F(CopiesTest, NoLossIsAcceptedWhileACopyIsAwayThatMayBeWhole) {
     EXPECT_EQ(value(reader, "select count(*) from t"), 1000);
     EXPECT_EQ(must_fail(reader, sql("accept loss of table t partition 0"), "INVALID_REQUEST").find("lost"),
               std::string::npos);
+}
+
+// The rows of a table of 1 000 on three slaves are lost on two of them, and given up; the third has them all.
+class CopyBeyondALossTest : public CopiesTest {
+  protected:
+    void SetUp() override {
+        start({.slaves = 3});
+        auto client = connect();
+        must(client, sql("create table t(id int primary key, v int) replicas.number = 2"));
+        for (int i = 0; i < 10; ++i)
+            must(client, batch(i * 100, i * 100 + 100));
+        ASSERT_TRUE(wait_until(seconds(30), [&] { return is_well(); })) << health();
+        for (std::size_t i = 0; i < 3; ++i)
+            cluster().slave(i).stop();
+        cut_logs(0);
+        cut_logs(1);
+    }
+    // Accepts it without the slave that is away; what the last answer was.
+    std::string accept() {
+        std::string said;
+        const auto way = " without node '" + cluster().slave(2).address() + "' confirm";
+        const bool asked = wait_until(seconds(30), [&] {
+            auto client = connect();
+            const auto reply = client.request(sql("accept loss of table t partition 0" + way));
+            said = reply.text;
+            return reply.ok() || !said.starts_with("UNAVAILABLE");
+        });
+        EXPECT_TRUE(asked) << said << health();
+        return said;
+    }
+    // Of one copy after the other: it is the only one that is read.
+    std::set<int> counts_of_all() {
+        std::set<int> counts;
+        for (int i = 0; i < 40; ++i) {
+            auto client = connect();
+            const auto reply = client.request(
+                json{{"query", "select count(*) as n from t"}, {"options", {{"read", "any"}}}}.dump());
+            if (reply.ok() && !reply.frames.empty())
+                counts.insert(json::parse(reply.frames[0]).at("n").get<int>());
+        }
+        return counts;
+    }
+};
+
+TEST_F(CopyBeyondALossTest, WhatWasGivenUpDoesNotComeBackWithACopyThatHadIt) {
+    cluster().slave(0).start();
+    cluster().slave(1).start();
+    accept();
+    ASSERT_TRUE(wait_until(seconds(60), [&] {
+        auto writer = connect();
+        return writer.request(batch(5000, 5100)).ok();
+    })) << health();
+    cluster().slave(2).start();
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health();
+    EXPECT_EQ(counts_of_all(), std::set<int>{100});
+    EXPECT_TRUE(held(2).contains("p0"));
+    ASSERT_EQ(held(2).size(), 2u) << "what it had is kept";
+    EXPECT_TRUE(held(2).rbegin()->starts_with("p0.damaged."));
+    for (std::size_t i = 0; i < 2; ++i)
+        cluster().slave(i).stop();
+    auto reader = connect();
+    EXPECT_TRUE(wait_until(seconds(30), [&] {
+        const auto counted = reader.request(sql("select count(*) as n from t"));
+        return counted.ok() && counted.frames[0].find("100") != std::string::npos;
+    })) << health();
+}
+
+TEST_F(CopyBeyondALossTest, ACopyThatGaveUpRecordsIsMadeAnewFromOneThatHasThem) {
+    for (std::size_t i = 0; i < 2; ++i) {
+        cluster().slave(i).environment() = {{"DL_FAILPOINT", "accept.before-log-rename:kill:1"}};
+        cluster().slave(i).start();
+    }
+    accept();
+    ASSERT_TRUE(wait_until(seconds(30), [&] {
+        return !cluster().slave(0).alive() || !cluster().slave(1).alive();
+    })) << health();
+    for (std::size_t i = 0; i < 2; ++i) {
+        cluster().slave(i).kill_hard();
+        cluster().slave(i).environment() = {};
+    }
+    cluster().slave(2).start();
+    ASSERT_TRUE(wait_until(seconds(60), [&] {
+        auto reader = connect();
+        return reader.request(sql("select count(*) from t")).ok();
+    })) << health();
+    cluster().slave(0).start();
+    cluster().slave(1).start();
+    ASSERT_TRUE(wait_until(seconds(60), [&] { return is_well(); })) << health();
+    // Also when the lead has gone back to the first copy.
+    std::this_thread::sleep_for(seconds(8));
+    EXPECT_TRUE(is_well()) << health();
+    EXPECT_EQ(counts_of_all(), std::set<int>{1000});
 }
 
 // As before, and the slave that was away has burnt down.

@@ -92,7 +92,30 @@ struct AssignReplicasRequest {
         v("partitions", m.partitions, at_most(kAssignmentsMax));
     }
 };
-using AssignReplicasReply = Done<Method::assign_replicas>;
+
+// What a node was told of a partition.
+struct KnownAssignment {
+    ReplicaRef replica;
+    LeaderEpoch leader_epoch;
+    std::uint32_t version = 0;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        ReplicaRef::members(m.replica, v);
+        v("leader_epoch", m.leader_epoch);
+        v("version", m.version, from_to(1, std::numeric_limits<std::uint32_t>::max()));
+    }
+};
+
+struct AssignReplicasReply {
+    static constexpr Method kMethod = Method::assign_replicas;
+    // Of those that were told: known here in a newer version, or otherwise in the same one; nothing was taken
+    // from the request. The catalog is older than what was decided before (a backup of it was put back).
+    std::vector<KnownAssignment> newer;
+    template <class Self, class Visitor>
+    static void fields(Self& m, Visitor& v) {
+        v.maybe("newer", m.newer, at_most(kAssignmentsMax));
+    }
+};
 
 // From the controller to every node, every master.heartbeat.ms. Prolongs the node's lease: it ends `lease_ms`
 // after the node *sent* the reply that `answers` names, by the node's own clock. So whoever waits, from the
@@ -220,6 +243,7 @@ struct FetchPosition {
     Offset synced_end = 0;         // of its log
     Offset high_watermark = 0;     // what it knows to be committed
     std::uint32_t last_epoch = 0;  // of the last batch of its log; 0: the log is empty
+    std::uint32_t losses = 0;      // tells apart what was given up by `accept loss`; 0: nothing
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
         ReplicaRef::members(m.replica, v);
@@ -228,6 +252,7 @@ struct FetchPosition {
         v("synced_end", m.synced_end, from_to(0, std::numeric_limits<std::int64_t>::max()));
         v.maybe("high_watermark", m.high_watermark);
         v.maybe("last_epoch", m.last_epoch);
+        v.maybe("losses", m.losses);
     }
 };
 
@@ -272,6 +297,9 @@ struct FetchedPartition {
     // above the follower's last, and where it ends there. It cuts to the smaller end and asks again.
     std::optional<std::uint32_t> diverged_epoch;
     std::optional<Offset> diverged_end;
+    // Other records were given up here than in the follower's copy (FetchPosition::losses): that is set aside
+    // and made anew. With NOT_FOUND.
+    std::optional<std::uint32_t> losses;
     std::optional<Error> error;
     template <class Self, class Visitor>
     static void fields(Self& m, Visitor& v) {
@@ -281,6 +309,7 @@ struct FetchedPartition {
         v.maybe("log_start", m.log_start);
         v.maybe("diverged_epoch", m.diverged_epoch);
         v.maybe("diverged_end", m.diverged_end);
+        v.maybe("losses", m.losses);
         v.maybe("error", m.error);
     }
 };

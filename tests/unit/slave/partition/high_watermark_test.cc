@@ -1,6 +1,7 @@
 // A partition with copies elsewhere: what is synced here is not committed yet. And the leader epoch.
 #include <thread>
 
+#include "tests/unit/slave/partition/faulty_file_system.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
 namespace dl::slave {
@@ -58,6 +59,51 @@ TEST_F(HighWatermark, NothingAboveItIsSeenAnsweredOrFlushed) {
     EXPECT_EQ(second.get()->first, 2);
     EXPECT_EQ(live(), (std::map<std::int64_t, std::string>{{1, "new"}, {2, "b"}}));
     EXPECT_EQ(partition_->advance_high_watermark(4).error().code, ErrorCode::invalid_request);
+}
+
+class HighWatermarkOnASlowDisk : public HighWatermark {
+  protected:
+    void SetUp() override {
+        files_ = &disk_;
+        HighWatermark::SetUp();
+    }
+    void TearDown() override {
+        close();
+        HighWatermark::TearDown();
+    }
+    FaultyFileSystem disk_;
+};
+
+// The other copies may be ahead: what they have is answered although the disk here is busy with what came
+// next.
+TEST_F(HighWatermarkOnASlowDisk, WhatIsCommittedDoesNotWaitForTheSyncOfTheNextGroup) {
+    auto first = append_uncommitted({{1, "a", false}});
+    std::promise<void> go_on;
+    std::atomic<bool> syncing{false};
+    disk_.set_fault([&, may_go = go_on.get_future().share()](FaultyFileSystem::Call call,
+                                                             const std::string&) -> std::optional<ErrorCode> {
+        if (call != FaultyFileSystem::Call::sync) return std::nullopt;
+        syncing = true;
+        may_go.wait();
+        return std::nullopt;
+    });
+    auto second = append_later({{1, "b", false}, {2, "c", false}});
+    while (!syncing)
+        std::this_thread::sleep_for(milliseconds(1));
+    auto committed = std::async(std::launch::async, [&] { commit(1); });
+    EXPECT_EQ(first.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    EXPECT_EQ(live(), (std::map<std::int64_t, std::string>{{1, "a"}}));
+    EXPECT_EQ(partition_->advance_high_watermark(2).error().code, ErrorCode::invalid_request)
+        << "what is being synced is not committed";
+    EXPECT_FALSE(is_ready(second));
+    go_on.set_value();
+    committed.get();
+    EXPECT_TRUE(first.get().has_value());
+    while (partition_->stats().syncs < 2)
+        std::this_thread::sleep_for(milliseconds(1));
+    commit(3);
+    EXPECT_TRUE(second.get().has_value());
+    EXPECT_EQ(live(), (std::map<std::int64_t, std::string>{{1, "b"}, {2, "c"}}));
 }
 
 TEST_F(HighWatermark, HalfABatchIsNotCommitted) {
