@@ -2,6 +2,7 @@
 // have no longer.
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -64,34 +65,36 @@ asio::awaitable<Result<void>> ReplicaController::State::tell_part(Slave& slave, 
 asio::awaitable<void> ReplicaController::State::rise_above(Slave& slave,
                                                            std::vector<rpc::KnownAssignment> newer,
                                                            std::shared_ptr<State> self) {
-    const auto tables = catalog.tables().list();
     std::vector<PlacementChange> changes;
-    for (const auto& known : newer) {
-        const auto& ref = known.replica;
-        const auto placement = catalog.tables().placement(ref.table);
-        const auto meta = std::find_if(tables.begin(), tables.end(),
-                                       [&](const auto& table) { return table->id == ref.table; });
-        if (placement == nullptr || meta == tables.end() || (*meta)->incarnation != ref.incarnation ||
-            ref.partition.value >= placement->partitions.size())
-            continue;
-        auto next = placement->partitions[ref.partition.value];
-        if (next.version > known.version) continue;  // another slave has said it
+    std::string first;
+    {
+        std::lock_guard lock(mutex);
+        follow_catalog();
+        for (const auto& known : newer) {
+            const auto& ref = known.replica;
+            const auto* table = index.table(ref.table);
+            if (table == nullptr || table->meta->incarnation != ref.incarnation ||
+                ref.partition.value >= table->placement->partitions.size())
+                continue;
+            auto next = table->placement->partitions[ref.partition.value];
+            const auto version = next.version;
+            if (version > known.version) continue;  // another slave has said it
+            if (first.empty())
+                first = table->meta->name + "/" + std::to_string(ref.partition.value) + ": version " +
+                        std::to_string(known.version) + ", epoch " +
+                        std::to_string(known.leader_epoch.value) + ", here " + std::to_string(version) +
+                        " and " + std::to_string(next.leader_epoch.value);
+            next.leader = NodeId{};
+            next.leader_epoch = std::max(next.leader_epoch, known.leader_epoch);
+            changes.push_back({ref.table, ref.partition, version, std::move(next), known.version});
+        }
+    }
+    if (!changes.empty())
         log_warn(
             kCopiesComponent,
-            "a slave was told more of a partition than the catalog knows, which must be an older one that "
-            "was put back; the partition gets a new leader",
-            {{"table", (*meta)->name},
-             {"partition", ref.partition.value},
-             {"slave", slave.address},
-             {"epoch", next.leader_epoch.value},
-             {"epoch_told", known.leader_epoch.value},
-             {"version", next.version},
-             {"version_told", known.version}});
-        const auto version = next.version;
-        next.leader = NodeId{};
-        next.leader_epoch = std::max(next.leader_epoch, known.leader_epoch);
-        changes.push_back({ref.table, ref.partition, version, std::move(next), known.version});
-    }
+            "a slave was told more of partitions than the catalog knows, which must be an older one that "
+            "was put back; they get new leaders",
+            {{"slave", slave.address}, {"partitions", changes.size()}, {"first", first}});
     if (changes.empty()) co_return;
     auto change = [self, changes = std::move(changes)]() mutable {
         return self->catalog.change_placements(std::move(changes));

@@ -74,6 +74,17 @@ TEST_F(ManifestStoreTest, ChangesAreAppendedUntilTheyAreAsLongAsTheWhole) {
     EXPECT_LT(rewritten, 10);
 }
 
+// Copies of all releases compare it: docs/formats/rpc.md, fetch.
+TEST(Manifest, WhatWasGivenUpIsToldApart) {
+    Manifest manifest;
+    EXPECT_EQ(losses_digest(manifest), 0u);
+    manifest.salvaged_end = 1000;
+    manifest.lost = {{0, 400, true}, {700, 1000, false}};
+    EXPECT_EQ(losses_digest(manifest), 4034558497u) << "CRC-32C of '1000 0-400 700+1000'";
+    manifest.lost[1].end_is_known = true;
+    EXPECT_NE(losses_digest(manifest), 4034558497u);
+}
+
 TEST_F(ManifestStoreTest, NothingIsAppendedToAFileThatAnotherProcessWrote) {
     auto manifest = first_manifest();
     ASSERT_TRUE(ManifestStore(files_, kDirectory).replace(manifest, "test").has_value());

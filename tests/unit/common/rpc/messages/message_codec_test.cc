@@ -128,6 +128,34 @@ TEST(MessageCodec, ReadsOfAnyCopyByteForByte) {
     EXPECT_EQ(counted_again->follower_reads, 17u);
 }
 
+// Records that were given up, and assignments that are newer than the catalog: without any the messages are
+// as they were before.
+TEST(MessageCodec, GivenUpRecordsAndNewerAssignmentsByteForByte) {
+    FetchPosition position{{TableId{7}, 9, PartitionId{5}}, LeaderEpoch{2}, 40, 40};
+    FetchRequest fetch;
+    fetch.cluster_id = "c";
+    fetch.follower = NodeId{3};
+    fetch.process = "p";
+    fetch.bytes_max = 1;
+    fetch.positions = {position};
+    const std::string before =
+        R"({"cluster_id":"c","follower":3,"process":"p","positions":[{"table_id":7,)"
+        R"("incarnation":9,"partition":5,"leader_epoch":2,"offset":40,"synced_end":40)";
+    EXPECT_EQ(encode(fetch), before + R"(}],"wait_ms":0,"bytes_max":1})");
+    fetch.positions[0].losses = 17;
+    EXPECT_EQ(encode(fetch), before + R"(,"losses":17}],"wait_ms":0,"bytes_max":1})");
+
+    AssignReplicasReply told;
+    EXPECT_EQ(encode(told), "{}");
+    told.newer = {{{TableId{7}, 9, PartitionId{5}}, LeaderEpoch{2}, 4}};
+    const std::string newer =
+        R"({"newer":[{"table_id":7,"incarnation":9,"partition":5,"leader_epoch":2,"version":4}]})";
+    EXPECT_EQ(encode(told), newer);
+    const auto again = decode_reply<AssignReplicasReply>(newer);
+    ASSERT_TRUE(again.has_value()) << again.error().to_text();
+    EXPECT_EQ(again->newer.at(0).version, 4u);
+}
+
 TEST(MessageCodec, ListsAndTextsAreBounded) {
     std::string many = R"({"table_id":1,"schema_id":1,"partitions":[)";
     for (std::size_t i = 0; i <= limits::partitions_max; ++i)
