@@ -112,6 +112,9 @@ class Session::Call final : public RpcCall {
 
     asio::awaitable<Result<void>> send_frames(std::vector<SharedBytes> frames) override;
     void send_with_end(std::vector<SharedBytes> frames) override { last_frames_ = std::move(frames); }
+    void send_with_end(std::vector<std::vector<SharedBytes>> frames) override {
+        last_frames_in_parts_ = std::move(frames);
+    }
     asio::awaitable<Result<void>> send_end(std::string_view json);
 
     Method method() const { return method_; }
@@ -126,6 +129,7 @@ class Session::Call final : public RpcCall {
     const Method method_;
     const RequestPayload request_;
     std::vector<SharedBytes> last_frames_;
+    std::vector<std::vector<SharedBytes>> last_frames_in_parts_;
     net::ByteBudget::Share share_;
     std::atomic<bool> cancelled_{false};
     std::function<void()> on_cancel_;
@@ -153,6 +157,15 @@ class GatheredFrames {
         parts_.emplace_back(headers_.back().data(), headers_.back().size());
         parts_.push_back(payload);
     }
+    void add(ReplyType type, const std::vector<SharedBytes>& payload) {
+        std::size_t size = 0;
+        for (const auto& part : payload)
+            size += part.size();
+        headers_.push_back(encode_frame_header(static_cast<std::uint8_t>(type), size));
+        parts_.emplace_back(headers_.back().data(), headers_.back().size());
+        for (const auto& part : payload)
+            parts_.push_back(part.view());
+    }
     std::span<const std::string_view> parts() const { return parts_; }
 
   private:
@@ -170,9 +183,11 @@ asio::awaitable<Result<void>> Session::Call::send_frames(std::vector<SharedBytes
 }
 
 asio::awaitable<Result<void>> Session::Call::send_end(std::string_view json) {
-    GatheredFrames gathered(last_frames_.size() + 1);
+    GatheredFrames gathered(last_frames_.size() + last_frames_in_parts_.size() + 1);
     for (const auto& frame : last_frames_)
         gathered.add(ReplyType::data, frame.view());
+    for (const auto& frame : last_frames_in_parts_)
+        gathered.add(ReplyType::data, frame);
     gathered.add(ReplyType::end, json);
     co_return co_await session_.connection_.write(gathered.parts(), session_.service_->options.transfer);
 }

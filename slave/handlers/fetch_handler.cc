@@ -1,5 +1,8 @@
 // What a follower fetches: records that it lacks, and what is committed.
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "common/async/run_on.h"
 #include "common/rpc/messages/replica_messages.h"
@@ -60,30 +63,51 @@ std::vector<FetchFrame> place_all(ReplicaSet& replicas, FetchSession& session,
     return at_once;
 }
 
-// Reads the logs; on the work pool.
-std::vector<FetchFrame> read_news(FetchSession& session, std::uint64_t bytes_max) {
-    std::vector<FetchFrame> frames;
+// What is new, partition by partition.
+struct NewsReader {
+    FetchSession& session;
+    const std::uint64_t bytes_max;
+    std::vector<FetchFrame> frames{};
     std::uint64_t used = 0;
-    while (used < bytes_max) {
-        const auto news = session.take();
-        if (!news) break;
+    std::optional<FetchSession::News> from_log{};  // the next, which is in the log alone
+
+    void add(const FetchSession::News& news, Result<std::vector<StoredBatch>> batches) {
         auto& frame = frames.emplace_back();
-        frame.partition.replica = news->replica->ref();
-        frame.partition.leader_epoch = news->epoch;
-        auto batches = news->replica->read(news->offset, std::min(kPartitionBytesMax, bytes_max - used));
+        frame.partition.replica = news.replica->ref();
+        frame.partition.leader_epoch = news.epoch;
         if (batches.has_error()) {
             frame.partition.error = std::move(batches).error();
-            continue;
+            return;
         }
         frame.batches = std::move(*batches);
         for (const auto& batch : frame.batches)
             used += batch.header.total_bytes();
         // Behind the read: what is committed may have been appended before it, never after.
-        frame.partition.high_watermark = news->replica->high_watermark();
-        session.sent(news->slot, frame.partition.high_watermark);
+        frame.partition.high_watermark = news.replica->high_watermark();
+        session.sent(news.slot, frame.partition.high_watermark);
     }
-    return frames;
-}
+    std::uint64_t room() const { return std::min(kPartitionBytesMax, bytes_max - used); }
+
+    // At once, up to the first that is not in memory.
+    void read_recent() {
+        while (used < bytes_max && !from_log) {
+            auto news = session.take();
+            if (!news) return;
+            if (auto batches = news->replica->read_recent(news->offset, room()))
+                add(*news, std::move(*batches));
+            else
+                from_log = std::move(news);
+        }
+    }
+    // Reads the logs as well; on the work pool.
+    void read_all() {
+        while (from_log) {
+            const auto news = *std::exchange(from_log, std::nullopt);
+            add(news, news.replica->read(news.offset, room()));
+            read_recent();
+        }
+    }
+};
 
 }  // namespace
 
@@ -111,13 +135,18 @@ rpc::RpcHandler make_fetch_handler(HandlerContext& context) {
         }
         if (frames.empty()) co_await session->wait(deadline);
         if (call.cancelled()) co_return make_error(ErrorCode::cancelled, "the follower has gone");
-        auto work = [session, request] { return read_news(*session, request->bytes_max); };
-        auto news = co_await run_on(*context.work_pool, work);
-        std::move(news.begin(), news.end(), std::back_inserter(frames));
-        for (const auto& frame : frames) {
-            auto parts = encode_fetch_frame(frame);
-            DL_CO_TRY(co_await call.send_data(std::move(parts)));
+        const std::shared_ptr<NewsReader> news(new NewsReader{*session, request->bytes_max});
+        news->read_recent();
+        if (news->from_log) {
+            auto work = [session, news] { news->read_all(); };
+            co_await run_on(*context.work_pool, work);
         }
+        std::move(news->frames.begin(), news->frames.end(), std::back_inserter(frames));
+        std::vector<std::vector<SharedBytes>> answer;
+        answer.reserve(frames.size());
+        for (const auto& frame : frames)
+            answer.push_back(encode_fetch_frame(frame));
+        call.send_with_end(std::move(answer));
         rpc::FetchReply reply;
         reply.session = session->id();
         co_return rpc::encode(reply);

@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::uint64_t kReadBytes = 4u << 20;
 
-// Batches that lie within the range: what every copy that has them has alike, bytes of its headers, with the
-// checksums of the bodies, which the read has compared.
+// Batches that lie within the range: what every copy that has them has alike, bytes of their headers, with
+// the checksums of the bodies, which the read has compared. How far a log was synced by then each says for
+// itself.
 Result<rpc::LogDigestReply> digest_of(const Partition& partition, const SharedLog& log,
                                       const rpc::LogDigestRequest& request,
                                       std::chrono::steady_clock::time_point deadline,
@@ -32,7 +33,8 @@ Result<rpc::LogDigestReply> digest_of(const Partition& partition, const SharedLo
             return make_error(ErrorCode::timeout, "the log could not be read in time");
         DL_TRY_ASSIGN(const auto batches, log.read(at, end, kReadBytes));
         if (batches.empty()) break;
-        for (const auto& batch : batches) {
+        for (auto batch : batches) {
+            batch.header.synced_end = 0;
             at = batch.header.end_offset();
             if (batch.header.base_offset < request.from || at > end) continue;
             text.resize(sizeof reply.digest + RecordBatchHeader::kHeaderBytes);

@@ -139,11 +139,11 @@ class PartitionLog : public SharedLog {
     // and written back; epochs must not fall. Rolls first when needed (the old segment is synced and its
     // index written). Not durable before sync().
     virtual Result<void> append(std::span<StoredBatch> batches) = 0;
-    // Appends batches of another copy's log byte for byte: base offsets and epochs come from there. Checked
-    // before anything is written: table and partition (INVALID_REQUEST), that they go on densely where this
-    // log ends (INVALID_REQUEST), epochs that do not fall (STALE_EPOCH), sizes and the CRC of each body
-    // (CORRUPT_DATA). A batch that says how far its writer had synced is written after this log has synced
-    // as far, so that recovery may believe it here too. Not durable before sync().
+    // Appends batches of another copy's log as they are there, base offsets and epochs included; only
+    // synced_end is of this log, so that recovery may believe it. Checked before anything is written: table
+    // and partition (INVALID_REQUEST), that they go on densely where this log ends (INVALID_REQUEST), epochs
+    // that do not fall (STALE_EPOCH), sizes and the CRC of each body (CORRUPT_DATA). Not durable before
+    // sync().
     virtual Result<void> append_given(std::span<const StoredBatch> batches) = 0;
     virtual Result<void> sync() = 0;
     // Closes the active segment if it holds anything.

@@ -79,26 +79,21 @@ Result<void> SegmentedLog::append(std::span<StoredBatch> batches) {
     return {};
 }
 
-Result<void> SegmentedLog::append_given(std::span<const StoredBatch> batches) {
+Result<void> SegmentedLog::append_given(std::span<const StoredBatch> given) {
     if (failure_ || stopped_) return out_of_service();
-    DL_TRY(check_given(batches));
+    DL_TRY(check_given(given));
     DL_TRY(open_seal());
     const Offset begin = end_offset();
+    std::vector<StoredBatch> own(given.begin(), given.end());
+    std::span<StoredBatch> batches(own);
     while (!batches.empty()) {
-        auto run = batches.first(fitting(batches));
-        std::size_t believed = 0;
-        while (believed < run.size() && run[believed].header.synced_end <= synced_end_)
-            ++believed;
-        if (run.empty()) {
-            if (auto done = try_change_segment(batches.front().header.total_bytes()); done.has_error())
-                return in_part(std::move(done).error(), begin);
-        } else if (believed == 0) {
-            if (auto done = sync_active(); done.has_error()) return in_part(std::move(done).error(), begin);
-        } else {
-            run = run.first(believed);
-            if (auto done = write_run(run); done.has_error()) return in_part(std::move(done).error(), begin);
-            batches = batches.subspan(run.size());
-        }
+        const auto run = batches.first(fitting(batches));
+        // What the leader had synced may be lost here yet.
+        for (auto& batch : run)
+            batch.header.synced_end = synced_end_;
+        auto done = run.empty() ? try_change_segment(batches.front().header.total_bytes()) : write_run(run);
+        if (done.has_error()) return in_part(std::move(done).error(), begin);
+        batches = batches.subspan(run.size());
     }
     return {};
 }

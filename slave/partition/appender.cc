@@ -244,7 +244,7 @@ Result<Appender::Outcome> Appender::commit_group(std::vector<PendingAppend>& req
         if (!written.has_error()) {
             hold->progress.appended(log.end_offset());
             // Followers fetch and sync it while it is synced here.
-            if (const auto gate = core_.gate()) gate->appended(log.end_offset());
+            if (const auto gate = core_.gate()) gate->appended(stored);
             if (!DL_PLANTED("acknowledge-before-sync")) written = hold.lend([&log] { return log.sync(); });
         }
         if (written.has_error()) {

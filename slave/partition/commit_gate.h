@@ -3,8 +3,11 @@
 // thread; returns at once and calls nothing of the partition back.
 #pragma once
 
+#include <span>
+
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "slave/log/partition_log.h"
 
 namespace dl::slave {
 
@@ -13,8 +16,8 @@ class CommitGate {
     virtual ~CommitGate() = default;
     // Before a group is written. UNAVAILABLE: too few copies are in sync; nothing was done.
     virtual Result<void> check_writable() const = 0;
-    // The log ends at `end`, which need not be synced yet.
-    virtual void appended(Offset end) = 0;
+    // The log goes on with these, at least one, which need not be synced yet.
+    virtual void appended(std::span<const StoredBatch> batches) = 0;
     // Everything below `end` is synced here. What is committed now: at most `end`, and never less than the
     // time before.
     virtual Offset synced(Offset end) = 0;

@@ -125,7 +125,7 @@ boost::asio::awaitable<void> FetchSession::wait(std::chrono::steady_clock::time_
 
 Result<std::shared_ptr<FetchSession>> FetchSessions::of(const rpc::FetchRequest& request) {
     const std::lock_guard lock(mutex_);
-    auto& known = sessions_[request.follower];
+    auto& known = sessions_[{request.follower, request.lane}];
     if (request.session == 0) known = std::make_shared<FetchSession>(random_session(), request.follower);
     const bool is_known = known != nullptr && (request.session == 0 || known->id() == request.session);
     if (!is_known || !known->begin(request.number))

@@ -73,7 +73,7 @@ class FetchSession final : public ReplicaListener, public std::enable_shared_fro
     std::shared_ptr<AsyncEvent> waiting_;
 };
 
-// The sessions of this node's followers, one each.
+// The sessions of this node's followers, one for each of their lanes.
 class FetchSessions {
   public:
     // NOT_FOUND: the session is not known here, or the number is not its next; the follower begins another.
@@ -81,7 +81,12 @@ class FetchSessions {
 
   private:
     std::mutex mutex_;
-    std::map<NodeId, std::shared_ptr<FetchSession>> sessions_;
+    struct OfFollower {
+        NodeId follower;
+        std::uint32_t lane = 0;
+        friend auto operator<=>(const OfFollower&, const OfFollower&) = default;
+    };
+    std::map<OfFollower, std::shared_ptr<FetchSession>> sessions_;
 };
 
 }  // namespace dl::slave

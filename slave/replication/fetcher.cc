@@ -1,13 +1,16 @@
 #include "slave/replication/fetcher.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "common/async/async_event.h"
-#include "common/async/run_all.h"
 #include "common/async/run_on.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
@@ -66,84 +69,138 @@ Fetcher::Fetcher(asio::any_io_executor executor, FetchIdentity identity, std::st
       address_(std::move(address)),
       options_(options),
       refills_(refills),
-      leader_(rpc::RpcClient::create(std::move(executor), address_)),
-      stop_(std::make_shared<AsyncEvent>()) {}
+      leader_(rpc::RpcClient::create(std::move(executor), address_)) {
+    for (std::uint32_t i = 0; i < lanes_.size(); ++i)
+        lanes_[i].number = i;
+}
 
 void Fetcher::follow(std::vector<std::shared_ptr<Replica>> replicas) {
     std::map<rpc::ReplicaRef, Following> next;
+    std::vector<Following*> fresh;
     const std::lock_guard lock(mutex_);
     for (auto& replica : replicas) {
         const auto ref = replica->ref();
-        left_.erase(ref);
-        const auto known = following_.find(ref);
-        if (known != following_.end() && known->second.replica == replica) {
-            next.emplace(ref, std::move(known->second));
-            continue;
+        auto& one = next[ref];
+        if (const auto known = following_.find(ref); known != following_.end()) {
+            // In the lane it had: two sessions would send it the same records.
+            if (known->second.replica == replica)
+                one = std::move(known->second);
+            else
+                one.lane = known->second.lane;
+        } else {
+            fresh.push_back(&one);
         }
-        Following fresh;
-        fresh.replica = std::move(replica);
-        next.emplace(ref, std::move(fresh));
+        one.replica = std::move(replica);
     }
-    for (const auto& [ref, one] : following_)
-        if (!next.contains(ref)) left_.insert(ref);
+    for (const auto& [ref, one] : following_) {
+        if (next.contains(ref)) continue;
+        one.lane->left.insert(ref);
+        --one.lane->replicas;
+    }
+    for (auto* one : fresh) {
+        one->lane = &lane_for(one->replica->ref());
+        ++one->lane->replicas;
+    }
     following_ = std::move(next);
-    tell_all();  // some may have a newer epoch
+    for (auto& lane : lanes_)
+        tell_all(lane);  // some may have a newer epoch
+    start_lanes();
 }
 
-void Fetcher::tell_all() {
-    to_tell_.clear();
+Fetcher::Lane& Fetcher::lane_for(const rpc::ReplicaRef& ref) {
+    for (auto& lane : lanes_)
+        if (lane.left.erase(ref) > 0) return lane;  // its session has not been told
+    return *std::min_element(lanes_.begin(), lanes_.end(), [](const Lane& one, const Lane& other) {
+        return one.replicas < other.replicas;
+    });
+}
+
+void Fetcher::tell_all(Lane& lane) {
+    lane.to_tell.clear();
     for (const auto& [ref, one] : following_)
-        to_tell_.emplace_hint(to_tell_.end(), ref);
+        if (one.lane == &lane) lane.to_tell.emplace_hint(lane.to_tell.end(), ref);
 }
 
 void Fetcher::start() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(started_, true)) return;
+    const std::lock_guard lock(mutex_);
+    started_ = true;
+    start_lanes();
+}
+
+// A lane that nothing was ever followed in costs nothing.
+void Fetcher::start_lanes() {
+    if (!started_ || stopping_) return;
+    for (auto& lane : lanes_) {
+        if (lane.replicas == 0 || std::exchange(lane.started, true)) continue;
+        ++running_;
+        asio::co_spawn(
+            executor_, [self = shared_from_this(), &lane] { return self->run(lane); },
+            asio::bind_cancellation_slot(
+                lane.give_up.slot(), [self = shared_from_this()](std::exception_ptr thrown) {
+                    if (thrown)
+                        log_error(kComponent, "a fetch ended by an exception", {{"leader", self->address_}});
+                    const std::lock_guard ending(self->mutex_);
+                    --self->running_;
+                    self->ended_changed_.notify_all();
+                }));
     }
-    asio::co_spawn(
-        executor_, [self = shared_from_this()] { return self->run(); },
-        [self = shared_from_this()](std::exception_ptr thrown) {
-            if (thrown) log_error(kComponent, "a fetch ended by an exception", {{"leader", self->address_}});
-            const std::lock_guard lock(self->mutex_);
-            self->ended_ = true;
-            self->ended_changed_.notify_all();
-        });
 }
 
 void Fetcher::stop() {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    stop_->set();
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(stopping_, true)) return;
+    }
+    asio::post(executor_, [self = shared_from_this()] {
+        for (auto& lane : self->lanes_)
+            lane.give_up.emit(asio::cancellation_type::terminal);
+    });
 }
 
 void Fetcher::wait_until_ended() {
     std::unique_lock lock(mutex_);
-    ended_changed_.wait(lock, [this] { return (!started_ || ended_) && !refilling_; });
+    ended_changed_.wait(lock, [this] { return running_ == 0 && !refilling_; });
 }
 
-asio::awaitable<void> Fetcher::run() {
+asio::awaitable<void> Fetcher::run(Lane& lane) {
     co_await asio::this_coro::throw_if_cancelled(false);
     auto pause = kPauseFirst;
     bool reachable = true;
-    while (!stop_->is_set()) {
-        auto fetched = co_await fetch();
-        if (stop_->is_set()) break;
+    while (!is_stopping()) {
+        const auto fetched = co_await fetch(lane);
+        if (is_stopping()) break;
+        note_reachable(reachable, fetched);
         if (fetched.has_value()) {
-            if (!std::exchange(reachable, true))
-                log_info(kComponent, "fetches again", {{"leader", address_}});
             pause = kPauseFirst;
             continue;
         }
-        session_ = 0;
-        if (std::exchange(reachable, false))
-            log_warn(kComponent, "cannot fetch", {{"leader", address_}, {"error", fetched.error()}});
-        (void)co_await stop_->wait(steady_clock::now() + pause);
+        lane.session = 0;
+        asio::steady_timer timer(executor_, pause);
+        (void)co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         pause = std::min(pause * 2, kPauseMax);
     }
 }
 
-rpc::FetchRequest Fetcher::next_request() {
+void Fetcher::note_reachable(bool& reachable, const Result<void>& fetched) {
+    if (std::exchange(reachable, fetched.has_value()) == fetched.has_value()) return;
+    bool first = false, last = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (fetched.has_value())
+            last = --unreachable_ == 0;
+        else
+            first = unreachable_++ == 0;
+    }
+    if (first) log_warn(kComponent, "cannot fetch", {{"leader", address_}, {"error", fetched.error()}});
+    if (last) log_info(kComponent, "fetches again", {{"leader", address_}});
+}
+
+bool Fetcher::is_stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+}
+
+rpc::FetchRequest Fetcher::next_request(Lane& lane) {
     rpc::FetchRequest request;
     request.cluster_id = identity_.cluster_id;
     request.follower = identity_.self;
@@ -154,17 +211,17 @@ rpc::FetchRequest Fetcher::next_request() {
     std::vector<std::shared_ptr<Replica>> asked;
     {
         const std::lock_guard lock(mutex_);
-        if (session_ == 0) {
-            number_ = 0;
-            left_.clear();
-            tell_all();
+        if (lane.session == 0) {
+            lane.request_number = 0;
+            lane.left.clear();
+            tell_all(lane);
         }
-        request.left.assign(left_.begin(), left_.end());
+        request.left.assign(lane.left.begin(), lane.left.end());
         if (request.left.size() > rpc::FetchRequest::kPositionsMax)
             request.left.resize(rpc::FetchRequest::kPositionsMax);
         for (const auto& ref : request.left)
-            left_.erase(ref);
-        for (auto next = to_tell_.begin(); next != to_tell_.end();) {
+            lane.left.erase(ref);
+        for (auto next = lane.to_tell.begin(); next != lane.to_tell.end();) {
             const auto at = next++;
             const auto& ref = *at;
             auto& one = following_.at(ref);
@@ -190,7 +247,7 @@ rpc::FetchRequest Fetcher::next_request() {
                 break;
             }
             asked.push_back(one.replica);
-            to_tell_.erase(at);
+            lane.to_tell.erase(at);
         }
     }
     for (const auto& replica : asked) {
@@ -198,42 +255,28 @@ rpc::FetchRequest Fetcher::next_request() {
         request.positions.push_back({replica->ref(), position.epoch, position.offset, position.synced_end,
                                      position.high_watermark, position.last_epoch.value, position.losses});
     }
-    request.session = session_;
-    request.number = ++number_;
+    request.lane = lane.number;
+    request.session = lane.session;
+    request.number = ++lane.request_number;
     request.wait_ms = static_cast<std::uint32_t>(wait.count());
     return request;
 }
 
-asio::awaitable<Result<void>> Fetcher::fetch() {
-    const auto request = next_request();
-    const auto json = rpc::encode(request);
+asio::awaitable<Result<void>> Fetcher::fetch(Lane& lane) {
+    const auto request = next_request(lane);
+    auto json = rpc::encode(request);
     const auto deadline = steady_clock::now() + milliseconds(request.wait_ms) + options_.timeout;
-    std::optional<Result<rpc::RpcReply>> reply;
-    std::vector<RaceTask> race;
-    race.emplace_back([&]() -> asio::awaitable<bool> {
-        std::vector<SharedBytes> nothing;
-        auto answered = co_await leader_->call(rpc::Method::fetch, json, std::move(nothing), deadline);
-        reply.emplace(std::move(answered));
-        co_return true;
-    });
-    race.emplace_back([&]() -> asio::awaitable<bool> {
-        // Cancelled as soon as the answer is there.
-        const bool stopped = co_await stop_->wait(deadline);
-        co_return stopped;
-    });
-    co_await run_until_first(std::move(race));
-    if (!reply) co_return make_error(ErrorCode::cancelled, "the fetch was given up");
-    if (reply->has_error()) co_return std::move(*reply).error();
-    auto end = rpc::decode_reply<rpc::FetchReply>((*reply)->end_json);
+    std::vector<SharedBytes> nothing;
+    // Cancelled by stop().
+    auto reply = co_await leader_->call(rpc::Method::fetch, std::move(json), std::move(nothing), deadline);
+    if (reply.has_error()) co_return std::move(reply).error();
+    auto end = rpc::decode_reply<rpc::FetchReply>(reply->end_json);
     if (end.has_error()) co_return std::move(end).error();
-    if (end->session == 0) {
-        session_ = 0;
-        co_return Result<void>();
-    }
-    session_ = end->session;
+    lane.session = end->session;
+    if (end->session == 0) co_return Result<void>();
     std::vector<FetchFrame> frames;
-    frames.reserve((*reply)->data.size());
-    for (const auto& bytes : (*reply)->data) {
+    frames.reserve(reply->data.size());
+    for (const auto& bytes : reply->data) {
         auto frame = decode_fetch_frame(bytes);
         if (frame.has_error()) co_return std::move(frame).error();
         frames.push_back(std::move(*frame));
@@ -264,7 +307,8 @@ asio::awaitable<void> Fetcher::take(std::vector<FetchFrame> frames) {
         if (!posted) taking->put(i, make_error(ErrorCode::unavailable, "the partition is closing"));
     }
     // What is being written is not left alone: its position is told next.
-    (void)co_await taking->all.wait(steady_clock::time_point::max());
+    while (!co_await taking->all.wait(steady_clock::time_point::max())) {
+    }
     const std::lock_guard lock(taking->mutex);
     for (std::size_t i = 0; i < refs.size(); ++i)
         took(refs[i], taking->results[i], other_losses[i]);
@@ -276,7 +320,7 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken,
     const auto found = following_.find(ref);
     if (found == following_.end()) return;
     auto& one = found->second;
-    to_tell_.insert(ref);
+    one.lane->to_tell.insert(ref);
     if (taken.has_value()) {
         one.trouble.clear();
         one.not_before = {};
@@ -380,7 +424,7 @@ void Fetcher::end_refill(const std::shared_ptr<Replica>& replica, const Result<v
         one.meter.reset();
         one.trouble =
             refilled.has_error() ? "it could not be made anew: " + refilled.error().to_text() : std::string();
-        to_tell_.insert(replica->ref());
+        one.lane->to_tell.insert(replica->ref());
         one.not_before = steady_clock::now() + (refilled.has_error() ? kRefillPause : milliseconds(0));
     }
     ended_changed_.notify_all();

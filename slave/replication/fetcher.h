@@ -1,9 +1,12 @@
-// The follower's side of all partitions that it follows at one leader: one fetch after the other, on one
-// coroutine. What comes is taken by the storage pools of the partitions' disks, side by side; the next fetch
-// says how far each has come. Thread-safe.
+// The follower's side of all partitions that it follows at one leader. They are spread over a few lanes; each
+// is a coroutine with a session of its own, one fetch after the other: what one partition waits for its disk
+// keeps those of other lanes from nothing. What comes is taken by the storage pools of the partitions' disks,
+// side by side; the lane's next fetch says how far each has come. Thread-safe.
 #pragma once
 
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -13,7 +16,6 @@
 #include <string>
 #include <vector>
 
-#include "common/async/async_event.h"
 #include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/replication/fetch_frame.h"
@@ -51,8 +53,20 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     void wait_until_ended();
 
   private:
+    struct Lane {
+        std::uint32_t number = 0;
+        std::size_t replicas = 0;
+        std::set<rpc::ReplicaRef> to_tell;  // of those followed in it: whose positions are to be told
+        std::set<rpc::ReplicaRef> left;
+        bool started = false;
+        // Of its coroutine alone.
+        std::uint64_t session = 0;
+        std::uint64_t request_number = 0;
+        boost::asio::cancellation_signal give_up;  // on the executor
+    };
     struct Following {
         std::shared_ptr<Replica> replica;
+        Lane* lane = nullptr;
         bool refilled = false;  // it is being made anew
         std::chrono::steady_clock::time_point not_before{};
         ErrorCode last_error = ErrorCode::internal;  // logged
@@ -60,11 +74,17 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
         std::shared_ptr<RefillMeter> meter;          // while it is made anew
         std::chrono::steady_clock::time_point logged{};
     };
-    boost::asio::awaitable<void> run();
-    boost::asio::awaitable<Result<void>> fetch();
-    void tell_all();  // under the mutex
-    rpc::FetchRequest next_request();
+    boost::asio::awaitable<void> run(Lane& lane);
+    boost::asio::awaitable<Result<void>> fetch(Lane& lane);
+    // Under the mutex.
+    Lane& lane_for(const rpc::ReplicaRef& ref);
+    void tell_all(Lane& lane);
+    void start_lanes();
+    rpc::FetchRequest next_request(Lane& lane);
     boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
+    // Logged for the first lane that cannot fetch, and when all can again.
+    bool is_stopping() const;
+    void note_reachable(bool& reachable, const Result<void>& fetched);
     // `other_losses`: of the epoch in which the leader said that it has given up other records.
     void took(const rpc::ReplicaRef& ref, const Result<void>& taken, std::optional<LeaderEpoch> other_losses);
     // One at a time. Under the mutex.
@@ -84,13 +104,9 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     mutable std::mutex mutex_;
     std::condition_variable ended_changed_;
     std::map<rpc::ReplicaRef, Following> following_;
-    std::set<rpc::ReplicaRef> to_tell_;  // of those: whose positions are to be told
-    std::set<rpc::ReplicaRef> left_;
-    bool started_ = false, stopping_ = false, ended_ = false, refilling_ = false;
-    std::shared_ptr<AsyncEvent> stop_;
-    // Of the coroutine alone.
-    std::uint64_t session_ = 0;
-    std::uint64_t number_ = 0;
+    std::array<Lane, rpc::FetchRequest::kLanesMax> lanes_;
+    std::size_t running_ = 0, unreachable_ = 0;  // lanes
+    bool started_ = false, stopping_ = false, refilling_ = false;
 };
 
 }  // namespace dl::slave

@@ -63,6 +63,7 @@ void Replica::assign(const rpc::ReplicaAssignment& assignment,
             const bool goes_on = opened && opened_ && opened->partition == opened_->partition;
             heard_ = goes_on && (heard_ || (tracker_ && tracker_->may_serve()));
             tracker_.reset();
+            recent_.clear();
             holds_.clear();
             damaged_followers_.clear();
             opened_ = opened;
@@ -89,6 +90,7 @@ void Replica::rebind(const std::optional<CopyStore::Opened>& opened) {
         if (before == now) return;
         heard_ = false;
         tracker_.reset();
+        recent_.clear();
         holds_.clear();
         damaged_followers_.clear();
         opened_ = opened;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "slave/replication/commit_tracker.h"
 #include "slave/replication/copy_store.h"
 #include "slave/replication/lease.h"
+#include "slave/replication/recent_batches.h"
 #include "slave/replication/unsettled_replicas.h"
 
 namespace dl::slave {
@@ -36,11 +38,13 @@ struct ReplicaContext {
     std::function<std::int64_t()> uptime_us;
     std::int64_t lag_us_max = 0;
     std::shared_ptr<UnsettledReplicas> unsettled;
+    std::shared_ptr<RecentBatches::Budget> recent_budget = std::make_shared<RecentBatches::Budget>();
 };
 
 class Replica final : public CommitGate, public std::enable_shared_from_this<Replica> {
   public:
-    Replica(rpc::ReplicaRef ref, const ReplicaContext& context) : ref_(ref), context_(context) {}
+    Replica(rpc::ReplicaRef ref, const ReplicaContext& context)
+        : ref_(ref), context_(context), recent_(context.recent_budget) {}
 
     const rpc::ReplicaRef& ref() const { return ref_; }
     // What it was told last; version 0: nothing yet.
@@ -54,9 +58,9 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
 
     // --- as a leader ---
     Result<void> check_writable() const override;
-    void appended(Offset end) override;
+    void appended(std::span<const StoredBatch> batches) override;
     Offset synced(Offset end) override;
-    void failed() override { unsettle(); }
+    void failed() override;
     Result<void> check_serving(Offset visible_end) const override;
 
     struct Position {
@@ -80,6 +84,8 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     Result<Answer> report(NodeId follower, const Position& position);
     // Whole batches from `from` on, about `bytes_max`; at least one when there is one. Blocks.
     Result<std::vector<StoredBatch>> read(Offset from, std::uint64_t bytes_max) const;
+    // The same at once; nullopt: they are in the log alone.
+    std::optional<std::vector<StoredBatch>> read_recent(Offset from, std::uint64_t bytes_max) const;
     Offset high_watermark() const;
     // Its files, for a follower. NOT_LEADER: not led here in that epoch. Blocks.
     Result<PartitionCopy::Export> export_files(LeaderEpoch epoch) const;
@@ -142,6 +148,7 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     rpc::ReplicaAssignment assignment_;
     std::optional<CopyStore::Opened> opened_;
     std::optional<CommitTracker> tracker_;  // it leads
+    RecentBatches recent_;                  // while it leads and is followed
     bool resigns_ = false;                  // it was to lead in an epoch of an earlier life
     bool damaged_ = false;                  // it could not be opened
     bool watched_ = false;                  // it is among the unsettled

@@ -49,12 +49,13 @@ Result<void> Replica::check_writable() const {
                           "slaves with the others are back");
 }
 
-void Replica::appended(Offset end) {
+void Replica::appended(std::span<const StoredBatch> batches) {
     std::shared_ptr<const Listeners> listeners;
     {
         const std::lock_guard lock(mutex_);
         if (!tracker_) return;
-        tracker_->own_appended(end, context_.uptime_us());
+        tracker_->own_appended(batches.back().header.end_offset(), context_.uptime_us());
+        if (listeners_ != nullptr) recent_.add(batches);
         listeners = listeners_;
         if (watch()) context_.unsettled->add(weak_from_this());
     }
@@ -70,10 +71,19 @@ Offset Replica::synced(Offset end) {
         const auto before = tracker_->high_watermark();
         tracker_->own_synced(end);
         committed = tracker_->high_watermark();
-        if (committed > before) listeners = listeners_;
+        if (committed > before) {
+            recent_.drop_below(committed);
+            listeners = listeners_;
+        }
     }
     tell(false, listeners);
     return std::min(committed, end);
+}
+
+void Replica::failed() {
+    const std::lock_guard lock(mutex_);
+    recent_.clear();  // what was not synced is cut off
+    if (watch()) context_.unsettled->add(weak_from_this());
 }
 
 Result<void> Replica::check_serving(Offset visible_end) const {
@@ -191,7 +201,10 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
             known->second->advance(position.offset);
         else if (tracker_->followers().contains(follower))
             if (auto hold = copy.retain_from(position.offset)) holds_.emplace(follower, std::move(hold));
-        if (answer.high_watermark > before) listeners = listeners_;
+        if (answer.high_watermark > before) {
+            recent_.drop_below(answer.high_watermark);
+            listeners = listeners_;
+        }
     }
     answer.has_records = position.offset < log_end;
     if (answer.high_watermark > before) {
@@ -206,6 +219,13 @@ Result<std::vector<StoredBatch>> Replica::read(Offset from, std::uint64_t bytes_
     if (partition == nullptr) return not_leading("it is not here");
     const auto& log = partition->copy()->log();
     return log.read(from, log.end_offset(), bytes_max);
+}
+
+std::optional<std::vector<StoredBatch>> Replica::read_recent(Offset from, std::uint64_t bytes_max) const {
+    const std::lock_guard lock(mutex_);
+    if (!tracker_) return std::nullopt;
+    if (from == tracker_->log_end()) return std::vector<StoredBatch>();
+    return recent_.read(from, bytes_max);
 }
 
 Result<PartitionCopy::Export> Replica::export_files(LeaderEpoch epoch) const {

@@ -73,6 +73,7 @@ Result<rpc::AssignReplicasReply> ReplicaSet::assign(const rpc::AssignReplicasReq
                 context.lease = &lease_;
                 context.uptime_us = uptime_us;
                 context.unsettled = unsettled_;
+                context.recent_budget = recent_budget_;
                 context.lag_us_max =
                     std::chrono::duration_cast<std::chrono::microseconds>(options_.lag_max).count();
                 known = std::make_shared<Replica>(ref, context);

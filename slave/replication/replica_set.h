@@ -107,6 +107,7 @@ class ReplicaSet {
     std::atomic<std::uint64_t> follower_reads_{0};
 
     const std::shared_ptr<UnsettledReplicas> unsettled_ = std::make_shared<UnsettledReplicas>();
+    const std::shared_ptr<RecentBatches::Budget> recent_budget_ = std::make_shared<RecentBatches::Budget>();
 
     std::mutex assigning_;
     std::uint64_t changes_seen_ = 0;  // of the store, by tick()

@@ -21,7 +21,9 @@ std::vector<std::string> names_of(const slave::StoredBatch& stored) {
 
 std::uint64_t hash_of(const slave::StoredBatch& stored) {
     char header[RecordBatchHeader::kHeaderBytes];
-    encode_record_batch_header(stored.header, header);
+    auto alike = stored.header;
+    alike.synced_end = 0;  // each copy says its own
+    encode_record_batch_header(alike, header);
     std::uint64_t hash = 14695981039346656037u;
     const auto add = [&](std::string_view bytes) {
         for (const char c : bytes)

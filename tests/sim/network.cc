@@ -36,10 +36,7 @@ class ServedCall final : public rpc::RpcCall, public std::enable_shared_from_thi
         co_return gone();
     }
     boost::asio::awaitable<Result<void>> send_data(std::vector<SharedBytes> parts) override {
-        std::string all;
-        for (const auto& part : parts)
-            all += part.view();
-        data.push_back(SharedBytes::from_string(std::move(all)));
+        data.push_back(joined(parts));
         co_return gone();
     }
     boost::asio::awaitable<Result<void>> send_frames(std::vector<SharedBytes> frames) override {
@@ -49,6 +46,10 @@ class ServedCall final : public rpc::RpcCall, public std::enable_shared_from_thi
     void send_with_end(std::vector<SharedBytes> frames) override {
         for (const auto& frame : frames)
             data.push_back(SharedBytes::from_string(std::string(frame.view())));
+    }
+    void send_with_end(std::vector<std::vector<SharedBytes>> frames) override {
+        for (const auto& frame : frames)
+            data.push_back(joined(frame));
     }
     bool cancelled() const override { return cancelled_; }
     void on_cancel(std::function<void()> callback) override {
@@ -68,6 +69,12 @@ class ServedCall final : public rpc::RpcCall, public std::enable_shared_from_thi
     bool ended = false;
 
   private:
+    static SharedBytes joined(const std::vector<SharedBytes>& parts) {
+        std::string all;
+        for (const auto& part : parts)
+            all += part.view();
+        return SharedBytes::from_string(std::move(all));
+    }
     Result<void> gone() const {
         if (!cancelled_) return {};
         return make_error(ErrorCode::unavailable, "connection closed by the caller");

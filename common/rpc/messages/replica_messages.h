@@ -261,9 +261,11 @@ struct FetchPosition {
 struct FetchRequest {
     static constexpr Method kMethod = Method::fetch;
     static constexpr std::size_t kPositionsMax = 8192;
+    static constexpr std::uint32_t kLanesMax = 4;
     std::string cluster_id;
     NodeId follower;
     std::string process;                   // of the follower, as in HeartbeatReply
+    std::uint32_t lane = 0;                // a follower may have so many sessions side by side
     std::uint64_t session = 0;             // 0: a new one, the positions are all there are
     std::uint64_t number = 0;              // of the request within its session, 1, 2, ...
     std::vector<FetchPosition> positions;  // of a session: those that changed
@@ -276,6 +278,7 @@ struct FetchRequest {
         v("cluster_id", m.cluster_id, at_most(kClusterIdBytes));
         v("follower", m.follower, from_to(1, std::numeric_limits<std::uint32_t>::max()));
         v("process", m.process, at_most(kProcessIdBytes));
+        v.maybe("lane", m.lane, from_to(0, kLanesMax - 1));
         v.maybe("session", m.session);
         v.maybe("number", m.number);
         v("positions", m.positions, at_most(kPositionsMax));

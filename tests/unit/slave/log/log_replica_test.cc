@@ -33,10 +33,13 @@ std::vector<StoredBatch> everything(const PartitionLog& log) {
     return all;
 }
 
+// But for how far the log was synced by then, which each says for itself.
 std::string bytes_of(const std::vector<StoredBatch>& batches) {
     std::string bytes;
-    for (const auto& batch : batches)
+    for (auto batch : batches) {
+        batch.header.synced_end = 0;
         bytes += stored_bytes(batch);
+    }
     return bytes;
 }
 
@@ -86,6 +89,8 @@ TEST_F(GivenBatches, AreTheSameBytesInEveryCopy) {
     ASSERT_OK(opened_.log->append_given(std::span(batches_).subspan(7)));
     ASSERT_OK(opened_.log->sync());
     EXPECT_EQ(bytes_of(everything(*opened_.log)), bytes_of(batches_));
+    EXPECT_GT(batches_[6].header.synced_end, 0) << "known at the leader";
+    EXPECT_EQ(everything(*opened_.log)[1].header.synced_end, 0) << "nothing was synced here by then";
     files_.crash(1);
     auto after = open_log(files_, kDirectory, kSegmentBytes);
     ASSERT_FALSE(after.error) << after.error->to_text();

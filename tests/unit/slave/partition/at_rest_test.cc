@@ -183,7 +183,7 @@ TEST_F(AtRest, BatchIdsGoWhenTheirTimeIsOver) {
 TEST_F(AtRest, AFailureIsToldAtOnce) {
     struct Gate final : CommitGate {
         Result<void> check_writable() const override { return {}; }
-        void appended(Offset) override {}
+        void appended(std::span<const StoredBatch>) override {}
         Offset synced(Offset end) override { return end; }
         void failed() override { ++failures; }
         Result<void> check_serving(Offset) const override { return {}; }

@@ -230,7 +230,7 @@ TEST_F(HighWatermark, AClosedPartitionIsGivenBackWithItsGate) {
     struct Gate final : CommitGate {
         std::shared_ptr<Partition> partition;
         Result<void> check_writable() const override { return {}; }
-        void appended(Offset) override {}
+        void appended(std::span<const StoredBatch>) override {}
         Offset synced(Offset end) override { return end; }
         void failed() override {}
         Result<void> check_serving(Offset) const override { return {}; }

@@ -1,0 +1,165 @@
+// What a follower asks its leader for: the leader here is the test.
+#include "slave/replication/fetcher.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "common/net/net_pool.h"
+#include "common/rpc/rpc_server.h"
+#include "tests/support/eventually.h"
+#include "tests/unit/slave/partition/partition_fixture.h"
+
+namespace dl::slave::test {
+namespace {
+
+using dl::test::eventually;
+
+constexpr int kIdleReplicas = 12;
+
+// Follows partition 0, which is open here, and some that are not, at one leader.
+class FetcherTest : public PartitionFixture {
+  protected:
+    void SetUp() override {
+        options_.synced_is_committed = false;
+        PartitionFixture::SetUp();
+        auto server = rpc::RpcServer::listen(
+            pool_.executor_of(0), "127.0.0.1:0", {{rpc::Method::fetch, [this](rpc::RpcCall& call) {
+                                                       return answer(call);
+                                                   }}});
+        ASSERT_TRUE(server.has_value()) << server.error().to_text();
+        server_ = *server;
+        for (std::uint32_t i = 0; i <= kIdleReplicas; ++i) {
+            ReplicaContext context;
+            context.self = NodeId{2};
+            context.lease = &lease_;
+            context.uptime_us = [] { return std::int64_t{1}; };
+            context.unsettled = std::make_shared<UnsettledReplicas>();
+            auto replica = std::make_shared<Replica>(
+                rpc::ReplicaRef{table_.id, table_.incarnation, PartitionId{i}}, context);
+            rpc::ReplicaAssignment follows;
+            follows.replica = replica->ref();
+            follows.version = 1;
+            follows.leader = NodeId{1};
+            follows.leader_epoch = LeaderEpoch{2};
+            follows.replicas = follows.in_sync = {NodeId{1}, NodeId{2}};
+            std::optional<CopyStore::Opened> opened;
+            if (i == 0) opened = CopyStore::Opened{partition_, "partition 0 of table t", LeaderEpoch{1}};
+            replica->assign(follows, opened);
+            replicas_.push_back(std::move(replica));
+        }
+        fetcher_ = std::make_shared<Fetcher>(
+            pool_.executor_of(1), FetchIdentity{std::string(32, 'c'), NodeId{2}, std::string(16, 'p')},
+            "127.0.0.1:" + std::to_string(server_->port()), FetchOptions{}, RefillTarget{});
+    }
+    void TearDown() override {
+        fetcher_->stop();
+        fetcher_->wait_until_ended();
+        EXPECT_TRUE(server_->stop(std::chrono::milliseconds(1000)));
+        pool_.stop();
+        replicas_.clear();
+        PartitionFixture::TearDown();
+    }
+    // There is a high watermark for partition 0, and never anything for the others.
+    boost::asio::awaitable<Result<std::string>> answer(rpc::RpcCall& call) {
+        const auto request = *rpc::decode_request<rpc::FetchRequest>(call.json());
+        bool news = false;
+        {
+            const std::lock_guard lock(mutex_);
+            ++requests_;
+            if (request.number == 1) ++sessions_;
+            for (const auto& position : request.positions) {
+                told_.insert(position.replica.partition.value);
+                news = news || position.replica == replicas_[0]->ref();
+            }
+            most_lanes_ = std::max(most_lanes_, request.lane + 1);
+        }
+        if (news) {
+            FetchFrame frame;
+            frame.partition.replica = replicas_[0]->ref();
+            frame.partition.leader_epoch = LeaderEpoch{2};
+            std::vector<std::vector<SharedBytes>> frames;
+            frames.push_back(encode_fetch_frame(frame));
+            call.send_with_end(std::move(frames));
+        } else {
+            boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                            std::chrono::milliseconds(10));
+            co_await timer.async_wait(boost::asio::use_awaitable);
+        }
+        rpc::FetchReply reply;
+        reply.session = 100 + request.lane;
+        co_return rpc::encode(reply);
+    }
+    int requests() {
+        const std::lock_guard lock(mutex_);
+        return requests_;
+    }
+
+    net::NetPool pool_{"fetcher", 2};
+    Lease lease_{[] { return std::int64_t{1}; }};
+    std::shared_ptr<rpc::RpcServer> server_;
+    std::vector<std::shared_ptr<Replica>> replicas_;
+    std::shared_ptr<Fetcher> fetcher_;
+    std::mutex mutex_;
+    int requests_ = 0, sessions_ = 0;
+    std::uint32_t most_lanes_ = 0;
+    std::set<std::uint32_t> told_;
+};
+
+TEST_F(FetcherTest, APartitionThatWaitsForItsDiskKeepsTheOthersFromNothing) {
+    std::promise<void> answered;
+    ASSERT_TRUE(storage_.post([until = answered.get_future().share()] { until.wait(); }));
+    fetcher_->follow(replicas_);
+    fetcher_->start();
+    const bool all_told = eventually([&] {
+        const std::lock_guard lock(mutex_);
+        return told_.size() == replicas_.size();
+    });
+    EXPECT_TRUE(all_told);
+    const int before = requests();
+    EXPECT_TRUE(eventually([&] { return requests() > before + 10; })) << "nobody is asked for news";
+    answered.set_value();
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(most_lanes_, rpc::FetchRequest::kLanesMax);
+    EXPECT_EQ(sessions_, static_cast<int>(rpc::FetchRequest::kLanesMax));
+}
+
+TEST_F(FetcherTest, OnePartitionTakesOneLane) {
+    replicas_.resize(1);
+    fetcher_->follow(replicas_);
+    fetcher_->start();
+    EXPECT_TRUE(eventually([&] { return requests() > 10; }));
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(most_lanes_, 1u);
+}
+
+// Two sessions would be sent the same records.
+TEST_F(FetcherTest, APartitionThatComesBackStaysInItsLane) {
+    fetcher_->follow(replicas_);
+    auto without = replicas_;
+    without.erase(without.begin());
+    for (int i = 0; i < 3; ++i) {
+        fetcher_->follow(without);
+        fetcher_->follow(replicas_);
+    }
+    fetcher_->start();
+    EXPECT_TRUE(eventually([&] { return requests() > 20; }));
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(told_.size(), replicas_.size());
+}
+
+TEST_F(FetcherTest, EndsWhileALeaderDoesNotAnswer) {
+    std::promise<void> answered;
+    ASSERT_TRUE(storage_.post([until = answered.get_future().share()] { until.wait(); }));
+    fetcher_->follow(replicas_);
+    fetcher_->start();
+    EXPECT_TRUE(eventually([&] { return requests() > 3; }));
+    fetcher_->stop();
+    answered.set_value();
+    const auto began = std::chrono::steady_clock::now();
+    fetcher_->wait_until_ended();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+}
+
+}  // namespace
+}  // namespace dl::slave::test
