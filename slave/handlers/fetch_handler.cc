@@ -79,11 +79,17 @@ struct NewsReader {
             frame.partition.error = std::move(batches).error();
             return;
         }
+        // Behind the read: what is committed may have been appended before it, never after; and what was read
+        // is of this epoch's log.
+        const auto committed = news.replica->high_watermark(news.epoch);
+        if (committed.has_error()) {
+            frame.partition.error = committed.error();
+            return;
+        }
         frame.batches = std::move(*batches);
         for (const auto& batch : frame.batches)
             used += batch.header.total_bytes();
-        // Behind the read: what is committed may have been appended before it, never after.
-        frame.partition.high_watermark = news.replica->high_watermark();
+        frame.partition.high_watermark = *committed;
         session.sent(news.slot, frame.partition.high_watermark);
     }
     std::uint64_t room() const { return std::min(kPartitionBytesMax, bytes_max - used); }
@@ -93,7 +99,7 @@ struct NewsReader {
         while (used < bytes_max && !from_log) {
             auto news = session.take();
             if (!news) return;
-            if (auto batches = news->replica->read_recent(news->offset, room()))
+            if (auto batches = news->replica->read_recent(news->epoch, news->offset, room()))
                 add(*news, std::move(*batches));
             else
                 from_log = std::move(news);

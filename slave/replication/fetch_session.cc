@@ -125,8 +125,15 @@ boost::asio::awaitable<void> FetchSession::wait(std::chrono::steady_clock::time_
 
 Result<std::shared_ptr<FetchSession>> FetchSessions::of(const rpc::FetchRequest& request) {
     const std::lock_guard lock(mutex_);
+    // Lanes of an earlier life that this one may not have.
+    if (request.session == 0)
+        std::erase_if(sessions_, [&](const auto& one) {
+            return one.first.follower == request.follower &&
+                   (one.second == nullptr || one.second->process() != request.process);
+        });
     auto& known = sessions_[{request.follower, request.lane}];
-    if (request.session == 0) known = std::make_shared<FetchSession>(random_session(), request.follower);
+    if (request.session == 0)
+        known = std::make_shared<FetchSession>(random_session(), request.follower, request.process);
     const bool is_known = known != nullptr && (request.session == 0 || known->id() == request.session);
     if (!is_known || !known->begin(request.number))
         return make_error(ErrorCode::not_found, "the session of the fetch is not known here any more");

@@ -19,9 +19,11 @@ namespace dl::slave {
 
 class FetchSession final : public ReplicaListener, public std::enable_shared_from_this<FetchSession> {
   public:
-    FetchSession(std::uint64_t id, NodeId follower) : id_(id), follower_(follower) {}
+    FetchSession(std::uint64_t id, NodeId follower, std::string process)
+        : id_(id), follower_(follower), process_(std::move(process)) {}
     std::uint64_t id() const { return id_; }
     NodeId follower() const { return follower_; }
+    const std::string& process() const { return process_; }  // of the follower
     // Whether this is the number of the request that comes next; then it has come.
     bool begin(std::uint64_t number);
 
@@ -64,6 +66,7 @@ class FetchSession final : public ReplicaListener, public std::enable_shared_fro
 
     const std::uint64_t id_;
     const NodeId follower_;
+    const std::string process_;
     std::mutex mutex_;
     std::uint64_t next_number_ = 1;
     std::map<rpc::ReplicaRef, std::size_t> slots_by_ref_;

@@ -55,6 +55,7 @@ void Replica::assign(const rpc::ReplicaAssignment& assignment,
         assignment_ = assignment;
         if (leads_on) {
             tracker_->set(sets_of(assignment), context_.uptime_us());
+            recent_.drop_below(tracker_->high_watermark());
             std::erase_if(holds_, [&](const auto& one) { return !is_in(assignment.replicas, one.first); });
             // Fewer to wait for, perhaps.
             opened_->partition->copy()->commit_up_to(tracker_->high_watermark());

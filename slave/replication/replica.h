@@ -85,8 +85,10 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // Whole batches from `from` on, about `bytes_max`; at least one when there is one. Blocks.
     Result<std::vector<StoredBatch>> read(Offset from, std::uint64_t bytes_max) const;
     // The same at once; nullopt: they are in the log alone.
-    std::optional<std::vector<StoredBatch>> read_recent(Offset from, std::uint64_t bytes_max) const;
-    Offset high_watermark() const;
+    std::optional<std::vector<StoredBatch>> read_recent(LeaderEpoch epoch, Offset from,
+                                                        std::uint64_t bytes_max) const;
+    // NOT_LEADER: not led here in that epoch; then nothing that was read since is of it, either.
+    Result<Offset> high_watermark(LeaderEpoch epoch) const;
     // Its files, for a follower. NOT_LEADER: not led here in that epoch. Blocks.
     Result<PartitionCopy::Export> export_files(LeaderEpoch epoch) const;
     // The follower's session listens from now on, in place of an earlier one.

@@ -71,10 +71,8 @@ Offset Replica::synced(Offset end) {
         const auto before = tracker_->high_watermark();
         tracker_->own_synced(end);
         committed = tracker_->high_watermark();
-        if (committed > before) {
-            recent_.drop_below(committed);
-            listeners = listeners_;
-        }
+        recent_.drop_below(committed);
+        if (committed > before) listeners = listeners_;
     }
     tell(false, listeners);
     return std::min(committed, end);
@@ -201,10 +199,8 @@ Result<Replica::Answer> Replica::report(NodeId follower, const Position& positio
             known->second->advance(position.offset);
         else if (tracker_->followers().contains(follower))
             if (auto hold = copy.retain_from(position.offset)) holds_.emplace(follower, std::move(hold));
-        if (answer.high_watermark > before) {
-            recent_.drop_below(answer.high_watermark);
-            listeners = listeners_;
-        }
+        recent_.drop_below(answer.high_watermark);
+        if (answer.high_watermark > before) listeners = listeners_;
     }
     answer.has_records = position.offset < log_end;
     if (answer.high_watermark > before) {
@@ -221,9 +217,10 @@ Result<std::vector<StoredBatch>> Replica::read(Offset from, std::uint64_t bytes_
     return log.read(from, log.end_offset(), bytes_max);
 }
 
-std::optional<std::vector<StoredBatch>> Replica::read_recent(Offset from, std::uint64_t bytes_max) const {
+std::optional<std::vector<StoredBatch>> Replica::read_recent(LeaderEpoch epoch, Offset from,
+                                                             std::uint64_t bytes_max) const {
     const std::lock_guard lock(mutex_);
-    if (!tracker_) return std::nullopt;
+    if (!tracker_ || assignment_.leader_epoch != epoch) return std::nullopt;
     if (from == tracker_->log_end()) return std::vector<StoredBatch>();
     return recent_.read(from, bytes_max);
 }
@@ -238,9 +235,11 @@ Result<PartitionCopy::Export> Replica::export_files(LeaderEpoch epoch) const {
     return partition->copy()->export_files();
 }
 
-Offset Replica::high_watermark() const {
+Result<Offset> Replica::high_watermark(LeaderEpoch epoch) const {
     const std::lock_guard lock(mutex_);
-    return tracker_ ? tracker_->high_watermark() : 0;
+    if (tracker_ && assignment_.leader_epoch == epoch) return tracker_->high_watermark();
+    return make_error(ErrorCode::not_leader,
+                      "the copy does not lead in leader epoch " + std::to_string(epoch.value) + " any more");
 }
 
 void Replica::follower_damaged(NodeId follower) {

@@ -1,6 +1,7 @@
 // What a follower asks its leader for: the leader here is the test.
 #include "slave/replication/fetcher.h"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -24,9 +25,8 @@ class FetcherTest : public PartitionFixture {
         options_.synced_is_committed = false;
         PartitionFixture::SetUp();
         auto server = rpc::RpcServer::listen(
-            pool_.executor_of(0), "127.0.0.1:0", {{rpc::Method::fetch, [this](rpc::RpcCall& call) {
-                                                       return answer(call);
-                                                   }}});
+            pool_.executor_of(0), "127.0.0.1:0",
+            {{rpc::Method::fetch, [this](rpc::RpcCall& call) { return answer(call); }}});
         ASSERT_TRUE(server.has_value()) << server.error().to_text();
         server_ = *server;
         for (std::uint32_t i = 0; i <= kIdleReplicas; ++i) {
@@ -67,12 +67,18 @@ class FetcherTest : public PartitionFixture {
         {
             const std::lock_guard lock(mutex_);
             ++requests_;
+            ++by_lane_.at(request.lane);
             if (request.number == 1) ++sessions_;
             for (const auto& position : request.positions) {
-                told_.insert(position.replica.partition.value);
+                told_[position.replica.partition.value].insert(request.lane);
                 news = news || position.replica == replicas_[0]->ref();
             }
             most_lanes_ = std::max(most_lanes_, request.lane + 1);
+        }
+        if (holds_) {
+            ++held_;
+            co_await pause(std::chrono::seconds(30));
+            --held_;
         }
         if (news) {
             FetchFrame frame;
@@ -82,13 +88,26 @@ class FetcherTest : public PartitionFixture {
             frames.push_back(encode_fetch_frame(frame));
             call.send_with_end(std::move(frames));
         } else {
-            boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
-                                            std::chrono::milliseconds(10));
-            co_await timer.async_wait(boost::asio::use_awaitable);
+            co_await pause(std::chrono::milliseconds(10));
         }
         rpc::FetchReply reply;
         reply.session = 100 + request.lane;
         co_return rpc::encode(reply);
+    }
+    // Ends early once nothing is held any more, or the caller goes.
+    boost::asio::awaitable<void> pause(std::chrono::milliseconds time) {
+        const bool held = holds_;
+        const auto until = std::chrono::steady_clock::now() + time;
+        while (std::chrono::steady_clock::now() < until && (!held || holds_)) {
+            boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                            std::chrono::milliseconds(5));
+            const auto [error] = co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+            if (error) co_return;
+        }
+    }
+    std::array<int, rpc::FetchRequest::kLanesMax> by_lane() {
+        const std::lock_guard lock(mutex_);
+        return by_lane_;
     }
     int requests() {
         const std::lock_guard lock(mutex_);
@@ -102,8 +121,11 @@ class FetcherTest : public PartitionFixture {
     std::shared_ptr<Fetcher> fetcher_;
     std::mutex mutex_;
     int requests_ = 0, sessions_ = 0;
+    std::array<int, rpc::FetchRequest::kLanesMax> by_lane_{};
     std::uint32_t most_lanes_ = 0;
-    std::set<std::uint32_t> told_;
+    std::map<std::uint32_t, std::set<std::uint32_t>> told_;  // by partition: in which lanes
+    std::atomic<bool> holds_{false};
+    std::atomic<std::uint32_t> held_{0};
 };
 
 TEST_F(FetcherTest, APartitionThatWaitsForItsDiskKeepsTheOthersFromNothing) {
@@ -134,31 +156,40 @@ TEST_F(FetcherTest, OnePartitionTakesOneLane) {
 }
 
 // Two sessions would be sent the same records.
-TEST_F(FetcherTest, APartitionThatComesBackStaysInItsLane) {
+TEST_F(FetcherTest, APartitionThatComesBackBeforeItsLeaderKnowsStaysInItsLane) {
     fetcher_->follow(replicas_);
-    auto without = replicas_;
-    without.erase(without.begin());
-    for (int i = 0; i < 3; ++i) {
-        fetcher_->follow(without);
-        fetcher_->follow(replicas_);
-    }
     fetcher_->start();
     EXPECT_TRUE(eventually([&] { return requests() > 20; }));
+    holds_ = true;
+    EXPECT_TRUE(eventually([&] { return held_ == rpc::FetchRequest::kLanesMax; }));
+    auto without = replicas_;
+    without.erase(without.begin() + 5);
+    without.erase(without.begin() + 2);
+    fetcher_->follow(without);
+    fetcher_->follow(replicas_);
+    const auto before = by_lane();
+    holds_ = false;
+    EXPECT_TRUE(eventually([&] {
+        const auto now = by_lane();
+        return std::equal(now.begin(), now.end(), before.begin(),
+                          [](int asked, int earlier) { return asked > earlier + 2; });
+    }));
     const std::lock_guard lock(mutex_);
     EXPECT_EQ(told_.size(), replicas_.size());
+    for (const auto& [partition, lanes] : told_)
+        EXPECT_EQ(lanes.size(), 1u) << partition;
 }
 
-TEST_F(FetcherTest, EndsWhileALeaderDoesNotAnswer) {
-    std::promise<void> answered;
-    ASSERT_TRUE(storage_.post([until = answered.get_future().share()] { until.wait(); }));
+TEST_F(FetcherTest, EndsWhileItsLeaderDoesNotAnswer) {
+    holds_ = true;
     fetcher_->follow(replicas_);
     fetcher_->start();
-    EXPECT_TRUE(eventually([&] { return requests() > 3; }));
-    fetcher_->stop();
-    answered.set_value();
+    EXPECT_TRUE(eventually([&] { return held_ == rpc::FetchRequest::kLanesMax; }));
     const auto began = std::chrono::steady_clock::now();
+    fetcher_->stop();
     fetcher_->wait_until_ended();
-    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+    holds_ = false;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // A leader whose disk fails asks to lead no more, whatever it has just been asked itself.
 #include "slave/replication/replica.h"
 
+#include "tests/support/eventually.h"
 #include "tests/unit/slave/partition/faulty_file_system.h"
 #include "tests/unit/slave/partition/partition_fixture.h"
 
@@ -20,6 +21,7 @@ class ReplicaTest : public PartitionFixture {
         context.uptime_us = [] { return std::int64_t{1}; };
         context.lag_us_max = 5'000'000;
         context.unsettled = unsettled_;
+        context.recent_budget = recent_budget_;
         replica_ = std::make_shared<Replica>(rpc::ReplicaRef{table_.id, table_.incarnation, PartitionId{0}},
                                              context);
         rpc::ReplicaAssignment leads;
@@ -51,6 +53,7 @@ class ReplicaTest : public PartitionFixture {
     FaultyFileSystem disk_;
     Lease lease_{[] { return std::int64_t{1}; }};
     std::shared_ptr<UnsettledReplicas> unsettled_ = std::make_shared<UnsettledReplicas>();
+    std::shared_ptr<RecentBatches::Budget> recent_budget_ = std::make_shared<RecentBatches::Budget>();
     std::shared_ptr<Replica> replica_;
 };
 
@@ -71,6 +74,39 @@ TEST_F(ReplicaTest, ALeaderThatFailsBehindAHeartbeatIsHeardOfWithTheNext) {
     ASSERT_EQ(proposals.size(), 1u);
     EXPECT_TRUE(proposals[0].resigns);
     disk_.set_fault(nullptr);
+}
+
+// What a leader keeps in memory for its followers.
+TEST_F(ReplicaTest, RecentBatchesAreOfTheEpochThatIsLedAndGoWithWhatIsCommitted) {
+    struct Deaf final : ReplicaListener {
+        void has_news(std::size_t, bool) override {}
+    };
+    const auto follower = std::make_shared<Deaf>();
+    append({{1, "a", false}});
+    EXPECT_FALSE(replica_->read_recent(LeaderEpoch{2}, 0, 1000)) << "nobody follows";
+    auto with_other = replica_->assignment();
+    with_other.version = 2;
+    with_other.replicas = with_other.in_sync = {NodeId{1}, NodeId{2}};
+    replica_->assign(with_other, CopyStore::Opened{partition_, "partition 0 of table t", LeaderEpoch{1}});
+    replica_->listen(NodeId{2}, follower, 0);
+    auto waits = append_later({{2, "b", false}});
+    ASSERT_TRUE(dl::test::eventually([&] {
+        const auto recent = replica_->read_recent(LeaderEpoch{2}, 1, 1000);
+        return recent && recent->size() == 1;
+    }));
+    EXPECT_FALSE(replica_->read_recent(LeaderEpoch{2}, 0, 1000)) << "from the log";
+    EXPECT_EQ(replica_->read_recent(LeaderEpoch{2}, 2, 1000)->size(), 0u) << "there is nothing behind it";
+    EXPECT_FALSE(replica_->read_recent(LeaderEpoch{3}, 1, 1000));
+    EXPECT_EQ(replica_->high_watermark(LeaderEpoch{3}).error().code, ErrorCode::not_leader);
+    // The other one is out of the set: what is there is committed, and nobody needs it from memory.
+    auto alone = with_other;
+    alone.version = 3;
+    alone.in_sync = {NodeId{1}};
+    replica_->assign(alone, CopyStore::Opened{partition_, "partition 0 of table t", LeaderEpoch{1}});
+    EXPECT_TRUE(waits.get().has_value());
+    EXPECT_EQ(*replica_->high_watermark(LeaderEpoch{2}), 2);
+    EXPECT_FALSE(replica_->read_recent(LeaderEpoch{2}, 1, 1000));
+    EXPECT_EQ(recent_budget_->used, 0u);
 }
 
 }  // namespace

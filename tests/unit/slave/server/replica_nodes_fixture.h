@@ -215,7 +215,8 @@ class ReplicaNodes : public ::testing::Test {
         if (text.has_error()) return text.error().to_text();
         return std::to_string(rpc::decode_reply<rpc::OffsetsReply>(text->end_json)->partitions.at(0).end);
     }
-    // Bytes of the partition's log on a node; how far it was synced by then, which each says for itself, as 0.
+    // Bytes of the partition's log on a node; how far it was synced by then, which each says for itself, as
+    // 0.
     std::string log_of(std::size_t i) {
         std::string all;
         std::vector<std::filesystem::path> files;
