@@ -33,7 +33,7 @@ class RpcCall {
     // The same, together with the end of the reply: for a whole small answer, in one write. Once, and no
     // other data after it; nothing is sent when the handler fails.
     virtual void send_with_end(std::vector<SharedBytes> frames) = 0;
-    // Each element the parts of one data frame.
+    // Each element the parts of one data frame: for an answer whose frames share what is in memory.
     virtual void send_with_end(std::vector<std::vector<SharedBytes>> frames) = 0;
     // Set when the peer has gone away; blocking work polls it from any thread. The handler sets `on_cancel`
     // (one at a time) on its own executor, where it is called when the peer goes, or at once when it has

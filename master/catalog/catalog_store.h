@@ -33,7 +33,7 @@ struct PlacementChange {
     TableId table;
     PartitionId partition;
     std::uint32_t expected_version = 0;
-    PartitionPlacement next;          // gets the version behind the greater of the two
+    PartitionPlacement next;          // gets a version above expected_version and above_version
     std::uint32_t above_version = 0;  // slaves were told up to it, by a newer catalog than this one
 };
 

@@ -89,13 +89,11 @@ asio::awaitable<void> ReplicaController::State::rise_above(Slave& slave,
             changes.push_back({ref.table, ref.partition, version, std::move(next), known.version});
         }
     }
-    if (!changes.empty())
-        log_warn(
-            kCopiesComponent,
-            "a slave was told more of partitions than the catalog knows, which must be an older one that "
-            "was put back; they get new leaders",
-            {{"slave", slave.address}, {"partitions", changes.size()}, {"first", first}});
     if (changes.empty()) co_return;
+    log_warn(kCopiesComponent,
+             "a slave was told more of partitions than the catalog knows, which must be an older one that "
+             "was put back; they get new leaders",
+             {{"slave", slave.address}, {"partitions", changes.size()}, {"first", first}});
     auto change = [self, changes = std::move(changes)]() mutable {
         return self->catalog.change_placements(std::move(changes));
     };

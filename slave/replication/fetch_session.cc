@@ -125,19 +125,20 @@ boost::asio::awaitable<void> FetchSession::wait(std::chrono::steady_clock::time_
 
 Result<std::shared_ptr<FetchSession>> FetchSessions::of(const rpc::FetchRequest& request) {
     const std::lock_guard lock(mutex_);
-    // Lanes of an earlier life that this one may not have.
-    if (request.session == 0)
+    const OfFollower key{request.follower, request.lane};
+    if (request.session == 0) {
+        // Also lanes of an earlier life, which this one may not have.
         std::erase_if(sessions_, [&](const auto& one) {
-            return one.first.follower == request.follower &&
-                   (one.second == nullptr || one.second->process() != request.process);
+            return one.first.follower == request.follower && one.second->process() != request.process;
         });
-    auto& known = sessions_[{request.follower, request.lane}];
-    if (request.session == 0)
-        known = std::make_shared<FetchSession>(random_session(), request.follower, request.process);
-    const bool is_known = known != nullptr && (request.session == 0 || known->id() == request.session);
-    if (!is_known || !known->begin(request.number))
+        sessions_[key] = std::make_shared<FetchSession>(random_session(), request.follower, request.process);
+    }
+    const auto known = sessions_.find(key);
+    const bool is_known =
+        known != sessions_.end() && (request.session == 0 || known->second->id() == request.session);
+    if (!is_known || !known->second->begin(request.number))
         return make_error(ErrorCode::not_found, "the session of the fetch is not known here any more");
-    return known;
+    return known->second;
 }
 
 }  // namespace dl::slave

@@ -95,15 +95,16 @@ void Fetcher::follow(std::vector<std::shared_ptr<Replica>> replicas) {
     for (const auto& [ref, one] : following_) {
         if (next.contains(ref)) continue;
         one.lane->left.insert(ref);
-        --one.lane->replicas;
+        one.lane->followed.erase(ref);
     }
     for (auto* one : fresh) {
-        one->lane = &lane_for(one->replica->ref());
-        ++one->lane->replicas;
+        const auto& ref = one->replica->ref();
+        one->lane = &lane_for(ref);
+        one->lane->followed.insert(ref);
     }
     following_ = std::move(next);
     for (auto& lane : lanes_)
-        tell_all(lane);  // some may have a newer epoch
+        lane.to_tell = lane.followed;  // some may have a newer epoch
     start_lanes();
 }
 
@@ -111,14 +112,8 @@ Fetcher::Lane& Fetcher::lane_for(const rpc::ReplicaRef& ref) {
     for (auto& lane : lanes_)
         if (lane.left.erase(ref) > 0) return lane;  // its session has not been told
     return *std::min_element(lanes_.begin(), lanes_.end(), [](const Lane& one, const Lane& other) {
-        return one.replicas < other.replicas;
+        return one.followed.size() < other.followed.size();
     });
-}
-
-void Fetcher::tell_all(Lane& lane) {
-    lane.to_tell.clear();
-    for (const auto& [ref, one] : following_)
-        if (one.lane == &lane) lane.to_tell.emplace_hint(lane.to_tell.end(), ref);
 }
 
 void Fetcher::start() {
@@ -131,7 +126,7 @@ void Fetcher::start() {
 void Fetcher::start_lanes() {
     if (!started_ || stopping_) return;
     for (auto& lane : lanes_) {
-        if (lane.replicas == 0 || std::exchange(lane.started, true)) continue;
+        if (lane.followed.empty() || std::exchange(lane.started, true)) continue;
         ++running_;
         asio::co_spawn(
             executor_, [self = shared_from_this(), &lane] { return self->run(lane); },
@@ -214,7 +209,7 @@ rpc::FetchRequest Fetcher::next_request(Lane& lane) {
         if (lane.session == 0) {
             lane.request_number = 0;
             lane.left.clear();
-            tell_all(lane);
+            lane.to_tell = lane.followed;
         }
         request.left.assign(lane.left.begin(), lane.left.end());
         if (request.left.size() > rpc::FetchRequest::kPositionsMax)

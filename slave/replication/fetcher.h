@@ -42,7 +42,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
             FetchOptions options, RefillTarget refills);
     const std::string& address() const { return address_; }
 
-    // Exactly these are followed from now on.
+    // Exactly these are followed from now on. As start(), not from a thread of the executor.
     void follow(std::vector<std::shared_ptr<Replica>> replicas);
     void start();
     // Copies that get files of the leader, or do not come forward.
@@ -55,8 +55,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
   private:
     struct Lane {
         std::uint32_t number = 0;
-        std::size_t replicas = 0;
-        std::set<rpc::ReplicaRef> to_tell;  // of those followed in it: whose positions are to be told
+        std::set<rpc::ReplicaRef> followed;
+        std::set<rpc::ReplicaRef> to_tell;  // of those: whose positions are to be told
         std::set<rpc::ReplicaRef> left;
         bool started = false;
         // Of its coroutine alone.
@@ -78,12 +78,11 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     boost::asio::awaitable<Result<void>> fetch(Lane& lane);
     // Under the mutex.
     Lane& lane_for(const rpc::ReplicaRef& ref);
-    void tell_all(Lane& lane);
     void start_lanes();
     rpc::FetchRequest next_request(Lane& lane);
     boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
-    // Logged for the first lane that cannot fetch, and when all can again.
     bool is_stopping() const;
+    // Logged for the first lane that cannot fetch, and when all can again.
     void note_reachable(bool& reachable, const Result<void>& fetched);
     // `other_losses`: of the epoch in which the leader said that it has given up other records.
     void took(const rpc::ReplicaRef& ref, const Result<void>& taken, std::optional<LeaderEpoch> other_losses);

@@ -144,6 +144,15 @@ TEST(MessageCodec, GivenUpRecordsAndNewerAssignmentsByteForByte) {
     EXPECT_EQ(encode(fetch), before + R"(}],"wait_ms":0,"bytes_max":1})");
     fetch.positions[0].losses = 17;
     EXPECT_EQ(encode(fetch), before + R"(,"losses":17}],"wait_ms":0,"bytes_max":1})");
+    fetch.positions.clear();
+    fetch.lane = 3;
+    const std::string in_lane =
+        R"({"cluster_id":"c","follower":3,"process":"p","lane":3,"positions":[],"wait_ms":0,"bytes_max":1})";
+    EXPECT_EQ(encode(fetch), in_lane);
+    EXPECT_EQ(decode_request<FetchRequest>(in_lane)->lane, 3u);
+    auto beyond = in_lane;
+    beyond.replace(beyond.find("\"lane\":3"), 8, "\"lane\":4");
+    EXPECT_EQ(decode_request<FetchRequest>(beyond).error().code, ErrorCode::invalid_request);
 
     AssignReplicasReply told;
     EXPECT_EQ(encode(told), "{}");
