@@ -32,7 +32,7 @@ enum class CopyPart : std::uint8_t {
     alone,     // there is no other: what is synced is committed
     none,      // there are others, and nobody has said yet who leads
     leader,    // takes writes; its gate says what is committed
-    follower,  // takes what the leader has, byte for byte
+    follower,  // takes batches of the leader as they are there
 };
 
 }  // namespace dl::slave
