@@ -15,6 +15,9 @@ namespace {
 
 // Of one partition in one answer, so that others get their turn.
 constexpr std::uint64_t kPartitionBytesMax = 4u << 20;
+// The same from the log for a copy that is not in sync: what it writes and applies at once, others wait for,
+// who share its disk and its processors.
+constexpr std::uint64_t kCatchUpBytesMax = 256u << 10;
 
 FetchFrame refusal(const rpc::FetchPosition& position, Error error) {
     FetchFrame frame;
@@ -109,7 +112,9 @@ struct NewsReader {
     void read_all() {
         while (from_log) {
             const auto news = *std::exchange(from_log, std::nullopt);
-            add(news, news.replica->read(news.offset, room()));
+            const bool in_sync = news.replica->has_in_sync(session.follower());
+            const auto most = in_sync ? room() : std::min(room(), kCatchUpBytesMax);
+            add(news, news.replica->read(news.offset, most));
             read_recent();
         }
     }

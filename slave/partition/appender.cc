@@ -311,6 +311,7 @@ Result<void> Appender::advance_high_watermark(Offset end) {
     }
     const auto failure = outcome.failure;
     finish(std::move(outcome));
+    resume();
     if (failure) return *failure;
     return {};
 }

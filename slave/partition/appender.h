@@ -77,6 +77,9 @@ class Appender {
     Outcome apply(WriterExclusion::Hold& hold, Offset end);
     void finish(Outcome outcome);
     Result<void> check_disk(std::size_t bytes);
+    // Of a follower: OVERLOADED when rows of its own that can be flushed fill the memory for them; that is
+    // asked for then.
+    Result<void> check_tail();
     // Takes the partition out of service for writes; what every request gets from now on.
     Error fail_service(const Error& error);
     // INV-1: what is committed once the log is synced up to `end`.

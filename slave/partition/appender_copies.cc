@@ -11,6 +11,12 @@
 #include "slave/partition/cut_records.h"
 
 namespace dl::slave {
+namespace {
+
+// Of a follower's rows that are flushed so that the node has room again: less makes files that are too small.
+constexpr std::uint64_t kFlushedForRoomMin = 1u << 20;
+
+}  // namespace
 
 Offset Appender::committed_at(Offset end) const {
     if (core_.part() == CopyPart::alone || DL_PLANTED("apply-above-high-watermark")) return end;
@@ -74,11 +80,28 @@ Result<void> Appender::check_follows(LeaderEpoch epoch) const {
                       core_.label() + " does not follow in leader epoch " + std::to_string(epoch.value));
 }
 
+// What waits to be committed is no reason to refuse: it may be this copy that it waits for, and copies that
+// wait for each other would do so for good.
+Result<void> Appender::check_tail() {
+    const auto resident = core_.tail_resident_bytes.load(), unapplied = core_.unapplied_bytes.load();
+    const auto applied = resident - std::min(resident, unapplied);
+    auto* share = core_.tail_share.get();
+    const bool node_is_full = share != nullptr && core_.context.tail_budget->room_for(*share) == 0;
+    if (!tail_is_full() && !(node_is_full && applied >= kFlushedForRoomMin)) {
+        if (share != nullptr) core_.context.tail_budget->look_ahead();
+        return {};
+    }
+    make_room_();
+    return make_error(ErrorCode::overloaded, core_.label() + " has " + std::to_string(applied) +
+                                                 " bytes of rows in memory that are to be flushed first");
+}
+
 Result<void> Appender::take_given(LeaderEpoch epoch, const std::vector<StoredBatch>& batches) {
     if (auto failed = failure()) return std::move(*failed);
     std::size_t bytes = 0;
     for (const auto& batch : batches)
         bytes += batch.header.total_bytes();
+    DL_TRY(check_tail());
     DL_TRY(check_disk(bytes));
     auto hold = core_.exclusion.for_commit();
     DL_TRY(check_follows(epoch));

@@ -8,9 +8,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <tuple>
 #include <utility>
 
-#include "common/async/async_event.h"
 #include "common/async/run_on.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
@@ -26,6 +26,9 @@ constexpr auto kComponent = "slave.fetch";
 constexpr milliseconds kPauseFirst{20}, kPauseMax{500};
 constexpr milliseconds kRefillPause{5000};
 constexpr milliseconds kDamagedPause{500};
+// How long a lane waits for those that catch up: the others in it have news to hear, and who is almost there
+// must tell where it is before its leader has gone on.
+constexpr milliseconds kCatchUpPatience{10};
 constexpr auto kLogInterval = std::chrono::seconds(60);
 
 // How long a partition is left alone after its leader's answer could not be taken.
@@ -33,6 +36,8 @@ milliseconds pause_after(ErrorCode code) {
     switch (code) {
         case ErrorCode::not_leader:
             return milliseconds(30);  // either side is about to be told
+        case ErrorCode::overloaded:
+            return milliseconds(50);  // a flush is under way
         case ErrorCode::schema_mismatch:
             return milliseconds(200);
         case ErrorCode::corrupt_data:
@@ -86,7 +91,7 @@ void Fetcher::follow(std::vector<std::shared_ptr<Replica>> replicas) {
             if (known->second.replica == replica)
                 one = std::move(known->second);
             else
-                one.lane = known->second.lane;
+                std::tie(one.lane, one.catching_up) = std::tie(known->second.lane, known->second.catching_up);
         } else {
             fresh.push_back(&one);
         }
@@ -206,6 +211,7 @@ rpc::FetchRequest Fetcher::next_request(Lane& lane) {
     std::vector<std::shared_ptr<Replica>> asked;
     {
         const std::lock_guard lock(mutex_);
+        if (lane.catching_up > 0) wait = std::min(wait, kCatchUpPatience);
         if (lane.session == 0) {
             lane.request_number = 0;
             lane.left.clear();
@@ -220,7 +226,7 @@ rpc::FetchRequest Fetcher::next_request(Lane& lane) {
             const auto at = next++;
             const auto& ref = *at;
             auto& one = following_.at(ref);
-            if (one.refilled) continue;
+            if (one.refilled || one.catching_up) continue;
             if (one.not_before > now) {
                 wait = std::min(wait, std::chrono::ceil<milliseconds>(one.not_before - now));
                 continue;
@@ -276,45 +282,94 @@ asio::awaitable<Result<void>> Fetcher::fetch(Lane& lane) {
         if (frame.has_error()) co_return std::move(frame).error();
         frames.push_back(std::move(*frame));
     }
-    co_await take(std::move(frames));
+    co_await take(lane, std::move(frames));
     co_return Result<void>();
 }
 
-asio::awaitable<void> Fetcher::take(std::vector<FetchFrame> frames) {
-    if (frames.empty()) co_return;
-    const auto taking = std::make_shared<Taking>(frames.size());
-    std::vector<rpc::ReplicaRef> refs;
-    std::vector<std::optional<LeaderEpoch>> other_losses;
-    for (std::size_t i = 0; i < frames.size(); ++i) {
-        const auto& ref = refs.emplace_back(frames[i].partition.replica);
-        auto& other = other_losses.emplace_back();
-        if (frames[i].partition.losses) other = frames[i].partition.leader_epoch;
-        std::shared_ptr<Replica> replica;
-        {
-            const std::lock_guard lock(mutex_);
-            if (const auto found = following_.find(ref); found != following_.end())
-                replica = found->second.replica;
+asio::awaitable<void> Fetcher::take(Lane& lane, std::vector<FetchFrame> frames) {
+    std::vector<Part> in_sync, behind;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& frame : frames) {
+            const auto found = following_.find(frame.partition.replica);
+            if (found == following_.end()) continue;
+            auto& one = found->second;
+            one.catching_up = refills_.work != nullptr && !frame.batches.empty() && !one.replica->is_member();
+            auto shared = std::make_shared<const FetchFrame>(std::move(frame));
+            (one.catching_up ? behind : in_sync).push_back({one.replica, std::move(shared)});
         }
-        auto frame = std::make_shared<FetchFrame>(std::move(frames[i]));
-        const bool posted = replica != nullptr && replica->post([replica, frame, taking, i] {
-            taking->put(i, replica->take(frame->partition, frame->batches));
+    }
+    const auto begun = begin_catching_up(lane, std::move(behind));
+    // What is being written is not left alone: its position is told next.
+    if (!in_sync.empty()) co_await take_in_sync(std::move(in_sync));
+    if (begun != nullptr) (void)co_await begun->all.wait(steady_clock::now() + kCatchUpPatience);
+}
+
+asio::awaitable<void> Fetcher::take_in_sync(std::vector<Part> parts) {
+    const auto taking = std::make_shared<Taking>(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto& part = parts[i];
+        const bool posted = part.replica->post([part, taking, i] {
+            taking->put(i, part.replica->take(part.frame->partition, part.frame->batches));
         });
         if (!posted) taking->put(i, make_error(ErrorCode::unavailable, "the partition is closing"));
     }
-    // What is being written is not left alone: its position is told next.
     while (!co_await taking->all.wait(steady_clock::time_point::max())) {
     }
     const std::lock_guard lock(taking->mutex);
-    for (std::size_t i = 0; i < refs.size(); ++i)
-        took(refs[i], taking->results[i], other_losses[i]);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        took(parts[i].frame->partition, taking->results[i]);
 }
 
-void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken,
-                   std::optional<LeaderEpoch> other_losses) {
+std::shared_ptr<Fetcher::CatchingUp> Fetcher::begin_catching_up(Lane& lane, std::vector<Part> parts) {
+    if (parts.empty()) return nullptr;
+    auto begun = std::make_shared<CatchingUp>();
+    begun->left = parts.size();
+    {
+        const std::lock_guard lock(mutex_);
+        lane.catching_up += parts.size();
+        running_ += parts.size();
+    }
+    for (const auto& part : parts) {
+        const auto run = [self = shared_from_this(), part] { return self->catch_up(part); };
+        asio::co_spawn(
+            executor_, run,
+            [self = shared_from_this(), &lane, part, begun](std::exception_ptr thrown, Result<void> taken) {
+                if (thrown) taken = make_error(ErrorCode::internal, "taking records threw");
+                self->took(part.frame->partition, taken);
+                if (--begun->left == 0) begun->all.set();
+                const std::lock_guard lock(self->mutex_);
+                --lane.catching_up;
+                --self->running_;
+                self->ended_changed_.notify_all();
+            });
+    }
+    return begun;
+}
+
+asio::awaitable<Result<void>> Fetcher::catch_up(Part part) {
+    if (refills_.budget != nullptr) {
+        std::uint64_t bytes = 0;
+        for (const auto& batch : part.frame->batches)
+            bytes += batch.header.total_bytes();
+        asio::steady_timer timer(executor_, refills_.budget->reserve(bytes, IoBudget::Clock::now()));
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    if (is_stopping()) co_return make_error(ErrorCode::unavailable, "the slave is stopping");
+    auto work = [part] {
+        return part.replica->take(part.frame->partition, part.frame->batches, Replica::ApplyOn::this_thread);
+    };
+    auto taken = co_await run_on(*refills_.work, work);
+    co_return taken;
+}
+
+void Fetcher::took(const rpc::FetchedPartition& sent, const Result<void>& taken) {
+    const auto& ref = sent.replica;
     const std::lock_guard lock(mutex_);
     const auto found = following_.find(ref);
     if (found == following_.end()) return;
     auto& one = found->second;
+    one.catching_up = false;
     one.lane->to_tell.insert(ref);
     if (taken.has_value()) {
         one.trouble.clear();
@@ -325,8 +380,8 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken,
     const auto now = steady_clock::now();
     one.not_before = now + pause_after(error.code);
     if (error.code == ErrorCode::not_leader) return;
-    if (other_losses && !stopping_ && !refilling_) {
-        post_condemn(one, *other_losses);
+    if (sent.losses && !stopping_ && !refilling_) {
+        post_condemn(one, sent.leader_epoch);
         return;
     }
     if (error.code == ErrorCode::not_found && !stopping_ && !refilling_) {
@@ -338,6 +393,7 @@ void Fetcher::took(const rpc::ReplicaRef& ref, const Result<void>& taken,
         return;
     }
     one.trouble = error.to_text();
+    if (error.code == ErrorCode::overloaded) return;  // the flush speaks of its own trouble
     if (error.code == one.last_error && now - one.logged < kLogInterval) return;
     one.last_error = error.code;
     one.logged = now;

@@ -1,7 +1,8 @@
 // The follower's side of all partitions that it follows at one leader. They are spread over a few lanes; each
 // is a coroutine with a session of its own, one fetch after the other: what one partition waits for its disk
 // keeps those of other lanes from nothing. What comes is taken by the storage pools of the partitions' disks,
-// side by side; the lane's next fetch says how far each has come. Thread-safe.
+// side by side; the lane's next fetch says how far each has come. A copy that is not in sync catches up on
+// the pool for copies that are made anew and within its budget, and no lane waits long for it. Thread-safe.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "common/async/async_event.h"
 #include "common/rpc/messages/copy_messages.h"
 #include "common/rpc/rpc_client.h"
 #include "slave/replication/fetch_frame.h"
@@ -58,6 +60,7 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
         std::set<rpc::ReplicaRef> followed;
         std::set<rpc::ReplicaRef> to_tell;  // of those: whose positions are to be told
         std::set<rpc::ReplicaRef> left;
+        std::size_t catching_up = 0;  // takes under way that it does not wait for
         bool started = false;
         // Of its coroutine alone.
         std::uint64_t session = 0;
@@ -67,7 +70,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     struct Following {
         std::shared_ptr<Replica> replica;
         Lane* lane = nullptr;
-        bool refilled = false;  // it is being made anew
+        bool refilled = false;     // it is being made anew
+        bool catching_up = false;  // what was sent last is being taken: where it is then is told later
         std::chrono::steady_clock::time_point not_before{};
         ErrorCode last_error = ErrorCode::internal;  // logged
         std::string trouble;                         // the last error; "": it comes forward
@@ -80,12 +84,22 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     Lane& lane_for(const rpc::ReplicaRef& ref);
     void start_lanes();
     rpc::FetchRequest next_request(Lane& lane);
-    boost::asio::awaitable<void> take(std::vector<FetchFrame> frames);
+    boost::asio::awaitable<void> take(Lane& lane, std::vector<FetchFrame> frames);
+    struct Part {
+        std::shared_ptr<Replica> replica;
+        std::shared_ptr<const FetchFrame> frame;
+    };
+    struct CatchingUp {  // on the executor
+        std::size_t left = 0;
+        AsyncEvent all;
+    };
+    boost::asio::awaitable<void> take_in_sync(std::vector<Part> parts);
+    std::shared_ptr<CatchingUp> begin_catching_up(Lane& lane, std::vector<Part> parts);
+    boost::asio::awaitable<Result<void>> catch_up(Part part);
     bool is_stopping() const;
     // Logged for the first lane that cannot fetch, and when all can again.
     void note_reachable(bool& reachable, const Result<void>& fetched);
-    // `other_losses`: of the epoch in which the leader said that it has given up other records.
-    void took(const rpc::ReplicaRef& ref, const Result<void>& taken, std::optional<LeaderEpoch> other_losses);
+    void took(const rpc::FetchedPartition& sent, const Result<void>& taken);
     // One at a time. Under the mutex.
     void post_refill(Following& one);
     void post_condemn(Following& one, LeaderEpoch epoch);
@@ -104,7 +118,8 @@ class Fetcher : public std::enable_shared_from_this<Fetcher> {
     std::condition_variable ended_changed_;
     std::map<rpc::ReplicaRef, Following> following_;
     std::array<Lane, rpc::FetchRequest::kLanesMax> lanes_;
-    std::size_t running_ = 0, unreachable_ = 0;  // lanes
+    std::size_t running_ = 0;      // lanes, and what catches up beside them
+    std::size_t unreachable_ = 0;  // lanes
     bool started_ = false, stopping_ = false, refilling_ = false;
 };
 

@@ -228,7 +228,8 @@ Replica::Position Replica::position() const {
     return position;
 }
 
-Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vector<StoredBatch>& batches) {
+Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vector<StoredBatch>& batches,
+                           ApplyOn where) {
     const auto partition = this->partition();
     if (partition == nullptr) return {};
     auto& copy = *partition->copy();
@@ -250,7 +251,12 @@ Result<void> Replica::take(const rpc::FetchedPartition& fetched, const std::vect
     if (!batches.empty()) DL_TRY(copy.take(fetched.leader_epoch, batches));
     const auto ends = copy.ends();
     const auto committed = std::min(fetched.high_watermark, ends.synced_end);
-    if (committed > ends.high_watermark && copy.part() == CopyPart::follower) copy.commit_up_to(committed);
+    if (committed > ends.high_watermark && copy.part() == CopyPart::follower) {
+        if (where == ApplyOn::this_thread)
+            DL_TRY(partition->advance_high_watermark(committed));
+        else
+            copy.commit_up_to(committed);
+    }
     const std::lock_guard lock(mutex_);
     if (opened_ && opened_->partition == partition && fetched.leader_epoch == assignment_.leader_epoch &&
         ends.log_end >= fetched.high_watermark)

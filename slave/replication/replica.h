@@ -94,6 +94,8 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // The follower's session listens from now on, in place of an earlier one.
     void listen(NodeId follower, std::weak_ptr<ReplicaListener> listener, std::size_t slot);
 
+    // Whether the follower counts, as this copy was told last.
+    bool has_in_sync(NodeId follower) const;
     // A follower says that it cannot open its copy: the controller is asked to leave it out of all sets.
     void follower_damaged(NodeId follower);
     // Followers that are not in sync, or not at the end.
@@ -123,9 +125,13 @@ class Replica final : public CommitGate, public std::enable_shared_from_this<Rep
     // The node it follows, also with a copy that is damaged; 0: it does not. And the position to fetch from.
     NodeId follows() const;
     Position position() const;
+    // Where that which is committed by then is applied.
+    enum class ApplyOn { storage_pool, this_thread };
     // What the leader sent: records are written, synced and, as far as they are committed, applied; or the
-    // log is cut. Blocks (storage pool). An error says why the leader's answer could not be taken.
-    Result<void> take(const rpc::FetchedPartition& fetched, const std::vector<StoredBatch>& batches);
+    // log is cut. Blocks (storage pool). An error says why the leader's answer could not be taken;
+    // OVERLOADED: rows that are to be flushed first fill the memory for them.
+    Result<void> take(const rpc::FetchedPartition& fetched, const std::vector<StoredBatch>& batches,
+                      ApplyOn where = ApplyOn::storage_pool);
     // The storage pool of its disk; false: it has none at the moment.
     bool post(std::function<void()> work) const;
 

@@ -242,6 +242,12 @@ Result<Offset> Replica::high_watermark(LeaderEpoch epoch) const {
                       "the copy does not lead in leader epoch " + std::to_string(epoch.value) + " any more");
 }
 
+bool Replica::has_in_sync(NodeId follower) const {
+    const std::lock_guard lock(mutex_);
+    return std::find(assignment_.in_sync.begin(), assignment_.in_sync.end(), follower) !=
+           assignment_.in_sync.end();
+}
+
 void Replica::follower_damaged(NodeId follower) {
     const std::lock_guard lock(mutex_);
     if (!tracker_) return;

@@ -70,8 +70,11 @@ Result<std::unique_ptr<WorkerExecutor>> start_query_workers(
 
 }  // namespace
 
-// Compactions give way to writers, flushes and queries; with cores to spare they lose nothing.
+// Compactions, and copies that are made anew or catch up, give way to writers, flushes and queries; with
+// cores to spare they lose nothing.
 constexpr int kCompactionNiceness = 10;
+constexpr int kRefillNiceness = 10;
+constexpr std::size_t kRefillThreads = 2;
 
 // Declared in the order of life: what is used comes before its users.
 struct SlaveNode::Parts {
@@ -110,6 +113,7 @@ struct SlaveNode::Parts {
     std::vector<std::unique_ptr<WorkerPool>> storage, background, compaction;  // by directory
     WorkerPool upkeep_pool, work, query;
     WorkerPool tables{"tables", 8};  // changes of one table wait for each other here
+    WorkerPool refill{"refill", kRefillThreads, kRefillNiceness};
     IoBudget compaction_budget;
     TailBudget tail_budget;
     BatchIdBudget batch_ids;
@@ -184,7 +188,7 @@ Result<std::unique_ptr<SlaveNode>> SlaveNode::start(const SlaveSettings& setting
     copies.lag_max = settings.replica_lag_max;
     copies.refill_budget = &parts.compaction_budget;
     parts.replicas = std::make_unique<ReplicaSet>(
-        *parts.registry, parts.work, std::move(identity), [net = &parts.net] { return net->executor(); },
+        *parts.registry, parts.refill, std::move(identity), [net = &parts.net] { return net->executor(); },
         copies);
     parts.queries = std::make_unique<DuckQueryService>(std::move(query_workers));
 
@@ -252,6 +256,7 @@ void SlaveNode::stop() {
     parts.query.stop();
     parts.work.stop();
     parts.tables.stop();
+    parts.refill.stop();
     if (parts.registry) parts.registry->close();
     for (const auto* pools : {&parts.compaction, &parts.background, &parts.storage})
         for (const auto& pool : *pools)

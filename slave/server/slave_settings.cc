@@ -206,7 +206,9 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .default_value = "128m",
          .min = 0,
          .max = 1024 * kGi,
-         .help = "What all compactions may read and write together, compress_table too; 0: no limit."},
+         .help =
+             "What all compactions may read and write together, compress_table too, and copies that are made "
+             "anew or catch up; 0: no limit."},
         {.name = "slave.compaction.threads",
          .kind = Kind::integer,
          .default_value = "2",
@@ -239,7 +241,8 @@ std::vector<ConfigKey> slave_config_keys_of(std::optional<std::uint64_t> machine
          .default_value = "2g",
          .min = 16 * kMi,
          .max = 1024 * kGi,
-         .help = "Memory of rows that are not in column files yet; writers wait beyond it."},
+         .help = "Memory of rows that are not in column files yet; writers, and copies that follow, wait "
+                 "beyond it."},
         {.name = "slave.batch_id.window.ms",
          .kind = Kind::milliseconds,
          .default_value = "15min",

@@ -130,5 +130,43 @@ TEST_F(TailShare, OfOneWhoseFlushHangsIsBounded) {
     other_ = nullptr;
 }
 
+// A copy that catches up is sent more than it can flush meanwhile.
+TEST_F(TailShare, HoldsForACopyThatFollows) {
+    // Of another node.
+    std::swap(partition_, other_);
+    std::swap(directory_, other_directory_);
+    auto budget = std::exchange(tail_budget_, nullptr);
+    reopen();
+    std::swap(partition_, other_);
+    std::swap(directory_, other_directory_);
+    close();
+    tail_budget_ = std::move(budget);
+    options_.synced_is_committed = false;
+    open();
+    auto& follower = *partition_->copy();
+    follower.set_part(CopyPart::follower, LeaderEpoch{2}, nullptr);
+    std::uint64_t most = 0;
+    int refused = 0;
+    for (int i = 0; i < 600; ++i) {
+        ASSERT_TRUE(write(*other_, i).get().has_value());
+        const auto batches = other_->copy()->log().read(i, i + 1, 1u << 20);
+        ASSERT_TRUE(batches.has_value()) << batches.error().to_text();
+        const auto deadline = std::chrono::steady_clock::now() + kSoon;
+        auto taken = follower.take(LeaderEpoch{2}, *batches);
+        while (taken.has_error() && std::chrono::steady_clock::now() < deadline) {
+            ASSERT_EQ(taken.error().code, ErrorCode::overloaded) << taken.error().to_text();
+            ++refused;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            taken = follower.take(LeaderEpoch{2}, *batches);
+        }
+        ASSERT_TRUE(taken.has_value()) << taken.error().to_text();
+        ASSERT_TRUE(partition_->advance_high_watermark(i + 1).has_value());
+        most = std::max(most, partition_->stats().tail_bytes);
+    }
+    EXPECT_LT(most, kLimit + (1u << 20));
+    EXPECT_GT(partition_->stats().flushes, 0u);
+    EXPECT_LT(partition_->stats().flushes, 60u) << "its files are cut small";
+}
+
 }  // namespace
 }  // namespace dl::slave

@@ -48,9 +48,29 @@ class FetcherTest : public PartitionFixture {
             replica->assign(follows, opened);
             replicas_.push_back(std::move(replica));
         }
+        RefillTarget refills;
+        refills.work = &catch_up_;
         fetcher_ = std::make_shared<Fetcher>(
             pool_.executor_of(1), FetchIdentity{std::string(32, 'c'), NodeId{2}, std::string(16, 'p')},
-            "127.0.0.1:" + std::to_string(server_->port()), FetchOptions{}, RefillTarget{});
+            "127.0.0.1:" + std::to_string(server_->port()), FetchOptions{}, refills);
+    }
+    // What the leader sends for partition 0: one record, which is committed.
+    void send_a_record() {
+        auto directory = root_ + "/leader";
+        ASSERT_TRUE(Partition::create(*files_, directory, table_, PartitionId{0}).has_value());
+        std::shared_ptr<Partition> leader;
+        std::swap(directory_, directory);
+        std::swap(partition_, leader);
+        options_.synced_is_committed = true;
+        open();
+        append({{1, "one", false}});
+        auto read = partition_->copy()->log().read(0, 1, 1u << 20);
+        ASSERT_TRUE(read.has_value()) << read.error().to_text();
+        close();
+        std::swap(partition_, leader);
+        std::swap(directory_, directory);
+        const std::lock_guard lock(mutex_);
+        batches_ = std::move(*read);
     }
     void TearDown() override {
         fetcher_->stop();
@@ -71,6 +91,7 @@ class FetcherTest : public PartitionFixture {
             if (request.number == 1) ++sessions_;
             for (const auto& position : request.positions) {
                 told_[position.replica.partition.value].insert(request.lane);
+                if (position.replica == replicas_[0]->ref()) offsets_.push_back(position.offset);
                 news = news || position.replica == replicas_[0]->ref();
             }
             most_lanes_ = std::max(most_lanes_, request.lane + 1);
@@ -84,6 +105,11 @@ class FetcherTest : public PartitionFixture {
             FetchFrame frame;
             frame.partition.replica = replicas_[0]->ref();
             frame.partition.leader_epoch = LeaderEpoch{2};
+            {
+                const std::lock_guard lock(mutex_);
+                frame.batches = std::exchange(batches_, {});
+                if (!frame.batches.empty()) frame.partition.high_watermark = 1;
+            }
             std::vector<std::vector<SharedBytes>> frames;
             frames.push_back(encode_fetch_frame(frame));
             call.send_with_end(std::move(frames));
@@ -115,6 +141,7 @@ class FetcherTest : public PartitionFixture {
     }
 
     net::NetPool pool_{"fetcher", 2};
+    WorkerPool catch_up_{"catch-up", 1};
     Lease lease_{[] { return std::int64_t{1}; }};
     std::shared_ptr<rpc::RpcServer> server_;
     std::vector<std::shared_ptr<Replica>> replicas_;
@@ -124,6 +151,8 @@ class FetcherTest : public PartitionFixture {
     std::array<int, rpc::FetchRequest::kLanesMax> by_lane_{};
     std::uint32_t most_lanes_ = 0;
     std::map<std::uint32_t, std::set<std::uint32_t>> told_;  // by partition: in which lanes
+    std::vector<Offset> offsets_;                            // that were told of partition 0
+    std::vector<StoredBatch> batches_;
     std::atomic<bool> holds_{false};
     std::atomic<std::uint32_t> held_{0};
 };
@@ -144,6 +173,40 @@ TEST_F(FetcherTest, APartitionThatWaitsForItsDiskKeepsTheOthersFromNothing) {
     const std::lock_guard lock(mutex_);
     EXPECT_EQ(most_lanes_, rpc::FetchRequest::kLanesMax);
     EXPECT_EQ(sessions_, static_cast<int>(rpc::FetchRequest::kLanesMax));
+}
+
+TEST_F(FetcherTest, ACopyThatCatchesUpKeepsItsLaneFromNothingAndIsSentNothingTwice) {
+    send_a_record();
+    auto behind = replicas_[0]->assignment();
+    behind.version = 2;
+    behind.in_sync = {NodeId{1}};
+    replicas_[0]->assign(behind, CopyStore::Opened{partition_, "partition 0 of table t", LeaderEpoch{1}});
+    std::promise<void> answered;
+    ASSERT_TRUE(catch_up_.post([until = answered.get_future().share()] { until.wait(); }));
+    fetcher_->follow(replicas_);
+    fetcher_->start();
+    ASSERT_TRUE(eventually([&] {
+        const std::lock_guard lock(mutex_);
+        return offsets_.size() == 1;
+    }));
+    // As when any assignment changes: then all positions are told anew.
+    fetcher_->follow(replicas_);
+    const auto before = by_lane();
+    EXPECT_TRUE(eventually([&] {
+        const auto now = by_lane();
+        return std::equal(now.begin(), now.end(), before.begin(),
+                          [](int asked, int earlier) { return asked > earlier + 5; });
+    })) << "a lane waits";
+    {
+        const std::lock_guard lock(mutex_);
+        EXPECT_EQ(offsets_, std::vector<Offset>{0}) << "told before what was sent has been taken";
+    }
+    answered.set_value();
+    EXPECT_TRUE(eventually([&] {
+        const std::lock_guard lock(mutex_);
+        return offsets_.size() > 1 && offsets_[1] == 1;
+    }));
+    EXPECT_EQ(partition_->copy()->ends().high_watermark, 1) << "applied with it";
 }
 
 TEST_F(FetcherTest, OnePartitionTakesOneLane) {
