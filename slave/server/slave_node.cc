@@ -70,10 +70,10 @@ Result<std::unique_ptr<WorkerExecutor>> start_query_workers(
 
 }  // namespace
 
-// Compactions, and copies that are made anew or catch up, give way to writers, flushes and queries; with
-// cores to spare they lose nothing.
+// Compactions give way to writers, flushes and queries; with cores to spare they lose nothing.
 constexpr int kCompactionNiceness = 10;
-constexpr int kRefillNiceness = 10;
+// For copies that are made anew or catch up. Not nicer than others: beside writers who take all there is they
+// would never be in sync.
 constexpr std::size_t kRefillThreads = 2;
 
 // Declared in the order of life: what is used comes before its users.
@@ -113,7 +113,7 @@ struct SlaveNode::Parts {
     std::vector<std::unique_ptr<WorkerPool>> storage, background, compaction;  // by directory
     WorkerPool upkeep_pool, work, query;
     WorkerPool tables{"tables", 8};  // changes of one table wait for each other here
-    WorkerPool refill{"refill", kRefillThreads, kRefillNiceness};
+    WorkerPool refill{"refill", kRefillThreads};
     IoBudget compaction_budget;
     TailBudget tail_budget;
     BatchIdBudget batch_ids;
