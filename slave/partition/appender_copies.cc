@@ -145,7 +145,7 @@ Result<void> Appender::write_given(WriterExclusion::Hold& hold, const std::vecto
         hold->last_append_time_us = std::max(hold->last_append_time_us, batch.header.append_time_us);
         hold->unapplied.push(std::move(batch));
     }
-    core_.unapplied_bytes = hold->unapplied.body_bytes();
+    core_.note_tail_bytes(hold);
     DL_FAILPOINT("follow.before-report");
     return {};
 }

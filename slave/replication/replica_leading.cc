@@ -244,8 +244,7 @@ Result<Offset> Replica::high_watermark(LeaderEpoch epoch) const {
 
 bool Replica::has_in_sync(NodeId follower) const {
     const std::lock_guard lock(mutex_);
-    return std::find(assignment_.in_sync.begin(), assignment_.in_sync.end(), follower) !=
-           assignment_.in_sync.end();
+    return is_in(assignment_.in_sync, follower);
 }
 
 void Replica::follower_damaged(NodeId follower) {

@@ -42,7 +42,7 @@ class ReplicaSet {
     };
     // Gives the event loop of a fetcher.
     using Executors = std::function<boost::asio::any_io_executor()>;
-    // `work` runs what blocks while a copy is made anew.
+    // `work` runs what blocks while a copy is made anew or catches up.
     ReplicaSet(CopyStore& store, WorkerPool& work, Identity identity, Executors executors,
                ReplicaOptions options = {});
     ~ReplicaSet();
