@@ -53,6 +53,23 @@ TEST(DuckResult, ForeignTypesBecomeOurs) {
                            "101"}}));
 }
 
+// Which the engine's own optimizer would keep all rows for, when they come from a union.
+TEST(DuckSession, SeveralDistinctAggregatesTakeOnePass) {
+    auto database = open_database();
+    auto session = open_session(*database);
+    ASSERT_TRUE(session->create_view("q",
+                                     "SELECT i AS a, i % 7 AS b FROM range(1000) t(i) UNION ALL "
+                                     "SELECT i, i % 11 FROM range(1000) t(i)"));
+    const std::string sql = "SELECT count(DISTINCT a), count(DISTINCT b) FROM q";
+    EXPECT_EQ(rows(*session, sql), (Rows{{"1000", "11"}}));
+    std::string plan;
+    for (const auto& row : rows(*session, "EXPLAIN " + sql))
+        for (const auto& text : row)
+            plan += text;
+    EXPECT_NE(plan.find("count(DISTINCT"), std::string::npos) << plan;
+    EXPECT_EQ(plan.find("CTE"), std::string::npos) << plan;
+}
+
 TEST(DuckResult, SumsOfLongsAreExact) {
     auto database = open_database();
     auto session = open_session(*database);
