@@ -66,6 +66,7 @@ class Session final : public net::Session, public std::enable_shared_from_this<S
     asio::awaitable<void> refuse(Error error);
     asio::awaitable<Result<void>> write_frame(ReplyType type, std::span<const std::string_view> payload);
     void start(Method method, RequestPayload request, net::ByteBudget::Share share);
+    void answered(bool failed);
     void peer_gone();
     asio::awaitable<void> until_idle();
 
@@ -240,8 +241,24 @@ asio::awaitable<bool> Session::read_request() {
 void Session::start(Method method, RequestPayload request, net::ByteBudget::Share share) {
     running_ = true;
     call_ = std::make_shared<Call>(*this, method, std::move(request), std::move(share));
+    // The coroutine uses the slot until its completion handler runs, also behind its own last step. Until
+    // then the session must live, and the slot must not be given to another.
     asio::co_spawn(connection_.executor(), answer(shared_from_this(), call_),
-                   asio::bind_cancellation_slot(cancel_handler_.slot(), asio::detached));
+                   asio::bind_cancellation_slot(cancel_handler_.slot(),
+                                                [self = shared_from_this()](std::exception_ptr thrown) {
+                                                    self->answered(thrown != nullptr);
+                                                }));
+}
+
+void Session::answered(bool failed) {
+    if (failed) {
+        log_error("rpc.server", "an answer ended by an exception", {{"peer", connection_.peer()}});
+        connection_.close();
+    }
+    call_ = nullptr;
+    running_ = false;
+    if (idle_) idle_->set();
+    if (draining_) connection_.close();
 }
 
 asio::awaitable<void> Session::answer(std::shared_ptr<Session> self, std::shared_ptr<Call> call) {
@@ -272,10 +289,6 @@ asio::awaitable<void> Session::answer(std::shared_ptr<Session> self, std::shared
         }
         if (written.has_error()) self->connection_.close();
     }
-    self->call_ = nullptr;
-    self->running_ = false;
-    if (self->idle_) self->idle_->set();
-    if (self->draining_) self->connection_.close();
 }
 
 asio::awaitable<Result<void>> Session::write_frame(ReplyType type,

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <future>
 #include <thread>
 
 #include "common/async/async_event.h"
@@ -332,13 +333,15 @@ class RawPeer {
     }
     ~RawPeer() { ::close(fd_); }
     void send(std::string_view bytes) { (void)::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
-    std::string receive_all() {
+    std::string receive_all() { return receive(std::string::npos); }
+    // At most, less when there is no more.
+    std::string receive(std::size_t size) {
         std::string all;
         char bytes[4096];
         timeval timeout{5, 0};
         ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-        for (ssize_t got = 0; (got = ::recv(fd_, bytes, sizeof bytes, 0)) > 0;)
-            all.append(bytes, static_cast<std::size_t>(got));
+        for (ssize_t got = 0; all.size() < size; all.append(bytes, static_cast<std::size_t>(got)))
+            if ((got = ::recv(fd_, bytes, std::min(sizeof bytes, size - all.size()), 0)) <= 0) break;
         return all;
     }
 
@@ -366,6 +369,35 @@ TEST_F(RpcTest, ServerAnswersGarbageWithAnErrorAndCloses) {
         parts.push_back(SharedBytes::from_string(std::string(2u << 20, 'x')));
         auto large = co_await client_->call(Method::append, "{}", parts, in_ms(5000));
         EXPECT_TRUE(large.has_error());
+    });
+}
+
+// A node without processor time finds requests, and the end of the connection, all at once. What an answer
+// still has to do behind its last step must find its session alive: AddressSanitizer says when it does not.
+TEST_F(RpcTest, RequestsThatComeTogetherWithTheEndOfTheirConnection) {
+    serve();
+    const auto prefix = encode_request_prefix(Method::ping, 2, 0);
+    const auto request = std::string(prefix.data(), prefix.size()) + "{}";
+    for (int round = 0; round < 20; ++round) {
+        std::promise<void> go;
+        const auto held = go.get_future().share();
+        std::vector<std::unique_ptr<RawPeer>> peers;
+        for (int i = 0; i < 32; ++i)
+            peers.push_back(std::make_unique<RawPeer>(server_->port()));
+        for (const auto& peer : peers) {
+            peer->send(request);
+            EXPECT_EQ(peer->receive(kFrameHeaderBytes + 2).size(), kFrameHeaderBytes + 2);
+        }
+        for (std::size_t i = 0; i < 2; ++i)
+            asio::post(pool_.executor_of(i), [held] { held.wait(); });
+        for (const auto& peer : peers)
+            peer->send(request + request + request);
+        peers.clear();
+        go.set_value();
+    }
+    run([&]() -> asio::awaitable<void> {
+        auto reply = co_await client_->call(Method::ping, "{}", {}, in_ms(5000));
+        EXPECT_TRUE(reply.has_value());
     });
 }
 
