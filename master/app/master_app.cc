@@ -106,6 +106,7 @@ Result<void> run_master(const MasterConfig& config) {
         system_tables.get()};
     services.light = &light;
     services.copies = &copies;
+    services.registrar = &nodes;
     services.limits.copies_wait = retries.copies_wait;
     services.limits.statement_timeout = config.statement_timeout;
     services.limits.compress_timeout = config.compress_timeout;

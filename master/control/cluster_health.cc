@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "common/rpc/messages/replica_messages.h"
 
@@ -75,6 +76,7 @@ std::string hindrances(const TableMeta& table, std::size_t number, const std::ve
 
 struct Held {
     std::size_t led = 0, copies = 0, out_of_sync = 0, leaving = 0;
+    bool is_nothing() const { return led + copies + leaving == 0; }
 };
 
 struct Survey {
@@ -166,7 +168,12 @@ struct Survey {
     }
 };
 
-std::string sentence(const Survey& survey, std::size_t away, const CopyProgress& progress) {
+// Not of use to the cluster now.
+struct Absent {
+    std::size_t away = 0, unheard = 0;
+};
+
+std::string sentence(const Survey& survey, const Absent& absent, const CopyProgress& progress) {
     std::string text;
     const auto add = [&](std::size_t count, const char* one, const char* many) {
         if (count != 0) text += (text.empty() ? "" : "; ") + count_of(count, one, many);
@@ -186,8 +193,26 @@ std::string sentence(const Survey& survey, std::size_t away, const CopyProgress&
     if (const auto files = progress.files_text(); !files.empty())
         text += (text.empty() ? "" : "; ") + ("catching up, " + files);
     add(survey.damaged, "copy is in trouble", "copies are in trouble");
-    add(away, "slave is away", "slaves are away");
+    add(absent.away, "slave is away", "slaves are away");
+    add(absent.unheard, "slave of slave.nodes has not been heard of",
+        "slaves of slave.nodes have not been heard of");
     return text.empty() ? "all partitions are served, with all their copies" : text;
+}
+
+HealthLine line_of(const NodeView& node, const Held& held, const CopyProgress& progress,
+                   const ConfiguredSlaves& configured) {
+    auto detail = "leads " + count_of(held.led, "partition", "partitions") + ", holds " +
+                  count_of(held.copies, "copy", "copies");
+    if (held.out_of_sync != 0) detail += ", " + std::to_string(held.out_of_sync) + " not in sync";
+    if (held.leaving != 0) detail += ", is to lose " + std::to_string(held.leaving);
+    if (const auto reads = progress.follower_reads(node.id); reads != 0)
+        detail += ", has answered " + std::to_string(reads) + (reads == 1 ? " read" : " reads") +
+                  " of partitions that others lead";
+    if (node.silent_for) detail += ", last answer " + std::to_string(node.silent_for->count()) + " ms ago";
+    if (!node.is_told_all && node.state == State::live) detail += ", is being told its assignments";
+    const auto why = configured.unusable.find(node.address);
+    if (node.state != State::live && why != configured.unusable.end()) detail += "; " + why->second;
+    return {"slave", node.address, state_name(node.state), std::move(detail)};
 }
 
 }  // namespace
@@ -201,7 +226,7 @@ std::string missing_copies(const PartitionPlacement& placement, const std::vecto
 }
 
 std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::vector<NodeView>& nodes,
-                                       const CopyProgress& progress) {
+                                       const CopyProgress& progress, const ConfiguredSlaves& configured) {
     Survey survey;
     for (const auto& table : catalog.list()) {
         const auto placement = catalog.placement(table->id);
@@ -209,33 +234,39 @@ std::vector<HealthLine> cluster_health(const CatalogCache& catalog, const std::v
         for (std::size_t i = 0; i < placement->partitions.size(); ++i)
             survey.add(*table, i, placement->partitions[i], nodes, progress);
     }
-    std::size_t away = 0;
+    const auto is_configured = [&configured](const std::string& address) {
+        const auto& all = configured.addresses;
+        return all.empty() || std::find(all.begin(), all.end(), address) != all.end();
+    };
+    Absent absent;
+    std::set<std::string> heard_of;
     std::vector<HealthLine> lines(1);
     for (const auto& node : nodes) {
         const auto& held = survey.held[node.id];
-        if (node.state == State::dead) ++away;
-        auto detail = "leads " + count_of(held.led, "partition", "partitions") + ", holds " +
-                      count_of(held.copies, "copy", "copies");
-        if (held.out_of_sync != 0) detail += ", " + std::to_string(held.out_of_sync) + " not in sync";
-        if (held.leaving != 0) detail += ", is to lose " + std::to_string(held.leaving);
-        if (const auto reads = progress.follower_reads(node.id); reads != 0)
-            detail += ", has answered " + std::to_string(reads) + (reads == 1 ? " read" : " reads") +
-                      " of partitions that others lead";
-        if (node.silent_for)
-            detail += ", last answer " + std::to_string(node.silent_for->count()) + " ms ago";
-        if (!node.is_told_all && node.state == State::live) detail += ", is being told its assignments";
-        lines.push_back({"slave", node.address, state_name(node.state), std::move(detail)});
+        heard_of.insert(node.address);
+        if (held.is_nothing() && !is_configured(node.address)) continue;
+        lines.push_back(line_of(node, held, progress, configured));
+        if (node.state == State::dead) ++absent.away;
     }
+    for (const auto& address : configured.addresses) {
+        if (heard_of.contains(address)) continue;
+        const auto why = configured.unusable.find(address);
+        lines.push_back({"slave", address, state_name(State::unknown),
+                         why == configured.unusable.end() ? "it has not answered yet" : why->second});
+        ++absent.unheard;
+    }
+    const auto slaves = lines.size() - 1;
     const bool bad = survey.without_leader + survey.not_served + survey.read_only > 0;
-    const bool weak = away + survey.short_of_copies + survey.catching_up + survey.damaged > 0;
+    const bool weak =
+        absent.away + absent.unheard + survey.short_of_copies + survey.catching_up + survey.damaged > 0;
     lines.front() = {"cluster", catalog.size() == 0 ? "" : count_of(catalog.size(), "table", "tables"),
                      bad    ? "impaired"
                      : weak ? "weakened"
                             : "well",
-                     sentence(survey, away, progress)};
+                     sentence(survey, absent, progress)};
     for (auto* list : {&survey.headless, &survey.weak})
         for (auto& line : *list)
-            if (lines.size() < 1 + nodes.size() + kPartitionsListed) lines.push_back(std::move(line));
+            if (lines.size() < 1 + slaves + kPartitionsListed) lines.push_back(std::move(line));
     return lines;
 }
 

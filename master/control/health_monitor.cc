@@ -47,9 +47,9 @@ struct HealthMonitor::State {
     asio::awaitable<void> check(SlaveState& known, std::string address) {
         auto greeted = co_await nodes.greet(address, steady_clock::now() + options.ping_timeout);
         if (greeted.has_error()) {
-            nodes.lost(address);
             auto error = greeted.error().to_text();
             error.resize(std::min(error.size(), error.find(" (next try in ")));  // which differs each time
+            nodes.lost(address, error);
             if (known.up.value_or(true) || error != known.last_error)
                 log_warn(kComponent, "slave cannot be used", {{"slave", address}, {"error", error}});
             known.up = false;

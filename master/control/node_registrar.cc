@@ -58,8 +58,10 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
         std::lock_guard lock(mutex_);
         const auto found = present_.find(address);
         if (found != present_.end() && found->second.id == ping->node_id &&
-            found->second.incarnation == ping->incarnation && ping->cluster_id == catalog_.cluster_id())
+            found->second.incarnation == ping->incarnation && ping->cluster_id == catalog_.cluster_id()) {
+            unusable_.erase(address);
             co_return Registered{found->second, ping->version, false};
+        }
     }
     const bool ours = ping->cluster_id == catalog_.cluster_id();
     if (!ours && !ping->cluster_id.empty() && !take_over_)
@@ -102,6 +104,7 @@ asio::awaitable<Result<NodeRegistrar::Registered>> NodeRegistrar::greet(std::str
     log_info(kComponent, "registered",
              {{"slave", address}, {"node", node->id.value}, {"version", ping->version}});
     std::lock_guard lock(mutex_);
+    unusable_.erase(address);
     present_[address] = *node;
     co_return Registered{std::move(*node), ping->version, true};
 }
@@ -177,9 +180,15 @@ bool NodeRegistrar::is_present(const std::string& address) const {
     return present_.contains(address);
 }
 
-void NodeRegistrar::lost(const std::string& address) {
+void NodeRegistrar::lost(const std::string& address, std::string why) {
     std::lock_guard lock(mutex_);
     present_.erase(address);
+    unusable_[address] = std::move(why);
+}
+
+std::map<std::string, std::string> NodeRegistrar::unusable() const {
+    std::lock_guard lock(mutex_);
+    return unusable_;
 }
 
 }  // namespace dl::master

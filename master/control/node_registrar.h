@@ -44,8 +44,10 @@ class NodeRegistrar {
     // The tables on the slave at `address`.
     boost::asio::awaitable<Result<std::vector<HeldTable>>> inventory(std::string address,
                                                                      rpc::Deadline deadline);
-    // The slave at `address` does not answer any more.
-    void lost(const std::string& address);
+    // The slave at `address` cannot be used: it does not answer any more, or is not ours.
+    void lost(const std::string& address, std::string why);
+    // Of slave.nodes, by address: those that cannot be used, and why.
+    std::map<std::string, std::string> unusable() const;
 
   private:
     // `answered`: there is a slave, ours or not.
@@ -61,6 +63,7 @@ class NodeRegistrar {
     const bool take_over_;
     mutable std::mutex mutex_;
     std::map<std::string, Node, std::less<>> present_;  // by address: who answered there last
+    std::map<std::string, std::string> unusable_;       // by address: why
 };
 
 }  // namespace dl::master

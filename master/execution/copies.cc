@@ -58,7 +58,9 @@ CommandRun run(Services& services, CommandContext& context, SetCopies command) {
 CommandRun run(Services& services, CommandContext& context, ClusterStatus) {
     const auto nodes = known_nodes(services);
     const auto progress = co_await ask_progress(services, nodes, context.deadline);
-    const auto health = cluster_health(services.catalog.tables(), nodes, progress);
+    ConfiguredSlaves configured{services.routes.slaves().nodes(), {}};
+    if (services.registrar != nullptr) configured.unusable = services.registrar->unusable();
+    const auto health = cluster_health(services.catalog.tables(), nodes, progress, configured);
     ListedTexts listed{{"what", "name", "state", "detail"}, {}};
     for (const auto& line : health)
         listed.rows.push_back({line.what, line.name, line.state, line.detail});

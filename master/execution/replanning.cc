@@ -53,7 +53,10 @@ asio::awaitable<bool> Replanning::goes_on(const Error& error) {
 
 Error Replanning::told(Error error) {
     if (error.code != ErrorCode::not_leader) return error;
-    return make_error(ErrorCode::unavailable, error.message + "; repeat the query");
+    return make_error(ErrorCode::unavailable,
+                      "another slave is about to lead a partition of the query, which takes longer than it "
+                      "should (" +
+                          error.message + "); repeat the query");
 }
 
 bool Replanning::lacks_leader() const {

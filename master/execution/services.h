@@ -9,6 +9,7 @@
 #include "common/net/byte_budget.h"
 #include "master/catalog/catalog.h"
 #include "master/control/copy_control.h"
+#include "master/control/node_registrar.h"
 #include "master/control/refill_orders.h"
 #include "master/control/table_manager.h"
 #include "master/execution/light_lanes.h"
@@ -50,6 +51,7 @@ struct Services {
     const SystemTables* system_tables = nullptr;
     LightLanes* light = nullptr;          // none: light statements wait as others do
     const CopyControl* copies = nullptr;  // none: no slave is asked how it is
+    const NodeRegistrar* registrar = nullptr;
     std::shared_ptr<RefillOrders> refills = std::make_shared<RefillOrders>();
 };
 

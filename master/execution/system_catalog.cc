@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/duck/parquet_file.h"
 #include "master/execution/create_statement.h"
@@ -214,16 +215,26 @@ SystemTable partitions(const RouteTable& routes) {
 SystemTable nodes(const RouteTable& routes) {
     Json rows = Json::array();
     std::map<NodeId, std::uint64_t> led;
-    for (const auto& table : routes.catalog().list())
-        if (const auto placement = routes.catalog().placement(table->id))
-            for (const auto& one : placement->partitions)
-                ++led[one.leader];
+    std::set<NodeId> holding;
+    for (const auto& table : routes.catalog().list()) {
+        const auto placement = routes.catalog().placement(table->id);
+        if (placement == nullptr) continue;
+        for (const auto& one : placement->partitions) {
+            ++led[one.leader];
+            holding.insert(one.replicas.begin(), one.replicas.end());
+            holding.insert(one.removing.begin(), one.removing.end());
+            holding.insert(one.leader);
+        }
+    }
     const auto known = routes.catalog().nodes();
-    for (const auto& [id, node] : *known)
+    for (const auto& [id, node] : *known) {
+        // One that was taken out.
+        if (!holding.contains(id) && routes.slaves().client(node.address).has_error()) continue;
         rows.push_back({{"node", id.value},
                         {"address", node.address},
                         {"reachable", !node.displaced && is_reachable(routes, node.address)},
                         {"partitions_led", led[id]}});
+    }
     return made_of(
         {{"node", "BIGINT"}, {"address", "VARCHAR"}, {"reachable", "BOOLEAN"}, {"partitions_led", "BIGINT"}},
         rows);

@@ -29,6 +29,19 @@ bool has_copies(const TablePlacement& placement) {
     return std::any_of(placement.partitions.begin(), placement.partitions.end(), rpc::is_assigned);
 }
 
+std::string TableRoutes::needed_slaves(const PartitionPlacement& placed) const {
+    auto needed = placed.in_sync;
+    needed.insert(needed.end(), placed.eligible.begin(), placed.eligible.end());
+    if (needed.empty()) needed.push_back(placed.last_leader);
+    std::string list;
+    for (const auto id : needed) {
+        const auto found = nodes_->find(id);
+        list += (list.empty() ? "" : ", ") +
+                (found == nodes_->end() ? "node " + std::to_string(id.value) : found->second.address);
+    }
+    return list;
+}
+
 Result<TableRoutes::Leader> TableRoutes::leader(PartitionId partition) const {
     const auto what = [&] {
         return "partition " + std::to_string(partition.value) + " of table '" + table_ + "'";
@@ -37,7 +50,10 @@ Result<TableRoutes::Leader> TableRoutes::leader(PartitionId partition) const {
         return make_error(ErrorCode::table_not_found, "table '" + table_ + "' was dropped meanwhile");
     DL_CHECK(partition.value < placement_->partitions.size(), "every partition of a table has a placement");
     const auto& placed = placement_->partitions[partition.value];
-    if (placed.leader == NodeId{}) return make_error(ErrorCode::unavailable, what() + " is on no slave");
+    if (placed.leader == NodeId{})
+        return make_error(ErrorCode::unavailable, what() + " has no leader: " + needed_slaves(placed) +
+                                                      " had all its rows when last heard of; one of these "
+                                                      "must be running (cluster_status says more)");
     const auto found = nodes_->find(placed.leader);
     if (found == nodes_->end())
         return make_error(ErrorCode::corrupt_data,

@@ -45,6 +45,8 @@ class TableRoutes {
         LeaderEpoch epoch;
     };
     Result<Leader> leader(PartitionId partition) const;
+    // One of which leads the partition again when it is there.
+    std::string needed_slaves(const PartitionPlacement& placed) const;
 
     std::string table_;
     PlacementPtr placement_;

@@ -89,7 +89,7 @@ std::string hint_at(const Tokens& tokens, std::size_t at) {
         return "limit 5 by x is qualify row_number() over (partition by x order by ...) <= 5 here";
     if (tokens.is(at, "format") && at > 0 && tokens.ends_behind(at + 1))
         return "the form of rows is none of the statement's: --format json of the client, \\format at its "
-               "prompt, options.format on the wire";
+               "prompt";
     if (tokens.is(at, "settings") && at > 0 && tokens.is(at + 2, "="))
         return "there are no SETTINGS; options (timeout_ms, ...) come with a statement";
     if (tokens.is(at, "regexp") || tokens.is(at, "rlike"))

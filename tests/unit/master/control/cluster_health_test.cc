@@ -122,5 +122,35 @@ TEST_F(ClusterHealthTest, SaysWhatASlaveSaysOfItsCopy) {
         << lines[4].detail;
 }
 
+TEST_F(ClusterHealthTest, NamesConfiguredSlavesThatWereNeverHeardOf) {
+    put({both()});
+    const std::vector<NodeView> nodes{{kA, "a:1", NodeView::State::live, {}, true},
+                                      {kB, "b:1", NodeView::State::dead, {}, true}};
+    const auto lines = cluster_health(
+        catalog_, nodes, {},
+        {{"a:1", "b:1", "c:1", "d:1"}, {{"b:1", "it refuses"}, {"d:1", "of another cluster"}}});
+    ASSERT_EQ(lines.size(), 5u);
+    EXPECT_EQ(lines[0].state, "weakened");
+    EXPECT_EQ(lines[0].detail, "1 slave is away; 2 slaves of slave.nodes have not been heard of");
+    EXPECT_EQ(lines[2].detail, "leads 0 partitions, holds 1 copy; it refuses");
+    EXPECT_EQ(lines[3].name, "c:1");
+    EXPECT_EQ(lines[3].state, "not heard yet");
+    EXPECT_EQ(lines[3].detail, "it has not answered yet");
+    EXPECT_EQ(lines[4].detail, "of another cluster");
+}
+
+TEST_F(ClusterHealthTest, LeavesOutWhoWasTakenOutAndHoldsNothing) {
+    put({placed_on(kA)}, 1);
+    const std::vector<NodeView> nodes{{kA, "a:1", NodeView::State::live, {}, true},
+                                      {kB, "b:1", NodeView::State::dead, {}, true}};
+    auto lines = cluster_health(catalog_, nodes, {}, {{"a:1"}, {}});
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_EQ(lines[0].state, "well");
+    put({placed_on(kB)}, 1);
+    lines = cluster_health(catalog_, nodes, {}, {{"a:1"}, {}});
+    ASSERT_EQ(lines.size(), 4u) << "what it holds is missed";
+    EXPECT_EQ(lines[2].state, "away");
+}
+
 }  // namespace
 }  // namespace dl::master

@@ -228,6 +228,19 @@ TEST_F(CopiesRoutingTest, AnErrorThatIsNoMatterOfLeadersIsTold) {
     EXPECT_EQ(unknown[0].error->code, ErrorCode::unknown_outcome);
 }
 
+TEST_F(CopiesRoutingTest, APartitionWithoutALeaderNamesWhoIsNeeded) {
+    place({kA, kB});
+    placed_.leader = NodeId{};
+    placed_.in_sync = {};
+    placed_.eligible = {kB};
+    put();
+    const auto led = routes_.of(*table_).leader_address(PartitionId{0});
+    ASSERT_FALSE(led);
+    EXPECT_EQ(led.error().to_text(),
+              "UNAVAILABLE: partition 0 of table 't' has no leader: b:1 had all its rows when last heard of; "
+              "one of these must be running (cluster_status says more)");
+}
+
 TEST_F(CopiesRoutingTest, NobodyIsWaitedForForever) {
     place({kA, kB});
     lead(NodeId{});
