@@ -14,6 +14,7 @@ namespace datalake::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Answers every statement with two rows, {"n": number of the statement, "k": 1} and {..., "k": 2}; a delete
 // or insert with its meta, `alter` with its success alone.
@@ -34,6 +35,10 @@ class ShellResults : public testing::Test {
                   } else if (is("show_table")) {
                       peer.frame(R"(["a","b"])");
                       continue;
+                  } else if (is("stream_read")) {
+                      for (const char* id : {"1", "2"})
+                          peer.frame(std::string(R"({"table_name":"t","offset":)") + id + "}");
+                      if (is("\"meta\":true")) peer.frame(R"({"meta":{"next":{"0":3},"table_id":"a"}})");
                   } else if (!is("alter")) {
                       peer.frame(text + ",\"k\":1}");
                       peer.frame(text + ",\"k\":2}");
@@ -90,6 +95,21 @@ TEST_F(ShellResults, RowsAreOneResult) {
     EXPECT_THAT(run({"alter table t set copies = 2"}, OutputFormat::table), HasSubstr("OK ("));
     EXPECT_THAT(run({R"({"sql":"delete from t","options":{"meta":true}})"}), HasSubstr("offsets,rows\n"))
         << "the meta as it came";
+}
+
+// What options.meta asks for is no record, whatever the rows are printed as.
+TEST_F(ShellResults, TheMetaOfAReadIsNoRow) {
+    const char* read = R"({"stream_read":{"table_name":"t"},"options":{"format":"json","meta":true}})";
+    const std::string meta = "{\"meta\":{\"next\":{\"0\":3},\"table_id\":\"a\"}}\n";
+    EXPECT_EQ(run({read}, OutputFormat::ndjson),
+              "{\"table_name\":\"t\",\"offset\":1}\n{\"table_name\":\"t\",\"offset\":2}\n" + meta);
+    EXPECT_EQ(run({read}, OutputFormat::csv), "table_name,offset\nt,1\nt,2\n");
+    EXPECT_EQ(errors, meta) << "no line of a CSV";
+    EXPECT_THAT(run({read}, OutputFormat::json), Not(HasSubstr("meta")));
+    EXPECT_EQ(errors, meta);
+    const auto table = run({read}, OutputFormat::table);
+    EXPECT_THAT(table, HasSubstr("(2 rows, "));
+    EXPECT_THAT(table, testing::EndsWith(")\n" + meta));
 }
 
 // The last statement that gave rows is the one that is saved, whatever it is.
