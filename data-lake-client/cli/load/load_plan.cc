@@ -317,7 +317,11 @@ Result<void> Loader::create_table(Client& client, LoadResult& result) {
 Result<void> Loader::describe_table(Client& client) {
     if (!options_.types.empty()) return wrong("--types goes with --create; the table has its types");
     auto table = client.describe(options_.table);
-    if (!table.ok()) return table.error();
+    if (!table.ok()) {
+        const auto& error = table.error();
+        if (error.code() != ErrorCode::table_not_found) return error;
+        return Error(error.code(), error.message() + "; --create makes it, with types from the files");
+    }
     if (table->key.empty()) return wrong(table->name + " is a view; rows are loaded into tables");
     if (!row_number_ && !key_.empty() && table->key != key_)
         return wrong("the key of table " + table->name + " is " + table->key + ", not " + options_.key);

@@ -139,6 +139,8 @@ class FakeTable {
                 asked = *request;
                 peer.frame("{\"last\":" + last_key + "}");
                 peer.done();
+            } else if (request->find("desc nowhere") != std::string::npos) {
+                peer.error("TABLE_NOT_FOUND: table 'nowhere' does not exist; show_table lists the tables");
             } else if (request->find("desc") != std::string::npos) {
                 peer.coded(-3,
                            R"({"id":"{\"datatype\":\"long\",\"column_config\":\"PRIMARY_KEY\"}",)"
@@ -385,6 +387,9 @@ TEST_F(Loading, RefusesWhatCannotWork) {
         options.table = "t-1";
         EXPECT_NE(run(options).find("table name \"t-1\""), std::string::npos) << run(options);
     }
+    EXPECT_EQ(run({.files = {file("j.csv", "id\n1\n")}, .table = "nowhere"}),
+              "table 'nowhere' does not exist; show_table lists the tables; --create makes it, with types "
+              "from the files");
     LoadOptions exact{.files = {file("k.csv", "id,a,b\n1,12.50,1.10\n2,7.25,2.20\n")},
                       .table = "t",
                       .key = "id",
