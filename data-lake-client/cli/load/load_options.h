@@ -44,8 +44,9 @@ struct LoadOptions {
     // The number of the first row when the key is the row number. Absent: 1, and a table with rows that have
     // such keys is refused.
     std::optional<std::uint64_t> row_number_from;
-    bool create = false;           // makes the table, types from the files
-    std::uint32_t partitions = 4;  // of a created table
+    bool create = false;                  // makes the table, types from the files
+    std::uint32_t partitions = 4;         // of a created table
+    std::optional<std::uint32_t> copies;  // of each of its partitions, in all; absent: one
     std::uint32_t batch_rows = 20'000;
     // 0: two when the key is the row number. Otherwise one, so that of several rows with the same key the
     // last one of the file is the one that stays.

@@ -305,7 +305,8 @@ Result<void> Loader::create_table(Client& client, LoadResult& result) {
     TableSpec spec{.name = options_.table,
                    .columns = {},
                    .key = row_number_ ? row_number_column_ : key_,
-                   .partitions = options_.partitions};
+                   .partitions = options_.partitions,
+                   .copies = options_.copies.value_or(1)};
     if (row_number_) spec.columns.emplace_back(row_number_column_, "long");
     for (std::size_t i = 0; i < columns_.size(); ++i)
         spec.columns.emplace_back(columns_.name(i), types_[i]);
@@ -316,6 +317,9 @@ Result<void> Loader::create_table(Client& client, LoadResult& result) {
 
 Result<void> Loader::describe_table(Client& client) {
     if (!options_.types.empty()) return wrong("--types goes with --create; the table has its types");
+    if (options_.copies)
+        return wrong("--copies goes with --create; alter table " + options_.table +
+                     " set copies = N changes those of a table");
     auto table = client.describe(options_.table);
     if (!table.ok()) {
         const auto& error = table.error();

@@ -236,6 +236,24 @@ TEST_F(Loading, RowNumberKeyCreatesAndUsesTwoConnections) {
     EXPECT_EQ(server.connections(), 2);
 }
 
+// As `alter table t set copies` counts them: all of them.
+TEST_F(Loading, CopiesOfACreatedTable) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    LoadOptions options{.files = {file("t.csv", "id,age\n1,7\n")}, .table = "t", .key = "id", .create = true};
+    ASSERT_TRUE(set_load_option(options, "copies", "3").ok());
+    LoadResult result;
+    auto done = Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {});
+    ASSERT_TRUE(done.ok()) << done.error().to_text();
+    EXPECT_NE(table.created.find("\"replica_number\":3"), std::string::npos) << table.created;
+    for (const char* copies : {"0", "6", "all"})
+        EXPECT_FALSE(set_load_option(options, "copies", copies).ok()) << copies;
+    options.create = false;
+    done = Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {});
+    ASSERT_FALSE(done.ok()) << "the table has its own";
+    EXPECT_NE(done.error().message().find("alter table t set copies = N"), std::string::npos);
+}
+
 // Rows of an earlier file are not replaced because the rows of this one are numbered alike.
 TEST_F(Loading, RowNumbersDoNotReplaceRowsByChance) {
     FakeTable table;
