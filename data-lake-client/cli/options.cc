@@ -1,12 +1,22 @@
 #include "data-lake-client/cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <sstream>
 
 #include "data-lake-client/cli/load/load_settings.h"
 
 namespace datalake::cli {
+
+TimeLimit time_limit(double seconds) {
+    constexpr std::int64_t kMsMax = 86'400'000;
+    constexpr std::chrono::milliseconds kLonger{5'000};
+    if (seconds <= 0) return {kMsMax, std::chrono::milliseconds(0)};
+    const auto ms = std::clamp(static_cast<std::int64_t>(std::min(seconds, kTimeLimitSecondsMax) * 1000),
+                               std::int64_t{1}, kMsMax);
+    return {ms, std::chrono::milliseconds(ms) + kLonger};
+}
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     ParsedCommandLine parsed;
@@ -26,10 +36,12 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     app.add_option("--format", format, "how results are printed: table, json, csv, ndjson or vertical")
         ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical", "tsv", "jsonl", "parquet"}))
         ->capture_default_str();
-    app.add_option("--timeout", line.timeout_seconds,
-                   "longest wait in seconds for an answer; 0 waits for ever")
-        ->check(CLI::Range(0.0, 1e6))
-        ->capture_default_str();
+    double timeout_seconds = 0;
+    app.add_option("--timeout", timeout_seconds,
+                   "seconds that a statement may take, sent as its timeout_ms; 0: a day, the most there is. "
+                   "Without it the time is the server's (60 s) and an answer is waited for 90 s")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.0, kTimeLimitSecondsMax).description(""));
     bool no_header = false;
     app.add_flag("--no-header,!--header", no_header, "tables and CSV without column names");
     app.add_flag("-q,--quiet", line.quiet, "results only: no OK, row counts and times");
@@ -73,6 +85,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (!line.address.empty() && line.address.find_first_not_of("0123456789") == std::string::npos)
         line.address.insert(0, "127.0.0.1:");
     line.header = !no_header;
+    if (app.count("--timeout") > 0) line.timeout_seconds = timeout_seconds;
     const auto refuse = [&](std::string text) {
         parsed.exit_code = kExitUsage;
         parsed.text = std::move(text) + "\nRun with --help for more information.\n";

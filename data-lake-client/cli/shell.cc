@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 #include "common/base/ascii.h"
@@ -64,6 +65,8 @@ Shell::Shell(Client& client, Options client_options, const CommandLine& command_
       interrupts_(interrupts),
       output_(stdout),
       runner_(client, settings_, output_) {
+    if (command_line.timeout_seconds)
+        settings_.timeout_ms = time_limit(*command_line.timeout_seconds).statement_ms;
     settings_.format = command_line.format;
     settings_.quiet = command_line.quiet;
     settings_.style.header = command_line.header;
@@ -279,6 +282,8 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         if (!on.ok()) return on.error();
         settings_.timing = *on;
         output_.write(settings_.timing ? "Timing is on.\n" : "Timing is off.\n");
+    } else if (command.name == "timeout") {
+        if (auto limited = limit_time(words); !limited.ok()) return limited.error();
     } else if (command.name == "x") {
         const bool now = settings_.format == OutputFormat::vertical;
         const auto on = switched("x", words, now);
@@ -306,6 +311,25 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         if (auto loaded = load(command); !loaded.ok()) return loaded.error();
     }
     return Next::go_on;
+}
+
+Result<void> Shell::limit_time(const std::vector<std::string>& words) {
+    if (!words.empty()) {
+        double seconds = -1;
+        const auto& text = words[0];
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+        if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0) ||
+            seconds > kTimeLimitSecondsMax)
+            return usage_error("timeout", "it is a number of seconds from 0 to 86400, not " + text);
+        const auto limit = time_limit(seconds);
+        settings_.timeout_ms = limit.statement_ms;
+        client_options_.timeout = limit.wait;
+        client_.set_timeout(limit.wait);
+    }
+    output_.write(settings_.timeout_ms ? fmt::format("A statement may take {:g} s.\n",
+                                                     static_cast<double>(*settings_.timeout_ms) / 1000)
+                                       : "A statement may take as long as the server allows.\n");
+    return {};
 }
 
 Result<void> Shell::print_names(const std::string& pattern) {

@@ -44,6 +44,8 @@ class Shell {
     Result<void> include(const std::string& file);
     // \o: where results go; empty: the standard output.
     Result<void> redirect(const std::string& file);
+    // \timeout
+    Result<void> limit_time(const std::vector<std::string>& words);
     Result<void> tail(const Command& command);
     Result<void> load(const Command& command);
     Result<void> load(const LoadOptions& options);
@@ -52,7 +54,7 @@ class Shell {
     void forget_names();
 
     Client& client_;
-    const Options client_options_;
+    Options client_options_;
     const CommandLine command_line_;
     Interrupts& interrupts_;
     Output output_;

@@ -18,7 +18,8 @@ struct PrintSettings {
     WriterStyle style;
     bool quiet = false;  // no OK and no row counts
     bool timing = true;
-    bool progress = false;  // long statements draw how far they are; stderr is a terminal
+    std::optional<std::int64_t> timeout_ms;  // of statements that name none
+    bool progress = false;                   // long statements draw how far they are; stderr is a terminal
 };
 
 // A query or a read: whatever becomes of it, nothing was changed.

@@ -56,6 +56,9 @@ TEST(CommandLine, OptionsAndExitCodes) {
     const char* none[] = {"data-lake-client"};
     EXPECT_EQ(parse_command_line(1, none).command_line.address, "127.0.0.1:7853");
     EXPECT_TRUE(parse_command_line(1, none).command_line.header);
+    EXPECT_FALSE(parse_command_line(1, none).command_line.timeout_seconds);
+    const char* timeout[] = {"data-lake-client", "--timeout", "90"};
+    EXPECT_EQ(parse_command_line(3, timeout).command_line.timeout_seconds, 90);
     const char* bad[] = {"data-lake-client", "--format", "xml"};
     EXPECT_EQ(parse_command_line(3, bad).exit_code, kExitUsage);
     const char* unknown[] = {"data-lake-client", "--tabel"};
@@ -182,7 +185,7 @@ TEST_F(Completion, OffersWhatFits) {
     EXPECT_EQ(offers("SELECT em", "SELECT em from users"), (Texts{"email"}));
     EXPECT_EQ(offers("select em"), Texts{});
     EXPECT_EQ(offers("sele"), (Texts{"select"}));
-    EXPECT_EQ(offers("\\t"), (Texts{"\\tail", "\\timing"}));
+    EXPECT_EQ(offers("\\t"), (Texts{"\\tail", "\\timeout", "\\timing"}));
     EXPECT_EQ(offers("\\d fl"), (Texts{"flights"}));
     EXPECT_EQ(offers("\\format n"), (Texts{"ndjson"}));
     EXPECT_EQ(Completer::common_prefix({"user_events", "users"}), "user");
