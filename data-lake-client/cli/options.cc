@@ -69,7 +69,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                                ->type_name(std::string(setting.argument))
                                ->allow_extra_args(false)
                                ->group("Loading");
-            if (setting.name != "null" && setting.name != "types") option->expected(1);
+            if (setting.name != "null" && setting.name != "types" && setting.name != "true" &&
+                setting.name != "false")
+                option->expected(1);
         }
     }
     app.set_version_flag("-V,--version,-v", std::string("data-lake-client ") + DL_VERSION);

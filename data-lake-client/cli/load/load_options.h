@@ -16,9 +16,12 @@ enum class FileFormat : std::uint8_t { csv, tsv, json, parquet };
 // How values are written in CSV and JSON files.
 struct TextOptions {
     char decimal_separator = '.';
-    char thousands = '\0';                            // none
-    std::string date_format;                          // of time_format.h; empty: ISO 8601
-    std::string timestamp_format;                     // the same
+    char thousands = '\0';         // none
+    std::string date_format;       // of time_format.h; empty: ISO 8601
+    std::string timestamp_format;  // the same
+    // Texts that are booleans, besides true and false.
+    std::vector<std::string> true_texts;
+    std::vector<std::string> false_texts;
     std::optional<dl::TimestampUnit> timestamp_unit;  // what numbers in timestamp columns count since 1970
 };
 

@@ -45,6 +45,8 @@ constexpr std::array kSettings = {
                 "like, \\N for NULL, no quotes"},
     LoadSetting{"null", "TEXT",
                 "an unquoted field of CSV that is NULL (nothing); may be given several times"},
+    LoadSetting{"true", "TEXT", "a text that is true in a boolean column; may be given several times"},
+    LoadSetting{"false", "TEXT", "the same for false"},
     LoadSetting{"skip", "N", "lines of CSV in front of the column names"},
     LoadSetting{"comment", "CHAR", "lines of CSV that begin with it are left out"},
     LoadSetting{"pad", "", "CSV rows with too few fields: NULL for the rest, instead of refusing them"},
@@ -159,6 +161,15 @@ Result<void> set_text_option(LoadOptions& options, std::string_view name, const 
                              bool& known) {
     auto& text = options.text;
     if (name == "decimal-separator") return read_character(name, value, text.decimal_separator);
+    if (name == "true" || name == "false") {
+        auto& texts = name == "true" ? text.true_texts : text.false_texts;
+        const auto& others = name == "true" ? text.false_texts : text.true_texts;
+        const auto opposite = name == "true" ? "false" : "true";
+        if (value == opposite || std::find(others.begin(), others.end(), value) != others.end())
+            return Error(ErrorCode::invalid_argument, "'" + value + "' cannot be both true and false");
+        texts.push_back(value);
+        return {};
+    }
     if (name == "thousands") return read_character(name, value, text.thousands);
     if (name == "dateformat" || name == "timestampformat") {
         if (!is_time_format(value))

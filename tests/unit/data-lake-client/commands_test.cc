@@ -59,6 +59,14 @@ TEST(CommandLine, OptionsAndExitCodes) {
     EXPECT_FALSE(parse_command_line(1, none).command_line.timeout_seconds);
     const char* timeout[] = {"data-lake-client", "--timeout", "90"};
     EXPECT_EQ(parse_command_line(3, timeout).command_line.timeout_seconds, 90);
+    const char* words[] = {"data-lake-client", "--load", "x",       "--table", "t", "--true", "yes",
+                           "--true",           "Y",      "--false", ""};
+    EXPECT_EQ(parse_command_line(11, words).command_line.load.text.true_texts,
+              (std::vector<std::string>{"yes", "Y"}));
+    EXPECT_EQ(parse_command_line(11, words).command_line.load.text.false_texts,
+              (std::vector<std::string>{""}));
+    const char* both[] = {"data-lake-client", "--load", "x", "--table", "t", "--true", "1", "--false", "1"};
+    EXPECT_EQ(parse_command_line(9, both).exit_code, kExitUsage);
     const char* bad[] = {"data-lake-client", "--format", "xml"};
     EXPECT_EQ(parse_command_line(3, bad).exit_code, kExitUsage);
     const char* unknown[] = {"data-lake-client", "--tabel"};
