@@ -33,9 +33,13 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         ->allow_extra_args(false);
     app.add_option("-f,--file", line.file, "run the statements of FILE and exit; - is the standard input")
         ->type_name("FILE");
-    app.add_option("--format", format, "how results are printed: table, json, csv, ndjson or vertical")
-        ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical", "tsv", "jsonl", "parquet"}))
-        ->capture_default_str();
+    app.add_option(
+           "--format", format,
+           "how results are printed: table (so by default), json, csv, ndjson or vertical; with --load what "
+           "the files are, when their names do not say: csv, tsv, json, ndjson, jsonl or parquet")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical", "tsv", "jsonl", "parquet"})
+                    .description(""));
     double timeout_seconds = 0;
     app.add_option("--timeout", timeout_seconds,
                    "seconds that a statement may take, sent as its timeout_ms; 0: a day, the most there is. "
@@ -51,8 +55,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     app.add_option(
            "--load", load_files,
            "load a CSV, JSON or Parquet FILE (a path, a pattern, a directory, - for the standard input) "
-           "and exit; may be given several times. --format csv, tsv, json or parquet says what it is "
-           "when its name does not; with --no-header the fields of CSV are columns by position")
+           "and exit; may be given several times. With --no-header the fields of CSV are columns by position")
         ->type_name("FILE")
         ->allow_extra_args(false)
         ->group("Loading");
@@ -107,7 +110,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (load.files.empty()) {
         if (any_setting) refuse("the options of loading go with --load");
         const auto known = output_format_from_name(format);
-        if (!known) refuse("--format " + format + " goes with --load");
+        if (!known)
+            refuse("--format " + format +
+                   " goes with --load; results are printed as table, json, csv, ndjson or vertical");
         line.format = known.value_or(OutputFormat::table);
     } else {
         load.csv.header = !no_header;

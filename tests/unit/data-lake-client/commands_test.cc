@@ -77,6 +77,21 @@ TEST(CommandLine, OptionsAndExitCodes) {
     EXPECT_EQ(parse_command_line(2, version).exit_code, kExitOk);
 }
 
+// What prints results and what reads files is told apart.
+TEST(CommandLine, TheFormatsOfResultsAndOfFiles) {
+    const char* help[] = {"data-lake-client", "--help"};
+    const auto text = parse_command_line(2, help).text;
+    EXPECT_EQ(text.find("{table"), std::string::npos) << text;
+    const auto results = text.find("--format FORMAT"), files = text.find("with --load", results);
+    ASSERT_NE(files, std::string::npos) << text;
+    const auto parquet = text.find("parquet", results);
+    EXPECT_GT(parquet, files) << text;
+    const char* parquet_results[] = {"data-lake-client", "--format", "parquet", "-c", "select 1"};
+    const auto refused = parse_command_line(5, parquet_results);
+    EXPECT_EQ(refused.exit_code, kExitUsage);
+    EXPECT_NE(refused.text.find("table, json, csv, ndjson or vertical"), std::string::npos);
+}
+
 TEST(Shell, ErrorsSayWhatToDo) {
     const auto refused =
         error_text(Error(ErrorCode::connect_failed, "cannot connect to h:1: Connection refused"), "h:1");
