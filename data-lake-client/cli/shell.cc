@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "common/base/ascii.h"
+#include "common/net/address.h"
 #include "data-lake-client/cli/line_editor.h"
 #include "data-lake-client/src/statement.h"
 
@@ -32,13 +33,32 @@ std::size_t terminal_columns() {
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// 127.x, ::1, localhost, the name of this machine.
+bool is_this_machine(const std::string& host) {
+    char own[256] = {};
+    if (::gethostname(own, sizeof own - 1) == 0 && host == own) return true;
+    return host == "localhost" || host == "::1" || host == "0.0.0.0" || host == "::" ||
+           host.starts_with("127.");
+}
+
+std::string connect_hint(const Error& error, const std::string& address) {
+    const auto parsed = dl::net::parse_address(address, {.port = 7853});
+    const auto host = parsed.has_error() ? address : (*parsed).host;
+    if (error.message().starts_with("cannot resolve "))
+        return "HINT: is the name " + host + " spelled right? An address is host:port\n";
+    if (is_this_machine(host))
+        return "HINT: is the master running at " + address + "? Start it with: cd build/master && ./master\n";
+    return "HINT: is the address spelled right, the master running at " + address +
+           ", and its port open to this machine? One that listens on 127.0.0.1 (master.data.port) takes its "
+           "own machine only\n";
+}
+
 }  // namespace
 
 std::string error_text(const Error& error, const std::string& address, bool only_reads) {
     auto text = "ERROR " + error.to_text() + "\n";
     if (error.code() == ErrorCode::connect_failed) {
-        text +=
-            "HINT: is the master running at " + address + "? Start it with: cd build/master && ./master\n";
+        text += connect_hint(error, address);
     } else if (only_reads) {
         return text;
     } else if (error.outcome() == Outcome::maybe_done) {

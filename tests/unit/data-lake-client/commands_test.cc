@@ -96,7 +96,20 @@ TEST(Shell, ErrorsSayWhatToDo) {
     const auto refused =
         error_text(Error(ErrorCode::connect_failed, "cannot connect to h:1: Connection refused"), "h:1");
     EXPECT_EQ(refused.find("ERROR CONNECT_FAILED: cannot connect"), 0u);
-    EXPECT_NE(refused.find("HINT: is the master running at h:1?"), std::string::npos);
+    const auto hint = [](const char* message, const char* address) {
+        const auto text = error_text(Error(ErrorCode::connect_failed, message), address);
+        return text.substr(text.find("HINT"));
+    };
+    for (const char* address : {"127.0.0.1:7853", "localhost:1", "[::1]:7853", "127.0.1.1"})
+        EXPECT_NE(hint("cannot connect", address).find("Start it with: cd build/master"), std::string::npos)
+            << address;
+    EXPECT_EQ(hint("cannot connect to db.lan:1: Connection refused", "db.lan:1").find("cd build"),
+              std::string::npos);
+    EXPECT_NE(hint("cannot connect to db.lan:1: Connection refused", "db.lan:1")
+                  .find("the master running at db.lan:1"),
+              std::string::npos);
+    EXPECT_EQ(hint("cannot resolve db.lann: Name or service not known", "db.lann:1"),
+              "HINT: is the name db.lann spelled right? An address is host:port\n");
     EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"),
               std::string::npos);
     EXPECT_EQ(error_text(Error(ErrorCode::syntax_error, "x"), "h:1"), "ERROR SYNTAX_ERROR: x\n");
