@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -78,6 +79,42 @@ std::string hint_for(const Statement& statement) {
            "one\n";
 }
 
+std::string missing_end_hint(const Statement& statement, const Error& error) {
+    if (statement.kind != Statement::Kind::sql || error.code() != ErrorCode::syntax_error) return "";
+    // "at position 37 near ..." counts from 1, "(at byte 36)" from 0.
+    const auto number_behind = [&](std::string_view words) -> std::optional<std::size_t> {
+        const auto at = error.message().find(words);
+        if (at == std::string::npos) return std::nullopt;
+        std::size_t number = 0;
+        const auto* begin = error.message().data() + at + words.size();
+        const auto read = std::from_chars(begin, error.message().data() + error.message().size(), number);
+        return read.ec == std::errc() ? std::optional(number) : std::nullopt;
+    };
+    auto at = number_behind("at byte ");
+    if (!at) {
+        at = number_behind("at position ");
+        if (!at || *at == 0) return "";
+        --*at;
+    }
+    const std::string_view text = statement.text;
+    if (*at >= text.size()) return "";
+    const auto line_end = text.substr(0, *at).rfind('\n');
+    if (line_end == std::string_view::npos) return "";
+    const auto word_at = text.find_first_not_of(" \t", line_end + 1);
+    if (word_at == std::string_view::npos || word_at > *at) return "";
+    const auto word = sql_first_word(text.substr(word_at));
+    constexpr std::array<std::string_view, 6> kBegins = {"insert",   "delete",   "create",
+                                                         "truncate", "describe", "compress"};
+    // A statement of several lines has these at the begin of a line, too; but a mistake is not at them then.
+    constexpr std::array<std::string_view, 7> kMayGoOn = {"select", "with", "show_table", "show",
+                                                          "desc",   "drop", "alter"};
+    const auto among = [&](const auto& words) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    };
+    if (!among(kBegins) && (*at != word_at || !among(kMayGoOn))) return "";
+    return "HINT: is a ; missing before the line that begins with " + word + "?\n";
+}
+
 Shell::Shell(Client& client, Options client_options, const CommandLine& command_line, Interrupts& interrupts)
     : client_(client),
       client_options_(client_options),
@@ -123,7 +160,8 @@ Shell::Next Shell::run(const Statement& statement) {
     if (done.ok()) return next;
     output_.flush();
     auto text = error_text(done.error(), client_.address(), only_reads(statement));
-    if (!done.error().is_connection_error()) text += hint_for(statement);
+    if (!done.error().is_connection_error())
+        text += hint_for(statement) + missing_end_hint(statement, done.error());
     std::fwrite(text.data(), 1, text.size(), stderr);
     exit_code_ = done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
     return next;
@@ -216,7 +254,7 @@ int Shell::run_terminal() {
     bool asked = false;  // Ctrl-C at an empty prompt
     for (;;) {
         std::string line;
-        const auto read = editor.read_line(reader.pending() ? "      -> " : "datalake> ", line);
+        const auto read = editor.read_line(std::string(prompt_of(reader)), line);
         if (interrupts_.terminated()) return kExitOk;
         if (read == LineEditor::Read::end) {
             output_.write("\n");

@@ -75,6 +75,9 @@ class Shell {
 // What does what a statement that failed was meant to do; empty for most.
 std::string hint_for(const Statement& statement);
 
+// Of a mistake where another statement seems to begin: two were run as one.
+std::string missing_end_hint(const Statement& statement, const Error& error);
+
 // "ERROR CODE: message", then hints: what a maybe means, what to do when nothing listens.
 // `only_reads`: of a statement that changes nothing.
 std::string error_text(const Error& error, const std::string& address, bool only_reads = false);

@@ -149,6 +149,34 @@ TEST(Shell, NamesTheWayForAnUpdate) {
     EXPECT_EQ(hint_for({Kind::json, R"({"update":1})"}), "");
 }
 
+// The errors of the server, as it words them.
+TEST(Shell, AMissingEndIsSuspected) {
+    using Kind = Statement::Kind;
+    const auto hint = [](const std::string& text, const char* message) {
+        return missing_end_hint({Kind::sql, text}, Error(ErrorCode::syntax_error, message));
+    };
+    EXPECT_EQ(hint("insert into t values (1)\nselect * from t",
+                   "at position 26 near 'select': expected the end of the statement"),
+              "HINT: is a ; missing before the line that begins with select?\n");
+    EXPECT_NE(hint("select 1\nselect 2", "syntax error at or near \"select\" (at byte 9)"), "");
+    EXPECT_NE(
+        hint("select 1 from t\n  insert into t values (1)", "syntax error at or near \"into\" (at byte 25)"),
+        "");
+    EXPECT_NE(hint("create table t(id int primary key)\ninsert into t values (1)",
+                   "at position 36 near 'insert': expected partition.number"),
+              "");
+    EXPECT_EQ(hint("insert into t\nselect a b c from t", "syntax error at or near \"c\" (at byte 25)"), "")
+        << "one statement of two lines";
+    EXPECT_EQ(
+        hint("alter table t\ndrop column a b", "at position 29 near 'b': expected the end of the statement"),
+        "");
+    EXPECT_EQ(hint("select 1 +\n  \nselect", "syntax error (at byte 12)"), "");
+    EXPECT_EQ(hint("select 1 select 2", "syntax error at or near \"select\" (at byte 9)"), "");
+    EXPECT_EQ(hint("select\n1 1 1", "syntax error at or near \"1\" (at byte 11)"), "");
+    EXPECT_EQ(hint("select 1\nselect 2", "syntax error (at byte 999)"), "");
+    EXPECT_EQ(hint("select 1\nselect 2", "no place named"), "");
+}
+
 // What \x and \timing are told is what they are, however often.
 TEST(Shell, SwitchesAreSet) {
     test::FakeServer server([](test::FakePeer& peer, int) { peer.read_frame(); });
