@@ -64,9 +64,8 @@ std::string error_text(const Error& error, const std::string& address, bool only
         return text;
     } else if (error.outcome() == Outcome::maybe_done) {
         text += "HINT: it may have been done\n";
-    } else if (error.outcome() == Outcome::done_in_part) {
-        text += "HINT: it was done in part\n";
     }
+    // What was done in part says itself which.
     return text;
 }
 

@@ -112,6 +112,8 @@ TEST(Shell, ErrorsSayWhatToDo) {
               "HINT: is the name db.lann spelled right? An address is host:port\n");
     EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"),
               std::string::npos);
+    EXPECT_EQ(error_text(Error(ErrorCode::partial, "3 of 9 rows"), "h:1"), "ERROR PARTIAL: 3 of 9 rows\n")
+        << "it says what was done";
     EXPECT_EQ(error_text(Error(ErrorCode::syntax_error, "x"), "h:1"), "ERROR SYNTAX_ERROR: x\n");
     EXPECT_EQ(error_text(Error(ErrorCode::timeout, "x"), "h:1", true), "ERROR TIMEOUT: x\n");
 }
