@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 
 #include "tests/support/cluster_fixture.h"
 
@@ -135,6 +136,27 @@ TEST_F(CliTest, FilesOfTheUserSurviveAFailure) {
     run = run_program(client_ + "--load " + input + " --table nowhere --rejects " + rejects);
     EXPECT_EQ(run.status, 1);
     EXPECT_EQ(text(rejects), "of the last load\n") << "nothing was loaded, nothing was refused";
+}
+
+// The page has every option and every command that the program has.
+TEST_F(CliTest, ThePageHasWhatTheHelpHas) {
+    std::ifstream file(DL_SOURCE_DIR "/docs/client.md");
+    const std::string page(std::istreambuf_iterator<char>(file), {});
+    // Of several names of one thing (`-q,--quiet`) one is enough.
+    const auto missing = [&](const std::string& text, const std::string& pattern) {
+        std::string lines;
+        const std::regex line(pattern), name(R"(--?[A-Za-z-]+|\\[a-z?]+)");
+        for (std::sregex_iterator found(text.begin(), text.end(), line), end; found != end; ++found) {
+            const auto names = found->str(1);
+            bool there = false;
+            for (std::sregex_iterator one(names.begin(), names.end(), name); one != end; ++one)
+                there = there || page.find('`' + one->str()) != std::string::npos;
+            if (!there) lines += names + "\n";
+        }
+        return lines;
+    };
+    EXPECT_EQ(missing(run_program(client_ + "--help").output, R"(\n  (-[A-Za-z,-]+))"), "");
+    EXPECT_EQ(missing(run_program(client_ + "-c '\\?'").output, R"(\n  (\\[a-z?]+) )"), "");
 }
 
 // What scripts/cluster.sh prints can be pasted: it names the programs and data that it was started with.
