@@ -31,6 +31,8 @@ done
 [[ $built == no || -d $build_dir ]] || fail "--build takes a build folder, and '$build_dir' is none"
 build_dir=$(mkdir -p "$build_dir" && cd "$build_dir" && pwd)
 home=$build_dir/cluster-data
+again=''  # what the next call needs to find these programs and their data
+[[ $built == no ]] || printf -v again ' --build %q' "$build_dir"
 master=$build_dir/master/master slave=$build_dir/slave/slave client=$build_dir/data-lake-client/data-lake-client
 [[ -f $home/port && $action != run ]] && port=$(<"$home/port")
 
@@ -48,14 +50,25 @@ stop_one() {
   while running "$1" && ((SECONDS < deadline)); do sleep 0.05; done
   ! running "$1" || kill -KILL "$pid"
 }
+any_runs() {
+  local folder
+  for folder in "$home"/slave* "$home/master"; do running "$(basename "$folder")" && return 0; done
+  return 1
+}
 stop_all() {
   [[ -d $home ]] || return 0
   for folder in "$home"/slave* "$home/master"; do [[ -d $folder ]] && stop_one "$(basename "$folder")"; done
 }
 
 case $action in
-  stop) stop_all; say "stopped; the data are in $home"; exit 0 ;;
-  remove) stop_all; rm -rf "$home"; exit 0 ;;
+  stop | remove)
+    said=stopped
+    any_runs || said="nothing runs there"
+    stop_all
+    [[ $action == stop ]] || rm -rf "$home"
+    [[ ! -d $home ]] || said+="; the data are in $home"
+    say "$said"
+    exit 0 ;;
   kill)
     running "slave$number" || fail "slave $number does not run"
     kill -KILL "$(<"$home/slave$number/pid")"
@@ -98,8 +111,9 @@ if ((copies > 1)); then
 fi
 cat <<END
 running: a master on 127.0.0.1:$port and $slaves slave(s) on 127.0.0.1:$((port + 1)) and following; data and logs in $home
-  prompt:        $client 127.0.0.1:$port
-  their state:   $client 127.0.0.1:$port -c cluster_status
-  kill a slave:  scripts/cluster.sh kill 1$([[ $built == no ]] || echo " --build $build_dir")       start it again: scripts/cluster.sh start 1
-  stop:          scripts/cluster.sh --stop
+  prompt:          $client 127.0.0.1:$port
+  their state:     $client 127.0.0.1:$port -c cluster_status
+  kill a slave:    scripts/cluster.sh kill 1$again
+  start it again:  scripts/cluster.sh start 1$again
+  stop:            scripts/cluster.sh --stop$again
 END

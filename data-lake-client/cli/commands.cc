@@ -29,6 +29,7 @@ constexpr std::array kCommands = {
     CommandHelp{"format", "[table|json|csv|ndjson|vertical]", "how results are printed", 1},
     CommandHelp{"x", "[on|off]", "one column per line; without a word the other way", 1},
     CommandHelp{"timing", "[on|off]", "time of each statement; without a word the other way", 1},
+    CommandHelp{"timeout", "[SECONDS]", "what a statement may take, 0 a day; without a number what it is", 1},
     CommandHelp{"?", "", "this help", kAny},
     CommandHelp{"q", "", "quit", 0},
 };

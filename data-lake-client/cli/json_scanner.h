@@ -16,6 +16,7 @@ class JsonScanner {
     // scan() stopped at a backslash that begins a line, which no JSON has outside of its texts; end() is on
     // it.
     bool at_backslash() const { return at_backslash_; }
+    bool in_string() const { return in_string_; }
     void reset() { *this = JsonScanner(); }
 
   private:

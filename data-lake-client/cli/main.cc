@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
     const bool terminal = line.statements.empty() && line.file.empty() && ::isatty(STDIN_FILENO) == 1;
 
     Options options;
-    options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(line.timeout_seconds * 1000));
+    if (line.timeout_seconds) options.timeout = time_limit(*line.timeout_seconds).wait;
     // A person is waiting: a master that restarts is waited for, one that is gone is reported soon.
     options.retry_for = std::chrono::seconds(3);
     auto client = Client::connect(line.address, options);

@@ -1,12 +1,22 @@
 #include "data-lake-client/cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <sstream>
 
 #include "data-lake-client/cli/load/load_settings.h"
 
 namespace datalake::cli {
+
+TimeLimit time_limit(double seconds) {
+    constexpr std::int64_t kMsMax = 86'400'000;
+    constexpr std::chrono::milliseconds kLonger{5'000};
+    if (seconds <= 0) return {kMsMax, std::chrono::milliseconds(0)};
+    const auto ms = std::clamp(static_cast<std::int64_t>(std::min(seconds, kTimeLimitSecondsMax) * 1000),
+                               std::int64_t{1}, kMsMax);
+    return {ms, std::chrono::milliseconds(ms) + kLonger};
+}
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     ParsedCommandLine parsed;
@@ -23,13 +33,19 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
         ->allow_extra_args(false);
     app.add_option("-f,--file", line.file, "run the statements of FILE and exit; - is the standard input")
         ->type_name("FILE");
-    app.add_option("--format", format, "how results are printed: table, json, csv, ndjson or vertical")
-        ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical", "tsv", "jsonl", "parquet"}))
-        ->capture_default_str();
-    app.add_option("--timeout", line.timeout_seconds,
-                   "longest wait in seconds for an answer; 0 waits for ever")
-        ->check(CLI::Range(0.0, 1e6))
-        ->capture_default_str();
+    app.add_option(
+           "--format", format,
+           "how results are printed: table (so by default), json, csv, ndjson or vertical; with --load what "
+           "the files are, when their names do not say: csv, tsv, json, ndjson, jsonl or parquet")
+        ->type_name("FORMAT")
+        ->check(CLI::IsMember({"table", "json", "csv", "ndjson", "vertical", "tsv", "jsonl", "parquet"})
+                    .description(""));
+    double timeout_seconds = 0;
+    app.add_option("--timeout", timeout_seconds,
+                   "seconds that a statement may take, sent as its timeout_ms; 0: a day, the most there is. "
+                   "Without it the time is the server's (60 s) and an answer is waited for 90 s")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.0, kTimeLimitSecondsMax).description(""));
     bool no_header = false;
     app.add_flag("--no-header,!--header", no_header, "tables and CSV without column names");
     app.add_flag("-q,--quiet", line.quiet, "results only: no OK, row counts and times");
@@ -39,8 +55,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     app.add_option(
            "--load", load_files,
            "load a CSV, JSON or Parquet FILE (a path, a pattern, a directory, - for the standard input) "
-           "and exit; may be given several times. --format csv, tsv, json or parquet says what it is "
-           "when its name does not; with --no-header the fields of CSV are columns by position")
+           "and exit; may be given several times. With --no-header the fields of CSV are columns by position")
         ->type_name("FILE")
         ->allow_extra_args(false)
         ->group("Loading");
@@ -57,7 +72,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                                ->type_name(std::string(setting.argument))
                                ->allow_extra_args(false)
                                ->group("Loading");
-            if (setting.name != "null" && setting.name != "types") option->expected(1);
+            if (setting.name != "null" && setting.name != "types" && setting.name != "true" &&
+                setting.name != "false")
+                option->expected(1);
         }
     }
     app.set_version_flag("-V,--version,-v", std::string("data-lake-client ") + DL_VERSION);
@@ -73,6 +90,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (!line.address.empty() && line.address.find_first_not_of("0123456789") == std::string::npos)
         line.address.insert(0, "127.0.0.1:");
     line.header = !no_header;
+    if (app.count("--timeout") > 0) line.timeout_seconds = timeout_seconds;
     const auto refuse = [&](std::string text) {
         parsed.exit_code = kExitUsage;
         parsed.text = std::move(text) + "\nRun with --help for more information.\n";
@@ -92,7 +110,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (load.files.empty()) {
         if (any_setting) refuse("the options of loading go with --load");
         const auto known = output_format_from_name(format);
-        if (!known) refuse("--format " + format + " goes with --load");
+        if (!known)
+            refuse("--format " + format +
+                   " goes with --load; results are printed as table, json, csv, ndjson or vertical");
         line.format = known.value_or(OutputFormat::table);
     } else {
         load.csv.header = !no_header;

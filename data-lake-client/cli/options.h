@@ -1,7 +1,9 @@
 // The command line of data-lake-client.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +18,22 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitConnection = 3;
 inline constexpr int kExitPartlyLoaded = 4;
 
+// What a statement may take, and how long its answer is waited for: longer, so that it is the server that
+// says what became of it.
+struct TimeLimit {
+    std::int64_t statement_ms = 0;      // options.timeout_ms
+    std::chrono::milliseconds wait{0};  // Options::timeout; 0: for ever
+};
+inline constexpr double kTimeLimitSecondsMax = 86'400;
+// 0: as long as the protocol allows.
+TimeLimit time_limit(double seconds);
+
 struct CommandLine {
     std::string address = "127.0.0.1:7853";
     std::vector<std::string> statements;  // -c
     std::string file;                     // -f
     OutputFormat format = OutputFormat::table;
-    double timeout_seconds = 90;
+    std::optional<double> timeout_seconds;  // --timeout
     bool header = true;
     bool quiet = false;
     bool continue_on_error = false;

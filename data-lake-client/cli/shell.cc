@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdlib>
 
 #include "common/base/ascii.h"
+#include "common/net/address.h"
 #include "data-lake-client/cli/line_editor.h"
 #include "data-lake-client/src/statement.h"
 
@@ -31,20 +34,38 @@ std::size_t terminal_columns() {
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// 127.x, ::1, localhost, the name of this machine.
+bool is_this_machine(const std::string& host) {
+    char own[256] = {};
+    if (::gethostname(own, sizeof own - 1) == 0 && host == own) return true;
+    return host == "localhost" || host == "::1" || host == "0.0.0.0" || host == "::" ||
+           host.starts_with("127.");
+}
+
+std::string connect_hint(const Error& error, const std::string& address) {
+    const auto parsed = dl::net::parse_address(address, {.port = 7853});
+    const auto host = parsed.has_error() ? address : (*parsed).host;
+    if (error.message().starts_with("cannot resolve "))
+        return "HINT: is the name " + host + " spelled right? An address is host:port\n";
+    if (is_this_machine(host))
+        return "HINT: is the master running at " + address + "? Start it with: cd build/master && ./master\n";
+    return "HINT: is the address spelled right, the master running at " + address +
+           ", and its port open to this machine? One that listens on 127.0.0.1 (master.data.port) takes its "
+           "own machine only\n";
+}
+
 }  // namespace
 
 std::string error_text(const Error& error, const std::string& address, bool only_reads) {
     auto text = "ERROR " + error.to_text() + "\n";
     if (error.code() == ErrorCode::connect_failed) {
-        text +=
-            "HINT: is the master running at " + address + "? Start it with: cd build/master && ./master\n";
+        text += connect_hint(error, address);
     } else if (only_reads) {
         return text;
     } else if (error.outcome() == Outcome::maybe_done) {
         text += "HINT: it may have been done\n";
-    } else if (error.outcome() == Outcome::done_in_part) {
-        text += "HINT: it was done in part\n";
     }
+    // What was done in part says itself which.
     return text;
 }
 
@@ -57,6 +78,42 @@ std::string hint_for(const Statement& statement) {
            "one\n";
 }
 
+std::string missing_end_hint(const Statement& statement, const Error& error) {
+    if (statement.kind != Statement::Kind::sql || error.code() != ErrorCode::syntax_error) return "";
+    // "at position 37 near ..." counts from 1, "(at byte 36)" from 0.
+    const auto number_behind = [&](std::string_view words) -> std::optional<std::size_t> {
+        const auto at = error.message().find(words);
+        if (at == std::string::npos) return std::nullopt;
+        std::size_t number = 0;
+        const auto* begin = error.message().data() + at + words.size();
+        const auto read = std::from_chars(begin, error.message().data() + error.message().size(), number);
+        return read.ec == std::errc() ? std::optional(number) : std::nullopt;
+    };
+    auto at = number_behind("at byte ");
+    if (!at) {
+        at = number_behind("at position ");
+        if (!at || *at == 0) return "";
+        --*at;
+    }
+    const std::string_view text = statement.text;
+    if (*at >= text.size()) return "";
+    const auto line_end = text.substr(0, *at).rfind('\n');
+    if (line_end == std::string_view::npos) return "";
+    const auto word_at = text.find_first_not_of(" \t", line_end + 1);
+    if (word_at == std::string_view::npos || word_at > *at) return "";
+    const auto word = sql_first_word(text.substr(word_at));
+    constexpr std::array<std::string_view, 6> kBegins = {"insert",   "delete",   "create",
+                                                         "truncate", "describe", "compress"};
+    // A statement of several lines has these at the begin of a line, too; but a mistake is not at them then.
+    constexpr std::array<std::string_view, 7> kMayGoOn = {"select", "with", "show_table", "show",
+                                                          "desc",   "drop", "alter"};
+    const auto among = [&](const auto& words) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    };
+    if (!among(kBegins) && (*at != word_at || !among(kMayGoOn))) return "";
+    return "HINT: is a ; missing before the line that begins with " + word + "?\n";
+}
+
 Shell::Shell(Client& client, Options client_options, const CommandLine& command_line, Interrupts& interrupts)
     : client_(client),
       client_options_(client_options),
@@ -64,6 +121,8 @@ Shell::Shell(Client& client, Options client_options, const CommandLine& command_
       interrupts_(interrupts),
       output_(stdout),
       runner_(client, settings_, output_) {
+    if (command_line.timeout_seconds)
+        settings_.timeout_ms = time_limit(*command_line.timeout_seconds).statement_ms;
     settings_.format = command_line.format;
     settings_.quiet = command_line.quiet;
     settings_.style.header = command_line.header;
@@ -100,7 +159,8 @@ Shell::Next Shell::run(const Statement& statement) {
     if (done.ok()) return next;
     output_.flush();
     auto text = error_text(done.error(), client_.address(), only_reads(statement));
-    if (!done.error().is_connection_error()) text += hint_for(statement);
+    if (!done.error().is_connection_error())
+        text += hint_for(statement) + missing_end_hint(statement, done.error());
     std::fwrite(text.data(), 1, text.size(), stderr);
     exit_code_ = done.error().is_connection_error() ? kExitConnection : kExitStatementFailed;
     return next;
@@ -193,7 +253,7 @@ int Shell::run_terminal() {
     bool asked = false;  // Ctrl-C at an empty prompt
     for (;;) {
         std::string line;
-        const auto read = editor.read_line(reader.pending() ? "      -> " : "datalake> ", line);
+        const auto read = editor.read_line(std::string(prompt_of(reader)), line);
         if (interrupts_.terminated()) return kExitOk;
         if (read == LineEditor::Read::end) {
             output_.write("\n");
@@ -279,6 +339,8 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         if (!on.ok()) return on.error();
         settings_.timing = *on;
         output_.write(settings_.timing ? "Timing is on.\n" : "Timing is off.\n");
+    } else if (command.name == "timeout") {
+        if (auto limited = limit_time(words); !limited.ok()) return limited.error();
     } else if (command.name == "x") {
         const bool now = settings_.format == OutputFormat::vertical;
         const auto on = switched("x", words, now);
@@ -306,6 +368,25 @@ Result<Shell::Next> Shell::run_command(const Command& command) {
         if (auto loaded = load(command); !loaded.ok()) return loaded.error();
     }
     return Next::go_on;
+}
+
+Result<void> Shell::limit_time(const std::vector<std::string>& words) {
+    if (!words.empty()) {
+        double seconds = -1;
+        const auto& text = words[0];
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+        if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0) ||
+            seconds > kTimeLimitSecondsMax)
+            return usage_error("timeout", "it is a number of seconds from 0 to 86400, not " + text);
+        const auto limit = time_limit(seconds);
+        settings_.timeout_ms = limit.statement_ms;
+        client_options_.timeout = limit.wait;
+        client_.set_timeout(limit.wait);
+    }
+    output_.write(settings_.timeout_ms ? fmt::format("A statement may take {:g} s.\n",
+                                                     static_cast<double>(*settings_.timeout_ms) / 1000)
+                                       : "A statement may take as long as the server allows.\n");
+    return {};
 }
 
 Result<void> Shell::print_names(const std::string& pattern) {

@@ -44,6 +44,8 @@ class Shell {
     Result<void> include(const std::string& file);
     // \o: where results go; empty: the standard output.
     Result<void> redirect(const std::string& file);
+    // \timeout
+    Result<void> limit_time(const std::vector<std::string>& words);
     Result<void> tail(const Command& command);
     Result<void> load(const Command& command);
     Result<void> load(const LoadOptions& options);
@@ -52,7 +54,7 @@ class Shell {
     void forget_names();
 
     Client& client_;
-    const Options client_options_;
+    Options client_options_;
     const CommandLine command_line_;
     Interrupts& interrupts_;
     Output output_;
@@ -72,6 +74,9 @@ class Shell {
 
 // What does what a statement that failed was meant to do; empty for most.
 std::string hint_for(const Statement& statement);
+
+// Of a mistake where another statement seems to begin: two were run as one.
+std::string missing_end_hint(const Statement& statement, const Error& error);
 
 // "ERROR CODE: message", then hints: what a maybe means, what to do when nothing listens.
 // `only_reads`: of a statement that changes nothing.

@@ -76,6 +76,17 @@ bool StatementReader::pending() const {
     return !trimmed(buffer_).empty();
 }
 
+char StatementReader::open_quote() const {
+    if (within_ == Within::quote) return '\'';
+    return within_ == Within::name || json_.in_string() ? '"' : '\0';
+}
+
+std::string_view prompt_of(const StatementReader& reader) {
+    if (!reader.pending()) return "datalake> ";
+    const char quote = reader.open_quote();
+    return quote == '\'' ? "      '> " : quote == '"' ? "      \"> " : "      -> ";
+}
+
 void StatementReader::reset() {
     buffer_.clear();
     json_.reset();

@@ -35,6 +35,8 @@ class StatementReader {
     std::optional<Statement> finish();
     // Something is waiting for its end.
     bool pending() const;
+    // The quote that what is waiting ends in; '\0': none is open.
+    char open_quote() const;
     void reset();
     const std::string& buffer() const { return buffer_; }
 
@@ -59,6 +61,9 @@ class StatementReader {
     } within_ = Within::nothing;
     bool blank_line_ = false;
 };
+
+// Of the line that is typed next: `'>` and `">` where a quote is open.
+std::string_view prompt_of(const StatementReader& reader);
 
 // A whole statement that needs no `;`.
 bool is_bare_statement(std::string_view line);

@@ -1,4 +1,6 @@
 // How the replies that are no rows of a query are printed (statement_runner.h).
+#include <cstdio>
+
 #include "data-lake-client/cli/json_rows.h"
 #include "data-lake-client/cli/statement_runner.h"
 #include "data-lake-client/src/client_impl.h"
@@ -17,7 +19,13 @@ Result<void> StatementRunner::run_stream_read(const std::string& json) {
     std::shared_ptr<const StreamSchema> schema;
     std::uint64_t count = 0;
     std::optional<Error> failed;
+    std::optional<std::string> meta;
     auto kind = client_.execute(json, std::nullopt, [&](ReplyKind, std::string&& frame) {
+        // No record of any format begins so: those in JSON begin with table_name.
+        if (frame.starts_with("{\"meta\":{")) {
+            meta = std::move(frame);
+            return true;
+        }
         if (format == "json") {
             auto added = json_rows.add(frame);
             if (!added.ok()) failed = added.error();
@@ -30,7 +38,6 @@ Result<void> StatementRunner::run_stream_read(const std::string& json) {
             schema = *parsed;
             return true;
         }
-        if (frame.starts_with("{\"meta\"")) return true;
         auto batch =
             format == "columnar" ? decode_columnar_batch(schema, std::move(frame)) : decode_rows_batch(frame);
         if (!batch.ok()) return failed = batch.error(), false;
@@ -46,7 +53,17 @@ Result<void> StatementRunner::run_stream_read(const std::string& json) {
     gave_rows_ = true;
     rows_printed_ = count;
     print_count(count);
+    if (meta) print_meta(*meta);
     return {};
+}
+
+// Behind the rows, of which it is none: where a script reads, only a line of JSON may be among them.
+void StatementRunner::print_meta(const std::string& meta) {
+    if (is_for_people() || settings_.format == OutputFormat::ndjson) {
+        output_.write(meta + "\n");
+    } else {
+        std::fputs((meta + "\n").c_str(), stderr);
+    }
 }
 
 Result<void> StatementRunner::print_reply(ReplyKind kind, const std::string& name, const std::string& frame) {

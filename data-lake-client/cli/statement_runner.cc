@@ -46,6 +46,23 @@ ReplyForm reply_form(const StatementTraits& traits) {
     return object ? ReplyForm::one_object : ReplyForm::rows;
 }
 
+// The statement with one more option; as it is when it has the option, or is none that could take it.
+std::string with_option(const std::string& json, std::string_view name, std::string_view value) {
+    auto out = json;
+    const auto member = "\"" + std::string(name) + "\":" + std::string(value);
+    if (const auto options = json_member(json, "options")) {
+        if (options->kind != JsonKind::object || json_member(options->raw, name)) return out;
+        JsonReader members(options->raw);
+        const bool any = members.enter() && members.next();
+        const auto begin = static_cast<std::size_t>(options->raw.data() - json.data()) + 1;
+        if (begin > out.size()) return out;
+        return out.insert(begin, member + (any ? "," : ""));
+    }
+    const auto end = out.find_last_not_of(" \t\r\n");
+    if (end == std::string::npos || out[end] != '}' || statement_traits(json).name.empty()) return out;
+    return out.insert(end, ",\"options\":{" + member + "}");
+}
+
 // A write that says nothing of the meta of its reply, asking for it.
 std::optional<std::string> with_meta(const std::string& json) {
     const auto traits = statement_traits(json);
@@ -54,20 +71,12 @@ std::optional<std::string> with_meta(const std::string& json) {
         (traits.name == "sql" && (traits.sql_verb == "insert" || traits.sql_verb == "delete" ||
                                   traits.sql_verb == "truncate" || traits.sql_verb == "create"));
     if (!writes) return std::nullopt;
-    std::string out = json;
-    if (const auto options = json_member(json, "options")) {
-        // With on_error the reply says by itself what was left out.
+    // With on_error the reply says by itself what was left out.
+    if (const auto options = json_member(json, "options"))
         if (options->kind != JsonKind::object || json_member(options->raw, "meta") ||
             json_member(options->raw, "on_error"))
             return std::nullopt;
-        JsonReader members(options->raw);
-        const bool any = members.enter() && members.next();
-        const auto begin = static_cast<std::size_t>(options->raw.data() - json.data()) + 1;
-        if (begin > out.size()) return std::nullopt;
-        return out.insert(begin, any ? "\"meta\":true," : "\"meta\":true");
-    }
-    const auto end = out.rfind('}');
-    return out.insert(end, ",\"options\":{\"meta\":true}");
+    return with_option(json, "meta", "true");
 }
 
 // `show create table t`, in a request.
@@ -188,10 +197,14 @@ Result<void> StatementRunner::run(const Statement& statement) {
     gave_rows_ = false;
     rows_printed_ = 0;
     Result<void> done;
+    const auto timed = [&](const std::string& json) {
+        return settings_.timeout_ms ? with_option(json, "timeout_ms", std::to_string(*settings_.timeout_ms))
+                                    : json;
+    };
     if (statement.kind == Statement::Kind::json) {
         // A person is told how many rows were written; what a script gets is what it asked for.
         auto counted = is_for_people() && !settings_.quiet ? with_meta(statement.text) : std::nullopt;
-        done = counted ? run_json(*counted, true) : run_json(statement.text);
+        done = counted ? run_json(timed(*counted), true) : run_json(timed(statement.text));
     } else if (is_query_sql(statement.text)) {
         done = run_select(statement.text);
     } else {
@@ -204,7 +217,7 @@ Result<void> StatementRunner::run(const Statement& statement) {
         if (writes)
             json += settings_.progress ? ",\"options\":{\"meta\":true,\"progress\":true}"
                                        : ",\"options\":{\"meta\":true}";
-        done = run_json(json + "}", writes);
+        done = run_json(timed(json + "}"), writes);
     }
     if (!output_.flush() && done.ok()) return Error(ErrorCode::io_error, "the output cannot be written");
     return done;
@@ -213,7 +226,7 @@ Result<void> StatementRunner::run(const Statement& statement) {
 Result<std::uint64_t> StatementRunner::write_query(std::string_view select) {
     const auto format = settings_.format;
     auto writer = ResultWriter::make(format, settings_.style, output_);
-    auto rows = client_.query(select, {.meta = true});
+    auto rows = client_.query(select, {.meta = true, .timeout_ms = settings_.timeout_ms});
     if (!rows.ok()) return rows.error();
     bool begun = false;
     std::vector<Cell> cells;

@@ -18,7 +18,8 @@ struct PrintSettings {
     WriterStyle style;
     bool quiet = false;  // no OK and no row counts
     bool timing = true;
-    bool progress = false;  // long statements draw how far they are; stderr is a terminal
+    std::optional<std::int64_t> timeout_ms;  // of statements that name none
+    bool progress = false;                   // long statements draw how far they are; stderr is a terminal
 };
 
 // A query or a read: whatever becomes of it, nothing was changed.
@@ -50,6 +51,8 @@ class StatementRunner {
     // `counts_rows`: its meta frame is asked for, to say how many rows were written.
     Result<void> run_json(const std::string& json, bool counts_rows = false);
     Result<void> run_stream_read(const std::string& json);
+    // The frame that options.meta asked for.
+    void print_meta(const std::string& meta);
     // Draws a progress frame and says so; anything else is left to the caller.
     bool draw_progress(Progress& progress, const std::string& frame);
     Result<void> print_reply(ReplyKind kind, const std::string& name, const std::string& frame);

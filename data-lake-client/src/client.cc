@@ -147,6 +147,9 @@ Result<Client> Client::connect(std::string_view address, const Options& options)
 const std::string& Client::address() const {
     return impl_->text;
 }
+void Client::set_timeout(std::chrono::milliseconds timeout) {
+    impl_->session.set_timeout(timeout);
+}
 void Client::cancel() {
     impl_->session.canceller().cancel();
 }

@@ -1,8 +1,11 @@
 // data-lake-client as scripts use it: -c, -f, standard input, formats, loading, exit codes, errors on stderr.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 
 #include "tests/support/cluster_fixture.h"
 
@@ -133,6 +136,53 @@ TEST_F(CliTest, FilesOfTheUserSurviveAFailure) {
     run = run_program(client_ + "--load " + input + " --table nowhere --rejects " + rejects);
     EXPECT_EQ(run.status, 1);
     EXPECT_EQ(text(rejects), "of the last load\n") << "nothing was loaded, nothing was refused";
+}
+
+// The page has every option and every command that the program has.
+TEST_F(CliTest, ThePageHasWhatTheHelpHas) {
+    std::ifstream file(DL_SOURCE_DIR "/docs/client.md");
+    const std::string page(std::istreambuf_iterator<char>(file), {});
+    // Of several names of one thing (`-q,--quiet`) one is enough.
+    const auto missing = [&](const std::string& text, const std::string& pattern) {
+        std::string lines;
+        const std::regex line(pattern), name(R"(--?[A-Za-z-]+|\\[a-z?]+)");
+        for (std::sregex_iterator found(text.begin(), text.end(), line), end; found != end; ++found) {
+            const auto names = found->str(1);
+            bool there = false;
+            for (std::sregex_iterator one(names.begin(), names.end(), name); one != end; ++one)
+                there = there || page.find('`' + one->str()) != std::string::npos;
+            if (!there) lines += names + "\n";
+        }
+        return lines;
+    };
+    EXPECT_EQ(missing(run_program(client_ + "--help").output, R"(\n  (-[A-Za-z,-]+))"), "");
+    EXPECT_EQ(missing(run_program(client_ + "-c '\\?'").output, R"(\n  (\\[a-z?]+) )"), "");
+}
+
+// What scripts/cluster.sh prints can be pasted: it names the programs and data that it was started with.
+TEST(ClusterScript, PrintsWhatReachesItsCluster) {
+    const auto folder = std::filesystem::temp_directory_path() / ("dl_cluster_" + std::to_string(::getpid()));
+    for (const char* name : {"master", "slave", "data-lake-client"}) {
+        std::filesystem::create_directories(folder / name);
+        std::filesystem::create_symlink(program_path(name), folder / name / name);
+    }
+    const std::string script = DL_SOURCE_DIR "/scripts/cluster.sh ", build = " --build " + folder.string();
+    EXPECT_EQ(run_program(script + "--stop" + build).output, "cluster: nothing runs there\n");
+    auto port = free_port();
+    while (port_accepts(static_cast<std::uint16_t>(port + 1)))
+        port = free_port();
+    auto run = run_program(script + "1 --port " + std::to_string(port) + build);
+    EXPECT_EQ(run.status, 0) << run.output;
+    for (const char* action : {"cluster.sh kill 1", "cluster.sh start 1", "cluster.sh --stop"}) {
+        EXPECT_THAT(run.output, HasSubstr(action + build + "\n"));
+    }
+    for (const char* action : {"kill 1", "start 1"})
+        EXPECT_EQ(run_program(script + action + build).status, 0) << action;
+    const auto data = "; the data are in " + folder.string() + "/cluster-data\n";
+    EXPECT_EQ(run_program(script + "--stop" + build).output, "cluster: stopped" + data);
+    EXPECT_EQ(run_program(script + "--stop" + build).output, "cluster: nothing runs there" + data);
+    EXPECT_EQ(run_program(script + "--remove" + build).status, 0);
+    std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
-// The commands of the original project's README, as they stand there, on one connection.
+// The commands of the original project's README, as they stand there, and those of ours, on one connection.
 #include <gmock/gmock.h>
+
+#include <fstream>
 
 #include "tests/support/cluster_fixture.h"
 
@@ -46,6 +48,38 @@ TEST_F(ReadmeCommandsTest, AllOfThemInOrder) {
     EXPECT_EQ(value(client, "select count(*) from table_name"), 11);
     must(client, R"({"sql":"drop table_name"})");
     EXPECT_EQ(client.request_single_frame(R"({"sql":"show_table"})"), "[]");
+}
+
+// Whoever goes down the table of commands is refused nowhere.
+TEST_F(ReadmeCommandsTest, TheTableOfOurs) {
+    start();
+    auto client = connect();
+    std::ifstream readme(DL_SOURCE_DIR "/README.md");
+    std::size_t commands = 0;
+    for (std::string line; std::getline(readme, line);) {
+        if (!line.starts_with("| ")) continue;
+        // The same table once more, in another form.
+        if (line.starts_with("| or as JSON")) must(client, R"({"sql":"drop t"})");
+        for (auto begin = line.find("`{"); begin != std::string::npos;) {
+            const auto end = line.find("}`", begin);
+            ASSERT_NE(end, std::string::npos) << line;
+            const auto command = line.substr(begin + 1, end - begin);
+            ++commands;
+            begin = line.find("`{", end);
+            // Its reply has no end.
+            if (command.find("show_table") != std::string::npos) {
+                client.request_single_frame(command);
+                continue;
+            }
+            const auto reply = client.request(command);
+            EXPECT_TRUE(reply.ok()) << command << "\n" << reply.text;
+        }
+        if (!line.starts_with("| or as JSON")) continue;
+        must(client, sql("drop t"));
+        must(client, sql("create table t(id int primary key, name string not null, age long, "
+                         "sex string default 'x')"));
+    }
+    EXPECT_GT(commands, 25u);
 }
 
 }  // namespace

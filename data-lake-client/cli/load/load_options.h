@@ -16,9 +16,12 @@ enum class FileFormat : std::uint8_t { csv, tsv, json, parquet };
 // How values are written in CSV and JSON files.
 struct TextOptions {
     char decimal_separator = '.';
-    char thousands = '\0';                            // none
-    std::string date_format;                          // of time_format.h; empty: ISO 8601
-    std::string timestamp_format;                     // the same
+    char thousands = '\0';         // none
+    std::string date_format;       // of time_format.h; empty: ISO 8601
+    std::string timestamp_format;  // the same
+    // Texts that are booleans, besides true and false.
+    std::vector<std::string> true_texts;
+    std::vector<std::string> false_texts;
     std::optional<dl::TimestampUnit> timestamp_unit;  // what numbers in timestamp columns count since 1970
 };
 
@@ -44,8 +47,9 @@ struct LoadOptions {
     // The number of the first row when the key is the row number. Absent: 1, and a table with rows that have
     // such keys is refused.
     std::optional<std::uint64_t> row_number_from;
-    bool create = false;           // makes the table, types from the files
-    std::uint32_t partitions = 4;  // of a created table
+    bool create = false;                  // makes the table, types from the files
+    std::uint32_t partitions = 4;         // of a created table
+    std::optional<std::uint32_t> copies;  // of each of its partitions, in all; absent: one
     std::uint32_t batch_rows = 20'000;
     // 0: two when the key is the row number. Otherwise one, so that of several rows with the same key the
     // last one of the file is the one that stays.

@@ -305,7 +305,8 @@ Result<void> Loader::create_table(Client& client, LoadResult& result) {
     TableSpec spec{.name = options_.table,
                    .columns = {},
                    .key = row_number_ ? row_number_column_ : key_,
-                   .partitions = options_.partitions};
+                   .partitions = options_.partitions,
+                   .copies = options_.copies.value_or(1)};
     if (row_number_) spec.columns.emplace_back(row_number_column_, "long");
     for (std::size_t i = 0; i < columns_.size(); ++i)
         spec.columns.emplace_back(columns_.name(i), types_[i]);
@@ -316,8 +317,15 @@ Result<void> Loader::create_table(Client& client, LoadResult& result) {
 
 Result<void> Loader::describe_table(Client& client) {
     if (!options_.types.empty()) return wrong("--types goes with --create; the table has its types");
+    if (options_.copies)
+        return wrong("--copies goes with --create; alter table " + options_.table +
+                     " set copies = N changes those of a table");
     auto table = client.describe(options_.table);
-    if (!table.ok()) return table.error();
+    if (!table.ok()) {
+        const auto& error = table.error();
+        if (error.code() != ErrorCode::table_not_found) return error;
+        return Error(error.code(), error.message() + "; --create makes it, with types from the files");
+    }
     if (table->key.empty()) return wrong(table->name + " is a view; rows are loaded into tables");
     if (!row_number_ && !key_.empty() && table->key != key_)
         return wrong("the key of table " + table->name + " is " + table->key + ", not " + options_.key);

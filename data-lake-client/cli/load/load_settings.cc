@@ -14,6 +14,8 @@
 namespace datalake::cli {
 namespace {
 
+constexpr std::uint32_t kCopiesMax = 5;
+
 constexpr std::array kSettings = {
     LoadSetting{"table", "NAME", "the table to load into"},
     LoadSetting{"key", "COLUMN", "key: a column, row_number, or row_number:COLUMN (COLUMN is id by default)"},
@@ -24,6 +26,7 @@ constexpr std::array kSettings = {
     LoadSetting{"types", "COLUMN:TYPE,...", "with --create: these types instead of what was found"},
     LoadSetting{"dry-run", "", "load nothing; show columns, types and the first rows"},
     LoadSetting{"partitions", "N", "partitions of the created table (4)"},
+    LoadSetting{"copies", "N", "with --create: copies of each partition in all, 1 to 5 (1)"},
     LoadSetting{"rows", "N", "only the first N rows"},
     LoadSetting{"batch-rows", "N", "rows per batch (20000)"},
     LoadSetting{"connections", "N",
@@ -42,6 +45,8 @@ constexpr std::array kSettings = {
                 "like, \\N for NULL, no quotes"},
     LoadSetting{"null", "TEXT",
                 "an unquoted field of CSV that is NULL (nothing); may be given several times"},
+    LoadSetting{"true", "TEXT", "a text that is true in a boolean column; may be given several times"},
+    LoadSetting{"false", "TEXT", "the same for false"},
     LoadSetting{"skip", "N", "lines of CSV in front of the column names"},
     LoadSetting{"comment", "CHAR", "lines of CSV that begin with it are left out"},
     LoadSetting{"pad", "", "CSV rows with too few fields: NULL for the rest, instead of refusing them"},
@@ -156,6 +161,15 @@ Result<void> set_text_option(LoadOptions& options, std::string_view name, const 
                              bool& known) {
     auto& text = options.text;
     if (name == "decimal-separator") return read_character(name, value, text.decimal_separator);
+    if (name == "true" || name == "false") {
+        auto& texts = name == "true" ? text.true_texts : text.false_texts;
+        const auto& others = name == "true" ? text.false_texts : text.true_texts;
+        const auto opposite = name == "true" ? "false" : "true";
+        if (value == opposite || std::find(others.begin(), others.end(), value) != others.end())
+            return Error(ErrorCode::invalid_argument, "'" + value + "' cannot be both true and false");
+        texts.push_back(value);
+        return {};
+    }
     if (name == "thousands") return read_character(name, value, text.thousands);
     if (name == "dateformat" || name == "timestampformat") {
         if (!is_time_format(value))
@@ -213,6 +227,11 @@ Result<void> set_load_option(LoadOptions& options, std::string_view given_name, 
         return read_types(value, options.types);
     } else if (name == "partitions") {
         return read_number<std::uint32_t>(name, value, 1, 4096, options.partitions);
+    } else if (name == "copies") {
+        std::uint32_t copies = 0;
+        auto read = read_number<std::uint32_t>(name, value, 1, kCopiesMax, copies);
+        if (read.ok()) options.copies = copies;
+        return read;
     } else if (name == "rows") {
         return read_number<std::uint64_t>(name, value, 1, std::uint64_t{1} << 40, options.rows_max);
     } else if (name == "batch-rows") {

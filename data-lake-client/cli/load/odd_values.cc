@@ -23,7 +23,9 @@ bool has_blanks_around(std::string_view text) {
 // Names and the like, which are most texts, are told from what may be a number, a boolean or a time at once.
 bool is_surely_text(const Field& field, const TextOptions& options) {
     if (field.kind == FieldKind::nested) return true;
-    if (!options.date_format.empty() || !options.timestamp_format.empty()) return false;
+    if (!options.date_format.empty() || !options.timestamp_format.empty() || !options.true_texts.empty() ||
+        !options.false_texts.empty())
+        return false;
     const auto first = field.text.find_first_not_of(' ');
     return first == std::string_view::npos ||
            std::string_view("0123456789+-.tTfFnNiI").find(field.text[first]) == std::string_view::npos;

@@ -1,6 +1,7 @@
 #include "data-lake-client/cli/load/type_guess.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "common/types/value_scan.h"
@@ -96,6 +97,11 @@ void TypeGuess::see_number(std::string_view text, bool written_by_hand, const Te
 
 void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const TextOptions& options,
                          const ValuePlace& place) {
+    // A number that --true or --false names is one as long as there are others beside it.
+    if (named_boolean(text, options) && (text.empty() || !std::strchr("0123456789+-.", text[0]))) {
+        seen_ |= kBoolean;
+        return;
+    }
     std::int64_t value_us = 0;
     if (!options.date_format.empty() && scan_time(text, options.date_format, value_us)) {
         seen_ |= value_us % 86'400'000'000 == 0 ? kDate : kOther;
@@ -132,12 +138,21 @@ void TypeGuess::see_text(std::string_view text, bool numbers_in_text, const Text
 void TypeGuess::see(const Field& field, bool numbers_in_text, const TextOptions& options,
                     const ValuePlace& place) {
     if (field.kind == FieldKind::absent || field.kind == FieldKind::null) return;
+    see_boolean(field, options);
     // A column of texts, of which nothing more is to be found out.
     if ((seen_ & kOther) != 0 && odd_values_.given_up()) return;
     const auto before = std::exchange(seen_, std::uint16_t{0});
     look_at(field, numbers_in_text, options, place);
     odd_values_.see(kind_of(seen_), field, options, place);
     seen_ |= before;
+}
+
+void TypeGuess::see_boolean(const Field& field, const TextOptions& options) {
+    if (no_booleans_ || (options.true_texts.empty() && options.false_texts.empty())) return;
+    const bool named = field.kind == FieldKind::text && named_boolean(field.text, options);
+    named_booleans_ = named_booleans_ || named;
+    no_booleans_ = !named && field.kind != FieldKind::boolean &&
+                   !(field.kind == FieldKind::text && (field.text == "true" || field.text == "false"));
 }
 
 OddValues::Kind TypeGuess::kind_of(std::uint16_t seen) {
@@ -198,6 +213,7 @@ std::string TypeGuess::number_type(bool is_key) const {
 }
 
 std::string TypeGuess::type(bool is_key) const {
+    if (named_booleans_ && !no_booleans_) return "boolean";
     if (seen_ == 0 || (seen_ & kOther) != 0) return "string";
     if ((seen_ & ~(kWhole | kFraction)) == 0) return number_type(is_key);
     const bool doubles = (seen_ & kFraction) != 0 && (seen_ & ~(kWhole | kFraction | kSpecial)) == 0;

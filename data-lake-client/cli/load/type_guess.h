@@ -7,7 +7,9 @@
 //                           key; else string
 //                           nan, inf, -inf (NaN, Infinity, in any case) and -0 beside fractions are such of
 //                           doubles, and those in JSON always; 1e5 may be an article number
-//   booleans                true and false, in lower case
+//   booleans                true and false, in lower case, and what --true and --false name; numbers that
+//   they
+//                           name (1, 0) when there are no others
 //   dates, timestamps       ISO 8601 (or the formats of the options); not both in one column
 #pragma once
 
@@ -55,7 +57,11 @@ class TypeGuess {
     // Numbers that end in zeros are told apart by them when some have fewer: 1.1 and 1.10, 1 and 1.000.
     bool scales_differ(bool is_key) const;
 
+    void see_boolean(const Field& field, const TextOptions& options);
+
     std::uint16_t seen_ = 0;
+    // By --true and --false.
+    bool named_booleans_ = false, no_booleans_ = false;
     OddValues odd_values_;
     bool long_ = true;            // all whole numbers fit
     bool double_ = true;          // all numbers come back from a double

@@ -1,5 +1,7 @@
 #include "data-lake-client/cli/load/value_converter.h"
 
+#include <algorithm>
+
 #include "common/base/ascii.h"
 #include "common/types/value_scan.h"
 #include "common/types/value_text.h"
@@ -30,6 +32,15 @@ std::string_view with_zone_attached(std::string_view text, std::string& scratch)
     return scratch;
 }
 
+std::optional<bool> named_boolean(std::string_view text, const TextOptions& options) {
+    const auto among = [&](const std::vector<std::string>& texts) {
+        return std::find(texts.begin(), texts.end(), text) != texts.end();
+    };
+    if (among(options.true_texts)) return true;
+    if (among(options.false_texts)) return false;
+    return std::nullopt;
+}
+
 bool finer_than_microseconds(std::string_view timestamp) {
     const auto point = timestamp.find('.');
     if (point == std::string_view::npos) return false;
@@ -53,7 +64,7 @@ bool ValueConverter::not_a(std::string& reason) const {
             reason = "not a long: a whole number from -9223372036854775808 to 9223372036854775807";
             break;
         case dl::TypeKind::boolean:
-            reason = "not a boolean: true, false, 1 or 0";
+            reason = "not a boolean: true, false, 1 or 0; --true and --false name other texts";
             break;
         case dl::TypeKind::timestamp:
             reason = options_.timestamp_format.empty()
@@ -128,6 +139,12 @@ bool ValueConverter::decimal(const Field& field, std::string& scratch, std::stri
 
 bool ValueConverter::boolean(const Field& field, std::string_view& out, std::string& reason) const {
     const auto text = trimmed(field.text);
+    if (field.kind == FieldKind::text) {
+        if (const auto named = named_boolean(text, options_)) {
+            out = *named ? "true" : "false";
+            return true;
+        }
+    }
     bool value = false;
     if (dl::scan_boolean(text, value)) {
         out = text;

@@ -2,6 +2,7 @@
 // Immutable, any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,9 @@ class ValueConverter {
 // The zone directly behind the time, as ISO 8601 has it: `12:00:00 UTC` (BigQuery) is `12:00:00Z`, `12:00
 // +0100` is `12:00+0100`. `text` itself when no zone stands behind a blank; else a view of `scratch`.
 std::string_view with_zone_attached(std::string_view text, std::string& scratch);
+
+// What a text is by --true and --false; nothing when they do not name it.
+std::optional<bool> named_boolean(std::string_view text, const TextOptions& options);
 
 // More than six digits of a fraction of a second that are not all zero.
 bool finer_than_microseconds(std::string_view timestamp);

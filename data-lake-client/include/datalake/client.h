@@ -180,6 +180,8 @@ class Client {
     // From any thread or signal handler: a running statement returns CANCELLED (a write may have been done)
     // and its connection is closed; the next statement makes a new one. Nothing happens when none is running.
     void cancel();
+    // Options::timeout for the next statements.
+    void set_timeout(std::chrono::milliseconds timeout);
     // host:port
     const std::string& address() const;
 

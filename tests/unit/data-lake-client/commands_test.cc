@@ -56,6 +56,17 @@ TEST(CommandLine, OptionsAndExitCodes) {
     const char* none[] = {"data-lake-client"};
     EXPECT_EQ(parse_command_line(1, none).command_line.address, "127.0.0.1:7853");
     EXPECT_TRUE(parse_command_line(1, none).command_line.header);
+    EXPECT_FALSE(parse_command_line(1, none).command_line.timeout_seconds);
+    const char* timeout[] = {"data-lake-client", "--timeout", "90"};
+    EXPECT_EQ(parse_command_line(3, timeout).command_line.timeout_seconds, 90);
+    const char* words[] = {"data-lake-client", "--load", "x",       "--table", "t", "--true", "yes",
+                           "--true",           "Y",      "--false", ""};
+    EXPECT_EQ(parse_command_line(11, words).command_line.load.text.true_texts,
+              (std::vector<std::string>{"yes", "Y"}));
+    EXPECT_EQ(parse_command_line(11, words).command_line.load.text.false_texts,
+              (std::vector<std::string>{""}));
+    const char* both[] = {"data-lake-client", "--load", "x", "--table", "t", "--true", "1", "--false", "1"};
+    EXPECT_EQ(parse_command_line(9, both).exit_code, kExitUsage);
     const char* bad[] = {"data-lake-client", "--format", "xml"};
     EXPECT_EQ(parse_command_line(3, bad).exit_code, kExitUsage);
     const char* unknown[] = {"data-lake-client", "--tabel"};
@@ -66,13 +77,43 @@ TEST(CommandLine, OptionsAndExitCodes) {
     EXPECT_EQ(parse_command_line(2, version).exit_code, kExitOk);
 }
 
+// What prints results and what reads files is told apart.
+TEST(CommandLine, TheFormatsOfResultsAndOfFiles) {
+    const char* help[] = {"data-lake-client", "--help"};
+    const auto text = parse_command_line(2, help).text;
+    EXPECT_EQ(text.find("{table"), std::string::npos) << text;
+    const auto results = text.find("--format FORMAT"), files = text.find("with --load", results);
+    ASSERT_NE(files, std::string::npos) << text;
+    const auto parquet = text.find("parquet", results);
+    EXPECT_GT(parquet, files) << text;
+    const char* parquet_results[] = {"data-lake-client", "--format", "parquet", "-c", "select 1"};
+    const auto refused = parse_command_line(5, parquet_results);
+    EXPECT_EQ(refused.exit_code, kExitUsage);
+    EXPECT_NE(refused.text.find("table, json, csv, ndjson or vertical"), std::string::npos);
+}
+
 TEST(Shell, ErrorsSayWhatToDo) {
     const auto refused =
         error_text(Error(ErrorCode::connect_failed, "cannot connect to h:1: Connection refused"), "h:1");
     EXPECT_EQ(refused.find("ERROR CONNECT_FAILED: cannot connect"), 0u);
-    EXPECT_NE(refused.find("HINT: is the master running at h:1?"), std::string::npos);
+    const auto hint = [](const char* message, const char* address) {
+        const auto text = error_text(Error(ErrorCode::connect_failed, message), address);
+        return text.substr(text.find("HINT"));
+    };
+    for (const char* address : {"127.0.0.1:7853", "localhost:1", "[::1]:7853", "127.0.1.1"})
+        EXPECT_NE(hint("cannot connect", address).find("Start it with: cd build/master"), std::string::npos)
+            << address;
+    EXPECT_EQ(hint("cannot connect to db.lan:1: Connection refused", "db.lan:1").find("cd build"),
+              std::string::npos);
+    EXPECT_NE(hint("cannot connect to db.lan:1: Connection refused", "db.lan:1")
+                  .find("the master running at db.lan:1"),
+              std::string::npos);
+    EXPECT_EQ(hint("cannot resolve db.lann: Name or service not known", "db.lann:1"),
+              "HINT: is the name db.lann spelled right? An address is host:port\n");
     EXPECT_NE(error_text(Error(ErrorCode::connection_lost, "x"), "h:1").find("may have been done"),
               std::string::npos);
+    EXPECT_EQ(error_text(Error(ErrorCode::partial, "3 of 9 rows"), "h:1"), "ERROR PARTIAL: 3 of 9 rows\n")
+        << "it says what was done";
     EXPECT_EQ(error_text(Error(ErrorCode::syntax_error, "x"), "h:1"), "ERROR SYNTAX_ERROR: x\n");
     EXPECT_EQ(error_text(Error(ErrorCode::timeout, "x"), "h:1", true), "ERROR TIMEOUT: x\n");
 }
@@ -108,6 +149,34 @@ TEST(Shell, NamesTheWayForAnUpdate) {
     EXPECT_NE(hint_for({Kind::sql, "UPDATE t set a = 1"}).find("insert into replaces"), std::string::npos);
     EXPECT_EQ(hint_for({Kind::sql, "insert into t values (1)"}), "");
     EXPECT_EQ(hint_for({Kind::json, R"({"update":1})"}), "");
+}
+
+// The errors of the server, as it words them.
+TEST(Shell, AMissingEndIsSuspected) {
+    using Kind = Statement::Kind;
+    const auto hint = [](const std::string& text, const char* message) {
+        return missing_end_hint({Kind::sql, text}, Error(ErrorCode::syntax_error, message));
+    };
+    EXPECT_EQ(hint("insert into t values (1)\nselect * from t",
+                   "at position 26 near 'select': expected the end of the statement"),
+              "HINT: is a ; missing before the line that begins with select?\n");
+    EXPECT_NE(hint("select 1\nselect 2", "syntax error at or near \"select\" (at byte 9)"), "");
+    EXPECT_NE(
+        hint("select 1 from t\n  insert into t values (1)", "syntax error at or near \"into\" (at byte 25)"),
+        "");
+    EXPECT_NE(hint("create table t(id int primary key)\ninsert into t values (1)",
+                   "at position 36 near 'insert': expected partition.number"),
+              "");
+    EXPECT_EQ(hint("insert into t\nselect a b c from t", "syntax error at or near \"c\" (at byte 25)"), "")
+        << "one statement of two lines";
+    EXPECT_EQ(
+        hint("alter table t\ndrop column a b", "at position 29 near 'b': expected the end of the statement"),
+        "");
+    EXPECT_EQ(hint("select 1 +\n  \nselect", "syntax error (at byte 12)"), "");
+    EXPECT_EQ(hint("select 1 select 2", "syntax error at or near \"select\" (at byte 9)"), "");
+    EXPECT_EQ(hint("select\n1 1 1", "syntax error at or near \"1\" (at byte 11)"), "");
+    EXPECT_EQ(hint("select 1\nselect 2", "syntax error (at byte 999)"), "");
+    EXPECT_EQ(hint("select 1\nselect 2", "no place named"), "");
 }
 
 // What \x and \timing are told is what they are, however often.
@@ -182,7 +251,7 @@ TEST_F(Completion, OffersWhatFits) {
     EXPECT_EQ(offers("SELECT em", "SELECT em from users"), (Texts{"email"}));
     EXPECT_EQ(offers("select em"), Texts{});
     EXPECT_EQ(offers("sele"), (Texts{"select"}));
-    EXPECT_EQ(offers("\\t"), (Texts{"\\tail", "\\timing"}));
+    EXPECT_EQ(offers("\\t"), (Texts{"\\tail", "\\timeout", "\\timing"}));
     EXPECT_EQ(offers("\\d fl"), (Texts{"flights"}));
     EXPECT_EQ(offers("\\format n"), (Texts{"ndjson"}));
     EXPECT_EQ(Completer::common_prefix({"user_events", "users"}), "user");

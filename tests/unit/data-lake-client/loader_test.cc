@@ -139,6 +139,8 @@ class FakeTable {
                 asked = *request;
                 peer.frame("{\"last\":" + last_key + "}");
                 peer.done();
+            } else if (request->find("desc nowhere") != std::string::npos) {
+                peer.error("TABLE_NOT_FOUND: table 'nowhere' does not exist; show_table lists the tables");
             } else if (request->find("desc") != std::string::npos) {
                 peer.coded(-3,
                            R"({"id":"{\"datatype\":\"long\",\"column_config\":\"PRIMARY_KEY\"}",)"
@@ -232,6 +234,24 @@ TEST_F(Loading, RowNumberKeyCreatesAndUsesTwoConnections) {
     EXPECT_EQ(table.rows.size(), 300u);
     EXPECT_EQ(table.rows.count("300"), 1u);
     EXPECT_EQ(server.connections(), 2);
+}
+
+// As `alter table t set copies` counts them: all of them.
+TEST_F(Loading, CopiesOfACreatedTable) {
+    FakeTable table;
+    FakeServer server(std::ref(table));
+    LoadOptions options{.files = {file("t.csv", "id,age\n1,7\n")}, .table = "t", .key = "id", .create = true};
+    ASSERT_TRUE(set_load_option(options, "copies", "3").ok());
+    LoadResult result;
+    auto done = Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {});
+    ASSERT_TRUE(done.ok()) << done.error().to_text();
+    EXPECT_NE(table.created.find("\"replica_number\":3"), std::string::npos) << table.created;
+    for (const char* copies : {"0", "6", "all"})
+        EXPECT_FALSE(set_load_option(options, "copies", copies).ok()) << copies;
+    options.create = false;
+    done = Loader(server.address(), {}, options).run(result, [](const LoadProgress&) {});
+    ASSERT_FALSE(done.ok()) << "the table has its own";
+    EXPECT_NE(done.error().message().find("alter table t set copies = N"), std::string::npos);
 }
 
 // Rows of an earlier file are not replaced because the rows of this one are numbered alike.
@@ -385,6 +405,9 @@ TEST_F(Loading, RefusesWhatCannotWork) {
         options.table = "t-1";
         EXPECT_NE(run(options).find("table name \"t-1\""), std::string::npos) << run(options);
     }
+    EXPECT_EQ(run({.files = {file("j.csv", "id\n1\n")}, .table = "nowhere"}),
+              "table 'nowhere' does not exist; show_table lists the tables; --create makes it, with types "
+              "from the files");
     LoadOptions exact{.files = {file("k.csv", "id,a,b\n1,12.50,1.10\n2,7.25,2.20\n")},
                       .table = "t",
                       .key = "id",

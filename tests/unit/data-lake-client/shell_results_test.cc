@@ -14,6 +14,7 @@ namespace datalake::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Answers every statement with two rows, {"n": number of the statement, "k": 1} and {..., "k": 2}; a delete
 // or insert with its meta, `alter` with its success alone.
@@ -34,6 +35,10 @@ class ShellResults : public testing::Test {
                   } else if (is("show_table")) {
                       peer.frame(R"(["a","b"])");
                       continue;
+                  } else if (is("stream_read")) {
+                      for (const char* id : {"1", "2"})
+                          peer.frame(std::string(R"({"table_name":"t","offset":)") + id + "}");
+                      if (is("\"meta\":true")) peer.frame(R"({"meta":{"next":{"0":3},"table_id":"a"}})");
                   } else if (!is("alter")) {
                       peer.frame(text + ",\"k\":1}");
                       peer.frame(text + ",\"k\":2}");
@@ -92,6 +97,21 @@ TEST_F(ShellResults, RowsAreOneResult) {
         << "the meta as it came";
 }
 
+// What options.meta asks for is no record, whatever the rows are printed as.
+TEST_F(ShellResults, TheMetaOfAReadIsNoRow) {
+    const char* read = R"({"stream_read":{"table_name":"t"},"options":{"format":"json","meta":true}})";
+    const std::string meta = "{\"meta\":{\"next\":{\"0\":3},\"table_id\":\"a\"}}\n";
+    EXPECT_EQ(run({read}, OutputFormat::ndjson),
+              "{\"table_name\":\"t\",\"offset\":1}\n{\"table_name\":\"t\",\"offset\":2}\n" + meta);
+    EXPECT_EQ(run({read}, OutputFormat::csv), "table_name,offset\nt,1\nt,2\n");
+    EXPECT_EQ(errors, meta) << "no line of a CSV";
+    EXPECT_THAT(run({read}, OutputFormat::json), Not(HasSubstr("meta")));
+    EXPECT_EQ(errors, meta);
+    const auto table = run({read}, OutputFormat::table);
+    EXPECT_THAT(table, HasSubstr("(2 rows, "));
+    EXPECT_THAT(table, testing::EndsWith(")\n" + meta));
+}
+
 // The last statement that gave rows is the one that is saved, whatever it is.
 TEST_F(ShellResults, SaveWritesTheLastResult) {
     const auto file = path("p.csv");
@@ -141,6 +161,44 @@ TEST_F(ShellResults, WritesAreCounted) {
     asked.clear();
     run({R"({"sql":"delete from t"})"}, OutputFormat::json);
     EXPECT_EQ(asked[0], R"({"sql":"delete from t"})");
+}
+
+// Who says how long it may take says it to the server: the wait of the client alone would end nothing there.
+TEST_F(ShellResults, TheTimeLimitGoesWithEveryStatement) {
+    const auto sent = [&](std::optional<double> seconds, const std::string& statement) {
+        CommandLine line;
+        line.format = OutputFormat::csv;
+        line.timeout_seconds = seconds;
+        Shell shell(client, {}, line, interrupts);
+        asked.clear();
+        testing::internal::CaptureStdout();
+        shell.run_statements({statement});
+        testing::internal::GetCapturedStdout();
+        return asked.empty() ? "" : asked.back();
+    };
+    EXPECT_THAT(sent({}, "select 1"), Not(HasSubstr("timeout_ms")));
+    EXPECT_EQ(sent({}, R"({"sql":"alter table t drop a"})"), R"({"sql":"alter table t drop a"})");
+    EXPECT_THAT(sent(2.5, "select 1"), HasSubstr("\"timeout_ms\":2500}"));
+    EXPECT_EQ(sent(120, "alter table t drop a"),
+              R"({"sql":"alter table t drop a","options":{"timeout_ms":120000}})");
+    EXPECT_EQ(sent(1, "delete from t where a = 1"),
+              R"({"sql":"delete from t where a = 1","options":{"timeout_ms":1000,"meta":true}})");
+    EXPECT_EQ(sent(0, R"({"query":"select 1"} )"),
+              R"({"query":"select 1","options":{"timeout_ms":86400000}})");
+    EXPECT_EQ(sent(1, R"({"options":{"describe":true},"query":"select 1"})"),
+              R"({"options":{"timeout_ms":1000,"describe":true},"query":"select 1"})");
+    const char* own = R"({"query":"select 1","options":{"timeout_ms":7}})";
+    EXPECT_EQ(sent(1, own), own);
+    for (const char* broken : {R"({"sql":"select 1")", R"({"sql":"insert into t)", "[1]", "{}"})
+        EXPECT_EQ(sent(1, broken), broken) << "the server says what is wrong with it";
+    EXPECT_THAT(run({"\\timeout", "\\timeout 1.5", "select 1", "\\timeout 0"}),
+                HasSubstr("as long as the server allows.\nA statement may take 1.5 s.\n"));
+    EXPECT_THAT(asked.back(), HasSubstr("\"timeout_ms\":1500"));
+    for (const char* wrong : {"\\timeout soon", "\\timeout -1", "\\timeout 1e9", "\\timeout nan"})
+        run({wrong}, OutputFormat::csv, kExitStatementFailed);
+    EXPECT_GT(time_limit(2).wait, std::chrono::milliseconds(time_limit(2).statement_ms));
+    EXPECT_EQ(time_limit(0).wait.count(), 0) << "for ever";
+    EXPECT_EQ(time_limit(0.00001).statement_ms, 1);
 }
 
 TEST_F(ShellResults, FilesOfStatementsAndOfResults) {

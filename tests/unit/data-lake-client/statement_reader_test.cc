@@ -81,6 +81,27 @@ TEST(StatementReader, AnEmptyLineEndsAtThePromptOnly) {
     EXPECT_EQ(lines(false, {"select 1", "", "from t"}, true), (Texts{"E select 1\n\nfrom t"}));
 }
 
+// A quote that was not closed does not look like a `;` that is missing.
+TEST(StatementReader, ThePromptShowsAnOpenQuote) {
+    for (const auto& [line, prompt] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"", "datalake> "},
+                                                                    {"select 1;", "datalake> "},
+                                                                    {"select 1", "      -> "},
+                                                                    {"{\"query\":", "      -> "},
+                                                                    {"select 'it''s", "      '> "},
+                                                                    {"select \"a", "      \"> "},
+                                                                    {"select '\"'", "      -> "},
+                                                                    {"{\"query\":\"select", "      \"> "},
+                                                                    {"select 1 -- don't", "      -> "},
+                                                                    {"select 1 /* don't", "      -> "}}) {
+        StatementReader reader(true);
+        reader.add_line(line);
+        while (reader.next()) {
+        }
+        EXPECT_EQ(prompt_of(reader), prompt) << line;
+    }
+}
+
 TEST(StatementReader, Commands) {
     EXPECT_EQ(lines(true, {"\\d t", "quit", "help"}), (Texts{"C \\d t", "C \\q", "C \\?"}));
     EXPECT_EQ(lines(true, {"Quit;", "EXIT ;", "help;"}), (Texts{"C \\q", "C \\q", "C \\?"}));

@@ -125,6 +125,22 @@ TEST(ValueConverter, TimesDatesBooleansTextsAndBinaries) {
     EXPECT_TRUE(refused("binary", "1234", {}, FieldKind::number)) << "a number is not base64";
 }
 
+// Other systems write yes, t, Y or on.
+TEST(ValueConverter, NamedBooleans) {
+    TextOptions options;
+    options.true_texts = {"yes", "Y", "0"};
+    options.false_texts = {"no", "N", "1"};
+    EXPECT_EQ(converted("boolean", "yes", options), "true");
+    EXPECT_EQ(converted("boolean", " N ", options), "false");
+    EXPECT_EQ(converted("boolean", "0", options), "true") << "as it is said";
+    EXPECT_EQ(converted("boolean", "1", options, FieldKind::number), "1")
+        << "a number of JSON is none of the texts";
+    EXPECT_EQ(converted("boolean", "TRUE", options), "true");
+    EXPECT_TRUE(refused("boolean", "YES", options)) << "exactly as written";
+    EXPECT_NE(converted("boolean", "maybe").find("--true and --false"), std::string::npos);
+    EXPECT_EQ(converted("string", "yes", options), "yes");
+}
+
 // BigQuery writes UTC behind a blank, others an offset.
 TEST(ValueConverter, ZonesBehindABlank) {
     EXPECT_EQ(converted("timestamp", "2024-01-31 12:00:00 UTC"), "2024-01-31 12:00:00Z");
@@ -245,6 +261,16 @@ TEST(TypeGuess, NeverATypeThatChangesAValue) {
     EXPECT_EQ(guessed({"03/04/2024"}, false, options), "date");
     EXPECT_EQ(guessed({"1,5", "2,25"}, false, options), "double");
     EXPECT_EQ(guessed({"1.5"}, false, options), "string");
+    TextOptions named;
+    named.true_texts = {"yes", "1"};
+    named.false_texts = {"no", "0"};
+    EXPECT_EQ(guessed({"yes", "no", "~", "true"}, false, named), "boolean");
+    EXPECT_EQ(guessed({"yes", "1", "0"}, false, named), "boolean");
+    EXPECT_EQ(guessed({"1", "0"}, false, named), "boolean");
+    EXPECT_EQ(guessed({"1", "0", "2"}, false, named), "long");
+    EXPECT_EQ(guessed({"yes", "maybe"}, false, named), "string");
+    EXPECT_EQ(guessed({"yes", "2"}, false, named), "string");
+    EXPECT_EQ(guessed({"yes", ""}, false, named), "string");
     EXPECT_EQ(guessed({"18446744073709551615"}, false, {}, FieldKind::number), "decimal(20,0)");
     EXPECT_EQ(guessed({"1.50", "1e3"}, false, {}, FieldKind::number), "double");
 }
@@ -283,6 +309,22 @@ TEST(TypeGuess, AnOddValueIsNamed) {
     }
     EXPECT_FALSE(hint("word", 20, "7").has_value());
     EXPECT_FALSE(hint("7", 2, "word").has_value()) << "half of them are no most";
+}
+
+// The one that is none of the named texts, however many these are.
+TEST(TypeGuess, AnOddValueAmongNamedBooleans) {
+    TextOptions named;
+    named.true_texts = {"yes"};
+    TypeGuess guess;
+    for (std::uint64_t line = 2; line < 70'000; ++line)
+        guess.see({"yes", FieldKind::text}, true, named, {0, line});
+    EXPECT_EQ(guess.type(false), "boolean");
+    guess.see({"maybe", FieldKind::text}, true, named, {0, 70'000});
+    EXPECT_EQ(guess.type(false), "string");
+    ASSERT_TRUE(guess.hint().has_value());
+    EXPECT_EQ(guess.hint()->text, "maybe");
+    EXPECT_EQ(guess.hint()->type, "boolean");
+    EXPECT_EQ(guess.hint()->refused, 1u);
 }
 
 // Of a JSON file, texts are no numbers.
