@@ -2,6 +2,8 @@
 // catalog names then, as long as that is safe and there is time.
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "common/async/pause.h"
@@ -84,11 +86,12 @@ class CallWithCopies {
             }
             may_be_done_ = may_be_done_ || trace.sent;
             keep(share, make_error(ErrorCode::unavailable,
-                                   "slave " + share.route.address + " does not lead the partition any more"));
+                                   "slave " + share.route.address +
+                                       " does not lead the partition any more; repeat the statement"));
             co_return;
         }
-        if (error.code == ErrorCode::schema_mismatch && !schema_told_) {
-            schema_told_ = true;
+        // Each slave once: several may not have learned it yet.
+        if (error.code == ErrorCode::schema_mismatch && schema_told_.insert(share.route.address).second) {
             const auto request = rpc::encode(rpc::UpdateTableRequest{*call_.table, {}});
             auto told =
                 co_await share.route.slave->call(rpc::Method::update_table, request, {}, call_.deadline);
@@ -129,7 +132,7 @@ class CallWithCopies {
     std::map<PartitionId, Error> again_;
     std::optional<rpc::Deadline> wait_until_;
     bool may_be_done_ = false;
-    bool schema_told_ = false;
+    std::set<std::string> schema_told_;  // to slaves, by address
 };
 
 }  // namespace

@@ -27,7 +27,15 @@ constexpr NodeId kA{1}, kB{2};
 
 // What a scripted slave does with an append.
 struct Answer {
-    enum class Kind { appended, duplicate, not_reached, lost, hangs, part_error } kind = Kind::appended;
+    enum class Kind {
+        appended,
+        duplicate,
+        not_reached,
+        lost,
+        hangs,
+        part_error,
+        refused
+    } kind = Kind::appended;
     ErrorCode code = ErrorCode::unavailable;
 };
 
@@ -53,6 +61,12 @@ class ScriptedClient final : public rpc::RpcClient {
     asio::awaitable<Result<rpc::RpcReply>> call(rpc::Method method, std::string json,
                                                 std::vector<SharedBytes>, rpc::Deadline deadline,
                                                 rpc::CallTrace* trace) override {
+        if (method == rpc::Method::update_table) {
+            ++schemas_told;
+            rpc::RpcReply told;
+            told.end_json = "{}";
+            co_return told;
+        }
         EXPECT_EQ(method, rpc::Method::append);
         auto request = rpc::decode_request<rpc::AppendRequest>(json).value();
         Answer answer;
@@ -64,6 +78,7 @@ class ScriptedClient final : public rpc::RpcClient {
         trace->sent = answer.kind != Answer::Kind::not_reached;
         if (answer.kind == Answer::Kind::not_reached)
             co_return make_error(ErrorCode::unavailable, "slave " + address_ + " cannot be reached");
+        if (answer.kind == Answer::Kind::refused) co_return make_error(answer.code, "as scripted");
         if (answer.kind == Answer::Kind::hangs) {
             asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
             const auto [failed] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -89,6 +104,7 @@ class ScriptedClient final : public rpc::RpcClient {
         done.end_json = rpc::encode(reply);
         co_return done;
     }
+    std::atomic<int> schemas_told{0};
 
   private:
     const std::string address_;
@@ -125,6 +141,15 @@ class CopiesRoutingTest : public ::testing::Test {
         placement->partitions = {placed_};
         catalog_.put_placement(placement);
     }
+    // Another partition, led by B.
+    void put_two() {
+        auto second = placed_;
+        second.leader = kB;
+        auto placement = std::make_shared<TablePlacement>();
+        placement->table = TableId{1};
+        placement->partitions = {placed_, second};
+        catalog_.put_placement(placement);
+    }
     void lead(NodeId node) {
         placed_.leader = node;
         ++placed_.leader_epoch.value;
@@ -132,10 +157,12 @@ class CopiesRoutingTest : public ::testing::Test {
         put();
     }
     std::future<std::vector<rpc::AppendResult>> append(std::optional<BatchId> id = {},
-                                                       milliseconds time = milliseconds(20'000)) {
+                                                       milliseconds time = milliseconds(20'000),
+                                                       std::uint32_t partitions = 1) {
         auto batch = std::make_shared<PartitionedBatch>();
-        batch->partitions.push_back({PartitionId{0}, 2, "rows", 1});
-        batch->rows = 2;
+        for (std::uint32_t i = 0; i < partitions; ++i)
+            batch->partitions.push_back({PartitionId{i}, 2, "rows", 1});
+        batch->rows = 2 * partitions;
         auto run = [this, batch, id,
                     until = steady_clock::now() + time]() -> asio::awaitable<std::vector<rpc::AppendResult>> {
             co_return co_await router_.append(table_, batch, id, until);
@@ -239,6 +266,19 @@ TEST_F(CopiesRoutingTest, APartitionWithoutALeaderNamesWhoIsNeeded) {
     EXPECT_EQ(led.error().to_text(),
               "UNAVAILABLE: partition 0 of table 't' has no leader: b:1 had all its rows when last heard of; "
               "one of these must be running (cluster_status says more)");
+}
+
+TEST_F(CopiesRoutingTest, EachSlaveThatLagsBehindAnAlterIsToldTheSchema) {
+    place({kA, kB});
+    put_two();
+    a().then({{Answer::Kind::refused, ErrorCode::schema_mismatch}});
+    b().then({{Answer::Kind::refused, ErrorCode::schema_mismatch}});
+    const auto results = append({}, milliseconds(20'000), 2).get();
+    ASSERT_EQ(results.size(), 2u);
+    for (const auto& one : results)
+        EXPECT_FALSE(one.error) << one.error->to_text();
+    EXPECT_EQ(a().schemas_told, 1);
+    EXPECT_EQ(b().schemas_told, 1);
 }
 
 TEST_F(CopiesRoutingTest, NobodyIsWaitedForForever) {
