@@ -61,9 +61,16 @@ class CopyStore {
         std::string directory;
     };
     virtual Result<Refill> begin_refill(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
-    // What lies there, durable, is the partition from now on; the one before is removed, or set aside when it
-    // could not be opened. Blocks.
-    virtual Result<void> finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) = 0;
+    // The partition is closed, and serves nothing until what lies there, durable, has taken its place:
+    // finish() follows. Both block.
+    class Replacement {
+      public:
+        virtual ~Replacement() = default;
+        // The one before is removed, or set aside when it could not be opened. Once.
+        virtual Result<void> finish() = 0;
+    };
+    virtual Result<std::unique_ptr<Replacement>> begin_replacement(TableId table, std::uint64_t incarnation,
+                                                                   PartitionId id) = 0;
 };
 
 }  // namespace dl::slave

@@ -464,7 +464,11 @@ void Fetcher::begin_refill(std::shared_ptr<Replica> replica, std::shared_ptr<Ref
 }
 
 void Fetcher::end_refill(const std::shared_ptr<Replica>& replica, const Result<void>& refilled) {
-    if (refilled.has_error())
+    if (refilled.has_error() && refilled.error().code == ErrorCode::not_leader)
+        log_info(kComponent,
+                 "a copy is not made anew from the files of a leader that it does not follow any more",
+                 {{"partition", replica->name()}, {"leader", address_}});
+    else if (refilled.has_error())
         log_warn(kComponent, "a copy could not be made anew; it is tried again",
                  {{"partition", replica->name()}, {"leader", address_}, {"error", refilled.error()}});
     const std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 
 #include "common/rpc/messages/replica_messages.h"
 #include "slave/partition/partition_copy.h"
@@ -31,7 +32,8 @@ class FileExports {
         std::chrono::steady_clock::time_point used;
     };
     std::mutex mutex_;
-    std::uint64_t next_id_ = 1;
+    // From a random number on: a follower may name one of an earlier life of this process. Below 2^53.
+    std::uint64_t next_id_ = std::uint64_t{std::random_device{}()} << 20;
     std::map<std::uint64_t, std::shared_ptr<Held>> held_;
 };
 

@@ -49,12 +49,13 @@ bool is_file_name(const std::string& name) {
 class Refilling {
   public:
     Refilling(RefillSource from, RefillTarget to, rpc::ExportCopyReply exported, CopyStore::Refill place,
-              const rpc::ReplicaRef& replica, std::shared_ptr<RefillMeter> meter)
+              std::shared_ptr<const Replica> replica, LeaderEpoch epoch, std::shared_ptr<RefillMeter> meter)
         : from_(std::move(from)),
           to_(to),
           exported_(std::move(exported)),
           place_(std::move(place)),
-          replica_(replica),
+          replica_(std::move(replica)),
+          epoch_(epoch),
           meter_(std::move(meter)) {
         for (const auto& file : exported_.files)
             meter_->bytes_total += file.bytes;
@@ -117,8 +118,9 @@ class Refilling {
     // does not keep a copy from being made, and does not go into it.
     asio::awaitable<Result<void>> check_log_file(std::size_t index, Offset first) {
         const auto path = path_of(exported_.files[index].name);
-        auto check = [place = place_, path, first, behind = log_begin_,
-                      whose = BatchPlace{replica_.table, replica_.partition, first}]() -> Result<void> {
+        auto check =
+            [place = place_, path, first, behind = log_begin_,
+             whose = BatchPlace{replica_->ref().table, replica_->ref().partition, first}]() -> Result<void> {
             auto& files = *place.files;
             auto checked = check_segment(files, path, whose);
             if (!checked.has_error() && checked->end_offset != behind)
@@ -177,6 +179,9 @@ class Refilling {
     }
 
     asio::awaitable<Result<SharedBytes>> read(std::size_t index, std::uint64_t offset, std::uint64_t length) {
+        // Others are to have the budget as soon as the files are of no use any more.
+        auto wanted = to_.check(*replica_, epoch_);
+        if (wanted.has_error()) co_return std::move(wanted).error();
         if (to_.budget != nullptr) {
             const auto wait = to_.budget->reserve(length, IoBudget::Clock::now());
             asio::steady_timer timer(co_await asio::this_coro::executor, wait);
@@ -201,30 +206,48 @@ class Refilling {
     const RefillTarget to_;
     const rpc::ExportCopyReply exported_;
     const CopyStore::Refill place_;
-    const rpc::ReplicaRef replica_;
+    const std::shared_ptr<const Replica> replica_;
+    const LeaderEpoch epoch_;
     const std::shared_ptr<RefillMeter> meter_;
     Offset log_begin_ = 0;  // of the copy's log, as far as it has been copied
     bool history_goes_on_ = true;
+};
+
+class UnderWay {
+  public:
+    UnderWay(std::shared_ptr<RefillsUnderWay> all, const rpc::ReplicaRef& ref)
+        : all_(std::move(all)), ref_(ref), entered_(all_->enter(ref)) {}
+    ~UnderWay() {
+        if (entered_) all_->leave(ref_);
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    bool entered() const { return entered_; }
+
+  private:
+    const std::shared_ptr<RefillsUnderWay> all_;
+    const rpc::ReplicaRef ref_;
+    const bool entered_;
 };
 
 }  // namespace
 
 asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::shared_ptr<Replica> replica,
                                      std::shared_ptr<RefillMeter> meter) {
-    const auto assignment = replica->assignment();
     const auto ref = replica->ref();
-    if (std::find(assignment.in_sync.begin(), assignment.in_sync.end(), from.self) !=
-        assignment.in_sync.end())
-        co_return make_error(
-            ErrorCode::invalid_request,
-            replica->name() +
-                " is in sync and its log does not go on from its leader's; it is left as it is");
+    const UnderWay alone(to.under_way, ref);
+    if (!alone.entered())
+        co_return make_error(ErrorCode::unavailable,
+                             "an earlier attempt to make the copy anew has not ended yet");
+    const auto epoch = replica->assignment().leader_epoch;
+    auto may = to.check(*replica, epoch);
+    if (may.has_error()) co_return may;
     const auto began = steady_clock::now();
     rpc::ExportCopyRequest request;
     request.cluster_id = from.cluster_id;
     request.follower = from.self;
     request.replica = ref;
-    request.leader_epoch = assignment.leader_epoch;
+    request.leader_epoch = epoch;
     std::vector<SharedBytes> nothing;
     auto reply = co_await from.leader->call(rpc::Method::export_copy, rpc::encode(request),
                                             std::move(nothing), steady_clock::now() + kReadTimeout);
@@ -243,14 +266,11 @@ asio::awaitable<Result<void>> refill(RefillSource from, RefillTarget to, std::sh
              {{"partition", replica->name()},
               {"leader", from.leader->address()},
               {"files", exported->files.size()}});
-    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place), ref, std::move(meter));
+    Refilling refilling(std::move(from), to, std::move(*exported), std::move(*place), replica, epoch,
+                        std::move(meter));
     auto copied = co_await refilling.run();
     if (copied.has_error()) co_return std::move(copied).error();
-    auto finish = [to, ref, replica] {
-        auto made = to.store->finish_refill(ref.table, ref.incarnation, ref.partition);
-        to.bind(*replica);
-        return made;
-    };
+    auto finish = [to, replica, epoch] { return to.replace(*replica, epoch); };
     auto finished = co_await run_on(*to.work, finish);
     if (finished.has_error()) co_return std::move(finished).error();
     const auto ms =

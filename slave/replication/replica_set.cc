@@ -207,6 +207,35 @@ Result<void> ReplicaSet::condemn(Replica& replica, LeaderEpoch epoch, const std:
     return {};
 }
 
+Result<void> ReplicaSet::check_replaceable(const Replica& replica, LeaderEpoch epoch) const {
+    if (find(replica.ref()).get() != &replica || replica.follows() == NodeId{} ||
+        replica.assignment().leader_epoch != epoch)
+        return make_error(ErrorCode::not_leader,
+                          replica.name() + " does not follow the leader whose files were asked for any more");
+    if (replica.is_member())
+        return make_error(
+            ErrorCode::invalid_request,
+            replica.name() +
+                " counts as a copy that has everything acknowledged, and its log does not go on "
+                "from its leader's; it is left as it is");
+    return {};
+}
+
+Result<void> ReplicaSet::replace_by_files(Replica& replica, LeaderEpoch epoch) {
+    std::unique_ptr<CopyStore::Replacement> replacement;
+    {
+        // Nobody makes it lead, or a member, meanwhile; and closed, it cannot become one.
+        const std::lock_guard one_at_a_time(assigning_);
+        DL_TRY(check_replaceable(replica, epoch));
+        const auto& ref = replica.ref();
+        DL_TRY_ASSIGN(replacement, store_.begin_replacement(ref.table, ref.incarnation, ref.partition));
+        bind(replica);
+    }
+    auto replaced = replacement->finish();
+    bind(replica);
+    return replaced;
+}
+
 // The fetchers there are to be, with what each follows.
 void ReplicaSet::follow() {
     std::map<NodeId, std::vector<std::shared_ptr<Replica>>> by_leader;
@@ -226,8 +255,10 @@ void ReplicaSet::follow() {
                 continue;
             }
             ended.push_back(at->second);
+            left_.push_back(at->second);
             at = fetchers_.erase(at);
         }
+        std::erase_if(left_, [](const auto& one) { return one.expired(); });
         for (auto& [leader, replicas] : by_leader) {
             const auto address = addresses_.find(leader);
             if (address == addresses_.end()) continue;
@@ -238,7 +269,13 @@ void ReplicaSet::follow() {
                 refilled.store = &store_;
                 refilled.work = &work_;
                 refilled.budget = options_.refill_budget;
-                refilled.bind = [this](Replica& replica) { bind(replica); };
+                refilled.check = [this](const Replica& replica, LeaderEpoch epoch) {
+                    return check_replaceable(replica, epoch);
+                };
+                refilled.replace = [this](Replica& replica, LeaderEpoch epoch) {
+                    return replace_by_files(replica, epoch);
+                };
+                refilled.under_way = refills_;
                 refilled.condemn = [this](Replica& replica, LeaderEpoch epoch, const std::string& why) {
                     return condemn(replica, epoch, why);
                 };
@@ -377,14 +414,19 @@ void ReplicaSet::hand_over(std::chrono::milliseconds time) {
 void ReplicaSet::stop() {
     stopping_ = true;
     std::map<NodeId, std::shared_ptr<Fetcher>> fetchers;
+    std::vector<std::weak_ptr<Fetcher>> left;
     {
         const std::unique_lock lock(mutex_);
         fetchers.swap(fetchers_);
+        left.swap(left_);
     }
     for (const auto& [leader, fetcher] : fetchers)
         fetcher->stop();
     for (const auto& [leader, fetcher] : fetchers)
         fetcher->wait_until_ended();
+    // What they do still uses this set.
+    for (const auto& one : left)
+        if (const auto fetcher = one.lock()) fetcher->wait_until_ended();
 }
 
 }  // namespace dl::slave

@@ -89,6 +89,9 @@ class ReplicaSet {
     void bind(Replica& replica);
     // NOT_LEADER: it does not follow in that epoch any more.
     Result<void> condemn(Replica& replica, LeaderEpoch epoch, const std::string& why);
+    // RefillTarget::check and ::replace.
+    Result<void> check_replaceable(const Replica& replica, LeaderEpoch epoch) const;
+    Result<void> replace_by_files(Replica& replica, LeaderEpoch epoch);
     // Under mutex_: it is not of the digest any more.
     void uncount(const rpc::ReplicaRef& ref);
     void follow();
@@ -118,6 +121,8 @@ class ReplicaSet {
     std::uint64_t digest_ = 0;
     std::map<NodeId, std::string> addresses_;
     std::map<NodeId, std::shared_ptr<Fetcher>> fetchers_;
+    std::vector<std::weak_ptr<Fetcher>> left_;  // stopped, and not ended yet as far as is known
+    const std::shared_ptr<RefillsUnderWay> refills_ = std::make_shared<RefillsUnderWay>();
 };
 
 }  // namespace dl::slave

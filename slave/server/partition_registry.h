@@ -91,7 +91,8 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
     Result<void> condemn(TableId table, std::uint64_t incarnation, PartitionId id,
                          const std::string& why) override;
     Result<Refill> begin_refill(TableId table, std::uint64_t incarnation, PartitionId id) override;
-    Result<void> finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) override;
+    Result<std::unique_ptr<Replacement>> begin_replacement(TableId table, std::uint64_t incarnation,
+                                                           PartitionId id) override;
     std::vector<Trouble> troubles(std::size_t count_max) const override;
     Result<void> drop_copy(TableId table, std::uint64_t incarnation, PartitionId id) override;
     bool is_damaged(TableId table, std::uint64_t incarnation, PartitionId id) const override;
@@ -122,11 +123,13 @@ class PartitionRegistry final : public TableRegistry, public CopyStore {
         ~Change();
         Change(const Change&) = delete;
         Change& operator=(const Change&) = delete;
+        TableId table() const { return table_; }
 
       private:
         PartitionRegistry& registry_;
         const TableId table_;
     };
+    class Refilled;  // a replacement that is under way
     // A partition that has left service for writes, or (nullptr) could not be opened for an error of its
     // disk.
     using Failed = UpkeepList::Failed;

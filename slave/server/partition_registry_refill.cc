@@ -50,40 +50,65 @@ Result<CopyStore::Refill> PartitionRegistry::begin_refill(TableId table, std::ui
     return refill;
 }
 
-Result<void> PartitionRegistry::finish_refill(TableId table, std::uint64_t incarnation, PartitionId id) {
-    const Change change(*this, table);
-    DL_TRY_ASSIGN(const auto meta, this->table(table));
-    DL_TRY(check_incarnation(*meta, incarnation, meta->name));
-    PlacedPartition place{meta, id, LeaderEpoch{1}, 0, true};
-    std::shared_ptr<Partition> before;
-    {
-        const std::unique_lock lock(mutex_);
-        auto& entry = tables_.at(table);
-        const auto slot = entry.slots.find(id);
-        if (slot == entry.slots.end() || !slot->second.placed)
-            return make_error(ErrorCode::partition_not_found, name_of(*meta, id) + " is not on this slave");
-        place.directory = slot->second.directory;
-        place.epoch = epoch_of(entry.epochs, id);
-        before = std::move(slot->second.partition);
-        slot->second.partition = nullptr;
-        slot->second.failure = make_error(ErrorCode::unavailable, place.name() + " is being made anew");
-        ++changes_;
+// Nobody else changes the partitions of the table while it lives.
+class PartitionRegistry::Refilled final : public CopyStore::Replacement {
+  public:
+    Refilled(PartitionRegistry& registry, TableId table) : registry_(registry), change_(registry, table) {}
+
+    Result<void> close(std::uint64_t incarnation, PartitionId id) {
+        DL_TRY_ASSIGN(place_.table, registry_.table(change_.table()));
+        DL_TRY(check_incarnation(*place_.table, incarnation, place_.table->name));
+        place_.id = id;
+        std::shared_ptr<Partition> before;
+        {
+            const std::unique_lock lock(registry_.mutex_);
+            auto& entry = registry_.tables_.at(place_.table->id);
+            const auto slot = entry.slots.find(id);
+            if (slot == entry.slots.end() || !slot->second.placed)
+                return make_error(ErrorCode::partition_not_found, place_.name() + " is not on this slave");
+            place_.directory = slot->second.directory;
+            place_.epoch = epoch_of(entry.epochs, id);
+            before = std::move(slot->second.partition);
+            slot->second.partition = nullptr;
+            slot->second.failure = make_error(ErrorCode::unavailable, place_.name() + " is being made anew");
+            ++registry_.changes_;
+        }
+        was_open_ = before != nullptr;
+        if (was_open_) before->close();
+        return {};
     }
-    if (before != nullptr) before->close();
-    const auto replaced = directories_[place.directory]->finish_refill(table, id, before == nullptr);
-    // Also when that failed: what is there now is opened.
-    auto slot = open(place);
-    const auto failure = slot.failure;
-    {
-        const std::unique_lock lock(mutex_);
-        tables_[table].slots[id] = std::move(slot);
-        ++changes_;
+
+    Result<void> finish() override {
+        const auto& table = *place_.table;
+        const auto replaced =
+            registry_.directories_[place_.directory]->finish_refill(table.id, place_.id, !was_open_);
+        // Also when that failed: what is there now is opened.
+        auto slot = registry_.open(place_);
+        const auto failure = slot.failure;
+        {
+            const std::unique_lock lock(registry_.mutex_);
+            registry_.tables_[table.id].slots[place_.id] = std::move(slot);
+            ++registry_.changes_;
+        }
+        DL_TRY(replaced);
+        if (failure) return *failure;
+        log_info("slave.registry", "partition made anew from its leader's files",
+                 {{"table", table.name}, {"partition", place_.id.value}});
+        return {};
     }
-    DL_TRY(replaced);
-    if (failure) return *failure;
-    log_info("slave.registry", "partition made anew from its leader's files",
-             {{"table", meta->name}, {"partition", id.value}});
-    return {};
+
+  private:
+    PartitionRegistry& registry_;
+    const Change change_;
+    PlacedPartition place_{nullptr, {}, LeaderEpoch{1}, 0, true};
+    bool was_open_ = false;
+};
+
+Result<std::unique_ptr<CopyStore::Replacement>> PartitionRegistry::begin_replacement(
+    TableId table, std::uint64_t incarnation, PartitionId id) {
+    auto refilled = std::make_unique<Refilled>(*this, table);
+    DL_TRY(refilled->close(incarnation, id));
+    return std::unique_ptr<Replacement>(std::move(refilled));
 }
 
 std::vector<CopyStore::Trouble> PartitionRegistry::troubles(std::size_t count_max) const {

@@ -96,6 +96,7 @@ class ReplicaNodes : public ::testing::Test {
                                     {"slave.query.threads", "1"},
                                     {"slave.file.segment.bytes", "64k"},
                                     {"slave.replica.lag.ms", "500"},
+                                    {"slave.compaction.bytes.per.second", refill_rate_},
                                     {"slave.stop.grace.ms", "200"}});
         auto started = SlaveNode::start(slave_settings(*loaded), "test");
         ASSERT_TRUE(started.has_value()) << started.error().to_text();
@@ -272,6 +273,7 @@ class ReplicaNodes : public ::testing::Test {
         nodes_[i].beats = beats;
     }
 
+    std::string refill_rate_ = "0";  // of nodes that are started from then on
     std::string cluster_ = std::string(32, 'c');
     std::string root_;
     net::NetPool pool_{"client", 1};

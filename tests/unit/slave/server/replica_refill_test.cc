@@ -63,6 +63,56 @@ TEST_F(ReplicaRefill, ANodeThatIsStartedBeforeThatOpensTheCopyAsItWas) {
     EXPECT_TRUE(set_aside(2).empty());
 }
 
+// Files of a leader of before would take away what was acknowledged since.
+TEST_F(ReplicaRefill, FilesOfAnEarlierLeaderDoNotReplaceACopyThatIsInSyncAgain) {
+    assignment_.leader = NodeId{2};
+    assign();
+    ASSERT_EQ(append_soon(1, 1, 10), "0-9");
+    ASSERT_TRUE(eventually([&] { return log_of(1) == log_of(2); }));
+    stop(nodes_[2]);
+    ++assignment_.version;
+    assignment_.in_sync = {NodeId{1}, NodeId{2}};
+    assign();
+    for (int i = 0; i < 30; ++i)
+        append_soon(1, 11 + i * 100, 1000);
+    // Node 0 has never heard of node 2, and keeps no records for it.
+    elect(1, {NodeId{1}, NodeId{2}});
+    ASSERT_TRUE(eventually([&] { return end(0) == "30010"; })) << end(0);
+    auto without_history = make_table();
+    without_history.history.hours = 0;
+    ASSERT_TRUE(
+        call(0, Method::update_table, rpc::encode(rpc::UpdateTableRequest{without_history, {}})).has_value());
+    rpc::CompressRequest compress;
+    compress.table = {TableId{kTable}, "t5", 1005};
+    compress.partitions = {PartitionId{0}};
+    const auto compressed = call(0, Method::compress, rpc::encode(compress), {}, 60000);
+    ASSERT_TRUE(compressed.has_value()) << compressed.error().to_text();
+    // Its log does not go on from that of node 0 any more, from that of node 1 it does. Slow enough to see
+    // it.
+    refill_rate_ = "40k";
+    start(2);
+    assign();
+    const auto draft = root_ + "/2/tables/t5/p0.refill";
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(draft); }));
+    elect(2, {NodeId{1}, NodeId{2}});
+    ASSERT_TRUE(accept_proposal(1, {NodeId{1}, NodeId{2}, NodeId{3}}));
+    ASSERT_EQ(append_soon(1, 5), "30010-30010");
+    const auto led = digest(1, 0, 30011).value();
+    const auto is_whole = [&] {
+        const auto copy = digest(2, 0, 30011);
+        return copy.has_value() && copy->first == led.first && copy->end == led.end &&
+               copy->digest == led.digest;
+    };
+    ASSERT_EQ(led.first, 0);
+    ASSERT_TRUE(eventually(is_whole)) << digest(2, 0, 30011)->first;
+    // Longer than the files would have taken.
+    for (const auto until = steady_clock::now() + std::chrono::seconds(6); steady_clock::now() < until;
+         std::this_thread::sleep_for(milliseconds(50)))
+        ASSERT_TRUE(is_whole()) << "it was replaced";
+    EXPECT_EQ(append_soon(1, 6), "30011-30011");
+    EXPECT_EQ(checked(2), checked(1));
+}
+
 TEST_F(ReplicaRefill, LogsOfTheSameContentHaveTheSameDigest) {
     assign();
     ASSERT_EQ(append_soon(0, 1, 10), "0-9");
